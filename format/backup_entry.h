@@ -1,0 +1,109 @@
+// Backup and partial entries: what a plan needs in clear, names and content sealed (docs/format.md section 6).
+#pragma once
+
+#include "format/entry.h"
+#include "format/slot.h"
+#include "format/tree.h"
+
+namespace signet::format {
+
+enum class BackupKind : std::uint8_t { files = 1, stream = 2 };
+
+struct PackInfo {
+    PackId id;
+    std::uint64_t size = 0;
+};
+struct IndexInfo {
+    IndexId id;
+    std::uint64_t size = 0;
+};
+/// Which packs of an earlier entry of the same journal are used.
+struct Reach {
+    std::uint64_t sequence = 0;
+    DekId dek;
+    Bytes bitmap;
+    [[nodiscard]] bool has(std::size_t pack) const {
+        return pack / 8 < bitmap.size() && ((bitmap[pack / 8] >> (pack % 8)) & 1) != 0;
+    }
+    void set(std::size_t pack) {
+        if (bitmap.size() <= pack / 8) bitmap.resize(pack / 8 + 1);
+        bitmap[pack / 8] = static_cast<std::uint8_t>(bitmap[pack / 8] | (1u << (pack % 8)));
+    }
+};
+
+using RunId = Id<struct RunTag, 16>;
+
+/// The public part of kinds 1 and 2, after the common fields.
+struct BackupPublic {
+    RunId run;
+    SeriesId series;
+    BackupKind kind = BackupKind::files;
+    bool has_errors = false;
+    TimePoint time;
+    TimePoint started;
+    TimePoint finished;
+    DekId dek;
+    Digest commitment;
+    std::vector<Slot> slots;
+    std::vector<PackInfo> packs;
+    std::vector<IndexInfo> indexes;
+    std::vector<Reach> reach;
+
+    void encode(ByteWriter& writer) const;
+    /// throws  Error{damaged}
+    [[nodiscard]] static BackupPublic decode(ByteView fields, std::string_view what);
+};
+
+struct Labels {
+    std::string host;
+    std::string user;
+    std::string series;
+    std::vector<std::string> paths;
+    std::vector<std::string> tags;
+    std::vector<std::string> command;
+    std::string program;
+
+    [[nodiscard]] Bytes encode() const;
+    [[nodiscard]] static Labels decode(ByteView bytes, std::string_view what);
+};
+
+struct Problem {
+    std::string path;
+    int error_number = 0;
+    std::string what;
+};
+
+struct BackupStatistics {
+    std::uint64_t files = 0;
+    std::uint64_t directories = 0;
+    std::uint64_t others = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t added_raw = 0;
+    std::uint64_t added_sealed = 0;
+    std::uint64_t errors = 0;
+};
+
+/// The sealed body. In a partial entry only `keys` counts.
+struct BackupBody {
+    WriterKeys keys;
+    Entry root;
+    std::vector<std::pair<std::uint32_t, std::string>> owners;
+    std::vector<std::pair<std::uint32_t, std::string>> groups;
+    BackupStatistics statistics;
+    std::vector<Problem> problems;
+
+    [[nodiscard]] Bytes encode(EntryKind kind) const;
+    [[nodiscard]] static BackupBody decode(ByteView bytes, EntryKind kind, std::string_view what);
+};
+
+/// Makes and signs a backup or partial entry.
+/// head.signer is set from `key`. label_key is body.keys.label_key.
+[[nodiscard]] Bytes make_backup_entry(EntryKind kind, EntryHead head, const BackupPublic& fields, const Labels& labels,
+                                      const BackupBody& body, const DataKey& dek, const crypto::SigningKey& key);
+
+/// returns  nothing when the label key is not this writer's
+[[nodiscard]] std::optional<Labels> open_labels(const SignedEntry& entry, const SecretBytes& label_key);
+/// throws  Error{damaged}
+[[nodiscard]] BackupBody open_body(const SignedEntry& entry, const DataKey& dek);
+
+}  // namespace signet::format

@@ -1,0 +1,35 @@
+// The largest sizes a reader believes (docs/format.md section 13). Checked before any allocation.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace signet::format {
+
+inline constexpr std::size_t kMaxConfig = 4 * 1024;
+inline constexpr std::size_t kMaxSlot = 8 * 1024;
+inline constexpr std::size_t kMaxEntryPart = 16 * 1024 * 1024;
+inline constexpr std::size_t kMaxEntry = 20 + 2 * kMaxEntryPart + 64;
+inline constexpr std::size_t kMaxIndexObject = 64 * 1024 * 1024;
+inline constexpr std::size_t kMaxIndexRaw = 64 * 1024 * 1024;
+inline constexpr std::size_t kMaxPack = 80 * 1024 * 1024;
+inline constexpr std::size_t kMaxFrames = 65'535;
+inline constexpr std::size_t kMaxDirectorySealed = 16 * 1024 * 1024;
+inline constexpr std::size_t kMaxDirectoryRaw = 64 * 1024 * 1024;
+inline constexpr std::size_t kMaxFrameRaw = 1024 * 1024;
+inline constexpr std::size_t kMaxEscrow = 64 * 1024;
+inline constexpr std::size_t kMaxDepth = 4096;
+inline constexpr unsigned kMaxContentLevel = 4;
+inline constexpr std::size_t kMaxReferences = 65'536;
+inline constexpr std::size_t kMaxTreeEntry = 4 * 1024 * 1024;
+inline constexpr std::size_t kMaxName = 255;
+inline constexpr std::size_t kMaxTarget = 65'535;
+inline constexpr std::size_t kMaxXattrValue = 65'536;
+inline constexpr std::size_t kMaxXattrs = 1024;
+inline constexpr std::size_t kMaxExtents = 65'536;
+inline constexpr std::size_t kMaxSlotsInEntry = 64;
+inline constexpr std::size_t kMaxLocation = 1024;
+inline constexpr std::size_t kMaxWrapped = 4096;
+inline constexpr std::size_t kMaxProblems = 1000;
+
+}  // namespace signet::format
