@@ -1,6 +1,7 @@
 // Time: nanoseconds since 1970-01-01T00:00:00Z, parsing and printing, and a clock that a test can set.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <string>
 #include <string_view>

@@ -13,8 +13,9 @@ namespace signet::crypto {
 /// A public key. Cheap to copy (shared, immutable).
 class RsaPublicKey {
 public:
-    /// DER SubjectPublicKeyInfo. Refuses other algorithms, sizes outside 2048..4096 and exponents other than odd >= 65537.
-    /// throws  Error{damaged} (not DER), Error{refused} (not an RSA key of an allowed size)
+    /// DER SubjectPublicKeyInfo in its canonical form. Refuses other algorithms, sizes other than 2048, 3072 and 4096, and
+    /// exponents other than odd, >= 65537 and at most 64 bits long.
+    /// throws  Error{damaged} (not canonical DER), Error{refused} (not an RSA key of an allowed size)
     [[nodiscard]] static RsaPublicKey from_spki(ByteView der);
     /// PEM "PUBLIC KEY", "RSA PUBLIC KEY" or a certificate's key.
     [[nodiscard]] static RsaPublicKey from_pem(std::string_view pem, std::string_view what);
@@ -45,6 +46,10 @@ public:
     [[nodiscard]] static RsaPrivateKey from_pem(ByteView pem, const SecretBytes* passphrase, std::string_view what);
     /// Like from_pem for DER: PKCS#8 plain or encrypted, or PKCS#1.
     [[nodiscard]] static RsaPrivateKey from_der(ByteView der, const SecretBytes* passphrase, std::string_view what);
+    /// PKCS#12 (.pfx, .p12): the one private key in it; certificates are left aside. Files sealed with RC2-40 or 3DES by
+    /// old tools need OpenSSL's legacy provider, which is not loaded: Error{unsupported} then.
+    /// throws  like from_pem
+    [[nodiscard]] static RsaPrivateKey from_pkcs12(ByteView der, const SecretBytes* passphrase, std::string_view what);
     [[nodiscard]] SecretBytes to_pkcs8() const;
     [[nodiscard]] RsaPublicKey public_key() const;
     /// RSA-OAEP-256. returns  nothing when it does not decrypt (wrong key or damaged), without telling which

@@ -1,0 +1,398 @@
+#include "core/crypto/rsa.h"
+
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+
+#include "core/crypto/digest.h"
+#include "core/crypto/openssl.h"
+#include "core/crypto/random.h"
+
+namespace signet::crypto {
+namespace {
+
+using BignumHandle = Handle<BIGNUM, BN_clear_free>;
+
+/// More than any key of 4096 bits needs, in any wrapping, with comments around it.
+constexpr std::size_t kLargestKeyFile = std::size_t{64} * 1024;
+
+std::string in(std::string_view what, std::string_view why) {
+    std::string message(what);
+    return message.append(": ").append(why);
+}
+
+/// Damage, with OpenSSL's reasons.
+[[noreturn]] void fail_damaged(std::string_view what, std::string_view why) { fail(in(what, why), ErrorCode::damaged); }
+
+void check_size(ByteView bytes, std::string_view what) {
+    if (bytes.size() > kLargestKeyFile) throw Error(ErrorCode::damaged, in(what, "too large for a key"));
+}
+
+/// throws  Error{refused}: not RSA, or not of an allowed size and exponent
+void check_rules(EVP_PKEY* key, std::string_view what) {
+    if (EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA) {
+        throw Error(ErrorCode::refused, in(what, "not an RSA key"), "protectors are RSA keys of 2048, 3072 or 4096 bits");
+    }
+    const int bits = EVP_PKEY_get_bits(key);
+    if (bits != 2048 && bits != 3072 && bits != 4096) {
+        throw Error(ErrorCode::refused, in(what, "an RSA key of " + std::to_string(bits) + " bits"),
+                    "protectors are RSA keys of 2048, 3072 or 4096 bits");
+    }
+    BIGNUM* raw_exponent = nullptr;
+    require(EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &raw_exponent), "RSA exponent");
+    const BignumHandle exponent(raw_exponent);
+    const BN_ULONG smallest = 65537;
+    const bool large_enough = BN_num_bits(raw_exponent) > 17 || BN_get_word(raw_exponent) >= smallest;
+    if (BN_is_odd(raw_exponent) == 0 || !large_enough || BN_num_bits(raw_exponent) > 64) {
+        throw Error(ErrorCode::refused, in(what, "an RSA key with an exponent that is not allowed"));
+    }
+}
+
+void use_oaep_sha256(EVP_PKEY_CTX* context) {
+    require(EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_OAEP_PADDING), "RSA-OAEP");
+    require(EVP_PKEY_CTX_set_rsa_oaep_md_name(context, "SHA2-256", nullptr), "RSA-OAEP");
+    require(EVP_PKEY_CTX_set_rsa_mgf1_md_name(context, "SHA2-256", nullptr), "RSA-OAEP");
+}
+
+KeyContext new_key_context(EVP_PKEY* key) {
+    return require_object(KeyContext(EVP_PKEY_CTX_new_from_pkey(nullptr, key, nullptr)), "RSA");
+}
+
+std::size_t modulus_size(EVP_PKEY* key) { return static_cast<std::size_t>(EVP_PKEY_get_bits(key)) / 8; }
+
+Bytes encode_spki(EVP_PKEY* key) {
+    const int size = i2d_PUBKEY(key, nullptr);
+    if (size <= 0) fail("cannot encode a public key");
+    Bytes der(static_cast<std::size_t>(size));
+    unsigned char* cursor = der.data();
+    invariant(i2d_PUBKEY(key, &cursor) == size, "a public key encodes to the size announced");
+    return der;
+}
+
+/// One block of a PEM file, in OpenSSL's secure heap.
+class PemBlock {
+public:
+    /// returns  false at the end of the file, or where what follows is no PEM
+    bool read(BIO* from) {
+        release();
+        return PEM_read_bio_ex(from, &name_, &header_, &data_, &size_, PEM_FLAG_SECURE) == 1;
+    }
+    PemBlock() = default;
+    PemBlock(const PemBlock&) = delete;
+    PemBlock& operator=(const PemBlock&) = delete;
+    ~PemBlock() { release(); }
+
+    [[nodiscard]] std::string_view name() const { return name_; }
+    [[nodiscard]] bool has_header() const { return header_ != nullptr && *header_ != '\0'; }
+    [[nodiscard]] ByteView data() const { return {data_, static_cast<std::size_t>(size_)}; }
+
+private:
+    void release() {
+        OPENSSL_secure_free(name_);
+        OPENSSL_secure_free(header_);
+        OPENSSL_secure_clear_free(data_, static_cast<std::size_t>(size_));
+        name_ = nullptr;
+        header_ = nullptr;
+        data_ = nullptr;
+        size_ = 0;
+    }
+    char* name_ = nullptr;
+    char* header_ = nullptr;
+    unsigned char* data_ = nullptr;
+    long size_ = 0;
+};
+
+BioHandle read_from(ByteView bytes) {
+    return require_object(BioHandle(BIO_new_mem_buf(bytes.data(), static_cast<int>(bytes.size()))), "PEM");
+}
+
+/// Runs one of OpenSSL's d2i functions and refuses octets left over.
+template <class Owner, class Decode>
+Owner decode_whole(ByteView der, const Decode& decode) {
+    const unsigned char* cursor = der.data();
+    Owner object(decode(&cursor, static_cast<long>(der.size())));
+    if (cursor != der.data() + der.size()) object.reset();
+    if (!object) forget_errors();
+    return object;
+}
+
+KeyHandle decode_spki(ByteView der) {
+    return decode_whole<KeyHandle>(der,
+                                   [](const unsigned char** at, long size) { return d2i_PUBKEY(nullptr, at, size); });
+}
+
+KeyHandle decode_pkcs1_public(ByteView der) {
+    return decode_whole<KeyHandle>(
+        der, [](const unsigned char** at, long size) { return d2i_PublicKey(EVP_PKEY_RSA, nullptr, at, size); });
+}
+
+KeyHandle decode_pkcs1_private(ByteView der) {
+    return decode_whole<KeyHandle>(
+        der, [](const unsigned char** at, long size) { return d2i_PrivateKey(EVP_PKEY_RSA, nullptr, at, size); });
+}
+
+Pkcs8Handle decode_pkcs8(ByteView der) {
+    return decode_whole<Pkcs8Handle>(
+        der, [](const unsigned char** at, long size) { return d2i_PKCS8_PRIV_KEY_INFO(nullptr, at, size); });
+}
+
+EncryptedPkcs8Handle decode_encrypted_pkcs8(ByteView der) {
+    return decode_whole<EncryptedPkcs8Handle>(
+        der, [](const unsigned char** at, long size) { return d2i_X509_SIG(nullptr, at, size); });
+}
+
+KeyHandle key_of(const PKCS8_PRIV_KEY_INFO* info, std::string_view what) {
+    KeyHandle key(EVP_PKCS82PKEY(info));
+    if (!key) fail_damaged(what, "not a private key");
+    return key;
+}
+
+/// Whether OpenSSL failed because it lacks an algorithm or a limit forbids it, rather than because of the passphrase.
+bool failed_for_lack_of_algorithm() {
+    const unsigned long code = ERR_peek_error();
+    const int reason = ERR_GET_REASON(code);
+    if (ERR_GET_LIB(code) != ERR_LIB_EVP) return false;
+    return reason == EVP_R_UNSUPPORTED_ALGORITHM || reason == EVP_R_UNKNOWN_PBE_ALGORITHM ||
+           reason == EVP_R_UNSUPPORTED_CIPHER || reason == EVP_R_UNSUPPORTED_PRF || reason == EVP_R_UNKNOWN_CIPHER ||
+           reason == EVP_R_MEMORY_LIMIT_EXCEEDED || reason == ERR_R_UNSUPPORTED;
+}
+
+[[noreturn]] void fail_decryption(std::string_view what) {
+    if (failed_for_lack_of_algorithm()) fail(in(what, "sealed in a way that is not supported"), ErrorCode::unsupported);
+    forget_errors();
+    throw Error(ErrorCode::wrong_passphrase, in(what, "wrong passphrase"));
+}
+
+const SecretBytes& require_passphrase(const SecretBytes* passphrase, std::string_view what) {
+    if (passphrase == nullptr) {
+        throw Error(ErrorCode::usage, in(what, "the key is encrypted and no passphrase was given"));
+    }
+    return *passphrase;
+}
+
+KeyHandle decrypt_pkcs8(const X509_SIG* encrypted, const SecretBytes* passphrase, std::string_view what) {
+    const SecretBytes& secret = require_passphrase(passphrase, what);
+    const Pkcs8Handle info(
+        PKCS8_decrypt(encrypted, as_text(secret.reveal()).data(), static_cast<int>(secret.size())));
+    if (!info) fail_decryption(what);
+    return key_of(info.get(), what);
+}
+
+/// The key in a DER file of any of the three shapes; they differ in their second octet string, so the order is free.
+KeyHandle decode_private(ByteView der, const SecretBytes* passphrase, std::string_view what) {
+    if (const auto info = decode_pkcs8(der)) return key_of(info.get(), what);
+    if (const auto encrypted = decode_encrypted_pkcs8(der)) return decrypt_pkcs8(encrypted.get(), passphrase, what);
+    KeyHandle key = decode_pkcs1_private(der);
+    if (!key) throw Error(ErrorCode::damaged, in(what, "not a private key"));
+    return key;
+}
+
+}  // namespace
+
+struct RsaPublicKey::Impl {
+    explicit Impl(KeyHandle handle) : key(std::move(handle)), spki(encode_spki(key.get())) {}
+    KeyHandle key;
+    Bytes spki;
+};
+
+RsaPublicKey RsaPublicKey::from_spki(ByteView der) {
+    constexpr std::string_view kWhat = "public key";
+    check_size(der, kWhat);
+    KeyHandle key = decode_spki(der);
+    if (!key) throw Error(ErrorCode::damaged, in(kWhat, "not a DER SubjectPublicKeyInfo"));
+    check_rules(key.get(), kWhat);
+    auto impl = std::make_shared<const Impl>(std::move(key));
+    // One key, one encoding, one thumbprint.
+    if (!std::equal(der.begin(), der.end(), impl->spki.begin(), impl->spki.end())) {
+        throw Error(ErrorCode::damaged, in(kWhat, "not in canonical DER"));
+    }
+    return RsaPublicKey(std::move(impl));
+}
+
+RsaPublicKey RsaPublicKey::from_pem(std::string_view pem, std::string_view what) {
+    check_size(as_bytes(pem), what);
+    const BioHandle bio = read_from(as_bytes(pem));
+    PemBlock block;
+    while (block.read(bio.get())) {
+        KeyHandle key;
+        if (block.name() == "PUBLIC KEY") {
+            key = decode_spki(block.data());
+        } else if (block.name() == "RSA PUBLIC KEY") {
+            key = decode_pkcs1_public(block.data());
+        } else if (block.name() == "CERTIFICATE" || block.name() == "TRUSTED CERTIFICATE") {
+            const auto certificate = decode_whole<CertificateHandle>(
+                block.data(), [](const unsigned char** at, long size) { return d2i_X509(nullptr, at, size); });
+            if (certificate) key.reset(X509_get_pubkey(certificate.get()));
+        } else if (block.name().ends_with("PRIVATE KEY")) {
+            throw Error(ErrorCode::refused, in(what, "a private key where a public one belongs"),
+                        "give the public half: openssl pkey -in FILE -pubout");
+        } else {
+            continue;
+        }
+        if (!key) fail_damaged(what, "not a public key");
+        check_rules(key.get(), what);
+        return RsaPublicKey(std::make_shared<const Impl>(std::move(key)));
+    }
+    forget_errors();
+    throw Error(ErrorCode::damaged, in(what, "no PEM public key in it"));
+}
+
+const Bytes& RsaPublicKey::spki() const { return impl_->spki; }
+
+std::string RsaPublicKey::to_pem() const {
+    constexpr std::size_t kLineLength = 64;
+    const std::string digits = to_base64(spki());
+    std::string pem = "-----BEGIN PUBLIC KEY-----\n";
+    for (std::size_t i = 0; i < digits.size(); i += kLineLength) pem += digits.substr(i, kLineLength) + "\n";
+    return pem + "-----END PUBLIC KEY-----\n";
+}
+
+Digest RsaPublicKey::spki_digest() const { return sha256(spki()); }
+
+int RsaPublicKey::bits() const { return EVP_PKEY_get_bits(impl_->key.get()); }
+
+Bytes RsaPublicKey::wrap(ByteView plaintext) const {
+    const std::size_t size = modulus_size(impl_->key.get());
+    invariant(plaintext.size() <= size - 66, "RSA-OAEP-256 wraps at most bits/8 - 66 octets");
+    const KeyContext context = new_key_context(impl_->key.get());
+    require(EVP_PKEY_encrypt_init(context.get()), "RSA-OAEP");
+    use_oaep_sha256(context.get());
+    Bytes wrapped(size);
+    std::size_t written = size;
+    require(EVP_PKEY_encrypt(context.get(), wrapped.data(), &written, plaintext.data(), plaintext.size()), "RSA-OAEP");
+    invariant(written == size, "RSA makes as many octets as its modulus has");
+    return wrapped;
+}
+
+struct RsaPrivateKey::Impl {
+    explicit Impl(KeyHandle handle) : key(std::move(handle)) {}
+    KeyHandle key;
+
+    /// Every way in ends here: the rules hold, and the private half belongs to the public one.
+    static RsaPrivateKey accept(KeyHandle key, std::string_view what) {
+        check_rules(key.get(), what);
+        RsaPrivateKey result(std::make_unique<Impl>(std::move(key)));
+        const SecretBytes probe = random_secret(32);
+        std::optional<SecretBytes> opened;
+        try {
+            opened = result.unwrap(result.public_key().wrap(probe.reveal()));
+        } catch (const Error&) {
+            // A modulus or exponent that OpenSSL cannot compute with.
+        }
+        if (!opened || !opened->equals(probe.reveal())) {
+            throw Error(ErrorCode::damaged, in(what, "the private half does not fit the public half"));
+        }
+        return result;
+    }
+};
+
+RsaPrivateKey::RsaPrivateKey(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+RsaPrivateKey::RsaPrivateKey(RsaPrivateKey&&) noexcept = default;
+RsaPrivateKey& RsaPrivateKey::operator=(RsaPrivateKey&&) noexcept = default;
+RsaPrivateKey::~RsaPrivateKey() = default;
+
+RsaPrivateKey RsaPrivateKey::generate(int bits) {
+    if (bits != 2048 && bits != 3072 && bits != 4096) {
+        throw Error(ErrorCode::usage, "an RSA key of " + std::to_string(bits) + " bits", "use 2048, 3072 or 4096");
+    }
+    prepare_secure_heap();
+    const KeyContext context =
+        require_object(KeyContext(EVP_PKEY_CTX_new_from_name(nullptr, "RSA", nullptr)), "cannot make an RSA key");
+    require(EVP_PKEY_keygen_init(context.get()), "cannot make an RSA key");
+    require(EVP_PKEY_CTX_set_rsa_keygen_bits(context.get(), bits), "cannot make an RSA key");
+    EVP_PKEY* key = nullptr;
+    require(EVP_PKEY_generate(context.get(), &key), "cannot make an RSA key");
+    return Impl::accept(KeyHandle(key), "new key");
+}
+
+RsaPrivateKey RsaPrivateKey::from_pkcs8(ByteView der) {
+    constexpr std::string_view kWhat = "private key";
+    prepare_secure_heap();
+    check_size(der, kWhat);
+    const Pkcs8Handle info = decode_pkcs8(der);
+    if (!info) throw Error(ErrorCode::damaged, in(kWhat, "not a PKCS#8 PrivateKeyInfo"));
+    return Impl::accept(key_of(info.get(), kWhat), kWhat);
+}
+
+RsaPrivateKey RsaPrivateKey::from_pem(ByteView pem, const SecretBytes* passphrase, std::string_view what) {
+    prepare_secure_heap();
+    check_size(pem, what);
+    const BioHandle bio = read_from(pem);
+    PemBlock block;
+    while (block.read(bio.get())) {
+        if (!block.name().ends_with("PRIVATE KEY")) continue;
+        if (block.has_header()) {
+            throw Error(ErrorCode::unsupported, in(what, "encrypted in the old PEM way"),
+                        "convert it first: openssl pkcs8 -topk8 -v2 aes-256-cbc -in FILE");
+        }
+        return Impl::accept(decode_private(block.data(), passphrase, what), what);
+    }
+    forget_errors();
+    throw Error(ErrorCode::damaged, in(what, "no PEM private key in it"));
+}
+
+RsaPrivateKey RsaPrivateKey::from_der(ByteView der, const SecretBytes* passphrase, std::string_view what) {
+    prepare_secure_heap();
+    check_size(der, what);
+    return Impl::accept(decode_private(der, passphrase, what), what);
+}
+
+RsaPrivateKey RsaPrivateKey::from_pkcs12(ByteView der, const SecretBytes* passphrase, std::string_view what) {
+    prepare_secure_heap();
+    check_size(der, what);
+    const auto container = decode_whole<Pkcs12Handle>(
+        der, [](const unsigned char** at, long size) { return d2i_PKCS12(nullptr, at, size); });
+    if (!container) throw Error(ErrorCode::damaged, in(what, "not a PKCS#12 file"));
+    // PKCS12_parse wants a text that ends in a zero octet.
+    SecretBytes text((passphrase != nullptr ? passphrase->size() : 0) + 1);
+    if (passphrase != nullptr) {
+        std::copy(passphrase->reveal().begin(), passphrase->reveal().end(), text.mutable_view().begin());
+    }
+    EVP_PKEY* raw_key = nullptr;
+    X509* raw_certificate = nullptr;
+    const int parsed = PKCS12_parse(container.get(), as_text(text.reveal()).data(), &raw_key, &raw_certificate, nullptr);
+    KeyHandle key(raw_key);
+    const CertificateHandle certificate(raw_certificate);
+    if (parsed != 1) {
+        if (passphrase == nullptr) static_cast<void>(require_passphrase(passphrase, what));
+        fail_decryption(what);
+    }
+    if (!key) throw Error(ErrorCode::damaged, in(what, "no private key in it"));
+    return Impl::accept(std::move(key), what);
+}
+
+SecretBytes RsaPrivateKey::to_pkcs8() const {
+    const Pkcs8Handle info(EVP_PKEY2PKCS8(impl_->key.get()));
+    if (!info) fail("cannot encode a private key");
+    const int size = i2d_PKCS8_PRIV_KEY_INFO(info.get(), nullptr);
+    if (size <= 0) fail("cannot encode a private key");
+    SecretBytes der(static_cast<std::size_t>(size));
+    unsigned char* cursor = der.mutable_view().data();
+    invariant(i2d_PKCS8_PRIV_KEY_INFO(info.get(), &cursor) == size, "a private key encodes to the size announced");
+    return der;
+}
+
+RsaPublicKey RsaPrivateKey::public_key() const {
+    KeyHandle key = decode_spki(encode_spki(impl_->key.get()));
+    if (!key) fail("cannot take the public half of a key");
+    return RsaPublicKey(std::make_shared<const RsaPublicKey::Impl>(std::move(key)));
+}
+
+std::optional<SecretBytes> RsaPrivateKey::unwrap(ByteView wrapped) const {
+    const std::size_t size = modulus_size(impl_->key.get());
+    if (wrapped.size() != size) return std::nullopt;
+    const KeyContext context = new_key_context(impl_->key.get());
+    require(EVP_PKEY_decrypt_init(context.get()), "RSA-OAEP");
+    use_oaep_sha256(context.get());
+    SecretBytes buffer(size);
+    std::size_t written = size;
+    if (EVP_PKEY_decrypt(context.get(), buffer.mutable_view().data(), &written, wrapped.data(), wrapped.size()) != 1) {
+        forget_errors();
+        return std::nullopt;
+    }
+    return SecretBytes(buffer.reveal().first(written));
+}
+
+}  // namespace signet::crypto
