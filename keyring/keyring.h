@@ -1,0 +1,242 @@
+// A keyring: the protectors that a host or fleet has linked, the repositories it knows, and its own identities.
+//
+//   DIR/              0700
+//   DIR/keyring.json  0600: links, pins, label keys, settings
+//   DIR/writer.key    0600: the writer identity of this host; made when first needed
+//   DIR/officer.key   0600: the officer's seed, only where no local vault holds it
+//   DIR/audit.log     0600: every use of a protector
+//
+// Every change takes the lock, reads the file again, and replaces it; on failure the old one is intact.
+#pragma once
+
+#include "core/crypto/identity_key.h"
+#include "format/data_key.h"
+#include "format/thumbprint.h"
+#include "keyring/audit_log.h"
+#include "keyring/vault.h"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace signet::keyring {
+
+/// What a link is for.
+enum class LinkRole {
+    default_,  ///< wraps; one per provider and region
+    recovery,  ///< wraps as well; kept offline
+    linked,    ///< unwraps only
+};
+/// "default", "recovery", "linked".
+[[nodiscard]] std::string_view text(LinkRole role);
+
+/// A linked protector.
+struct Link {
+    format::Thumbprint thumbprint;
+    std::string name;
+    LinkRole role = LinkRole::linked;
+    std::string provider = "local";
+    std::string region = "local";
+    std::vector<std::string> locations;  ///< with versions, the first is the primary; further ones are twins
+    std::string follow;                  ///< the location without a version whose newest version this was; else empty
+    Bytes spki;                          ///< public half, DER
+    TimePoint linked;                    ///< when
+    std::string last_state;              ///< what the last test or use found: "enabled", "key-disabled", …
+    std::optional<TimePoint> last_state_time;
+
+    [[nodiscard]] crypto::RsaPublicKey public_key() const { return crypto::RsaPublicKey::from_spki(spki); }
+    [[nodiscard]] bool follow_newest() const { return !follow.empty(); }
+    /// Whether no location holds the private half.
+    [[nodiscard]] bool wrap_only() const;
+    /// Whether new data keys are wrapped with it.
+    [[nodiscard]] bool wraps() const { return role != LinkRole::linked; }
+};
+
+/// The last entry of a journal that this keyring has seen.
+struct SeenEntry {
+    std::uint64_t sequence = 0;
+    EntryId entry;
+    friend bool operator==(const SeenEntry&, const SeenEntry&) = default;
+};
+
+/// What a keyring holds a repository to.
+struct RepositoryPin {
+    RepositoryId repository;
+    IdentityId officer;
+    Digest config_hash;
+    std::map<IdentityId, SeenEntry> seen;
+};
+
+/// This host's writer: who it is, and the secret that its keys come from (format::WriterKeys::derive).
+struct WriterIdentity {
+    crypto::SigningKey key;
+    SecretBytes secret;  ///< 32 octets
+    [[nodiscard]] IdentityId identity() const { return key.verify_key().identity(); }
+};
+
+/// A location that refused, remembered until it answers well again: an outage after a refusal opens no way to a twin.
+struct Refusal {
+    std::string location;
+    std::string operation;  ///< "describe", "wrap", "unwrap"
+    Outcome outcome = Outcome::denied;
+    TimePoint since;
+};
+
+/// How to link.
+struct LinkOptions {
+    std::optional<LinkRole> role;  ///< unset: what it is already, or `linked`
+    std::optional<std::string> provider;  ///< unset: of the location
+    std::optional<std::string> region;    ///< unset: what it is already, or "local"
+    std::optional<std::string> thumbprint;  ///< what it must be: whole or a prefix
+    std::optional<std::string> twin_of;     ///< the link that it must be the same key as: thumbprint prefix or name
+    std::string name;                       ///< empty: the vault's name for it
+};
+
+/// What linking did.
+struct LinkReport {
+    Link link;
+    bool is_new = false;                              ///< the thumbprint was not linked before
+    bool proven = false;                              ///< unwrapped as well as wrapped
+    std::optional<format::Thumbprint> former_default; ///< that is now `linked`
+    std::vector<std::string> warnings;
+};
+
+/// What a test of a link found at each of its locations.
+struct LinkTest {
+    struct Result {
+        std::string location;
+        Outcome outcome = Outcome::ok;
+        std::string detail;
+        bool proven = false;  ///< unwrapped as well as wrapped
+    };
+    format::Thumbprint thumbprint;
+    std::vector<Result> results;
+    [[nodiscard]] bool ok() const;  ///< the first location that answers is well
+};
+
+/// What following a newer version changed, or why it did not.
+struct FollowReport {
+    struct Change {
+        format::Thumbprint from, to;
+        std::string location;  ///< of the new version
+        LinkRole role = LinkRole::linked;  ///< that the new version has taken over
+    };
+    std::vector<Change> changes;
+    std::vector<std::string> warnings;
+};
+
+/// One keyring. Not for two threads at once.
+class Keyring {
+public:
+    /// Reads it; a folder without a keyring is an empty one, and is made by the first change.
+    /// must_exist  for keyrings named besides the host's own
+    /// throws  Error{damaged}; Error{unsupported}; Error{usage}: must exist and does not; Error{io}
+    [[nodiscard]] static Keyring open(const std::string& folder, bool must_exist = false,
+                                      const Clock& clock = Clock::system());
+
+    [[nodiscard]] const std::string& folder() const { return folder_; }
+    [[nodiscard]] AuditLog& audit() { return audit_; }
+    [[nodiscard]] const AuditLog& audit() const { return audit_; }
+
+    // Links.
+    [[nodiscard]] const std::vector<Link>& links() const { return content_.links; }
+    [[nodiscard]] const Link* find(const format::Thumbprint& thumbprint) const;
+    /// A thumbprint (whole or prefix) or a link's name. throws  Error{usage}: none, or several
+    [[nodiscard]] const Link& get(std::string_view reference) const;
+    [[nodiscard]] const Link* default_link(std::string_view provider, std::string_view region) const;
+
+    /// Tests first, then records: describe, rules, wrap, unwrap, compare. Nothing is kept when one fails. A protector with
+    /// a wrapping role must be enabled and within its dates; one that only unwraps may be outside them (a warning).
+    /// throws  Error{key_unavailable}: not there, disabled, …; Error{refused}: a rule; Error{wrong_passphrase}; Error{usage}
+    LinkReport link(const Location& location, const LinkOptions& options, Vaults& vaults);
+    /// throws  Error{refused}: it is the default and `allow_default` is not set
+    Link unlink(const format::Thumbprint& thumbprint, bool allow_default = false);
+    /// Tests, then makes it the default of its provider and region; the old default becomes `linked`.
+    LinkReport set_default(const format::Thumbprint& thumbprint, Vaults& vaults);
+    /// Describes, wraps, unwraps and compares at every location, and remembers the state.
+    LinkTest test(const format::Thumbprint& thumbprint, Vaults& vaults);
+    /// Before each backup: where a link follows the newest version and there is a newer enabled one, that is tested by wrap,
+    /// linked, and takes over the role; the old version stays `linked`. Never asks for a passphrase.
+    FollowReport refresh_followed(Vaults& vaults);
+
+    // What vaults answered.
+    [[nodiscard]] const Refusal* refusal(const std::string& location) const;
+    /// Remembers a refusal, or clears it after `ok`. Writes only on a change; a keyring that cannot be written is left.
+    void note_answer(const std::string& location, const std::string& operation, Outcome outcome) noexcept;
+
+    // Repositories.
+    [[nodiscard]] const RepositoryPin* pin(const RepositoryId& repository) const;
+    [[nodiscard]] const std::map<RepositoryId, RepositoryPin>& pins() const { return content_.pins; }
+    /// throws  Error{refused}: pinned already to another officer or config
+    void pin_repository(const RepositoryId& repository, const IdentityId& officer, const Digest& config_hash);
+    void unpin_repository(const RepositoryId& repository);
+    /// Remembers newer entries, all in one write. Older ones change nothing. throws  Error{usage}: not pinned
+    void note_seen(const RepositoryId& repository, const std::map<IdentityId, SeenEntry>& entries);
+
+    // Label keys of other writers, learnt from sealed bodies or given by them.
+    [[nodiscard]] std::optional<SecretBytes> label_key(const RepositoryId& repository, const IdentityId& writer) const;
+    void learn_label_key(const RepositoryId& repository, const IdentityId& writer, const SecretBytes& key);
+
+    // Settings of this keyring (policy overrides, heal window, …): plain names and values.
+    [[nodiscard]] const std::map<std::string, std::string>& settings() const { return content_.settings; }
+    void set_setting(const std::string& name, const std::optional<std::string>& value);
+
+    // Identities.
+    /// The writer, made when there is none. throws  Error{refused}: the file can be read by others; Error{damaged}
+    [[nodiscard]] WriterIdentity writer();
+    [[nodiscard]] std::optional<WriterIdentity> writer_if_present() const;
+    /// Who the officer is, without unlocking anything.
+    [[nodiscard]] std::optional<IdentityId> officer_identity(Vaults& vaults) const;
+    /// The officer's key; asks for the passphrase when a vault holds it. Made when there is none: in the default vault
+    /// where that exists, else in officer.key.
+    [[nodiscard]] crypto::SigningKey officer(Vaults& vaults);
+    [[nodiscard]] std::optional<crypto::SigningKey> officer_if_present(Vaults& vaults) const;
+    /// Takes over an officer's seed (from an escrow object). throws  Error{refused}: there is another officer
+    void adopt_officer(const SecretBytes& seed, Vaults& vaults);
+
+    struct Content {
+        std::uint64_t generation = 0;
+        std::vector<Link> links;
+        std::map<RepositoryId, RepositoryPin> pins;
+        std::map<std::pair<RepositoryId, IdentityId>, Bytes> label_keys;
+        std::map<std::string, std::string> settings;
+        std::vector<Refusal> refusals;
+    };
+
+private:
+    Keyring(std::string folder, const Clock& clock);
+    template <class Change>
+    void change(Change&& apply);
+    std::string folder_;
+    const Clock* clock_;
+    AuditLog audit_;
+    Content content_;
+};
+
+/// A protector as all keyrings together know it.
+struct KnownProtector {
+    format::Thumbprint thumbprint;
+    std::string name;
+    std::optional<LinkRole> role;        ///< in the host's own keyring
+    std::vector<std::string> locations;  ///< the own keyring's first
+    Bytes spki;
+};
+
+/// Several keyrings: the first is the host's own, the others only add locations for unwrapping.
+class KeyringSet {
+public:
+    explicit KeyringSet(std::vector<Keyring> keyrings);
+    [[nodiscard]] Keyring& own() { return keyrings_.front(); }
+    [[nodiscard]] const Keyring& own() const { return keyrings_.front(); }
+    [[nodiscard]] const std::vector<Keyring>& all() const { return keyrings_; }
+    [[nodiscard]] std::optional<KnownProtector> find(const format::Thumbprint& thumbprint) const;
+    /// Every protector, the own keyring's links first.
+    [[nodiscard]] std::vector<KnownProtector> protectors() const;
+    [[nodiscard]] std::optional<SecretBytes> label_key(const RepositoryId& repository, const IdentityId& writer) const;
+
+private:
+    std::vector<Keyring> keyrings_;
+};
+
+}  // namespace signet::keyring

@@ -1,0 +1,50 @@
+// The policy on backups: values that an officer signs, with their defaults.
+#pragma once
+
+#include "core/clock.h"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace signet::keyring {
+
+/// What a backup may inherit from runs before a rotation.
+enum class AfterRotation {
+    rewrap,   ///< the first run after it adds slots under the new default for the data keys it refers to
+    inherit,  ///< older chunks are referred to until the horizon; the plan shows it
+    fresh,    ///< a full backup after each rotation
+};
+/// "rewrap", "inherit", "fresh".
+[[nodiscard]] std::string_view text(AfterRotation value);
+
+struct Policy {
+    std::optional<AfterRotation> after_rotation;  ///< unset: by what the host can do, see rotation_rule()
+    std::int64_t dedup_horizon_ns = 90LL * 86'400 * kNsPerSecond;  ///< chunks older than this are stored anew after a rotation
+    std::uint32_t max_deks = 64;                  ///< data keys that one run may refer to; 1 to 4096
+    std::map<std::string, std::string> others;    ///< names this version does not know: kept and shown
+
+    /// Sets one value as people write it: "after-rotation=rewrap", "dedup-horizon=90d", "max-deks=64".
+    /// An empty value is the default. Unknown names are kept. throws  Error{usage}: not a value of that name
+    void set(const std::string& name, const std::string& value);
+    /// A policy entry's values over the defaults. throws  Error{unsupported}: a value that this version cannot obey
+    [[nodiscard]] static Policy from_values(const std::map<std::string, std::string>& values);
+    /// Name and value of everything that is not the default, as a policy entry has it.
+    [[nodiscard]] std::map<std::string, std::string> values() const;
+
+    /// What this host does. unwraps_unattended  whether it may unwrap without asking a person: Resolver::unwraps_unattended
+    [[nodiscard]] AfterRotation rotation_rule(bool unwraps_unattended) const {
+        return after_rotation.value_or(unwraps_unattended ? AfterRotation::rewrap : AfterRotation::inherit);
+    }
+};
+
+/// The names that this version knows, with their defaults and one sentence each, for `keyring policy show`.
+struct PolicyName {
+    std::string_view name, default_value, meaning;
+};
+[[nodiscard]] const std::vector<PolicyName>& policy_names();
+
+}  // namespace signet::keyring

@@ -1,0 +1,80 @@
+// The resolver: what can be done with a protector, and doing it, over all keyrings and vaults.
+#pragma once
+
+#include "format/slot.h"
+#include "keyring/keyring.h"
+
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace signet::keyring {
+
+enum class ProtectorStatus {
+    usable, wrap_only, missing, disabled, not_yet_valid, expired, deleted, denied, unreachable
+};
+/// "usable", "wrap-only", "missing", …: as plans and `keyring show` have it.
+[[nodiscard]] std::string_view text(ProtectorStatus status);
+
+/// What is known of a protector without using it.
+struct ProtectorReport {
+    format::Thumbprint thumbprint;
+    ProtectorStatus status = ProtectorStatus::missing;
+    std::string name;
+    std::optional<LinkRole> role;        ///< in the host's own keyring
+    std::vector<std::string> locations;
+    bool can_unwrap = false;             ///< usable, or outside its dates (which still unwraps)
+    std::string detail;                  ///< "disabled in local:prod-2025/1"
+    std::string hint;                    ///< the command that would help
+    std::optional<TimePoint> expires;
+};
+
+/// For several threads at once.
+class Resolver {
+public:
+    /// keyrings, vaults  outlive the resolver. warn  takes one sentence, at most once for each
+    Resolver(KeyringSet& keyrings, Vaults& vaults, std::function<void(const std::string&)> warn = {});
+
+    /// Describes; never unwraps and never asks for a passphrase.
+    [[nodiscard]] ProtectorReport status(const format::Thumbprint& thumbprint);
+    /// Whether unwrap() could work without asking a person: a location with the private half, and a passphrase that is known
+    /// or comes unattended.
+    [[nodiscard]] bool unwraps_unattended(const format::Thumbprint& thumbprint);
+
+    /// Opens a data key. A twin is tried only when a location is out of reach, never when it refuses.
+    /// location_hint of the slot is shown when the protector is missing
+    /// throws  Error{key_unavailable}, Error{wrong_passphrase}, Error{damaged}: the slot is not what its protector wrapped
+    [[nodiscard]] format::DataKey unwrap(const format::Slot& slot);
+    /// Wraps a data key with the linked public half, once its vault (where it can be reached) says that it may be used.
+    /// throws  Error{key_unavailable}: disabled, expired, deleted, not linked, …; Error{refused}: its role does not wrap
+    [[nodiscard]] format::Slot wrap(const format::DataKey& key, const format::Thumbprint& thumbprint);
+    /// The same for a link that is `linked` only (a re-wrap on demand towards a named protector).
+    [[nodiscard]] format::Slot wrap_any_role(const format::DataKey& key, const format::Thumbprint& thumbprint);
+    /// The default of the repository's provider and region, first, and every recovery link.
+    /// throws  Error{key_unavailable}: there is no default; the hint has the command
+    [[nodiscard]] std::vector<format::Thumbprint> wrapping_protectors(const std::string& provider = "local",
+                                                                      const std::string& region = "local") const;
+    /// One slot for each of wrapping_protectors().
+    [[nodiscard]] std::vector<format::Slot> wrap_for_backup(const format::DataKey& key, const std::string& provider = "local",
+                                                            const std::string& region = "local");
+
+    [[nodiscard]] KeyringSet& keyrings() { return keyrings_; }
+    [[nodiscard]] Vaults& vaults() { return vaults_; }
+
+private:
+    struct Found;
+    [[nodiscard]] Found look(const KnownProtector& protector);
+    [[nodiscard]] ProtectorReport status_locked(const format::Thumbprint& thumbprint);
+    [[nodiscard]] format::Slot wrap_locked(const format::DataKey& key, const format::Thumbprint& thumbprint, bool any_role);
+    void warn_once(const std::string& sentence);
+
+    std::recursive_mutex mutex_;
+    KeyringSet& keyrings_;
+    Vaults& vaults_;
+    std::function<void(const std::string&)> warn_;
+    std::vector<std::string> warned_;
+};
+
+}  // namespace signet::keyring

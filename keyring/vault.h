@@ -1,0 +1,126 @@
+// A vault: a place that holds protectors, and wraps and unwraps with them.
+#pragma once
+
+#include "core/crypto/rsa.h"
+#include "core/secret.h"
+#include "format/thumbprint.h"
+#include "keyring/key_state.h"
+#include "keyring/local_vault.h"
+#include "keyring/location.h"
+#include "keyring/passphrase.h"
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace signet::keyring {
+
+/// What a vault says about a protector without using it.
+struct KeyDescription {
+    format::Thumbprint thumbprint;
+    std::optional<crypto::RsaPublicKey> public_key;  ///< absent for symmetric keys
+    std::string name;
+    Location location;      ///< with its version, where the vault has versions
+    std::string kind = "rsa";
+    int size_bits = 0;
+    KeyAttributes attributes;
+    KeyState state = KeyState::enabled;  ///< at the time of the answer
+    std::string origin;
+    std::optional<std::string> region;   ///< where the vault knows it
+    bool can_unwrap = false;             ///< the vault holds the private half
+};
+
+/// A vault's answer: a value, or why there is none.
+template <class T>
+struct Answer {
+    Outcome outcome = Outcome::ok;
+    std::string detail;  ///< for people: "disabled since 2026-03-01", "no vault in /mnt/usb"
+    std::optional<T> value;
+
+    [[nodiscard]] bool ok() const { return outcome == Outcome::ok; }
+    [[nodiscard]] static Answer of(T content) {
+        Answer answer;
+        answer.value = std::move(content);
+        return answer;
+    }
+    [[nodiscard]] static Answer refuse(Outcome why, std::string detail) { return {why, std::move(detail), std::nullopt}; }
+};
+
+/// Refusals are answers. Exceptions are for what ends the command: Error{wrong_passphrase}, Error{usage}.
+class Vault {
+public:
+    virtual ~Vault() = default;
+    /// Never unlocks anything and never asks for a passphrase.
+    [[nodiscard]] virtual Answer<KeyDescription> describe(const Location& location) = 0;
+    [[nodiscard]] virtual Answer<Bytes> wrap(const Location& location, ByteView plaintext) = 0;
+    [[nodiscard]] virtual Answer<SecretBytes> unwrap(const Location& location, ByteView wrapped) = 0;
+    /// Wraps 32 random octets, unwraps them and compares. A vault without private halves only wraps. The state is not
+    /// judged: what is outside its dates is wrapped for with the public half.
+    [[nodiscard]] Answer<KeyDescription> test(const Location& location);
+};
+
+/// Protectors of a local vault. The passphrase is asked for by the first unwrap.
+class LocalVaultAdapter final : public Vault {
+public:
+    LocalVaultAdapter(std::string folder, PassphraseSource& passphrases, const Clock& clock);
+    [[nodiscard]] Answer<KeyDescription> describe(const Location& location) override;
+    [[nodiscard]] Answer<Bytes> wrap(const Location& location, ByteView plaintext) override;
+    [[nodiscard]] Answer<SecretBytes> unwrap(const Location& location, ByteView wrapped) override;
+    /// The newest version of a name that may wrap now.
+    [[nodiscard]] Answer<KeyDescription> newest(const Location& location);
+    /// The vault itself, read anew. throws  as LocalVault::open
+    [[nodiscard]] LocalVault& vault();
+    /// The vault itself, unlocked. throws  as LocalVault::unlock; on a wrong passphrase it is forgotten
+    [[nodiscard]] LocalVault& unlocked();
+    /// How passphrase requests name this vault: "vault DIR".
+    [[nodiscard]] std::string object() const { return "vault " + folder_; }
+
+private:
+    [[nodiscard]] KeyDescription description(const KeyVersion& key, const Location& location) const;
+    std::string folder_;
+    PassphraseSource& passphrases_;
+    const Clock& clock_;
+    std::optional<LocalVault> vault_;
+};
+
+/// A public half in a PEM file.
+class PublicKeyFile final : public Vault {
+public:
+    [[nodiscard]] Answer<KeyDescription> describe(const Location& location) override;
+    [[nodiscard]] Answer<Bytes> wrap(const Location& location, ByteView plaintext) override;
+    /// Always denied.
+    [[nodiscard]] Answer<SecretBytes> unwrap(const Location& location, ByteView wrapped) override;
+};
+
+/// The vaults that this process can reach, opened when first needed and kept. Not for two threads at once.
+class Vaults {
+public:
+    /// default_folder  the vault of --vault; need not exist
+    Vaults(std::string default_folder, PassphraseSource& passphrases, const Clock& clock = Clock::system());
+    [[nodiscard]] Vault& at(const Location& location);
+    /// The local vault in `folder`; the default one when empty.
+    [[nodiscard]] LocalVaultAdapter& local(const std::string& folder = {});
+    [[nodiscard]] bool has_local(const std::string& folder = {}) const;
+    /// Makes the default vault, asking for a new passphrase, unless there is one; then unlocks nothing.
+    LocalVaultAdapter& make_local();
+    [[nodiscard]] const std::string& default_folder() const { return default_folder_; }
+    [[nodiscard]] PassphraseSource& passphrases() { return passphrases_; }
+    [[nodiscard]] const Clock& clock() const { return clock_; }
+
+    /// Another vault in place of the one at `location` (without its version). For tests.
+    void replace(const Location& location, std::unique_ptr<Vault> vault);
+    /// The cost of passphrases of vaults made from now on.
+    void set_cost(const crypto::ScryptCost& cost) { cost_ = cost; }
+
+private:
+    std::string default_folder_;
+    PassphraseSource& passphrases_;
+    const Clock& clock_;
+    crypto::ScryptCost cost_;
+    std::map<std::string, std::unique_ptr<LocalVaultAdapter>> local_;
+    std::map<std::string, std::unique_ptr<Vault>> replaced_;
+    PublicKeyFile public_;
+};
+
+}  // namespace signet::keyring
