@@ -1,0 +1,78 @@
+// Typed access to one repository: config, journals, slots, index segments, packs (docs/format.md).
+#pragma once
+
+#include "format/backup_entry.h"
+#include "format/config.h"
+#include "format/entry.h"
+#include "format/index.h"
+#include "format/names.h"
+#include "storage/store.h"
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace signet::storage {
+
+/// One identity's journal, verified as far as it reaches.
+struct Journal {
+    IdentityId identity;
+    std::vector<format::SignedEntry> entries;  ///< sequence 1, 2, 3, … without gaps, each verified against the one before
+    /// What stopped the reading, if anything did: a damaged or missing entry, a fork. Later entries are not believed.
+    std::optional<Error> problem;
+    /// Sequence numbers whose objects exist beyond the last believed entry.
+    std::vector<std::uint64_t> unbelieved;
+};
+
+/// A backup or partial entry with its public fields decoded.
+struct RunEntry {
+    const format::SignedEntry* entry = nullptr;  ///< owned by a Journal
+    format::BackupPublic fields;
+};
+
+class Repository {
+public:
+    /// Makes config.json in an empty store. throws  Error{refused}: there is a repository already
+    static void create(Store& store, const format::RepositoryConfig& config);
+    /// throws  Error{no_repository}, Error{unsupported}, Error{damaged}
+    [[nodiscard]] static Repository open(std::shared_ptr<Store> store);
+
+    [[nodiscard]] const format::RepositoryConfig& config() const { return config_; }
+    [[nodiscard]] const Digest& config_hash() const { return config_hash_; }
+    [[nodiscard]] Store& store() const { return *store_; }
+
+    /// Lists and verifies every journal (signatures, chains, names, config hash).
+    /// threads  entries are read this many at a time
+    [[nodiscard]] std::vector<Journal> load_journals() const;
+    /// One identity's journal.
+    [[nodiscard]] Journal load_journal(const IdentityId& identity) const;
+    /// Creates the object of an entry if absent, durably. returns  false: the sequence number is taken
+    [[nodiscard]] bool append_entry(const IdentityId& identity, std::uint64_t sequence, ByteView object) const;
+
+    /// Stores a slot durably, reads it back and compares. Existing: nothing to do.
+    void put_slot(const format::Slot& slot) const;
+    /// Names of all slots in the repository, by DEK.
+    [[nodiscard]] std::multimap<DekId, format::SlotName> list_slots() const;
+    /// throws  Error{damaged}: the content does not match its name
+    [[nodiscard]] format::Slot load_slot(const format::SlotName& name) const;
+
+    /// Seals and stores durably. returns  its id and size
+    [[nodiscard]] format::IndexInfo put_index(const format::IndexSegment& segment, const IdentityId& writer,
+                                              const SecretBytes& index_key) const;
+    /// The object of an index segment, verified against its name. throws  Error{damaged} (also: missing)
+    [[nodiscard]] Bytes load_index_object(const IndexId& id) const;
+
+private:
+    Repository(std::shared_ptr<Store> store, format::RepositoryConfig config, Digest hash)
+        : store_(std::move(store)), config_(std::move(config)), config_hash_(hash) {}
+    [[nodiscard]] Journal read_journal(const IdentityId& identity, std::vector<std::uint64_t> sequences) const;
+    std::shared_ptr<Store> store_;
+    format::RepositoryConfig config_;
+    Digest config_hash_;
+};
+
+/// The object of a pack named by an entry, opened for reading. throws  Error{damaged}: missing, or of another size
+/// (left to restore/, which reads ranges through Store::open_object)
+
+}  // namespace signet::storage
