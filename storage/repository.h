@@ -42,8 +42,8 @@ public:
     [[nodiscard]] const Digest& config_hash() const { return config_hash_; }
     [[nodiscard]] Store& store() const { return *store_; }
 
-    /// Lists and verifies every journal (signatures, chains, names, config hash).
-    /// threads  entries are read this many at a time
+    /// Lists and verifies every journal (signatures, chains, names, config hash), several entries at a time.
+    /// throws  Error{io}: the store cannot be read; nothing is known then
     [[nodiscard]] std::vector<Journal> load_journals() const;
     /// One identity's journal.
     [[nodiscard]] Journal load_journal(const IdentityId& identity) const;
@@ -66,13 +66,10 @@ public:
 private:
     Repository(std::shared_ptr<Store> store, format::RepositoryConfig config, Digest hash)
         : store_(std::move(store)), config_(std::move(config)), config_hash_(hash) {}
-    [[nodiscard]] Journal read_journal(const IdentityId& identity, std::vector<std::uint64_t> sequences) const;
+    [[nodiscard]] std::vector<Journal> read_journals(const std::map<IdentityId, std::vector<std::uint64_t>>& sequences) const;
     std::shared_ptr<Store> store_;
     format::RepositoryConfig config_;
     Digest config_hash_;
 };
-
-/// The object of a pack named by an entry, opened for reading. throws  Error{damaged}: missing, or of another size
-/// (left to restore/, which reads ranges through Store::open_object)
 
 }  // namespace signet::storage
