@@ -1,10 +1,34 @@
+# signet_present_sources(RESULT a.cpp...): those that exist. A source that is listed and not written yet is a warning, or
+# an error with -DSIGNET_STRICT_SOURCES=ON.
+option(SIGNET_STRICT_SOURCES "Refuse to configure while a listed source is missing" OFF)
+function(signet_present_sources result)
+    set(present)
+    foreach(source IN LISTS ARGN)
+        cmake_path(ABSOLUTE_PATH source BASE_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}" OUTPUT_VARIABLE path)
+        if(EXISTS "${path}")
+            list(APPEND present "${path}")
+        elseif(SIGNET_STRICT_SOURCES)
+            message(FATAL_ERROR "missing source: ${path}")
+        else()
+            message(WARNING "missing source: ${path}")
+        endif()
+    endforeach()
+    if(NOT present)
+        file(TOUCH "${CMAKE_BINARY_DIR}/nothing.cpp")
+        set(present "${CMAKE_BINARY_DIR}/nothing.cpp")
+    endif()
+    set(${result} "${present}" PARENT_SCOPE)
+endfunction()
+
 # signet_add_library(FOLDER SOURCES a.cpp... [PUBLIC targets...] [PRIVATE targets...])
 #
 # One static library per folder: signet_FOLDER, alias signet::FOLDER. PUBLIC targets are those whose headers stand in
 # this folder's headers. A folder that is not there yet is left out, so that each can be built as soon as it exists.
 function(signet_add_library folder)
     cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;PUBLIC;PRIVATE")
-    add_library(signet_${folder} STATIC ${arg_SOURCES})
+    signet_present_sources(sources ${arg_SOURCES})
+    add_library(signet_${folder} STATIC ${sources})
+    set_target_properties(signet_${folder} PROPERTIES LINKER_LANGUAGE CXX)
     add_library(signet::${folder} ALIAS signet_${folder})
     target_link_libraries(signet_${folder} PUBLIC signet_options)
     foreach(scope IN ITEMS PUBLIC PRIVATE)
