@@ -54,6 +54,14 @@ struct BackupPublic {
     [[nodiscard]] static BackupPublic decode(ByteView fields, std::string_view what);
 };
 
+/// The public fields of a backup or partial entry, checked against its head: slots of the same repository, reach to
+/// earlier entries only. throws  Error{damaged}: also when the entry is of another kind
+[[nodiscard]] BackupPublic backup_public(const SignedEntry& entry);
+
+/// A list of tags, ascending, without duplicates. throws  Error{usage}: a tag that is not UTF-8
+void encode_tags(ByteWriter& writer, const std::vector<std::string>& tags);
+[[nodiscard]] std::vector<std::string> decode_tags(ByteReader& reader);
+
 struct Labels {
     std::string host;
     std::string user;

@@ -1,0 +1,352 @@
+#include "format/backup_entry.h"
+
+#include "core/crypto/digest.h"
+#include "format/encoding.h"
+#include "format/limits.h"
+#include "format/names.h"
+#include "format/sealed_part.h"
+
+#include <algorithm>
+
+namespace signet::format {
+namespace {
+
+constexpr std::uint8_t kFlagErrors = 1;
+constexpr std::size_t kWriterKeySize = 32;
+
+bool is_backup_kind(EntryKind kind) { return kind == EntryKind::backup || kind == EntryKind::partial; }
+
+void write_list(ByteWriter& writer, const std::vector<std::string>& items) {
+    writer.varint(items.size());
+    for (const std::string& item : items) writer.blob(item);
+}
+
+std::vector<std::string> read_blobs(ByteReader& reader) {
+    std::vector<std::string> items(read_count(reader, UINT32_MAX, 1));
+    for (std::string& item : items) item = read_blob(reader);
+    return items;
+}
+
+template <class Info>
+void encode_objects(ByteWriter& writer, const std::vector<Info>& objects, std::uint64_t limit) {
+    writer.varint(objects.size());
+    for (const Info& object : objects) {
+        invariant(object.size <= limit, "an object listed in an entry is over its limit");
+        writer.id(object.id);
+        writer.varint(object.size);
+    }
+}
+
+template <class Info>
+std::vector<Info> decode_objects(ByteReader& reader, std::uint64_t limit) {
+    using ObjectId = decltype(Info::id);
+    std::vector<Info> objects(read_count(reader, UINT32_MAX, ObjectId::kSize + 1));
+    for (Info& object : objects) {
+        object.id = reader.id<ObjectId>();
+        object.size = reader.varint(limit);
+    }
+    return objects;
+}
+
+void encode_reach(ByteWriter& writer, const std::vector<Reach>& reach) {
+    writer.varint(reach.size());
+    std::uint64_t last = 0;
+    for (const Reach& item : reach) {
+        invariant(item.sequence > last, "reach ascends by sequence number");
+        invariant(!item.bitmap.empty() && item.bitmap.back() != 0, "a bitmap ends with an octet that is not zero");
+        last = item.sequence;
+        writer.varint(item.sequence);
+        writer.id(item.dek);
+        writer.blob(item.bitmap);
+    }
+}
+
+std::vector<Reach> decode_reach(ByteReader& reader) {
+    std::vector<Reach> reach(read_count(reader, UINT32_MAX, 1 + DekId::kSize + 2));
+    std::uint64_t last = 0;
+    for (Reach& item : reach) {
+        item.sequence = reader.varint(kMaxSequence);
+        if (item.sequence <= last) reader.fail("reach does not ascend");
+        last = item.sequence;
+        item.dek = reader.id<DekId>();
+        const ByteView bitmap = reader.blob(reader.remaining());
+        if (bitmap.empty() || bitmap.back() == 0) reader.fail("bitmap that does not end with a set bit");
+        item.bitmap.assign(bitmap.begin(), bitmap.end());
+    }
+    return reach;
+}
+
+void check_slot(const ByteReader& reader, const Slot& slot, const BackupPublic& fields) {
+    if (slot.dek != fields.dek || slot.commitment != fields.commitment) reader.fail("slot of another data key");
+    if (slot.repository != fields.slots.front().repository) reader.fail("slot of another repository");
+}
+
+using Names = std::vector<std::pair<std::uint32_t, std::string>>;
+
+void encode_names(ByteWriter& writer, const Names& names) {
+    writer.varint(names.size());
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        invariant(i == 0 || names[i - 1].first < names[i].first, "names ascend by number");
+        writer.varint(names[i].first);
+        // Nobody chose these for us: what is not UTF-8 must not stop a backup.
+        writer.blob(to_utf8(names[i].second));
+    }
+}
+
+Names decode_names(ByteReader& reader) {
+    Names names(read_count(reader, UINT32_MAX, 2));
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        names[i].first = static_cast<std::uint32_t>(reader.varint(UINT32_MAX));
+        if (i > 0 && names[i - 1].first >= names[i].first) reader.fail("names do not ascend");
+        names[i].second = read_text(reader);
+    }
+    return names;
+}
+
+void encode_statistics(ByteWriter& writer, const BackupStatistics& statistics) {
+    for (const std::uint64_t value :
+         {statistics.files, statistics.directories, statistics.others, statistics.bytes, statistics.added_raw,
+          statistics.added_sealed, statistics.errors}) {
+        writer.varint(value);
+    }
+}
+
+BackupStatistics decode_statistics(ByteReader& reader) {
+    BackupStatistics statistics;
+    for (std::uint64_t* value :
+         {&statistics.files, &statistics.directories, &statistics.others, &statistics.bytes, &statistics.added_raw,
+          &statistics.added_sealed, &statistics.errors}) {
+        *value = reader.varint();
+    }
+    return statistics;
+}
+
+/// The first ones: their whole number stands in the statistics.
+void encode_problems(ByteWriter& writer, const std::vector<Problem>& problems) {
+    const std::size_t count = std::min(problems.size(), kMaxProblems);
+    writer.varint(count);
+    for (std::size_t i = 0; i < count; ++i) {
+        invariant(problems[i].error_number >= 0, "errno is not negative");
+        writer.blob(problems[i].path);
+        writer.varint(static_cast<std::uint64_t>(problems[i].error_number));
+        writer.blob(to_utf8(problems[i].what));
+    }
+}
+
+std::vector<Problem> decode_problems(ByteReader& reader) {
+    std::vector<Problem> problems(read_count(reader, kMaxProblems, 3));
+    for (Problem& problem : problems) {
+        problem.path = read_blob(reader);
+        problem.error_number = static_cast<int>(reader.varint(INT32_MAX));
+        problem.what = read_text(reader);
+    }
+    return problems;
+}
+
+SecretBytes read_key(ByteReader& reader) { return SecretBytes(reader.raw(kWriterKeySize)); }
+
+struct Halves {
+    Half labels;
+    Half body;
+};
+
+Halves decode_halves(const SignedEntry& entry, std::string_view what) {
+    invariant(is_backup_kind(entry.kind), "a backup or partial entry");
+    ByteReader reader(entry.sealed_part(), what);
+    Halves halves;
+    halves.labels = Half::decode(reader);
+    halves.body = Half::decode(reader);
+    reader.expect_end();
+    return halves;
+}
+
+std::string name_of(const SignedEntry& entry) { return journal_name(entry.identity, entry.head.sequence); }
+
+}  // namespace
+
+void BackupPublic::encode(ByteWriter& writer) const {
+    invariant(!slots.empty() && slots.size() <= kMaxSlotsInEntry, "1 to 64 slots in an entry");
+    writer.id(run);
+    writer.id(series);
+    writer.u8(static_cast<std::uint8_t>(kind));
+    writer.u8(has_errors ? kFlagErrors : 0);
+    writer.i64(time.ns);
+    writer.i64(started.ns);
+    writer.i64(finished.ns);
+    writer.id(dek);
+    writer.id(commitment);
+    writer.varint(slots.size());
+    for (const Slot& slot : slots) {
+        invariant(slot.dek == dek && slot.commitment == commitment, "slots of this run's data key");
+        writer.blob(slot.encode());
+    }
+    encode_objects(writer, packs, kMaxPack);
+    encode_objects(writer, indexes, kMaxIndexObject);
+    encode_reach(writer, reach);
+}
+
+BackupPublic BackupPublic::decode(ByteView bytes, std::string_view what) {
+    ByteReader reader(bytes, what);
+    BackupPublic fields;
+    fields.run = reader.id<RunId>();
+    fields.series = reader.id<SeriesId>();
+    const std::uint8_t kind = reader.u8();
+    if (kind != static_cast<std::uint8_t>(BackupKind::files) && kind != static_cast<std::uint8_t>(BackupKind::stream)) {
+        reader.fail("unknown kind of backup");
+    }
+    fields.kind = static_cast<BackupKind>(kind);
+    const std::uint8_t flags = reader.u8();
+    if ((flags & ~unsigned{kFlagErrors}) != 0) reader.fail("unknown flags");
+    fields.has_errors = (flags & kFlagErrors) != 0;
+    fields.time.ns = reader.i64();
+    fields.started.ns = reader.i64();
+    fields.finished.ns = reader.i64();
+    fields.dek = reader.id<DekId>();
+    fields.commitment = reader.id<Digest>();
+    const std::size_t slots = read_count(reader, kMaxSlotsInEntry, 1);
+    if (slots == 0) reader.fail("no slots");
+    for (std::size_t i = 0; i < slots; ++i) {
+        fields.slots.push_back(Slot::decode(reader.blob(kMaxSlot), what));
+        check_slot(reader, fields.slots.back(), fields);
+    }
+    fields.packs = decode_objects<PackInfo>(reader, kMaxPack);
+    fields.indexes = decode_objects<IndexInfo>(reader, kMaxIndexObject);
+    fields.reach = decode_reach(reader);
+    reader.expect_end();
+    return fields;
+}
+
+BackupPublic backup_public(const SignedEntry& entry) {
+    const std::string what = name_of(entry);
+    if (!is_backup_kind(entry.kind)) throw_damaged(what, "not a backup");
+    BackupPublic fields = BackupPublic::decode(entry.public_fields(), what);
+    if (fields.slots.front().repository != entry.head.repository) throw_damaged(what, "slot of another repository");
+    if (!fields.reach.empty() && fields.reach.back().sequence >= entry.head.sequence) {
+        throw_damaged(what, "reaches entries that do not come before it");
+    }
+    return fields;
+}
+
+void encode_tags(ByteWriter& writer, const std::vector<std::string>& tags) {
+    writer.varint(tags.size());
+    for (std::size_t i = 0; i < tags.size(); ++i) {
+        invariant(i == 0 || tags[i - 1] < tags[i], "tags ascend without duplicates");
+        write_text(writer, tags[i], "a tag");
+    }
+}
+
+std::vector<std::string> decode_tags(ByteReader& reader) {
+    std::vector<std::string> tags(read_count(reader, UINT32_MAX, 1));
+    for (std::size_t i = 0; i < tags.size(); ++i) {
+        tags[i] = read_text(reader);
+        if (i > 0 && tags[i - 1] >= tags[i]) reader.fail("tags do not ascend");
+    }
+    return tags;
+}
+
+Bytes Labels::encode() const {
+    ByteWriter writer;
+    writer.blob(to_utf8(host));
+    writer.blob(to_utf8(user));
+    write_text(writer, series, "the name of a series");
+    write_list(writer, paths);
+    encode_tags(writer, tags);
+    write_list(writer, command);
+    writer.blob(to_utf8(program));
+    return writer.take();
+}
+
+Labels Labels::decode(ByteView bytes, std::string_view what) {
+    ByteReader reader(bytes, what);
+    Labels labels;
+    labels.host = read_text(reader);
+    labels.user = read_text(reader);
+    labels.series = read_text(reader);
+    labels.paths = read_blobs(reader);
+    labels.tags = decode_tags(reader);
+    labels.command = read_blobs(reader);
+    labels.program = read_text(reader);
+    reader.expect_end();
+    return labels;
+}
+
+Bytes BackupBody::encode(EntryKind kind) const {
+    invariant(is_backup_kind(kind), "a body of a backup or partial entry");
+    ByteWriter rest;
+    if (kind == EntryKind::backup) {
+        invariant(root.name.empty() && root.type == EntryType::directory, "the root is a directory without a name");
+        root.encode(rest);
+        encode_names(rest, owners);
+        encode_names(rest, groups);
+        encode_statistics(rest, statistics);
+        encode_problems(rest, problems);
+    }
+    // As large as needed from the start: growing would leave copies of the keys behind.
+    Bytes buffer;
+    buffer.reserve(3 * kWriterKeySize + rest.size());
+    ByteWriter writer(std::move(buffer));
+    for (const SecretBytes* key : {&keys.id_key, &keys.index_key, &keys.label_key}) {
+        invariant(key->size() == kWriterKeySize, "a writer's key has 32 octets");
+        writer.raw(key->reveal());
+    }
+    writer.raw(rest.view());
+    return writer.take();
+}
+
+BackupBody BackupBody::decode(ByteView bytes, EntryKind kind, std::string_view what) {
+    ByteReader reader(bytes, what);
+    BackupBody body;
+    body.keys.id_key = read_key(reader);
+    body.keys.index_key = read_key(reader);
+    body.keys.label_key = read_key(reader);
+    if (kind == EntryKind::backup) {
+        body.root = Entry::decode(reader, true);
+        body.owners = decode_names(reader);
+        body.groups = decode_names(reader);
+        body.statistics = decode_statistics(reader);
+        body.problems = decode_problems(reader);
+    }
+    reader.expect_end();
+    return body;
+}
+
+Bytes make_backup_entry(EntryKind kind, EntryHead head, const BackupPublic& fields, const Labels& labels,
+                        const BackupBody& body, const DataKey& dek, const crypto::SigningKey& key) {
+    invariant(fields.dek == dek.id() && fields.commitment == dek.commitment(), "the entry names its data key");
+    invariant(head.repository == dek.repository(), "the data key was made for this repository");
+    head.signer = key.verify_key();
+    ByteWriter public_part;
+    head.encode(public_part);
+    fields.encode(public_part);
+
+    const Bytes label_octets = labels.encode();
+    Bytes body_octets = body.encode(kind);
+    const std::size_t sealed_size = half_size(label_octets.size()) + half_size(body_octets.size());
+    Bytes prefix = entry_prefix(kind, public_part.view(), sealed_size);
+    const IdentityId identity = head.signer.identity();
+    const HalfContext context{head.repository, identity, head.sequence};
+    ByteWriter sealed;
+    seal_labels_half(sealed, context, body.keys.label_key, prefix, label_octets);
+    seal_body_half(sealed, context, dek, prefix, body_octets);
+    wipe(body_octets);
+    return sign_entry(std::move(prefix), sealed.view(), key);
+}
+
+std::optional<Labels> open_labels(const SignedEntry& entry, const SecretBytes& label_key) {
+    const std::string what = name_of(entry);
+    const auto plaintext = open_labels_half(decode_halves(entry, what).labels, entry, label_key);
+    if (!plaintext) return std::nullopt;
+    return Labels::decode(plaintext->reveal(), what);
+}
+
+BackupBody open_body(const SignedEntry& entry, const DataKey& dek) {
+    const std::string what = name_of(entry);
+    const BackupPublic fields = backup_public(entry);
+    if (dek.repository() != entry.head.repository || dek.id() != fields.dek || dek.commitment() != fields.commitment) {
+        throw_damaged(what, "sealed under another data key");
+    }
+    const SecretBytes plaintext = open_body_half(decode_halves(entry, what).body, entry, dek, what);
+    return BackupBody::decode(plaintext.reveal(), entry.kind, what);
+}
+
+}  // namespace signet::format
