@@ -1,0 +1,257 @@
+"""Section 5: identities and the journal. The public parts of sections 6 and 7."""
+
+from dataclasses import dataclass, field as member
+from typing import Optional
+
+from .crypto import identity_of, sha256, signature_is_right
+from .encoding import MIB, Octets, ascending
+from .errors import Refused
+from .slots import SLOT_LIMIT, parse_slot
+from .store import journal_name
+
+PART_LIMIT = 16 * MIB
+SIGNATURE = 64
+ENTRY_LIMIT = 20 + 2 * PART_LIMIT + SIGNATURE
+SIGNER_AT = 20 + 16 + 32  # where the public key stands, in every kind
+
+BACKUP, PARTIAL, TRUST, POLICY, REMARK = 1, 2, 3, 4, 5
+KINDS = {BACKUP: "backup", PARTIAL: "partial", TRUST: "trust", POLICY: "policy", REMARK: "remark"}
+WRITER, OFFICER = 1, 2
+ROLES = {WRITER: "writer", OFFICER: "officer"}
+FILES, STREAM = 1, 2
+
+
+@dataclass
+class Reach:
+    sequence: int
+    dek_id: bytes
+    bitmap: bytes
+
+    def has(self, i):
+        return i // 8 < len(self.bitmap) and bool(self.bitmap[i // 8] >> i % 8 & 1)
+
+
+@dataclass
+class Run:
+    """What backup and partial entries say in public."""
+    run_id: bytes
+    series_id: bytes
+    backup_kind: int
+    flags: int
+    time: int
+    began: int
+    ended: int
+    dek_id: bytes
+    commitment: bytes
+    slots: list
+    packs: list    # (id, length)
+    indexes: list  # (id, length)
+    reach: list
+
+
+@dataclass
+class Statement:
+    identity: str
+    role: int
+    first: int
+    last: int
+
+
+@dataclass
+class Entry:
+    name: str
+    id: bytes
+    kind: int
+    identity: str
+    sequence: int
+    previous: bytes
+    time: int
+    log_head: bytes
+    policy: bytes
+    associated: bytes  # the octets [0..20+P)
+    sealed: bytes
+    run: Optional[Run] = None
+    statements: list = member(default_factory=list)  # kind 3
+    policy_number: int = 0                           # kind 4
+    policy_values: list = member(default_factory=list)
+    remark_on: bytes = b""                           # kind 5
+    remark_writer: str = ""
+
+
+def parse_entry(octets, name, identity, sequence, config):
+    """One entry. `identity` and `sequence` are those of its name."""
+    # The signature first. Where it stands does not depend on what is in between.
+    if len(octets) < SIGNER_AT + 32 + SIGNATURE:
+        raise Refused(name, "too short for an entry")
+    signer = octets[SIGNER_AT:SIGNER_AT + 32]
+    if identity_of(signer).hex() != identity:
+        raise Refused(name, "its public key is not that of the identity in its name")
+    if not signature_is_right(signer, octets[-SIGNATURE:], b"signet/entry/v1\0" + sha256(octets[:-SIGNATURE])):
+        raise Refused(name, "the signature is wrong")
+
+    field = Octets(octets, name)
+    field.magic(b"SIGNETJE")
+    kind = field.u8("kind")
+    if kind not in KINDS:
+        field.refuse(f"unknown kind of entry {kind}")
+    if field.u8("signature algorithm") != 1:
+        field.refuse("unknown signature algorithm")
+    public_length, sealed_length = field.u32(), field.u32()
+    if public_length > PART_LIMIT or sealed_length > PART_LIMIT:
+        field.refuse("a part of more than 16 MiB")
+    if len(octets) != 20 + public_length + sealed_length + SIGNATURE:
+        field.refuse("its length is not what its header says")
+
+    public = Octets(octets, name, 20, 20 + public_length)
+    if public.take(16, "repository id") != config.repository:
+        field.refuse("an entry of another repository")
+    if public.take(32, "config hash") != config.hash:
+        field.refuse("made for another config.json")
+    public.take(32, "public key")
+    if public.u64("sequence number") != sequence or sequence == 0:
+        field.refuse("its sequence number is not the one in its name")
+    entry = Entry(name, sha256(octets), kind, identity, sequence, previous=public.take(32), time=public.time(),
+                  log_head=public.take(32), policy=public.take(32), associated=octets[:20 + public_length],
+                  sealed=octets[20 + public_length:-SIGNATURE])
+    if kind in (BACKUP, PARTIAL):
+        entry.run = parse_run(public, entry, config)
+    elif kind == TRUST:
+        for _ in range(public.varint("count of statements", 1, 1000)):
+            statement = Statement(public.take(32, "identity").hex(), public.u8("role"), public.u64(), public.u64())
+            if statement.role not in ROLES:
+                public.refuse(f"unknown role {statement.role}")
+            entry.statements.append(statement)
+    elif kind == POLICY:
+        entry.policy_number = public.u64("number of the policy")
+        if entry.policy_number == 0:
+            public.refuse("a policy with the number 0")
+        entry.policy_values = [(public.text("name"), public.text("value"))
+                               for _ in range(public.varint("count of values", 0, 256))]
+        if not ascending([policy_name.encode() for policy_name, _ in entry.policy_values]):
+            public.refuse("names of a policy are not ascending")
+    else:
+        entry.remark_on = public.take(32, "entry id")
+        entry.remark_writer = public.take(32, "identity").hex()
+    public.finish()
+    if kind in (TRUST, POLICY) and entry.sealed:
+        field.refuse("a sealed part where there is none")
+    return entry
+
+
+def parse_run(public, entry, config):
+    run = Run(run_id=public.take(16), series_id=public.take(16), backup_kind=public.u8(), flags=public.u8(),
+              time=public.time(), began=public.time(), ended=public.time(), dek_id=public.take(16),
+              commitment=public.take(32), slots=[], packs=[], indexes=[], reach=[])
+    if run.backup_kind not in (FILES, STREAM):
+        public.refuse(f"unknown kind of backup {run.backup_kind}")
+    if run.flags & ~1:
+        public.refuse("unknown flags")
+    for i in range(public.varint("count of slots", 1, 64)):
+        slot = parse_slot(public.blob("slot", 0, SLOT_LIMIT), f"{entry.name} (slot {i})", config.repository)
+        if slot.dek_id != run.dek_id or slot.commitment != run.commitment:
+            public.refuse(f"slot {i} is of another DEK")
+        run.slots.append(slot)
+    run.packs = [(public.take(32, "pack id"), public.varint("length")) for _ in range(public.varint("count of packs"))]
+    run.indexes = [(public.take(32, "index id"), public.varint("length")) for _ in range(public.varint("count of indexes"))]
+    for _ in range(public.varint("count of reach")):
+        reach = Reach(public.varint("sequence number", 1, entry.sequence - 1), public.take(16, "DEK id"), public.blob("bitmap"))
+        if not reach.bitmap or reach.bitmap[-1] == 0:
+            public.refuse("the last octet of a bitmap is zero")
+        run.reach.append(reach)
+    if not ascending([reach.sequence for reach in run.reach]):
+        public.refuse("reach is not ascending")
+    return run
+
+
+# -- whole journals ---------------------------------------------------------------------------------------------------
+
+class Journals:
+    """All journals of a repository, each up to the first entry that is refused."""
+
+    def __init__(self):
+        self.of = {}        # identity -> its entries, from sequence number 1
+        self.problems = []  # one Refused for each journal that breaks off
+
+    def entries(self):
+        for entries in self.of.values():
+            yield from entries
+
+    def backups(self):
+        return sorted((entry for entry in self.entries() if entry.kind == BACKUP), key=order_of_backups)
+
+
+def order_of_backups(entry):
+    return entry.run.time, entry.identity, entry.sequence
+
+
+def order_of_statements(entry):
+    return entry.time, entry.identity, entry.sequence
+
+
+def read_journals(store, listing, config):
+    journals = Journals()
+    for name, parts in listing["journal"]:  # sorted: by identity, then by sequence
+        entries = journals.of.setdefault(parts["identity"], [])
+        if any(problem.identity == parts["identity"] for problem in journals.problems):
+            continue
+        try:
+            expected = journal_name(parts["identity"], len(entries) + 1)
+            if name != expected:
+                raise Refused(expected, "is missing, but a later entry is there")
+            entry = parse_entry(store.read_whole(name, ENTRY_LIMIT), name, parts["identity"], int(parts["sequence"]), config)
+            if entry.previous != (entries[-1].id if entries else bytes(32)):
+                raise Refused(name, "does not follow the entry before it (a fork or a replay)")
+            if entry.run:
+                check_reach(entry, entries)
+            entries.append(entry)
+        except Refused as problem:
+            problem.identity = parts["identity"]
+            journals.problems.append(problem)
+    return journals
+
+
+def check_reach(entry, earlier):
+    for reach in entry.run.reach:
+        reached = earlier[reach.sequence - 1]
+        if not reached.run:
+            raise Refused(entry.name, f"reaches entry {reach.sequence}, which is no run's")
+        if reached.run.dek_id != reach.dek_id:
+            raise Refused(entry.name, f"another DEK id than that of entry {reach.sequence}, which it reaches")
+        packs = len(reached.run.packs)
+        if (packs + 7) // 8 < len(reach.bitmap) or any(reach.has(i) for i in range(packs, 8 * len(reach.bitmap))):
+            raise Refused(entry.name, f"reaches more packs than entry {reach.sequence} has")
+
+
+# -- trust ------------------------------------------------------------------------------------------------------------
+
+class Trust:
+    """Who is trusted for which sequence numbers.
+
+    The officer of config.json is trusted for all. Statements count when their signer is a trusted officer for their
+    sequence number; they are applied in the order of (time, identity, sequence), the later replacing the earlier. As a
+    statement can take trust away from an officer who made others, this is repeated until nothing changes."""
+
+    def __init__(self, journals, config):
+        self._root = config.officer
+        self._ranges = {}
+        entries = sorted((entry for entry in journals.entries() if entry.kind == TRUST), key=order_of_statements)
+        for _ in range(len(entries) + 2):
+            ranges = {(said.identity, said.role): (said.first, said.last)
+                      for entry in entries if self.officer(entry.identity, entry.sequence) for said in entry.statements}
+            if ranges == self._ranges:
+                return
+            self._ranges = ranges
+        raise Refused(f"journal/{self._root}", "the officers' statements about one another contradict")
+
+    def _has(self, identity, role, sequence):
+        first, last = self._ranges.get((identity, role), (1, 0))
+        return first <= sequence <= last
+
+    def officer(self, identity, sequence):
+        return identity == self._root or self._has(identity, OFFICER, sequence)
+
+    def writer(self, identity, sequence):
+        return self._has(identity, WRITER, sequence)
+
+    def officers(self):
+        return {self._root} | {identity for identity, role in self._ranges if role == OFFICER}

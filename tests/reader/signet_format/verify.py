@@ -1,0 +1,183 @@
+"""Checking a whole repository (section 15): what anyone can check, and with keys the rest."""
+
+from .backup import Keyring, OpenedBackup, Repository, ids_in_frame, open_entry, open_remark
+from .contents import FILE, data_pieces, walk
+from .errors import Refused, Unable
+from .journal import BACKUP, REMARK
+from .packs import Pack, read_index, read_index_header, read_pack_header
+from .slots import open_escrow, open_slot, read_escrow, read_slot
+from .store import index_name, pack_name
+
+
+class Verifier:
+    def __init__(self, store, keys=(), passphrase=None, pinned_officer=None):
+        self.refused = []  # all problems
+        self.notes = []    # what could not be checked
+        self.counts = dict.fromkeys(("entries", "slots", "escrow objects", "packs", "index segments", "opened entries",
+                                     "opened slots", "opened packs", "opened frames", "opened chunks", "walked backups",
+                                     "walked entries"), 0)
+        self._store = store
+        self._passphrase = passphrase
+        self._repository = Repository(store, pinned_officer)  # raises what is wrong with config.json
+        self._id = self._repository.config.repository
+        self._packs = {}    # pack id -> header
+        self._indexes = {}  # index id -> length
+        self._opened = {}   # (identity, pack id) -> (frames, possible ids of each chunk)
+        self._keys = list(keys)
+
+    def run(self):
+        self.refused += self._repository.journals.problems
+        self.counts["entries"] = sum(1 for _ in self._repository.journals.entries())
+        self._check_objects()
+        self._check_entries()
+        self._keyring = Keyring(self._repository, self._keys)
+        self._check_escrow()
+        if self._keyring.keys:
+            self._open_slots()
+            self._open_entries()
+        return not self.refused
+
+    def _attempt(self, act, *arguments):
+        """The result of `act`; None when something is refused."""
+        try:
+            return act(*arguments)
+        except Refused as problem:
+            if str(problem) not in map(str, self.refused):
+                self.refused.append(problem)
+        except Unable as problem:
+            if str(problem) not in self.notes:
+                self.notes.append(str(problem))
+        return None
+
+    # -- without keys -------------------------------------------------------------------------------------------------
+
+    def _check_objects(self):
+        listing = self._repository.listing
+        self._slots = [self._attempt(read_slot, self._store, name, parts, self._id) for name, parts in listing["slot"]]
+        self.counts["slots"] = len(self._slots)
+        for name, parts in listing["pack"]:
+            pack_id = bytes.fromhex(parts["sha256"])
+            self._packs[pack_id] = self._attempt(read_pack_header, self._store, pack_id, self._id, None)
+        self.counts["packs"] = len(self._packs)
+        for name, parts in listing["index"]:
+            index_id = bytes.fromhex(parts["sha256"])
+            octets = self._attempt(read_index_header, self._store, index_id, self._id, None)
+            self._indexes[index_id] = octets and (len(octets), octets[28:60].hex())
+        self.counts["index segments"] = len(self._indexes)
+
+        counters = {}
+        for pack_id, header in self._packs.items():
+            if header:
+                other = counters.setdefault((header.dek_id, header.counter), pack_id)
+                if other != pack_id:
+                    self.refused.append(Refused(pack_name(pack_id), f"has the same counter as {pack_name(other)}"))
+
+    def _check_entries(self):
+        for entry in self._repository.journals.entries():
+            if entry.run:
+                for pack_id, length in entry.run.packs:
+                    self._attempt(self._check_named_pack, entry, pack_id, length)
+                for index_id, length in entry.run.indexes:
+                    self._attempt(self._check_named_index, entry, index_id, length)
+
+    def _check_named_pack(self, entry, pack_id, length):
+        if pack_id not in self._packs:
+            raise Refused(pack_name(pack_id), f"is missing, but {entry.name} names it")
+        header = self._packs[pack_id]
+        if header is None:
+            return  # refused already
+        if header.length != length:
+            raise Refused(pack_name(pack_id), f"{header.length} octets, but {entry.name} says {length}")
+        if header.dek_id != entry.run.dek_id:
+            raise Refused(pack_name(pack_id), f"sealed under another DEK than {entry.name} says")
+
+    def _check_named_index(self, entry, index_id, length):
+        if index_id not in self._indexes:
+            raise Refused(index_name(index_id), f"is missing, but {entry.name} names it")
+        if self._indexes[index_id] is None:
+            return
+        found, identity = self._indexes[index_id]
+        if found != length:
+            raise Refused(index_name(index_id), f"{found} octets, but {entry.name} says {length}")
+        if identity != entry.identity:
+            raise Refused(index_name(index_id), f"made by another writer than {entry.name}, which names it")
+
+    # -- with keys ----------------------------------------------------------------------------------------------------
+
+    def _check_escrow(self):
+        for name, parts in self._repository.listing["escrow"]:
+            escrow = self._attempt(read_escrow, self._store, name, parts, self._id)
+            if escrow and self._passphrase is not None:
+                opened = self._attempt(open_escrow, escrow, self._passphrase)
+                if opened:
+                    self._keyring.keys[opened.key.thumbprint] = opened.key
+            self.counts["escrow objects"] += 1
+        if self._passphrase is not None and not self._keyring.keys:
+            raise Unable("the passphrase opens no escrow object")
+
+    def _open_slots(self):
+        in_entries = [slot for entry in self._repository.journals.entries() if entry.run for slot in entry.run.slots]
+        for slot in [slot for slot in self._slots if slot] + in_entries:
+            if slot.thumbprint in self._keyring.keys and self._attempt(open_slot, slot, self._keyring.keys[slot.thumbprint], self._id):
+                self.counts["opened slots"] += 1
+
+    def _open_entries(self):
+        label_keys = {}
+        entries = list(self._repository.journals.entries())
+        for entry in entries:
+            if entry.run:
+                dek = self._attempt(self._keyring.dek, entry.run, entry.name)
+                opened = dek and self._attempt(open_entry, entry, dek, self._id)
+                if opened:
+                    self.counts["opened entries"] += 1
+                    label_keys[entry.identity] = opened[1].label_key
+                    for pack_id, length in entry.run.packs:
+                        self._attempt(self._open_pack, entry, opened[1], dek, pack_id, length)
+                    for index_id, length in entry.run.indexes:
+                        self._attempt(self._open_index, entry, opened[1], index_id, length)
+        for entry in entries:
+            if entry.kind == BACKUP:
+                self._attempt(self._walk, entry)
+            elif entry.kind == REMARK and entry.remark_writer in label_keys and (
+                    self._repository.trusted(entry) or self._repository.trust.officer(entry.identity, entry.sequence)):
+                self._attempt(open_remark, entry, label_keys[entry.remark_writer], self._id)
+
+    def _open_pack(self, entry, body, dek, pack_id, length):
+        if self._packs.get(pack_id) is None:
+            return  # reported already
+        pack = Pack(self._store, pack_id, self._id, length, entry.run.dek_id, dek)
+        frames = pack.directory()
+        ids = []
+        for n, frame in enumerate(frames):
+            ids += ids_in_frame(body.id_key, frame, pack.open_frame(n, frame))
+        self._opened[entry.identity, pack_id] = length, frames, ids
+        self.counts["opened packs"] += 1
+        self.counts["opened frames"] += len(frames)
+        self.counts["opened chunks"] += len(ids)
+
+    def _open_index(self, entry, body, index_id, length):
+        if self._indexes.get(index_id) is None:
+            return
+        segment = read_index(self._store, index_id, self._id, length, entry.identity, body.index_key)
+        if segment.dek_id != entry.run.dek_id:
+            raise Refused(segment.name, f"an index of packs under another DEK than that of {entry.name}")
+        for indexed in segment.packs:
+            name = pack_name(indexed.pack_id)
+            if (entry.identity, indexed.pack_id) not in self._opened:
+                raise Refused(segment.name, f"holds {name}, which no entry of its writer names until now, or which is refused")
+            pack_length, frames, ids = self._opened[entry.identity, indexed.pack_id]
+            if indexed.length != pack_length or [frame.record() for frame in indexed.frames] != [frame.record() for frame in frames]:
+                raise Refused(segment.name, f"its frames are not those of {name}")
+            if len(indexed.chunk_ids) != len(ids) or any(one not in possible for one, possible in zip(indexed.chunk_ids, ids)):
+                raise Refused(segment.name, f"its chunk ids are not those of {name}")
+
+    def _walk(self, entry):
+        """Everything a backup refers to is there, with the right lengths; its directories and lists are right. That
+        the data chunks have their ids was checked with their packs."""
+        backup = OpenedBackup(self._repository, entry, self._keyring)
+        for _, inside in walk(backup.body.root, entry.name, backup.chunk):
+            self.counts["walked entries"] += 1
+            if inside.type == FILE:
+                for reference, _ in data_pieces(inside, entry.name, backup.chunk):
+                    backup.place(reference)
+        self.counts["walked backups"] += 1
