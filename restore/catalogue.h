@@ -1,0 +1,129 @@
+// What backups a repository has: every journal read and verified, judged by the officer's statements, and named as far as
+// this keyring knows the writers' label keys. Needs no protector and no data key.
+#pragma once
+
+#include "core/clock.h"
+#include "keyring/keyring.h"
+#include "keyring/trust.h"
+#include "storage/repository.h"
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace signet::restore {
+
+/// A backup as a person sees it.
+struct Backup {
+    EntryId id;
+    IdentityId writer;
+    std::uint64_t sequence = 0;
+    const format::SignedEntry* entry = nullptr;    ///< owned by the catalogue
+    const format::BackupPublic* fields = nullptr;  ///< owned by the catalogue
+    bool trusted = false;                          ///< its writer was trusted for this entry
+    std::optional<format::Labels> labels;          ///< nothing without the writer's label key
+    std::vector<std::string> tags;                 ///< of the labels, or of the latest remark
+
+    [[nodiscard]] TimePoint time() const { return fields->time; }
+    [[nodiscard]] std::string short_id() const { return id.short_hex(8); }
+    /// The series' name, or its id in hexadecimal where the name is not known.
+    [[nodiscard]] std::string series() const { return labels ? labels->series : fields->series.hex(); }
+    /// For messages: "prod-db at 2026-03-14 09:30:05 (1a2b3c4d)".
+    [[nodiscard]] std::string describe() const;
+};
+
+/// Which backups.
+struct BackupFilter {
+    std::optional<std::string> series;  ///< a name, or at least 8 digits of a series id
+    std::optional<std::string> host;
+    std::vector<std::string> paths;     ///< each is one of the paths that were backed up
+    std::vector<std::string> tags;      ///< all of them
+    std::optional<TimePoint> from;      ///< time >= from
+    std::optional<TimePoint> at;        ///< time <= at
+};
+
+/// BACKUP as commands take it: "latest", a prefix of an id, or either followed by ":/path".
+struct BackupReference {
+    std::string backup = "latest";
+    std::string path = "/";             ///< absolute, without a slash at its end (but for the root)
+    /// throws  Error{usage}: neither "latest" nor hexadecimal; a path that is not absolute or has "." or ".." in it
+    [[nodiscard]] static BackupReference parse(std::string_view text);
+};
+
+/// What was found wrong with a journal.
+struct JournalFinding {
+    IdentityId identity;
+    Error error;                        ///< Error{damaged} or Error{unsupported}; names the object
+    std::uint64_t believed = 0;         ///< entries that stand
+    bool trusted = false;               ///< the identity is trusted as writer or officer for what follows
+    std::optional<TimePoint> last_time; ///< signing time of the last entry that stands
+};
+
+struct CatalogueOptions {
+    /// Whether a first contact is remembered, and the newest entries seen. Off: nothing is written.
+    bool remember = true;
+    /// A journal that ends before what this keyring has seen is a finding, not the end.
+    bool tolerate_rollback = false;
+    /// Takes one sentence: the first contact with a repository, an untrusted journal, a finding.
+    std::function<void(const std::string&)> notice = {};
+};
+
+/// Immutable once loaded. For any number of threads at once.
+class Catalogue {
+public:
+    /// Reads every journal, then holds the repository to the keyrings' pins. A first contact pins it, with a notice that shows
+    /// the officer's fingerprint.
+    /// throws  Error{refused}: another officer or config.json than was pinned; Error{damaged}: entries that this keyring
+    ///         has seen are gone or replaced (named in the message); Error{io}
+    [[nodiscard]] static Catalogue load(const storage::Repository& repository, keyring::KeyringSet& keyrings,
+                                        const CatalogueOptions& options = {});
+
+    /// Every backup, also untrusted ones, by (time, writer, sequence).
+    [[nodiscard]] const std::vector<Backup>& backups() const { return backups_; }
+    [[nodiscard]] const std::vector<storage::Journal>& journals() const { return journals_; }
+    [[nodiscard]] const keyring::Trust& trust() const { return trust_; }
+    [[nodiscard]] const std::vector<JournalFinding>& findings() const { return findings_; }
+    [[nodiscard]] const RepositoryId& repository() const { return repository_; }
+
+    /// A backup or partial entry by its place in a journal; nullptr when there is none.
+    [[nodiscard]] const storage::RunEntry* run(const IdentityId& identity, std::uint64_t sequence) const;
+    /// Every backup and partial entry, by identity and sequence.
+    [[nodiscard]] const std::map<std::pair<IdentityId, std::uint64_t>, storage::RunEntry>& runs() const { return runs_; }
+
+    /// Those that match, oldest first; untrusted ones too.
+    [[nodiscard]] std::vector<const Backup*> select(const BackupFilter& filter) const;
+    /// By "latest" or a prefix of an id (at least 4 digits). What is returned is trusted.
+    /// throws  Error{usage}: no such backup, or several; Error{refused}: untrusted; for "latest" as latest()
+    [[nodiscard]] const Backup& resolve(const std::string& reference, const BackupFilter& filter = {}) const;
+    /// The newest trusted one that matches.
+    /// throws  Error{usage}: none; Error{damaged}: a trusted journal has a damaged entry that may be newer;
+    ///         Error{refused}: a newer one is by an untrusted writer. The hint is to name a backup by its id
+    [[nodiscard]] const Backup& latest(const BackupFilter& filter = {}) const;
+    /// By a prefix of its id, trusted or not. throws  Error{usage}: none, or several
+    [[nodiscard]] const Backup& find(std::string_view id_prefix) const;
+
+    /// The label key of a writer, where a keyring has it.
+    [[nodiscard]] const SecretBytes* label_key(const IdentityId& writer) const;
+
+private:
+    Catalogue() = default;
+    void judge(const storage::Repository& repository);
+    void learn_names(const storage::Repository& repository, keyring::KeyringSet& keyrings);
+    void apply_remarks();
+    [[nodiscard]] bool matches(const Backup& backup, const BackupFilter& filter) const;
+    [[nodiscard]] bool is_series(const Backup& backup, const std::string& series) const;
+
+    RepositoryId repository_;
+    std::vector<storage::Journal> journals_;
+    std::map<std::pair<IdentityId, std::uint64_t>, storage::RunEntry> runs_;
+    std::vector<Backup> backups_;
+    std::vector<JournalFinding> findings_;
+    std::map<IdentityId, SecretBytes> label_keys_;
+    keyring::Trust trust_;
+};
+
+}  // namespace signet::restore

@@ -1,0 +1,56 @@
+// Opens a backup: plans, unwraps every data key it needs, opens its body, and loads where its chunks lie. Nothing is
+// written by anyone before all of this has succeeded.
+#pragma once
+
+#include "format/backup_entry.h"
+#include "restore/frame_reader.h"
+#include "restore/plan.h"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+namespace signet::restore {
+
+struct OpenOptions {
+    bool salvage = false;   ///< data keys that do not open are left out, with a warning; the backup's own must open
+    FrameReaderOptions frames = {};
+    std::function<void(const std::string&)> warn = {};
+};
+
+/// A backup whose keys are all at hand. For any number of threads at once, each with its own chunk_reader().
+class OpenBackup {
+public:
+    /// Plans first, then really unwraps every data key.
+    /// throws  KeyUnavailable: with the plan; Error{wrong_passphrase}; Error{refused}: untrusted;
+    ///         Error{damaged}: the entry, a slot or an index segment; Error{io}
+    [[nodiscard]] static std::unique_ptr<OpenBackup> open(const storage::Repository& repository, Planner& planner,
+                                                          keyring::Resolver& resolver, const Backup& backup,
+                                                          const OpenOptions& options = {});
+
+    [[nodiscard]] const Backup& backup() const { return backup_; }
+    [[nodiscard]] const format::BackupBody& body() const { return body_; }
+    [[nodiscard]] const format::Entry& root() const { return body_.root; }
+    [[nodiscard]] const ChunkTable& table() const { return table_; }
+    [[nodiscard]] FrameReader& frames() { return *frames_; }
+    [[nodiscard]] ChunkReader chunk_reader() { return ChunkReader(*frames_, body_.keys.id_key); }
+    /// Data keys that did not open (only when salvaging).
+    [[nodiscard]] const std::map<DekId, std::string>& missing_keys() const { return missing_; }
+
+private:
+    explicit OpenBackup(const Backup& backup) : backup_(backup) {}
+    Backup backup_;
+    std::map<DekId, format::DataKey> keys_;
+    std::map<DekId, std::string> missing_;
+    format::BackupBody body_;
+    ChunkTable table_;
+    std::unique_ptr<FrameReader> frames_;
+};
+
+/// Unwraps one data key with the first opener that opens it.
+/// throws  Error{key_unavailable}, Error{wrong_passphrase}, Error{damaged}: why the last opener failed
+[[nodiscard]] format::DataKey unwrap_key(const storage::Repository& repository, Planner& planner,
+                                         keyring::Resolver& resolver, const RunKey& key);
+
+}  // namespace signet::restore

@@ -1,0 +1,146 @@
+// Plans: which protectors a restore to a moment needs, which of them can be used, and what can be restored without the
+// others. Computed from public headers and slot names alone; vaults are asked to describe, never to unwrap.
+#pragma once
+
+#include "keyring/resolver.h"
+#include "restore/catalogue.h"
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace signet::restore {
+
+/// How a plan is made.
+struct PlanOptions {
+    std::vector<std::string> without_keys;  ///< as if these were missing: thumbprint prefixes or names of links
+    /// As the repository stood at that time, with protectors past their expiry shown as expired.
+    std::optional<TimePoint> as_of;
+    bool offline = false;                   ///< no vault is asked; the keyring's records decide
+};
+
+/// A protector that wraps a data key.
+struct Opener {
+    format::Thumbprint thumbprint;
+    bool is_signed = false;             ///< its slot stands in a signed entry; else it is a claim by whoever stored it
+    std::vector<format::SlotName> names;      ///< of stored slots
+    std::vector<const format::Slot*> slots;   ///< of signed entries, owned by the catalogue
+    std::string location;               ///< hint of the slot, for people; empty when it was not read
+};
+
+/// A data key and the run that it was made for.
+struct RunKey {
+    DekId dek;
+    IdentityId writer;
+    Digest commitment;
+    TimePoint time;                     ///< of the run
+    bool has_backup = false;            ///< the run was committed
+    std::vector<Opener> openers;        ///< by thumbprint
+};
+
+/// A protector in a plan.
+struct RequiredProtector {
+    keyring::ProtectorReport report;
+    bool usable = false;                ///< it can unwrap
+    bool inherited = false;             ///< not one of the backup's own protectors: needed for what it refers to
+    std::vector<format::Thumbprint> alternatives;  ///< other openers of the same data keys
+    std::vector<std::string> locations; ///< of the keyring, or the hints of slots
+    TimePoint needed_from;              ///< times of the runs that made those data keys
+    TimePoint needed_to;
+    std::uint64_t backups = 0;          ///< committed runs among them
+    std::uint64_t logs = 0;
+    std::uint64_t deks = 0;
+    std::uint64_t unproven = 0;         ///< data keys for which only a stored, unsigned slot says that this opens them
+};
+
+/// A stretch of moments: from <= T < to.
+struct CoverageInterval {
+    TimePoint from;
+    TimePoint to;
+    bool restorable = true;
+    std::vector<format::Thumbprint> blocked_by;
+    std::uint64_t backups = 0;
+};
+
+struct Plan {
+    std::string series;                 ///< name or id
+    std::optional<EntryId> backup;      ///< of a plan for one
+    TimePoint from;                     ///< what was asked for; equal to `to` for a moment
+    TimePoint to;
+    bool restorable = true;
+    std::vector<RequiredProtector> required;  ///< unusable ones first, then by time
+    std::vector<DekId> unopenable;      ///< data keys that nothing usable opens
+    std::vector<DekId> orphaned;        ///< data keys without any slot
+    std::vector<CoverageInterval> coverage;  ///< of the whole series
+    std::optional<TimePoint> before;    ///< nearest restorable moments; only when not restorable
+    std::optional<TimePoint> after;
+    std::vector<std::string> warnings;  ///< "sha256:… expires on …", claims, untrusted or damaged entries
+    PlanOptions options;
+
+    /// One object in one line: {"message_type":"key_report",…}.
+    [[nodiscard]] std::string json() const;
+    /// For people: several lines. Without "signet: " before it.
+    [[nodiscard]] std::string text() const;
+    /// "2 of 3 protectors it needs cannot be used".
+    [[nodiscard]] std::string reason() const;
+};
+
+/// Error{key_unavailable} with the plan that explains it.
+class KeyUnavailable final : public Error {
+public:
+    explicit KeyUnavailable(Plan plan);
+    [[nodiscard]] const Plan& plan() const { return *plan_; }
+private:
+    std::shared_ptr<const Plan> plan_;
+};
+
+/// Makes plans of one repository. Not for two threads at once.
+class Planner {
+public:
+    /// Lists the slots once. All arguments outlive the planner.
+    /// throws  Error{usage}: an unknown key in without_keys; Error{io}
+    Planner(const Catalogue& catalogue, const storage::Repository& repository, keyring::Resolver& resolver,
+            PlanOptions options = {});
+
+    /// What this backup needs.
+    [[nodiscard]] Plan plan(const Backup& backup);
+    /// What any moment of a stretch needs. filter  its series; `from` and `at` of it bound the stretch, else all of it
+    /// throws  Error{usage}: no backup of that series covers it, or several series match
+    [[nodiscard]] Plan plan(const BackupFilter& filter);
+    /// One plan for each series that matches, over its whole time: what `timeline` draws.
+    [[nodiscard]] std::vector<Plan> timeline(const BackupFilter& filter);
+
+    /// The data keys that a backup needs, its own first.
+    /// throws  Error{damaged}: its reach names an entry that is not there or has another DEK
+    [[nodiscard]] std::vector<const RunKey*> keys_of(const Backup& backup) const;
+    /// Whether everything it needs can be unwrapped, as far as can be known without trying.
+    [[nodiscard]] bool restorable(const Backup& backup);
+    [[nodiscard]] const RunKey* key(const DekId& dek) const;
+    [[nodiscard]] const std::map<DekId, RunKey>& keys() const { return keys_; }
+    /// What the resolver says of a protector, with the options applied; asked once.
+    [[nodiscard]] const keyring::ProtectorReport& status(const format::Thumbprint& thumbprint);
+    /// Openers of a key in the order in which they are tried: usable ones first, as `Plan` shows them.
+    [[nodiscard]] std::vector<const Opener*> order(const RunKey& key);
+    [[nodiscard]] const Catalogue& catalogue() const { return catalogue_; }
+
+private:
+    struct Needs;
+    void collect_keys(const storage::Repository& repository);
+    void apply_as_of(keyring::ProtectorReport& report) const;
+    [[nodiscard]] keyring::ProtectorReport ask(const format::Thumbprint& thumbprint);
+    [[nodiscard]] bool is_usable(const RunKey& key);
+    [[nodiscard]] std::vector<const Backup*> visible(const BackupFilter& filter) const;
+    [[nodiscard]] std::vector<CoverageInterval> coverage(const std::vector<const Backup*>& series);
+    [[nodiscard]] Plan make(const std::vector<const Backup*>& wanted, const std::vector<const Backup*>& series,
+                            TimePoint from, TimePoint to);
+
+    const Catalogue& catalogue_;
+    keyring::Resolver& resolver_;
+    PlanOptions options_;
+    std::map<DekId, RunKey> keys_;
+    std::map<format::Thumbprint, keyring::ProtectorReport> statuses_;
+};
+
+}  // namespace signet::restore
