@@ -570,7 +570,7 @@ class Example:
             self.expect(backup, retired, when, number == 1, root, label, [], [run])
         self.trust(FIRST - 6 * DAY, (retired.identity, 1, 1, 1))
 
-        # The first backup: a partial entry with three packs on its way, one of them for a file that will be gone.
+        # The first backup: a partial entry with four packs on its way, one of them for a file that will be gone.
         before, after = trees()
         label = ("desk", "anna", "home", [ANNA, b"/srv"], ["daily", "äpfel"])
         errors = [(ANNA + b"/secret", 13, "Permission denied")]

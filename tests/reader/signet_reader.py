@@ -163,8 +163,14 @@ def tree_row(path, entry):
     return row
 
 
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        self.print_usage(sys.stderr)
+        self.exit(Unable.exit_code, f"signet_reader: {message}\n")
+
+
 def parse_arguments(words):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("repository", metavar="REPO")
     commands = parser.add_subparsers(dest="command", required=True)
 
