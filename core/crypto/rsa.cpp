@@ -189,6 +189,43 @@ KeyHandle decode_private(ByteView der, const SecretBytes* passphrase, std::strin
     return key;
 }
 
+using SafesHandle = std::unique_ptr<STACK_OF(PKCS7), decltype([](STACK_OF(PKCS7)* safes) {
+                                        sk_PKCS7_pop_free(safes, PKCS7_free);
+                                    })>;
+using BagsHandle = std::unique_ptr<STACK_OF(PKCS12_SAFEBAG), decltype([](STACK_OF(PKCS12_SAFEBAG)* bags) {
+                                       sk_PKCS12_SAFEBAG_pop_free(bags, PKCS12_SAFEBAG_free);
+                                   })>;
+
+KeyHandle key_of_bag(const PKCS12_SAFEBAG* bag, const char* text, int length, std::string_view what) {
+    const int kind = PKCS12_SAFEBAG_get_nid(bag);
+    if (kind == NID_keyBag) return key_of(PKCS12_SAFEBAG_get0_p8inf(bag), what);
+    if (kind != NID_pkcs8ShroudedKeyBag) return nullptr;
+    const Pkcs8Handle info(PKCS12_decrypt_skey(bag, text, length));
+    if (!info) fail_decryption(what);
+    return key_of(info.get(), what);
+}
+
+/// The first private key of a PKCS#12 file. Its certificates are often sealed with RC2, which OpenSSL 3 has no more in
+/// its default provider; so a safe that does not open is passed over, and only a missing key is a failure.
+KeyHandle find_pkcs12_key(const PKCS12* container, const char* text, int length, std::string_view what) {
+    const SafesHandle safes(PKCS12_unpack_authsafes(container));
+    for (int i = 0; i < sk_PKCS7_num(safes.get()); ++i) {
+        PKCS7* safe = sk_PKCS7_value(safes.get(), i);
+        BagsHandle bags;
+        if (PKCS7_type_is_data(safe)) {
+            bags.reset(PKCS12_unpack_p7data(safe));
+        } else if (PKCS7_type_is_encrypted(safe)) {
+            bags.reset(PKCS12_unpack_p7encdata(safe, text, length));
+        }
+        forget_errors();
+        for (int j = 0; j < sk_PKCS12_SAFEBAG_num(bags.get()); ++j) {
+            KeyHandle key = key_of_bag(sk_PKCS12_SAFEBAG_value(bags.get(), j), text, length, what);
+            if (key) return key;
+        }
+    }
+    return nullptr;
+}
+
 }  // namespace
 
 struct RsaPublicKey::Impl {
@@ -345,21 +382,21 @@ RsaPrivateKey RsaPrivateKey::from_pkcs12(ByteView der, const SecretBytes* passph
     const auto container = decode_whole<Pkcs12Handle>(
         der, [](const unsigned char** at, long size) { return d2i_PKCS12(nullptr, at, size); });
     if (!container) throw Error(ErrorCode::damaged, in(what, "not a PKCS#12 file"));
-    // PKCS12_parse wants a text that ends in a zero octet.
-    SecretBytes text((passphrase != nullptr ? passphrase->size() : 0) + 1);
-    if (passphrase != nullptr) {
-        std::copy(passphrase->reveal().begin(), passphrase->reveal().end(), text.mutable_view().begin());
+    const ByteView secret = passphrase != nullptr ? passphrase->reveal() : ByteView{};
+    // Some tools write an empty passphrase as no passphrase at all.
+    const char* text = secret.empty() ? "" : as_text(secret).data();
+    const int length = static_cast<int>(secret.size());
+    if (PKCS12_mac_present(container.get()) == 1 && PKCS12_verify_mac(container.get(), text, length) != 1) {
+        text = nullptr;
+        if (length != 0 || PKCS12_verify_mac(container.get(), nullptr, 0) != 1) {
+            if (failed_for_lack_of_algorithm()) fail_decryption(what);
+            forget_errors();
+            static_cast<void>(require_passphrase(passphrase, what));
+            throw Error(ErrorCode::wrong_passphrase, in(what, "wrong passphrase"));
+        }
     }
-    EVP_PKEY* raw_key = nullptr;
-    X509* raw_certificate = nullptr;
-    const int parsed = PKCS12_parse(container.get(), as_text(text.reveal()).data(), &raw_key, &raw_certificate, nullptr);
-    KeyHandle key(raw_key);
-    const CertificateHandle certificate(raw_certificate);
-    if (parsed != 1) {
-        if (passphrase == nullptr) static_cast<void>(require_passphrase(passphrase, what));
-        fail_decryption(what);
-    }
-    if (!key) throw Error(ErrorCode::damaged, in(what, "no private key in it"));
+    KeyHandle key = find_pkcs12_key(container.get(), text, length, what);
+    if (!key) throw Error(ErrorCode::damaged, in(what, "no private key in it that can be opened"));
     return Impl::accept(std::move(key), what);
 }
 

@@ -46,9 +46,8 @@ public:
     [[nodiscard]] static RsaPrivateKey from_pem(ByteView pem, const SecretBytes* passphrase, std::string_view what);
     /// Like from_pem for DER: PKCS#8 plain or encrypted, or PKCS#1.
     [[nodiscard]] static RsaPrivateKey from_der(ByteView der, const SecretBytes* passphrase, std::string_view what);
-    /// PKCS#12 (.pfx, .p12): the one private key in it; certificates are left aside. Files sealed with RC2-40 or 3DES by
-    /// old tools need OpenSSL's legacy provider, which is not loaded: Error{unsupported} then.
-    /// throws  like from_pem
+    /// PKCS#12 (.pfx, .p12): the first private key in it; certificates are left aside.
+    /// throws  like from_pem; Error{unsupported}: the key itself is sealed with an algorithm of old (RC2, RC4)
     [[nodiscard]] static RsaPrivateKey from_pkcs12(ByteView der, const SecretBytes* passphrase, std::string_view what);
     [[nodiscard]] SecretBytes to_pkcs8() const;
     [[nodiscard]] RsaPublicKey public_key() const;
