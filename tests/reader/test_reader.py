@@ -166,6 +166,8 @@ class WorkedExample(unittest.TestCase):
         self.compare(next(row for row in EXPECTED["backups"] if row["id"] == EXPECTED["latest"])["entries"], self.target)
 
     def compare(self, entries, target):
+        if os.geteuid() != 0:  # only root makes devices
+            entries = [entry for entry in entries if "device" not in entry]
         first_names = {}
         found = {os.path.relpath(os.path.join(folder, name), os.fsencode(target))
                  for folder, folders, files in os.walk(os.fsencode(target)) for name in folders + files}
@@ -259,6 +261,21 @@ class Damage(unittest.TestCase):
         objects[f"journal/{officer}/0000000003"] = objects[f"journal/{officer}/0000000004"]
         repository = Repository(Memory(objects))
         self.assertRaises(Refused, repository.find_backup, "latest")
+
+    def test_a_newer_kind_of_entry(self):
+        example = make_example.Example(os.path.join(EXAMPLE, "keys"))
+        example.repository.sign(example.officer, 6, FIRST, b"")
+        problem, = Repository(Memory(example.repository.objects)).journals.problems
+        self.assertIsInstance(problem, UnknownVersion)
+
+    def test_sealed_parts(self):
+        example = make_example.Example(os.path.join(EXAMPLE, "keys"))
+        statement = make_example.counted([bytes(32) + b"\1" + bytes(16)])
+        example.repository.sign(example.officer, 3, FIRST, statement, lambda head: b"x", 1)
+        self.assertRegex(problems(example.repository.objects)[0], "a sealed part of 1 octets")
+        example = make_example.Example(os.path.join(EXAMPLE, "keys"))
+        example.repository.sign(example.officer, 5, FIRST, bytes(64))
+        self.assertRegex(problems(example.repository.objects)[0], "a sealed part of 0 octets")
 
     def test_newer_versions(self):
         config = self.objects["config.json"].replace(b'"format":1', b'"format":2')
@@ -374,7 +391,10 @@ class HostileWriter(unittest.TestCase):
                 (raw(SYMLINK, b"\0", blob(b"")), "target"),
                 (raw(SYMLINK, b"\0", blob(b"a\0")), "zero octet"),
                 (raw(FILE, b"\4", empty + b"\2\1\0\1\0"), "shorter"),
-                (raw(FILE, b"\4", empty + b"\1\0\1"), "add up"),
+                (raw(FILE, b"\4", empty + b"\1\1\1"), "add up"),
+                (raw(FILE, b"\4", empty + b"\1\0\0"), "without a hole"),
+                (raw(FILE, b"\0", varint(2**63)), "size is"),
+                (raw(FILE, b"\x08", empty + b"\1" + blob(b"a\0") + blob(b"")), "zero octet"),
                 (raw(FILE, b"\4", empty + b"\1" + varint(2**63) + b"\0"), "2\\^63"),
                 (raw(FILE, b"\x08", empty + b"\2" + blob(b"b") + blob(b"") + blob(b"a") + blob(b"")), "not ascending"),
                 (raw(FILE, b"\x08", empty + b"\0"), "count of attributes"),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from .config import read_config
 from .contents import parse_tree_entry
 from .crypto import Sealed, hkdf_expand, hmac_sha256, same_octets
-from .encoding import Octets, ascending
+from .encoding import U32_MAX, Octets, ascending
 from .errors import Refused, Unable
 from .journal import BACKUP, REMARK, Trust, order_of_statements, read_journals
 from .packs import KINDS_IN_FRAME, Pack, chunk_id, read_index
@@ -166,7 +166,7 @@ def parse_tags(field):
 
 
 def parse_owners(field):
-    owners = [(field.varint("id"), field.text("name")) for _ in range(field.varint("count of owners"))]
+    owners = [(field.varint("id", 0, U32_MAX), field.text("name")) for _ in range(field.varint("count of owners"))]
     if not ascending([number for number, _ in owners]):
         field.refuse("owners are not ascending")
     return owners
@@ -189,7 +189,7 @@ def open_entry(entry, dek, repository):
         body.root = parse_tree_entry(field, root=True)
         body.owners, body.groups = parse_owners(field), parse_owners(field)
         body.totals = [field.varint(name) for name in TOTALS]
-        body.unread = [(field.blob("path"), field.varint("errno"), field.text("message"))
+        body.unread = [(field.blob("path"), field.varint("errno", 0, 2**31 - 1), field.text("message"))
                        for _ in range(field.varint("count of errors", 0, 1000))]
     field.finish()
 

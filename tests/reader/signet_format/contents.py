@@ -50,7 +50,7 @@ def parse_references(field, level, total, in_list):
 
 
 def parse_content(field):
-    size = field.varint("size")
+    size = field.varint("size", 0, SIZE_LIMIT)
     if size == 0:
         return Content()
     level = field.varint("level", 0, LEVEL_LIMIT)
@@ -134,6 +134,8 @@ def parse_tree_entry(field, root=False):
                            for _ in range(field.varint("count of stretches", 1, 65536))]
         if any(data == 0 for _, data in entry.stretches[:-1]) or any(hole == 0 for hole, _ in entry.stretches[1:]):
             field.refuse("holes that could be written shorter")
+        if entry.stretches[0][0] == 0 and len(entry.stretches) == 1:
+            field.refuse("a sparse file without a hole")
         if sum(data for _, data in entry.stretches) != entry.content.size:
             field.refuse("the stretches of a sparse file do not add up to its content")
     if kind == FILE and entry.size() > SIZE_LIMIT:
@@ -141,6 +143,8 @@ def parse_tree_entry(field, root=False):
     if fields & HAS_XATTRS:
         entry.xattrs = [(field.blob("attribute's name", 1, 255), field.blob("attribute", 0, 65536))
                         for _ in range(field.varint("count of attributes", 1, 1024))]
+        if any(b"\0" in attribute for attribute, _ in entry.xattrs):
+            field.refuse("a zero octet in the name of an attribute")
         if any(a[0] >= b[0] for a, b in zip(entry.xattrs, entry.xattrs[1:])):
             field.refuse("extended attributes are not ascending")
     if fields & HAS_FLAGS:

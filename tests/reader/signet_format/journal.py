@@ -5,7 +5,8 @@ from typing import Optional
 
 from .crypto import identity_of, sha256, signature_is_right
 from .encoding import MIB, Octets, ascending
-from .errors import Refused
+from .errors import Refused, UnknownVersion
+from .packs import INDEX_LIMIT, PACK_LIMIT
 from .slots import SLOT_LIMIT, parse_slot
 from .store import journal_name
 
@@ -16,6 +17,7 @@ SIGNER_AT = 20 + 16 + 32  # where the public key stands, in every kind
 
 BACKUP, PARTIAL, TRUST, POLICY, REMARK = 1, 2, 3, 4, 5
 KINDS = {BACKUP: "backup", PARTIAL: "partial", TRUST: "trust", POLICY: "policy", REMARK: "remark"}
+SEALED = (BACKUP, PARTIAL, REMARK)  # the kinds that have a sealed part
 WRITER, OFFICER = 1, 2
 ROLES = {WRITER: "writer", OFFICER: "officer"}
 FILES, STREAM = 1, 2
@@ -92,6 +94,8 @@ def parse_entry(octets, name, identity, sequence, config):
     field = Octets(octets, name)
     field.magic(b"SIGNETJE")
     kind = field.u8("kind")
+    if kind > max(KINDS):
+        raise UnknownVersion(name, f"an entry of kind {kind}: made by a newer version")
     if kind not in KINDS:
         field.refuse(f"unknown kind of entry {kind}")
     if field.u8("signature algorithm") != 1:
@@ -133,8 +137,8 @@ def parse_entry(octets, name, identity, sequence, config):
         entry.remark_on = public.take(32, "entry id")
         entry.remark_writer = public.take(32, "identity").hex()
     public.finish()
-    if kind in (TRUST, POLICY) and entry.sealed:
-        field.refuse("a sealed part where there is none")
+    if bool(entry.sealed) != (kind in SEALED):
+        field.refuse(f"a sealed part of {sealed_length} octets in an entry of kind {kind}")
     return entry
 
 
@@ -151,8 +155,10 @@ def parse_run(public, entry, config):
         if slot.dek_id != run.dek_id or slot.commitment != run.commitment:
             public.refuse(f"slot {i} is of another DEK")
         run.slots.append(slot)
-    run.packs = [(public.take(32, "pack id"), public.varint("length")) for _ in range(public.varint("count of packs"))]
-    run.indexes = [(public.take(32, "index id"), public.varint("length")) for _ in range(public.varint("count of indexes"))]
+    run.packs = [(public.take(32, "pack id"), public.varint("length of a pack", 0, PACK_LIMIT))
+                 for _ in range(public.varint("count of packs"))]
+    run.indexes = [(public.take(32, "index id"), public.varint("length of an index", 0, INDEX_LIMIT))
+                   for _ in range(public.varint("count of indexes"))]
     for _ in range(public.varint("count of reach")):
         reach = Reach(public.varint("sequence number", 1, entry.sequence - 1), public.take(16, "DEK id"), public.blob("bitmap"))
         if not reach.bitmap or reach.bitmap[-1] == 0:

@@ -50,6 +50,8 @@ def parse_frames(field, most):
         raw = field.varint("raw length", 1, FRAME_LIMIT)
         if codec == PLAIN and sealed != raw + TAG:
             field.refuse("the sealed length of a frame that is not compressed is wrong")
+        if codec == ZSTD and sealed >= raw + TAG:
+            field.refuse("a frame that compression did not make shorter")
         chunks = tuple(field.varint("length of a chunk", 1, CHUNK_LIMIT)
                        for _ in range(field.varint("count of chunks", 1, FRAME_LIMIT)))
         if sum(chunks) != raw:
@@ -189,7 +191,7 @@ def read_index(store, index_id, repository, length, identity, index_key):
     for _ in range(field.varint("count of packs")):
         pack_id, pack_length = field.take(32, "pack id"), field.varint("length of a pack", 0, PACK_LIMIT)
         frames, frames_end = parse_frames(field, pack_length)
-        if frames_end + TAG + TRAILER > pack_length:
+        if frames_end + TRAILER >= pack_length:
             field.refuse("frames that do not fit into their pack")
         packs.append(IndexedPack(pack_id, pack_length, frames, []))
     for pack in packs:

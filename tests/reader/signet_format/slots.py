@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from .crypto import RsaKey, Sealed, hkdf_expand, same_octets, sha256
 from .encoding import KIB, MIB, Octets, thumbprint_octets
-from .errors import Refused, Unable
+from .errors import Refused, Unable, UnknownVersion
 
 SLOT_LIMIT = 8 * KIB
 ESCROW_LIMIT = 64 * KIB
@@ -36,8 +36,10 @@ def parse_slot(octets, name, repository):
     field = Octets(octets, name)
     field.magic(b"SIGNETSL")
     algorithm = field.u16("wrap algorithm")
-    if not OAEP_SHA256 <= algorithm <= RESERVED:
-        field.refuse(f"unknown wrap algorithm {algorithm}")
+    if algorithm == 0:
+        field.refuse("wrap algorithm 0")
+    if algorithm > RESERVED:
+        raise UnknownVersion(name, f"wrap algorithm {algorithm}: made by a newer version")
     if field.take(16, "repository id") != repository:
         field.refuse("a slot of another repository")
     slot = Slot(name, algorithm, field.take(16, "DEK id"), field.thumbprint(), field.take(32, "commitment"),
