@@ -1,0 +1,329 @@
+#include "backup/backup.h"
+
+#include "backup/committer.h"
+#include "backup/pipeline.h"
+#include "core/crypto/random.h"
+#include "format/names.h"
+#include "keyring/trust.h"
+
+#include <algorithm>
+#include <cstring>
+#include <grp.h>
+#include <pwd.h>
+#include <set>
+
+namespace signet::backup {
+namespace {
+
+// How much a run stores, or how long it takes, before it commits a partial entry on its way.
+constexpr std::uint64_t kPartialBytes = std::uint64_t{8} * 1024 * 1024 * 1024;
+constexpr std::int64_t kPartialNs = 300 * kNsPerSecond;
+// A file that changed this shortly before the run may change again within the same tick of its clock.
+constexpr std::int64_t kClockTickNs = 20'000'000;
+
+std::string series_name(const BackupRequest& request) {
+    if (request.series) return *request.series;
+    std::string name = request.host + ":";
+    if (request.stream_fd >= 0) return name + request.stream_name;
+    std::vector<std::string> paths;
+    for (const auto& path : request.paths) paths.push_back(absolute_path(path, request.working_directory));
+    std::sort(paths.begin(), paths.end());
+    for (std::size_t i = 0; i < paths.size(); ++i) name += (i == 0 ? "" : ",") + paths[i];
+    return name;
+}
+
+format::Labels labels_of(const BackupRequest& request, const std::string& series) {
+    format::Labels labels{request.host, request.user, series, {}, request.tags, request.stream_command, request.program};
+    for (const auto& path : request.paths) labels.paths.push_back(absolute_path(path, request.working_directory));
+    std::sort(labels.tags.begin(), labels.tags.end());
+    labels.tags.erase(std::unique(labels.tags.begin(), labels.tags.end()), labels.tags.end());
+    return labels;
+}
+
+std::string owner_name(std::uint32_t uid) {
+    passwd entry{};
+    passwd* found = nullptr;
+    std::vector<char> memory(16'384);
+    return ::getpwuid_r(uid, &entry, memory.data(), memory.size(), &found) == 0 && found != nullptr ? entry.pw_name : "";
+}
+
+std::string group_name(std::uint32_t gid) {
+    group entry{};
+    group* found = nullptr;
+    std::vector<char> memory(65'536);
+    return ::getgrgid_r(gid, &entry, memory.data(), memory.size(), &found) == 0 && found != nullptr ? entry.gr_name : "";
+}
+
+template <class Name>
+std::vector<std::pair<std::uint32_t, std::string>> named(const std::vector<std::uint32_t>& numbers, const Name& name_of) {
+    std::vector<std::pair<std::uint32_t, std::string>> result;
+    for (const auto number : numbers) {
+        auto name = name_of(number);
+        if (!name.empty()) result.emplace_back(number, std::move(name));
+    }
+    return result;
+}
+
+struct Standing {
+    keyring::Policy policy;
+    EntryId policy_entry;
+    bool trusted = false;
+};
+
+/// What the officers of the repository say about this writer, and the policy in force.
+Standing standing_of(const storage::Repository& repository, const IdentityId& writer) {
+    keyring::TrustInput input;
+    std::set<IdentityId> read;
+    std::vector<IdentityId> to_read{repository.config().officer};
+    while (!to_read.empty()) {
+        const auto officer = to_read.back();
+        to_read.pop_back();
+        if (!read.insert(officer).second) continue;
+        const auto journal = repository.load_journal(officer);
+        if (journal.problem) throw *journal.problem;
+        for (const auto& entry : journal.entries) input.add(entry);
+        for (const auto& entry : input.entries()) {
+            if (!entry.trust) continue;
+            for (const auto& statement : entry.trust->statements) {
+                if (statement.role == format::Role::officer) to_read.push_back(statement.identity);
+            }
+        }
+    }
+    const auto trust = keyring::Trust::compute(repository.config().officer, input);
+    Standing standing;
+    if (trust.policy()) {
+        standing.policy = keyring::Policy::from_values(trust.policy()->values);
+        standing.policy_entry = trust.policy()->entry;
+    }
+    standing.trusted = trust.find(writer, format::Role::writer) != nullptr;
+    return standing;
+}
+
+class Run {
+public:
+    Run(const BackupRequest& request, const storage::Repository& repository, keyring::KeyringSet& keyrings,
+        keyring::Resolver& resolver)
+        : request_(request),
+          repository_(repository),
+          keyring_(keyrings.own()),
+          resolver_(resolver),
+          writer_(keyring_.writer()),
+          keys_(format::WriterKeys::derive(writer_.secret.reveal(), repository.config().repository)),
+          history_(repository, writer_.identity()),
+          dek_(format::DataKey::generate(repository.config().repository)) {}
+
+    BackupReport execute();
+
+private:
+    void choose_references(const Standing& standing);
+    [[nodiscard]] std::vector<format::Slot> wrap();
+    void rewrap_reached(std::vector<format::Reach>& reach);
+    void warn(const std::string& message) const {
+        if (request_.on_warning) request_.on_warning(message);
+    }
+    [[nodiscard]] format::BackupPublic common_fields(const std::vector<format::Slot>& slots) const;
+    [[nodiscard]] std::string state_path() const;
+    void store_partial_when_due(Committer& committer, PackWriter& packs);
+    void keep_what_is_stored(Committer& committer, PackWriter& packs);
+
+    const BackupRequest& request_;
+    const storage::Repository& repository_;
+    keyring::Keyring& keyring_;
+    keyring::Resolver& resolver_;
+    keyring::WriterIdentity writer_;
+    format::WriterKeys keys_;
+    History history_;
+    format::DataKey dek_;
+    BackupReport report_;
+    SeriesId series_;
+    std::vector<format::Problem> problems_;
+    std::vector<format::IndexedPack> waiting_;  ///< stored, in no entry yet
+    std::uint64_t waiting_bytes_ = 0;
+    TimePoint last_partial_;
+};
+
+void Run::choose_references(const Standing& standing) {
+    const auto default_protector = report_.protectors.front();
+    bool unattended = true;
+    for (const auto& [id, dek] : history_.deks()) {
+        const bool current = std::any_of(dek.slots.begin(), dek.slots.end(),
+                                         [&](const auto& slot) { return slot.thumbprint == default_protector; });
+        if (!current) {
+            unattended = unattended && std::any_of(dek.slots.begin(), dek.slots.end(), [&](const auto& slot) {
+                return resolver_.unwraps_unattended(slot.thumbprint);
+            });
+        }
+    }
+    history_.choose(standing.policy, standing.policy.rotation_rule(unattended), default_protector, report_.started);
+}
+
+std::vector<format::Slot> Run::wrap() {
+    const auto& config = repository_.config();
+    for (const auto& warning : keyring_.refresh_followed(resolver_.vaults()).warnings) warn(warning);
+    auto slots = resolver_.wrap_for_backup(dek_, config.provider, config.region);
+    for (const auto& slot : slots) report_.protectors.push_back(slot.thumbprint);
+    if (!request_.dry_run) {
+        for (const auto& slot : slots) repository_.put_slot(slot);
+    }
+    return slots;
+}
+
+format::BackupPublic Run::common_fields(const std::vector<format::Slot>& slots) const {
+    format::BackupPublic fields;
+    fields.run = crypto::random_id<format::RunId>();
+    fields.series = series_;
+    fields.kind = request_.stream_fd >= 0 ? format::BackupKind::stream : format::BackupKind::files;
+    fields.time = request_.time.value_or(report_.started);
+    fields.started = report_.started;
+    fields.dek = dek_.id();
+    fields.commitment = dek_.commitment();
+    fields.slots = slots;
+    return fields;
+}
+
+std::string Run::state_path() const {
+    if (request_.cache_directory.empty() || request_.dry_run || request_.stream_fd >= 0) return {};
+    return request_.cache_directory + "/" + repository_.config().repository.hex() + "/" + series_.hex() + ".state";
+}
+
+void Run::store_partial_when_due(Committer& committer, PackWriter& packs) {
+    for (auto& pack : packs.take_stored()) {
+        waiting_bytes_ += pack.size;
+        waiting_.push_back(std::move(pack));
+    }
+    if (request_.progress != nullptr) request_.progress->bytes_stored = packs.sealed_bytes();
+    const auto now = Clock::system().now();
+    if (waiting_bytes_ < kPartialBytes && now.ns - last_partial_.ns < kPartialNs) return;
+    committer.partial(std::exchange(waiting_, {}));
+    waiting_bytes_ = 0;
+    last_partial_ = now;
+}
+
+void Run::keep_what_is_stored(Committer& committer, PackWriter& packs) {
+    // The run has failed or was interrupted, but complete packs can serve the next one. A failure here adds nothing new.
+    try {
+        packs.finish();
+        auto stored = packs.take_stored();
+        std::move(stored.begin(), stored.end(), std::back_inserter(waiting_));
+        committer.partial(std::exchange(waiting_, {}));
+    } catch (const Error&) {
+        return;
+    }
+}
+
+void Run::rewrap_reached(std::vector<format::Reach>& reach) {
+    std::set<DekId> reached;
+    for (const auto& part : reach) reached.insert(part.dek);
+    for (const auto& id : reached) {
+        const auto& dek = history_.deks().at(id);
+        if (!dek.needs_rewrap) continue;
+        for (const auto& slot : dek.slots) {
+            if (!resolver_.unwraps_unattended(slot.thumbprint)) continue;
+            try {
+                const auto key = resolver_.unwrap(slot);
+                repository_.put_slot(resolver_.wrap(key, report_.protectors.front()));
+                break;
+            } catch (const Error& error) {
+                warn("data key " + id.short_hex() + " stays under its earlier protector: " + error.what());
+            }
+        }
+    }
+}
+
+BackupReport Run::execute() {
+    report_.started = Clock::system().now();
+    last_partial_ = report_.started;
+    report_.series = series_name(request_);
+    report_.dek = dek_.id();
+    series_ = format::series_id(keys_.label_key, report_.series);
+    const auto locks = keyring_.folder() + "/locks";
+    make_folders(locks, 0700);
+    const FileLock lock(locks + "/" + repository_.config().repository.short_hex(16) + "-" + series_.hex(),
+                        request_.lock_wait_seconds, "series " + report_.series);
+    const auto standing = standing_of(repository_, writer_.identity());
+    if (!standing.trusted) {
+        warn("this repository does not trust this writer yet: until an officer runs `signet keyring trust " +
+             writer_.identity().hex() + "`, restores refuse its backups");
+    }
+    const auto slots = wrap();
+    choose_references(standing);
+    ChunkTable table;
+    history_.load_index(table, keys_.index_key, request_.cache_directory);
+
+    Committer committer({repository_, keyring_, writer_, keys_, dek_, common_fields(slots), labels_of(request_, report_.series),
+                         standing.policy_entry},
+                        history_.journal());
+    PackWriter::Options options;
+    options.dry_run = request_.dry_run;
+    std::unique_ptr<PackWriter> packs;
+    packs = std::make_unique<PackWriter>(dek_, &repository_.store(), options,
+                                         [&] { store_partial_when_due(committer, *packs); });
+    const auto cache_key = format::derive_cache_key(writer_.secret.reveal(), repository_.config().repository);
+    const StateIdentity identity{repository_.config().repository, writer_.identity(), crypto::sha256(series_.view())};
+    OldState old_state(state_path(), identity, cache_key);
+    NewState new_state(state_path(), identity, cache_key);
+    new_state.ignore_changed_after({report_.started.ns - kClockTickNs});
+    const Cutter cutter(format::derive_cut_key(writer_.secret.reveal(), repository_.config().repository));
+    const auto on_problem = [&](const std::string& path, int error_number, const std::string& what) {
+        if (problems_.size() < format::kMaxProblems) problems_.push_back({path, error_number, what});
+        ++report_.errors;
+        if (request_.progress != nullptr) ++request_.progress->errors;
+        if (request_.on_problem) {
+            request_.on_problem(path, what + (error_number != 0 ? std::string(": ") + std::strerror(error_number) : ""));
+        }
+    };
+    Pipeline::Result result;
+    try {
+        result = Pipeline::run({request_, cutter, keys_.id_key, table, history_, *packs, old_state, !state_path().empty(),
+                                new_state, report_, on_problem});
+        if (request_.confirm_stream) request_.confirm_stream();
+        if (request_.interrupted != nullptr && *request_.interrupted) throw Error(ErrorCode::interrupted, "interrupted");
+    } catch (const Error&) {
+        if (!request_.dry_run) keep_what_is_stored(committer, *packs);
+        throw;
+    }
+    packs->finish();
+    auto& statistics = result.statistics;
+    statistics.added_sealed = packs->sealed_bytes();
+    statistics.errors = report_.errors;
+    report_.data_added = statistics.added_raw;
+    report_.data_added_packed = statistics.added_sealed;
+    report_.total_files_processed = statistics.files;
+    report_.total_bytes_processed = statistics.bytes;
+    report_.skipped_unchanged = request_.skip_if_unchanged && report_.errors == 0 && old_state.root() == result.sources;
+    if (!request_.dry_run && !report_.skipped_unchanged) {
+        auto stored = packs->take_stored();
+        std::move(stored.begin(), stored.end(), std::back_inserter(waiting_));
+        auto reach = history_.reach();
+        rewrap_reached(reach);
+        format::BackupBody body;
+        body.root = std::move(result.root);
+        body.owners = named(result.owners, owner_name);
+        body.groups = named(result.groups, group_name);
+        body.statistics = statistics;
+        body.problems = std::move(problems_);
+        report_.backup = committer.commit(std::move(waiting_), std::move(reach), std::move(body), report_.errors > 0);
+        new_state.commit(result.sources);
+    }
+    report_.finished = Clock::system().now();
+    return std::move(report_);
+}
+
+}  // namespace
+
+std::string Progress::current() const {
+    const std::lock_guard lock(mutex_);
+    return current_;
+}
+
+void Progress::set_current(std::string path) {
+    const std::lock_guard lock(mutex_);
+    current_ = std::move(path);
+}
+
+BackupReport run_backup(const BackupRequest& request, const storage::Repository& repository, keyring::KeyringSet& keyrings,
+                        keyring::Resolver& resolver) {
+    return Run(request, repository, keyrings, resolver).execute();
+}
+
+}  // namespace signet::backup

@@ -1,0 +1,173 @@
+#include "backup/history.h"
+
+#include "core/crypto/digest.h"
+#include "core/file.h"
+
+#include <algorithm>
+
+namespace signet::backup {
+namespace {
+
+/// Octets that the newest backup of each series reaches, by DEK: what is worth keeping within reach.
+std::map<DekId, std::uint64_t> weights(const std::vector<storage::RunEntry>& runs) {
+    std::map<SeriesId, const storage::RunEntry*> newest;
+    std::map<std::uint64_t, const storage::RunEntry*> by_sequence;
+    for (const auto& run : runs) {
+        by_sequence[run.entry->head.sequence] = &run;
+        if (run.entry->kind == format::EntryKind::backup) newest[run.fields.series] = &run;
+    }
+    std::map<DekId, std::uint64_t> result;
+    for (const auto& [series, run] : newest) {
+        for (const auto& pack : run->fields.packs) result[run->fields.dek] += pack.size;
+        for (const auto& reach : run->fields.reach) {
+            const auto found = by_sequence.find(reach.sequence);
+            if (found == by_sequence.end()) continue;
+            const auto& packs = found->second->fields.packs;
+            for (std::size_t i = 0; i < packs.size(); ++i) {
+                if (reach.has(i)) result[reach.dek] += packs[i].size;
+            }
+        }
+    }
+    return result;
+}
+
+/// A cached copy counts only if its hash is its name.
+bool load_cached(const std::string& path, const IndexId& id, Bytes& object) {
+    try {
+        return read_file_if_present(path, format::kMaxIndexObject, object) && crypto::sha256(object).octets == id.octets;
+    } catch (const Error&) {
+        return false;
+    }
+}
+
+void save_cached(const std::string& folder, const std::string& path, ByteView object) {
+    try {
+        make_folders(folder, 0700);
+        replace_file(path, object, 0600);
+    } catch (const Error&) {
+        // A cache that cannot be written costs time, nothing else.
+    }
+}
+
+}  // namespace
+
+History::History(const storage::Repository& repository, const IdentityId& writer)
+    : repository_(repository), writer_(writer), journal_(repository.load_journal(writer)) {
+    if (journal_.problem) throw *journal_.problem;
+    const auto listing = repository.store().list("packs/");
+    std::map<PackId, std::uint64_t> sizes;
+    for (const auto& object : listing) {
+        if (const auto id = format::parse_pack_name(object.name)) sizes[*id] = object.size;
+    }
+    for (const auto& entry : journal_.entries) {
+        if (entry.kind != format::EntryKind::backup && entry.kind != format::EntryKind::partial) continue;
+        storage::RunEntry run{&entry, format::BackupPublic::decode(entry.public_fields(),
+                                                                   format::journal_name(writer, entry.head.sequence))};
+        auto& dek = deks_[run.fields.dek];
+        dek.id = run.fields.dek;
+        dek.made = run.fields.started;
+        dek.slots.insert(dek.slots.end(), run.fields.slots.begin(), run.fields.slots.end());
+        for (std::uint32_t i = 0; i < run.fields.packs.size(); ++i) {
+            const auto& pack = run.fields.packs[i];
+            const auto found = sizes.find(pack.id);
+            // A pack that is gone or has another size is stored anew from the source.
+            const bool is_there = found != sizes.end() && found->second == pack.size;
+            numbers_[pack.id] = static_cast<PackNumber>(packs_.size());
+            packs_.push_back({entry.head.sequence, i, run.fields.dek, is_there});
+        }
+        runs_.push_back(std::move(run));
+    }
+    used_ = std::make_unique<std::atomic<std::uint8_t>[]>(packs_.size() + 1);
+    if (!runs_.empty()) collect_slots();
+}
+
+void History::collect_slots() {
+    for (const auto& [dek, name] : repository_.list_slots()) {
+        const auto known = deks_.find(dek);
+        if (known == deks_.end()) continue;
+        const auto& slots = known->second.slots;
+        if (std::any_of(slots.begin(), slots.end(), [&](const auto& s) { return s.thumbprint == name.thumbprint; })) continue;
+        known->second.slots.push_back(repository_.load_slot(name));
+    }
+}
+
+const storage::RunEntry* History::latest_of(const SeriesId& series) const {
+    for (auto run = runs_.rbegin(); run != runs_.rend(); ++run) {
+        if (run->entry->kind == format::EntryKind::backup && run->fields.series == series) return &*run;
+    }
+    return nullptr;
+}
+
+void History::choose(const keyring::Policy& policy, keyring::AfterRotation rule, const format::Thumbprint& default_protector,
+                     TimePoint now) {
+    const auto weight = weights(runs_);
+    std::vector<KnownDek*> candidates;
+    for (auto& [id, dek] : deks_) {
+        const bool current = std::any_of(dek.slots.begin(), dek.slots.end(),
+                                         [&](const auto& slot) { return slot.thumbprint == default_protector; });
+        dek.referable = true;
+        dek.needs_rewrap = false;
+        if (!current) {
+            if (rule == keyring::AfterRotation::fresh) dek.referable = false;
+            if (rule == keyring::AfterRotation::inherit) dek.referable = dek.made.ns + policy.dedup_horizon_ns > now.ns;
+            if (rule == keyring::AfterRotation::rewrap) dek.needs_rewrap = true;
+        }
+        if (dek.referable) candidates.push_back(&dek);
+    }
+    const auto limit = policy.max_deks > 0 ? policy.max_deks - 1 : 0;  // the run's own is one of them
+    if (candidates.size() > limit) {
+        std::sort(candidates.begin(), candidates.end(), [&](const KnownDek* a, const KnownDek* b) {
+            const auto left = weight.contains(a->id) ? weight.at(a->id) : 0;
+            const auto right = weight.contains(b->id) ? weight.at(b->id) : 0;
+            return left != right ? left > right : a->made > b->made;
+        });
+        for (std::size_t i = limit; i < candidates.size(); ++i) candidates[i]->referable = false;
+    }
+    for (auto& pack : packs_) pack.usable = pack.usable && deks_.at(pack.dek).referable;
+}
+
+void History::load_index(ChunkTable& table, const SecretBytes& index_key, const std::string& cache_directory) const {
+    const auto folder = cache_directory + "/" + repository_.config().repository.hex() + "/indexes";
+    for (const auto& run : runs_) {
+        if (!deks_.at(run.fields.dek).referable) continue;
+        for (const auto& info : run.fields.indexes) {
+            const auto path = folder + "/" + info.id.hex();
+            Bytes object;
+            if (cache_directory.empty() || !load_cached(path, info.id, object)) {
+                try {
+                    object = repository_.load_index_object(info.id);
+                } catch (const Error& error) {
+                    if (error.code() != ErrorCode::damaged) throw;
+                    continue;  // its chunks are stored anew
+                }
+                if (!cache_directory.empty()) save_cached(folder, path, object);
+            }
+            const auto segment = format::IndexSegment::open(object, repository_.config().repository, writer_, index_key,
+                                                            format::index_name(info.id));
+            std::size_t chunks = 0;
+            for (const auto& pack : segment.packs) chunks += pack.chunks.size();
+            if (table.size() == 0) table.reserve(chunks);
+            for (const auto& pack : segment.packs) {
+                const auto number = numbers_.find(pack.id);
+                if (number == numbers_.end() || !packs_[number->second].usable) continue;
+                for (const auto& chunk : pack.chunks) table.add(chunk, number->second);
+            }
+        }
+    }
+}
+
+std::vector<format::Reach> History::reach() const {
+    std::map<std::uint64_t, format::Reach> by_sequence;
+    for (std::size_t i = 0; i < packs_.size(); ++i) {
+        if (used_[i].load(std::memory_order_relaxed) == 0) continue;
+        auto& reach = by_sequence[packs_[i].sequence];
+        reach.sequence = packs_[i].sequence;
+        reach.dek = packs_[i].dek;
+        reach.set(packs_[i].ordinal);
+    }
+    std::vector<format::Reach> result;
+    for (auto& [sequence, reach] : by_sequence) result.push_back(std::move(reach));
+    return result;
+}
+
+}  // namespace signet::backup

@@ -1,0 +1,72 @@
+// What this writer has stored before: its journal, its packs, and which of them a new run may refer to.
+#pragma once
+
+#include "backup/chunk_table.h"
+#include "keyring/keyring.h"
+#include "keyring/policy.h"
+#include "keyring/resolver.h"
+#include "storage/repository.h"
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+
+namespace signet::backup {
+
+/// One pack of an earlier entry.
+struct KnownPack {
+    std::uint64_t sequence = 0;  ///< of the entry that lists it
+    std::uint32_t ordinal = 0;   ///< in that entry's list
+    DekId dek;
+    bool usable = false;         ///< exists, and its DEK may be referred to
+};
+
+/// A data key of earlier runs and who opens it, as far as slots claim.
+struct KnownDek {
+    DekId id;
+    TimePoint made;
+    std::vector<format::Slot> slots;  ///< from entries and from slots/
+    bool referable = true;
+    bool needs_rewrap = false;        ///< to be wrapped under the default if a backup refers to it
+};
+
+class History {
+public:
+    /// Reads the writer's journal and lists packs and slots.
+    History(const storage::Repository& repository, const IdentityId& writer);
+
+    [[nodiscard]] const storage::Journal& journal() const { return journal_; }
+    [[nodiscard]] const std::vector<storage::RunEntry>& runs() const { return runs_; }
+    /// The newest committed backup of a series; nullptr when there is none.
+    [[nodiscard]] const storage::RunEntry* latest_of(const SeriesId& series) const;
+
+    /// Decides what a new run may refer to: policy after a rotation, the horizon, at most max_deks data keys.
+    /// default_protector  wraps the new run's DEK
+    void choose(const keyring::Policy& policy, keyring::AfterRotation rule, const format::Thumbprint& default_protector,
+                TimePoint now);
+    /// Loads the index segments of usable packs into a table.
+    /// cache_directory  where sealed copies of segments are kept; empty: none
+    void load_index(ChunkTable& table, const SecretBytes& index_key, const std::string& cache_directory) const;
+
+    [[nodiscard]] const std::vector<KnownPack>& packs() const { return packs_; }
+    [[nodiscard]] std::map<DekId, KnownDek>& deks() { return deks_; }
+    /// Marks a pack as used by this run. For several threads at once.
+    void mark(PackNumber pack) { used_[pack].store(1, std::memory_order_relaxed); }
+    /// The reach that the marks amount to, ascending by sequence.
+    [[nodiscard]] std::vector<format::Reach> reach() const;
+
+private:
+    void collect_slots();
+    const storage::Repository& repository_;
+    IdentityId writer_;
+    storage::Journal journal_;
+    std::vector<storage::RunEntry> runs_;
+    std::vector<KnownPack> packs_;
+    std::map<PackId, PackNumber> numbers_;
+    std::map<DekId, KnownDek> deks_;
+    std::unique_ptr<std::atomic<std::uint8_t>[]> used_;
+};
+
+}  // namespace signet::backup

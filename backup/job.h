@@ -1,0 +1,121 @@
+// What travels between the stages of a run.
+#pragma once
+
+#include "backup/buffer_pool.h"
+#include "backup/file_state.h"
+#include "backup/source.h"
+#include "format/content.h"
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace signet::backup {
+
+/// A regular file that must be read. Readers fill it, workers complete it, the tree builder waits for it.
+struct FileJob {
+    std::string path;
+    std::string name;
+    SourceStat stat;
+
+    // Filled by the reader before the last piece leaves it.
+    Attributes attributes;
+    std::uint64_t content_size = 0;         ///< octets read, without holes
+    std::vector<format::Extent> extents;    ///< empty: no holes
+    bool failed = false;                    ///< nothing of it can be stored
+    bool changed_while_read = false;
+    int error_number = 0;
+    std::string what;
+
+    /// One reference for each piece, in order. A deque, so that workers can fill places while the reader adds more.
+    std::deque<format::Reference> references;
+
+    /// Adds the place for the next piece. Only the reader calls it.
+    [[nodiscard]] format::Reference* add_piece(std::uint32_t length) {
+        const std::lock_guard lock(mutex_);
+        ++outstanding_;
+        references.push_back({{}, length, length});
+        return &references.back();
+    }
+    /// A piece has its id.
+    void piece_done() {
+        const std::lock_guard lock(mutex_);
+        if (--outstanding_ == 0 && read_) done_.notify_all();
+    }
+    /// The reader has finished, well or not.
+    void read_done() {
+        const std::lock_guard lock(mutex_);
+        read_ = true;
+        if (outstanding_ == 0) done_.notify_all();
+    }
+    /// Waits until every piece has its id. returns  false when the run was abandoned
+    bool wait(const std::atomic<bool>& abandoned) {
+        std::unique_lock lock(mutex_);
+        while (!(read_ && outstanding_ == 0)) {
+            if (abandoned) return false;
+            done_.wait_for(lock, std::chrono::milliseconds(200));
+        }
+        return true;
+    }
+
+private:
+    std::mutex mutex_;
+    std::condition_variable done_;
+    std::size_t outstanding_ = 0;
+    bool read_ = false;
+};
+
+/// Small files that are read into one buffer; or, alone, a large file.
+struct ReadJob {
+    std::vector<std::shared_ptr<FileJob>> files;
+    bool large = false;
+    int stream_fd = -1;  ///< >= 0: the one file is read from here to its end
+};
+
+/// Octets of a file in a buffer, and where their reference goes.
+struct Piece {
+    std::shared_ptr<FileJob> file;
+    format::Reference* reference = nullptr;
+    std::uint32_t offset = 0;
+    std::uint32_t length = 0;
+};
+
+/// A buffer full of pieces, for a worker.
+struct WorkItem {
+    PooledBuffer buffer;
+    std::vector<Piece> pieces;
+};
+
+/// What the walk tells the tree builder of one entry that is not a directory.
+struct WalkedEntry {
+    Fingerprint fingerprint;
+    std::shared_ptr<FileJob> job;   ///< a file that is being read; the entry's name may differ from the job's (hard links)
+    std::string name;
+    std::optional<format::LinkIdentity> link;
+    // When there is no job: the entry is known already, as it stands in Folder::arena.
+    std::size_t offset = 0;
+    std::size_t size = 0;
+    std::vector<ChunkId> chunks;
+    bool was_known = false;         ///< for a job: the last run had an entry of that name
+};
+
+/// What the walk tells the tree builder, in order.
+struct WalkEvent {
+    enum class Kind { enter, leave } kind = Kind::enter;
+    // enter: a folder with all its entries but subfolders
+    std::string path;
+    format::Entry entry;             ///< the folder itself, without content
+    std::vector<WalkedEntry> entries;
+    Bytes arena;                     ///< encoded entries
+    bool is_source = false;          ///< the folder is one of the paths to back up
+    bool above_sources = false;      ///< it only leads to them: its entries are sources, its times do not matter
+    bool folder_known = false;       ///< the last run had it
+    bool folder_changed = false;     ///< something in it (subfolders aside) differs from the last run
+};
+
+}  // namespace signet::backup

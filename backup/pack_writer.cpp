@@ -1,0 +1,229 @@
+#include "backup/pack_writer.h"
+
+#include "core/crypto/digest.h"
+#include "core/error.h"
+#include "format/names.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace signet::backup {
+namespace {
+
+constexpr std::size_t kMaxChunksInPack = 200'000;         // keeps the directory below kEndRoom
+constexpr std::size_t kEndRoom = 1024 * 1024;
+constexpr std::size_t kIncompressibleFrom = 128 * 1024;
+
+std::size_t round_up(std::size_t size) {
+    constexpr auto unit = storage::kDirectAlignment;
+    return (size + unit - 1) / unit * unit;
+}
+
+}  // namespace
+
+/// A pack being filled. Fields are guarded by PackWriter::mutex_ until the pack is complete.
+struct PackWriter::OpenPack {
+    OpenPack(const format::DataKey& key, std::uint32_t counter, PooledBuffer memory)
+        : keys(format::PackKeys::create(key, counter)), buffer(std::move(memory)) {
+        std::memcpy(buffer.data(), keys.header().data(), format::kPackHeaderSize);
+    }
+    format::PackKeys keys;
+    PooledBuffer buffer;
+    std::size_t used = format::kPackHeaderSize;
+    std::vector<format::FrameRecord> frames;
+    std::vector<ChunkId> chunks;
+    std::size_t unsealed = 0;  ///< frames reserved and not yet sealed
+    bool closed = false;
+    format::IndexedPack result;  ///< once complete
+};
+
+struct PackWriter::Place {
+    std::shared_ptr<OpenPack> pack;
+    std::uint32_t number = 0;
+    std::size_t offset = 0;
+};
+
+PackWriter::PackWriter(const format::DataKey& key, storage::Store* store, const Options& options,
+                       std::function<void()> on_stored)
+    : key_(key.clone()),
+      store_(store),
+      options_(options),
+      on_stored_(std::move(on_stored)),
+      buffers_(options.buffers, round_up(options.pack_size + format::kPackHeaderSize + format::kMaxFrameRaw + 16 + kEndRoom)),
+      to_store_(options.buffers) {
+    if (!options_.dry_run) storing_ = std::thread([this] { store_packs(); });
+}
+
+PackWriter::~PackWriter() {
+    cancel();
+    if (storing_.joinable()) storing_.join();
+}
+
+void PackWriter::fail(std::exception_ptr error) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (!failure_) failure_ = std::move(error);
+    }
+    to_store_.cancel();
+    buffers_.cancel();
+}
+
+void PackWriter::cancel() {
+    fail(std::make_exception_ptr(Error(ErrorCode::interrupted, "interrupted")));
+}
+
+void PackWriter::rethrow_failure() {
+    const std::lock_guard lock(mutex_);
+    if (failure_) std::rethrow_exception(failure_);
+}
+
+void PackWriter::close_locked(std::shared_ptr<OpenPack>& pack, std::shared_ptr<OpenPack>& to_complete) {
+    pack->closed = true;
+    if (pack->unsealed == 0) to_complete = std::move(pack);
+    pack.reset();
+}
+
+PackWriter::Place PackWriter::reserve(Lane lane, const format::FrameRecord& record, std::span<const ChunkId> ids) {
+    auto& open = open_[static_cast<std::size_t>(lane)];
+    for (;;) {
+        std::shared_ptr<OpenPack> to_complete;
+        bool must_open = false;
+        {
+            const std::lock_guard lock(mutex_);
+            if (failure_) std::rethrow_exception(failure_);
+            if (open && (open->used + record.sealed_size > options_.pack_size + format::kPackHeaderSize ||
+                         open->frames.size() + 1 > format::kMaxFrames || open->chunks.size() + ids.size() > kMaxChunksInPack) &&
+                !open->frames.empty()) {
+                close_locked(open, to_complete);
+            }
+            if (open) {
+                Place place{open, static_cast<std::uint32_t>(open->frames.size()), open->used};
+                open->frames.push_back(record);
+                open->chunks.insert(open->chunks.end(), ids.begin(), ids.end());
+                open->used += record.sealed_size;
+                ++open->unsealed;
+                return place;
+            }
+            must_open = true;
+        }
+        if (to_complete) complete(to_complete);
+        if (must_open) {
+            auto buffer = buffers_.take();
+            if (!buffer) rethrow_failure();
+            auto fresh = std::make_shared<OpenPack>(key_, next_counter_++, std::move(buffer));
+            const std::lock_guard lock(mutex_);
+            if (!open) open = std::move(fresh);  // else somebody was faster, and this buffer goes back
+        }
+    }
+}
+
+void PackWriter::add(Lane lane, format::FrameKind kind, ByteView raw, std::span<const ChunkId> ids,
+                     std::span<const std::uint32_t> lengths, SealContext& context) {
+    format::FrameRecord record;
+    record.kind = kind;
+    record.raw_size = static_cast<std::uint32_t>(raw.size());
+    record.chunk_lengths.assign(lengths.begin(), lengths.end());
+    ByteView payload = raw;
+    const bool try_it = context.level > 0 && !(raw.size() >= kIncompressibleFrom && context.compressor.looks_incompressible(raw));
+    if (try_it) {
+        context.compressed.resize(std::max(context.compressed.size(), format::Compressor::bound(raw.size())));
+        const auto size = context.compressor.compress(raw, context.compressed);
+        if (size < raw.size()) {
+            payload = ByteView(context.compressed).first(size);
+            record.codec = format::Codec::zstd;
+        }
+    }
+    record.sealed_size = static_cast<std::uint32_t>(payload.size() + crypto::kAeadTagSize);
+    sealed_bytes_ += record.sealed_size;
+    raw_bytes_ += raw.size();
+    if (options_.dry_run) return;
+
+    const auto place = reserve(lane, record, ids);
+    const MutableByteView sealed(place.pack->buffer.data() + place.offset, record.sealed_size);
+    format::FrameCipher cipher(place.pack->keys);
+    const format::FrameCipher::Position position{place.number, kind, record.codec, record.raw_size};
+    cipher.seal(position, payload, sealed);
+
+    // What was sealed is opened and compared with its source while both are in cache: a bad encoder or bad memory shows now.
+    context.opened.resize(std::max(context.opened.size(), payload.size()));
+    const auto opened = MutableByteView(context.opened).first(payload.size());
+    bool same = cipher.open(position, sealed, opened);
+    if (same && record.codec == format::Codec::zstd) {
+        context.raw.resize(std::max(context.raw.size(), raw.size()));
+        const auto again = MutableByteView(context.raw).first(raw.size());
+        same = context.decompressor.decompress(opened, again) && std::memcmp(again.data(), raw.data(), raw.size()) == 0;
+    } else if (same) {
+        same = std::memcmp(opened.data(), raw.data(), raw.size()) == 0;
+    }
+    if (!same) {
+        throw Error(ErrorCode::failed, "a sealed frame did not open to what went into it: this machine's memory or processor is faulty",
+                    "nothing was committed; test this machine's memory before the next backup");
+    }
+    std::shared_ptr<OpenPack> to_complete;
+    {
+        const std::lock_guard lock(mutex_);
+        if (--place.pack->unsealed == 0 && place.pack->closed) to_complete = place.pack;
+    }
+    if (to_complete) complete(to_complete);
+}
+
+void PackWriter::complete(const std::shared_ptr<OpenPack>& pack) {
+    const auto end = format::seal_pack_end(pack->keys, pack->frames, pack->used - format::kPackHeaderSize);
+    invariant(pack->used + end.size() <= pack->buffer.capacity(), "a pack fits its buffer");
+    std::memcpy(pack->buffer.data() + pack->used, end.data(), end.size());
+    pack->used += end.size();
+    const auto digest = crypto::sha256(ByteView(pack->buffer.data(), pack->used));
+    pack->result.id = PackId::from(digest.view());
+    pack->result.size = pack->used;
+    pack->result.frames = std::move(pack->frames);
+    pack->result.chunks = std::move(pack->chunks);
+    if (!to_store_.push(pack)) rethrow_failure();
+}
+
+void PackWriter::store_packs() {
+    try {
+        while (auto next = to_store_.pop()) {
+            auto& pack = **next;
+            auto object = store_->create();
+            object->write_aligned({pack.buffer.data(), round_up(pack.used)}, pack.used);
+            (void)object->commit(format::pack_name(pack.result.id), storage::Durability::on_flush);
+            object.reset();
+            pack.buffer.release();
+            {
+                const std::lock_guard lock(mutex_);
+                stored_.push_back(std::move(pack.result));
+            }
+            next.reset();
+            if (on_stored_) on_stored_();
+        }
+    } catch (...) {
+        fail(std::current_exception());
+    }
+}
+
+bool PackWriter::has_open_pack(Lane lane) const {
+    const std::lock_guard lock(mutex_);
+    return open_[static_cast<std::size_t>(lane)] != nullptr;
+}
+
+void PackWriter::finish() {
+    for (auto& open : open_) {
+        std::shared_ptr<OpenPack> to_complete;
+        {
+            const std::lock_guard lock(mutex_);
+            if (open) close_locked(open, to_complete);
+        }
+        if (to_complete) complete(to_complete);
+    }
+    to_store_.close();
+    if (storing_.joinable()) storing_.join();
+    rethrow_failure();
+}
+
+std::vector<format::IndexedPack> PackWriter::take_stored() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(stored_, {});
+}
+
+}  // namespace signet::backup

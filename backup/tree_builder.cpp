@@ -1,0 +1,191 @@
+#include "backup/tree_builder.h"
+
+#include <algorithm>
+
+namespace signet::backup {
+namespace {
+
+// References that an entry holds itself; more go to list chunks.
+constexpr std::size_t kInlineReferences = 8;
+// Borders between list chunks follow from ids, so that lists of mostly equal contents are mostly equal.
+constexpr std::size_t kListMin = 32;
+constexpr std::size_t kListMax = 1024;
+constexpr std::uint8_t kListMask = 0x7f;
+// Metadata kept back until the end, to join the last data pack of a small run.
+constexpr std::size_t kDeferredFrames = 4;
+
+ByteView name_of(std::string_view encoded) {
+    // The name is a blob of 1 to 255 octets: its length takes one octet below 128, else two.
+    const auto bytes = as_bytes(encoded);
+    const std::size_t low = bytes[0] & 0x7f;
+    if (bytes[0] < 0x80) return bytes.subspan(1, low);
+    return bytes.subspan(2, low | (static_cast<std::size_t>(bytes[1]) << 7));
+}
+
+bool before(std::string_view left, std::string_view right) { return as_text(name_of(left)) < as_text(name_of(right)); }
+
+}  // namespace
+
+TreeBuilder::TreeBuilder(Setup setup)
+    : setup_(std::move(setup)),
+      context_(setup_.level),
+      gatherer_(setup_.shared, format::FrameKind::metadata, PackWriter::Lane::metadata, context_) {
+    gatherer_.defer(kDeferredFrames);
+}
+
+bool TreeBuilder::take(WalkEvent event) {
+    if (event.kind == WalkEvent::Kind::enter) return enter(event);
+    leave();
+    return true;
+}
+
+ChunkId TreeBuilder::store_chunk(format::ChunkKind kind, ByteView chunk) {
+    const auto id = chunk_id(setup_.ids, kind, chunk);
+    const auto pack = setup_.shared.table.claim(id);
+    if (pack == ChunkTable::kUnknown) {
+        gatherer_.add(id, chunk);
+    } else if (pack != ChunkTable::kThisRun) {
+        setup_.shared.history.mark(pack);
+    }
+    return id;
+}
+
+format::Content TreeBuilder::fold(std::uint64_t size, std::vector<format::Reference> references,
+                                  std::vector<ChunkId>* lists) {
+    format::Content content;
+    content.size = size;
+    while (references.size() > kInlineReferences) {
+        std::vector<format::Reference> above;
+        for (std::size_t at = 0; at < references.size();) {
+            std::vector<format::Reference> part;
+            format::Reference list;
+            while (at < references.size() && part.size() < kListMax) {
+                part.push_back(references[at++]);
+                list.span += part.back().span;
+                if (part.size() >= kListMin && (part.back().id.octets[0] & kListMask) == 0) break;
+            }
+            const auto chunk = format::encode_list(content.level, part);
+            list.id = store_chunk(format::ChunkKind::list, chunk);
+            list.length = static_cast<std::uint32_t>(chunk.size());
+            if (lists != nullptr) lists->push_back(list.id);
+            above.push_back(list);
+        }
+        references.swap(above);
+        ++content.level;
+    }
+    content.references = std::move(references);
+    return content;
+}
+
+format::Content TreeBuilder::store(ByteView content) {
+    std::vector<format::Reference> references;
+    const auto rule = rule_for_tree(content.size());
+    for (std::size_t at = 0; at < content.size();) {
+        const auto length = setup_.cutter.next(rule, content.subspan(at), at, true);
+        const auto size = static_cast<std::uint32_t>(length);
+        references.push_back({store_chunk(format::ChunkKind::tree, content.subspan(at, length)), size, size});
+        at += length;
+    }
+    return fold(content.size(), std::move(references), nullptr);
+}
+
+bool TreeBuilder::take_job(const WalkEvent& folder, WalkedEntry& walked, Folder& into) {
+    auto& job = *walked.job;
+    if (!job.wait(setup_.abandoned)) return false;
+    const auto path = (folder.path == "/" ? "/" : folder.path + "/") + walked.name;
+    auto& report = setup_.report;
+    if (!job.what.empty()) {
+        ++statistics_.errors;
+        setup_.on_problem(path, job.error_number, job.what);
+    }
+    if (job.failed) return true;
+    auto entry = entry_of(walked.name, job.stat);
+    entry.xattrs = job.attributes.xattrs;
+    entry.flags = job.attributes.flags;
+    entry.link = walked.link;
+    entry.extents = job.extents;
+    entry.changed_while_read = job.changed_while_read;
+    std::vector<format::Reference> references(job.references.begin(), job.references.end());
+    std::vector<ChunkId> chunks;
+    chunks.reserve(references.size());
+    for (const auto& reference : references) chunks.push_back(reference.id);
+    entry.content = fold(job.content_size, std::move(references), &chunks);
+    ByteWriter encoded;
+    entry.encode(encoded);
+    // A file that changed while it was read is read again next time.
+    if (!job.changed_while_read) {
+        const auto file_system = walked.link ? walked.link->file_system : 0;
+        setup_.state.entry(Fingerprint::of(job.stat, file_system), encoded.view(), chunks);
+    }
+    into.files.emplace_back(as_text(encoded.view()));
+    ++statistics_.files;
+    statistics_.bytes += entry.logical_size();
+    ++(walked.was_known ? report.files_changed : report.files_new);
+    if (setup_.on_item) setup_.on_item(walked.was_known ? "modified" : "new", path, entry.logical_size());
+    return true;
+}
+
+bool TreeBuilder::enter(WalkEvent& event) {
+    Folder folder;
+    folder.path = event.path;
+    folder.entry = std::move(event.entry);
+    folder.is_source = event.is_source;
+    folder.files.reserve(event.entries.size());
+    setup_.state.folder(event.path);
+    for (auto& walked : event.entries) {
+        if (walked.job) {
+            if (!take_job(event, walked, folder)) return false;
+            if (setup_.progress != nullptr) ++setup_.progress->files_done;
+            continue;
+        }
+        const auto encoded = ByteView(event.arena).subspan(walked.offset, walked.size);
+        setup_.state.entry(walked.fingerprint, encoded, walked.chunks);
+        folder.files.emplace_back(as_text(encoded));
+        if (setup_.progress != nullptr) ++setup_.progress->files_done;
+    }
+    if (event.above_sources) {
+        for (const auto& encoded : folder.files) sources_.update(as_bytes(encoded));
+    }
+    auto& report = setup_.report;
+    ++statistics_.directories;
+    ++(!event.folder_known ? report.dirs_new : event.folder_changed ? report.dirs_changed : report.dirs_unmodified);
+    open_.push_back(std::move(folder));
+    return true;
+}
+
+void TreeBuilder::leave() {
+    auto folder = std::move(open_.back());
+    open_.pop_back();
+    Bytes content;
+    auto file = folder.files.begin();
+    auto sub = folder.folders.begin();
+    const auto append = [&](const std::string& encoded) {
+        const auto bytes = as_bytes(encoded);
+        content.insert(content.end(), bytes.begin(), bytes.end());
+    };
+    while (file != folder.files.end() || sub != folder.folders.end()) {
+        const bool take_file = sub == folder.folders.end() || (file != folder.files.end() && before(*file, *sub));
+        append(take_file ? *file++ : *sub++);
+    }
+    folder.entry.content = store(content);
+    if (folder.is_source) {
+        ByteWriter source;
+        source.blob(folder.path);
+        folder.entry.encode(source);
+        sources_.update(source.view());
+    }
+    if (open_.empty()) {
+        root_ = std::move(folder.entry);
+        return;
+    }
+    ByteWriter encoded;
+    folder.entry.encode(encoded);
+    open_.back().folders.emplace_back(as_text(encoded.view()));
+}
+
+void TreeBuilder::finish() {
+    if (setup_.shared.packs.has_open_pack(PackWriter::Lane::data)) gatherer_.set_lane(PackWriter::Lane::data);
+    gatherer_.flush();
+}
+
+}  // namespace signet::backup

@@ -1,0 +1,326 @@
+#include "backup/walk.h"
+
+#include "core/error.h"
+#include "format/limits.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace signet::backup {
+namespace {
+
+constexpr std::size_t kGroupFiles = 4096;
+constexpr std::size_t kListAhead = 65'536;
+constexpr int kListingThreads = 2;
+
+std::string join(const std::string& folder, const std::string& name) {
+    return folder == "/" ? "/" + name : folder + "/" + name;
+}
+
+}  // namespace
+
+std::string absolute_path(const std::string& path, const std::string& working_directory) {
+    const std::string whole = !path.empty() && path.front() == '/' ? path : working_directory + "/" + path;
+    std::vector<std::string> parts;
+    for (std::size_t at = 0; at < whole.size();) {
+        const auto slash = std::min(whole.find('/', at), whole.size());
+        const auto part = whole.substr(at, slash - at);
+        at = slash + 1;
+        if (part.empty() || part == ".") continue;
+        if (part == "..") {
+            if (!parts.empty()) parts.pop_back();
+        } else {
+            parts.push_back(part);
+        }
+    }
+    std::string result;
+    for (const auto& part : parts) result += "/" + part;
+    return result.empty() ? "/" : result;
+}
+
+Walk::Walk(Setup setup) : setup_(std::move(setup)) {}
+
+void Walk::check_interrupted() const {
+    const auto* interrupted = setup_.request.interrupted;
+    if (setup_.abandoned || (interrupted != nullptr && *interrupted)) throw Error(ErrorCode::interrupted, "interrupted");
+}
+
+void Walk::note_owner(const SourceStat& stat) {
+    if (has_last_ && stat.uid == last_owner_ && stat.gid == last_group_) return;
+    owners_.insert(last_owner_ = stat.uid);
+    groups_.insert(last_group_ = stat.gid);
+    has_last_ = true;
+}
+
+std::optional<format::LinkIdentity> Walk::link_of(const SourceStat& stat) {
+    if (stat.links < 2) return std::nullopt;
+    const auto number = file_systems_.try_emplace(stat.device, file_systems_.size()).first->second;
+    return format::LinkIdentity{number, stat.inode};
+}
+
+void Walk::flush_group() {
+    if (group_.files.empty()) return;
+    group_bytes_ = 0;
+    if (!setup_.small_files.push(std::exchange(group_, ReadJob{}))) throw Error(ErrorCode::interrupted, "interrupted");
+}
+
+void Walk::emit(WalkEvent event) {
+    const auto weight = event.entries.size() + 1;
+    if (setup_.events.try_push(event, weight)) return;
+    // The builder may be waiting for a file that is still in the group being filled.
+    flush_group();
+    if (!setup_.events.push(std::move(event), weight)) throw Error(ErrorCode::interrupted, "interrupted");
+}
+
+void Walk::leave() {
+    WalkEvent event;
+    event.kind = WalkEvent::Kind::leave;
+    emit(std::move(event));
+}
+
+bool Walk::is_known(const ScannedEntry& scanned, const StateEntry& known, const Fingerprint& fingerprint) const {
+    if (known.fingerprint != fingerprint || (setup_.request.force && scanned.stat.is_file())) return false;
+    return std::all_of(known.chunks.begin(), known.chunks.end(),
+                       [&](const ChunkId& id) { return setup_.table.find(id) < ChunkTable::kThisRun; });
+}
+
+void Walk::read_file(WalkEvent& event, const ScannedEntry& scanned, WalkedEntry walked, const std::string& path) {
+    if (setup_.request.progress != nullptr) setup_.request.progress->bytes_total += scanned.stat.size;
+    if (walked.link) {
+        auto& job = linked_[{scanned.stat.device, scanned.stat.inode}];
+        if (job) {  // another name of a file that is being read
+            walked.job = job;
+            event.entries.push_back(std::move(walked));
+            return;
+        }
+        job = std::make_shared<FileJob>();
+        walked.job = job;
+    } else {
+        walked.job = std::make_shared<FileJob>();
+    }
+    auto& job = *walked.job;
+    job.path = path;
+    job.name = scanned.name;
+    job.stat = scanned.stat;
+    if (scanned.stat.size >= kLargeFile || scanned.stat.may_have_holes()) {
+        ReadJob large{{walked.job}, true, -1};
+        if (!setup_.large_files.try_push(large)) {
+            flush_group();
+            if (!setup_.large_files.push(std::move(large))) throw Error(ErrorCode::interrupted, "interrupted");
+        }
+    } else {
+        if (group_bytes_ + scanned.stat.size > kGroupSize || group_.files.size() >= kGroupFiles) flush_group();
+        group_bytes_ += scanned.stat.size;
+        group_.files.push_back(walked.job);
+    }
+    event.entries.push_back(std::move(walked));
+}
+
+void Walk::store_other(WalkEvent& event, const ScannedEntry& scanned, WalkedEntry walked, const std::string& path) {
+    auto entry = entry_of(scanned.name, scanned.stat);
+    entry.link = walked.link;
+    entry.xattrs = attributes_of_path(path).xattrs;
+    if (entry.type == format::EntryType::symlink && !read_link(path, entry.target)) {
+        ++setup_.statistics.errors;
+        setup_.on_problem(path, errno, errno == ENOENT ? "vanished" : "cannot read link");
+        return;
+    }
+    ByteWriter encoded;
+    entry.encode(encoded);
+    walked.offset = event.arena.size();
+    walked.size = encoded.size();
+    event.arena.insert(event.arena.end(), encoded.view().begin(), encoded.view().end());
+    event.entries.push_back(std::move(walked));
+}
+
+void Walk::take_entry(WalkEvent& event, const ScannedEntry& scanned) {
+    note_owner(scanned.stat);
+    auto& report = setup_.report;
+    auto* progress = setup_.request.progress;
+    if (progress != nullptr) ++progress->files_seen;
+    WalkedEntry walked;
+    walked.name = scanned.name;
+    walked.link = link_of(scanned.stat);
+    walked.fingerprint = Fingerprint::of(scanned.stat, walked.link ? walked.link->file_system : 0);
+    const auto* known = setup_.use_state ? setup_.old_state.find(scanned.name) : nullptr;
+    walked.was_known = known != nullptr;
+    const bool is_file = scanned.stat.is_file();
+    if (!is_file) {
+        ++setup_.statistics.others;
+        ++report.others;
+    }
+    if (known != nullptr && is_known(scanned, *known, walked.fingerprint)) {
+        for (const auto& id : known->chunks) setup_.history.mark(setup_.table.find(id));
+        walked.offset = event.arena.size();
+        walked.size = known->encoded.size();
+        walked.chunks = known->chunks;
+        event.arena.insert(event.arena.end(), known->encoded.begin(), known->encoded.end());
+        event.entries.push_back(std::move(walked));
+        if (is_file) {
+            ++report.files_unmodified;
+            ++setup_.statistics.files;
+            setup_.statistics.bytes += scanned.stat.size;
+            if (progress != nullptr) {
+                progress->bytes_total += scanned.stat.size;
+                progress->bytes_done += scanned.stat.size;
+            }
+            if (setup_.request.on_item) setup_.request.on_item("unmodified", join(event.path, scanned.name), scanned.stat.size);
+        }
+        return;
+    }
+    event.folder_changed = true;
+    const auto path = join(event.path, scanned.name);
+    if (is_file) {
+        read_file(event, scanned, std::move(walked), path);
+    } else {
+        store_other(event, scanned, std::move(walked), path);
+    }
+}
+
+void Walk::take_entries(WalkEvent& event, const std::vector<ScannedEntry>& entries) {
+    event.folder_known = setup_.use_state && setup_.old_state.enter(event.path);
+    for (const auto& scanned : entries) {
+        if (!scanned.stat.is_directory()) take_entry(event, scanned);
+    }
+    if (event.folder_known && setup_.old_state.folder_lost_entries()) event.folder_changed = true;
+}
+
+void Walk::visit_folder(Lister& lister, const std::shared_ptr<FolderNode>& node, const std::string& name, bool is_source) {
+    check_interrupted();
+    lister.take(node);
+    auto listing = std::move(node->listing);
+    const auto folders = std::move(node->folders);
+    for (const auto& problem : listing.problems) {
+        ++setup_.statistics.errors;
+        setup_.on_problem(problem.path, problem.error_number, problem.what);
+    }
+    note_owner(listing.stat);
+    WalkEvent event;
+    event.is_source = is_source;
+    event.path = node->path;
+    event.entry = entry_of(name, listing.stat);
+    event.entry.type = format::EntryType::directory;
+    event.entry.xattrs = std::move(listing.attributes.xattrs);
+    event.entry.flags = listing.attributes.flags;
+    take_entries(event, listing.entries);
+    emit(std::move(event));
+    std::size_t next = 0;
+    for (const auto& entry : listing.entries) {
+        if (!entry.stat.is_directory()) continue;
+        const auto& child = folders[next++];
+        if (child->depth >= format::kMaxDepth) {
+            ++setup_.statistics.errors;
+            setup_.on_problem(child->path, 0, "is nested too deeply");
+            continue;
+        }
+        visit_folder(lister, child, entry.name, false);
+    }
+    leave();
+}
+
+void Walk::place_sources(Top& root) {
+    const auto& request = setup_.request;
+    for (const auto& given : request.paths) {
+        const auto path = absolute_path(given, request.working_directory);
+        Top* top = &root;
+        for (std::size_t at = 1; at < path.size() && !top->is_source;) {
+            const auto slash = std::min(path.find('/', at), path.size());
+            top = &top->below[path.substr(at, slash - at)];
+            at = slash + 1;
+        }
+        if (top->is_source) continue;  // lies within another source
+        top->is_source = true;
+        top->below.clear();
+    }
+}
+
+void Walk::examine(Top& top, const std::string& path, std::size_t depth, Lister& lister) {
+    const int error = stat_path(path, !top.is_source, top.stat);
+    if (top.is_source) {
+        if (error != 0) {
+            ++setup_.statistics.errors;
+            setup_.on_problem(path, error, error == ENOENT ? "does not exist" : "cannot be examined");
+            return;
+        }
+        top.exists = true;
+        const auto device = setup_.request.one_file_system ? top.stat.device : 0;
+        if (top.stat.is_directory()) top.folder = lister.add_root(path, device, depth);
+        return;
+    }
+    for (auto& [name, below] : top.below) {
+        examine(below, join(path, name), depth + 1, lister);
+        top.exists = top.exists || below.exists;
+    }
+}
+
+void Walk::visit_top(Top& top, const std::string& path, const std::string& name) {
+    if (top.folder) {
+        visit_folder(*lister_, top.folder, name, true);
+        return;
+    }
+    WalkEvent event;
+    event.above_sources = true;
+    event.path = path;
+    event.entry = entry_of(name, top.stat);
+    event.entry.type = format::EntryType::directory;
+    if (const UniqueFd fd = open_source(path, O_DIRECTORY)) {
+        auto attributes = attributes_of(fd.get(), true);
+        event.entry.xattrs = std::move(attributes.xattrs);
+        event.entry.flags = attributes.flags;
+    }
+    note_owner(top.stat);
+    std::vector<ScannedEntry> files;
+    for (const auto& [below_name, below] : top.below) {
+        if (below.exists && below.is_source && !below.folder) files.push_back({below_name, below.stat});
+    }
+    take_entries(event, files);
+    emit(std::move(event));
+    for (auto& [below_name, below] : top.below) {
+        if (below.exists && (!below.is_source || below.folder)) visit_top(below, join(path, below_name), below_name);
+    }
+    leave();
+}
+
+void Walk::run() {
+    Top root;
+    place_sources(root);
+    Lister lister(setup_.request.excludes, kListingThreads, kListAhead);
+    lister_ = &lister;
+    examine(root, "/", 0, lister);
+    if (!root.exists) {
+        throw Error(ErrorCode::failed, "none of the paths to back up exists", "check the paths given to signet backup");
+    }
+    visit_top(root, "/", "");
+    flush_group();
+    lister_ = nullptr;
+}
+
+void Walk::run_stream() {
+    const auto& request = setup_.request;
+    auto job = std::make_shared<FileJob>();
+    job->name = request.stream_name;
+    job->path = "/" + request.stream_name;
+    job->stat.mode = S_IFREG | 0600;
+    job->stat.uid = ::geteuid();
+    job->stat.gid = ::getegid();
+    const auto time = setup_.report.started;
+    job->stat.modified = {time.ns / kNsPerSecond, static_cast<std::uint32_t>(time.ns % kNsPerSecond)};
+    note_owner(job->stat);
+    WalkEvent event;
+    event.above_sources = true;
+    event.path = "/";
+    auto folder = job->stat;
+    folder.mode = S_IFDIR | 0755;
+    event.entry = entry_of("", folder);
+    WalkedEntry walked;
+    walked.name = job->name;
+    walked.job = job;
+    event.entries.push_back(std::move(walked));
+    if (!setup_.large_files.push(ReadJob{{job}, true, request.stream_fd})) throw Error(ErrorCode::interrupted, "interrupted");
+    emit(std::move(event));
+    leave();
+}
+
+}  // namespace signet::backup
