@@ -33,7 +33,7 @@ struct FramePlace {
 
 /// A chunk's place in a frame's raw octets.
 struct ChunkPlace {
-    std::uint32_t frame = 0;        ///< number in ChunkTable::frame
+    std::uint32_t frame = 0;   ///< number in ChunkTable::frame
     std::uint32_t offset = 0;
     std::uint32_t length = 0;
 };

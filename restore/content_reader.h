@@ -46,6 +46,8 @@ public:
 
     /// The next chunk's octets, verified; empty at the end. The view lives until the next call.
     [[nodiscard]] ByteView next();
+    /// Lets go of the frame of the last chunk; the view of it ends.
+    void release() { current_ = {}; }
     /// Where next() goes on.
     [[nodiscard]] std::uint64_t position() const { return position_; }
     /// Goes on at any octet. offset  at most the size

@@ -6,6 +6,7 @@
 #include "restore/catalogue.h"
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -27,7 +28,6 @@ struct Opener {
     bool is_signed = false;             ///< its slot stands in a signed entry; else it is a claim by whoever stored it
     std::vector<format::SlotName> names;      ///< of stored slots
     std::vector<const format::Slot*> slots;   ///< of signed entries, owned by the catalogue
-    std::string location;               ///< hint of the slot, for people; empty when it was not read
 };
 
 /// A data key and the run that it was made for.
@@ -117,29 +117,40 @@ public:
     [[nodiscard]] std::vector<const RunKey*> keys_of(const Backup& backup) const;
     /// Whether everything it needs can be unwrapped, as far as can be known without trying.
     [[nodiscard]] bool restorable(const Backup& backup);
-    [[nodiscard]] const RunKey* key(const DekId& dek) const;
-    [[nodiscard]] const std::map<DekId, RunKey>& keys() const { return keys_; }
+    /// A data key as its writer's entries name it; nullptr when there is none.
+    [[nodiscard]] const RunKey* key(const IdentityId& writer, const DekId& dek) const;
+    [[nodiscard]] const std::map<std::pair<IdentityId, DekId>, RunKey>& keys() const { return keys_; }
     /// What the resolver says of a protector, with the options applied; asked once.
     [[nodiscard]] const keyring::ProtectorReport& status(const format::Thumbprint& thumbprint);
+    /// Remembers that a protector did not unwrap after all; plans made from now on say so.
+    void note_failure(const format::Thumbprint& thumbprint, const Error& error);
     /// Openers of a key in the order in which they are tried: usable ones first, as `Plan` shows them.
     [[nodiscard]] std::vector<const Opener*> order(const RunKey& key);
     [[nodiscard]] const Catalogue& catalogue() const { return catalogue_; }
 
 private:
-    struct Needs;
-    void collect_keys(const storage::Repository& repository);
-    void apply_as_of(keyring::ProtectorReport& report) const;
+    class Gathering;
+    void collect_keys();
+    void add_stored_slots();
+    void resolve_without_keys();
     [[nodiscard]] keyring::ProtectorReport ask(const format::Thumbprint& thumbprint);
+    [[nodiscard]] keyring::ProtectorReport recorded(const format::Thumbprint& thumbprint) const;
     [[nodiscard]] bool is_usable(const RunKey& key);
+    [[nodiscard]] std::string location_of(const Opener& opener) const;
+    [[nodiscard]] TimePoint horizon() const;
     [[nodiscard]] std::vector<const Backup*> visible(const BackupFilter& filter) const;
+    [[nodiscard]] CoverageInterval covered_by(const Backup& backup);
     [[nodiscard]] std::vector<CoverageInterval> coverage(const std::vector<const Backup*>& series);
     [[nodiscard]] Plan make(const std::vector<const Backup*>& wanted, const std::vector<const Backup*>& series,
                             TimePoint from, TimePoint to);
 
     const Catalogue& catalogue_;
+    const storage::Repository& repository_;
     keyring::Resolver& resolver_;
     PlanOptions options_;
-    std::map<DekId, RunKey> keys_;
+    std::set<format::Thumbprint> without_;
+    std::map<std::pair<IdentityId, DekId>, RunKey> keys_;
+    std::map<format::Thumbprint, TimePoint> last_used_;  ///< time of the newest run with a signed slot
     std::map<format::Thumbprint, keyring::ProtectorReport> statuses_;
 };
 

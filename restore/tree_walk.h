@@ -5,7 +5,10 @@
 #include "format/tree.h"
 #include "restore/content_reader.h"
 
+#include <atomic>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -65,13 +68,13 @@ public:
 
 private:
     [[nodiscard]] bool fill(std::size_t at_least);
-    ChunkReader& chunks_;
     std::unique_ptr<const format::Content> content_;
     ContentReader reader_;
     std::string what_;
     Bytes buffer_;
-    std::size_t used_ = 0;
-    std::uint64_t offset_ = 0;   ///< in the content, of buffer_[0]
+    std::optional<ByteReader> cursor_;  ///< in buffer_; its position is where the next entry starts
+    std::uint64_t offset_ = 0;          ///< in the content, of buffer_[0]
+    bool suspended_ = false;
     std::string last_name_;
 };
 

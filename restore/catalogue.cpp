@@ -1,0 +1,362 @@
+#include "restore/catalogue.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "format/officer_entry.h"
+
+namespace signet::restore {
+namespace {
+
+constexpr std::size_t kFewestIdDigits = 4;
+constexpr std::size_t kFewestSeriesDigits = 8;
+
+bool is_hex(std::string_view text) {
+    return !text.empty() && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+std::string name_of(const format::SignedEntry& entry) { return format::journal_name(entry.identity, entry.head.sequence); }
+
+bool is_damage(const Error& error) {
+    return error.code() == ErrorCode::damaged || error.code() == ErrorCode::unsupported;
+}
+
+void tell(const CatalogueOptions& options, const std::string& sentence) {
+    if (options.notice) options.notice(sentence);
+}
+
+const storage::Journal* journal_of(const std::vector<storage::Journal>& journals, const IdentityId& identity) {
+    const auto found = std::find_if(journals.begin(), journals.end(),
+                                    [&](const storage::Journal& journal) { return journal.identity == identity; });
+    return found == journals.end() ? nullptr : &*found;
+}
+
+/// What this keyring saw before and the repository no longer shows. Empty when all is there.
+std::string rolled_back(const IdentityId& identity, const keyring::SeenEntry& seen, const storage::Journal* journal) {
+    const std::string object = format::journal_name(identity, seen.sequence);
+    if (journal != nullptr && seen.sequence <= journal->entries.size()) {
+        const EntryId& found = journal->entries[seen.sequence - 1].id;
+        if (found == seen.entry) return {};
+        return object + ": this keyring has seen entry " + seen.entry.short_hex(16) + " there, and now it is " +
+               found.short_hex(16);
+    }
+    // Still there but not believed: damage, which is reported as such.
+    if (journal != nullptr && std::binary_search(journal->unbelieved.begin(), journal->unbelieved.end(), seen.sequence)) {
+        return {};
+    }
+    const std::size_t left = journal == nullptr ? 0 : journal->entries.size();
+    return object + ": this keyring has seen it (" + seen.entry.short_hex(16) + "), and now the journal ends at entry " +
+           std::to_string(left);
+}
+
+/// Holds the repository to what the keyrings have seen of it.
+void check_pins(const storage::Repository& repository, const std::vector<storage::Journal>& journals,
+                const keyring::KeyringSet& keyrings, const CatalogueOptions& options) {
+    const format::RepositoryConfig& config = repository.config();
+    for (const keyring::Keyring& keyring : keyrings.all()) {
+        const keyring::RepositoryPin* pin = keyring.pin(config.repository);
+        if (pin == nullptr) continue;
+        if (pin->officer != config.officer || pin->config_hash != repository.config_hash()) {
+            throw Error(ErrorCode::refused,
+                        "config.json of repository " + config.repository.hex() +
+                            " is not the one that this keyring knows: its officer was " + pin->officer.hex() +
+                            " and now is said to be " + config.officer.hex(),
+                        "do not trust this repository before you know why");
+        }
+        for (const auto& [identity, seen] : pin->seen) {
+            const std::string lost = rolled_back(identity, seen, journal_of(journals, identity));
+            if (lost.empty()) continue;
+            if (!options.tolerate_rollback) {
+                throw Error(ErrorCode::damaged, lost + ": the repository was rolled back, or entries were removed",
+                            "an older copy of the repository looks the same; bring the missing entries back");
+            }
+            tell(options, lost);
+        }
+    }
+}
+
+/// Pins a repository at first contact and remembers the newest entries of trusted journals.
+void remember(const storage::Repository& repository, const std::vector<storage::Journal>& journals,
+              const keyring::Trust& trust, keyring::KeyringSet& keyrings, const CatalogueOptions& options) {
+    const format::RepositoryConfig& config = repository.config();
+    keyring::Keyring& own = keyrings.own();
+    try {
+        const keyring::RepositoryPin* pin = own.pin(config.repository);
+        const bool is_first = std::none_of(keyrings.all().begin(), keyrings.all().end(), [&](const auto& keyring) {
+            return keyring.pin(config.repository) != nullptr;
+        });
+        if (is_first) {
+            tell(options, "first contact with repository " + config.repository.hex() + ": from now on its officer is " +
+                              config.officer.hex() + "; compare this with what `signet init` printed");
+        }
+        if (pin == nullptr) {
+            own.pin_repository(config.repository, config.officer, repository.config_hash());
+            pin = own.pin(config.repository);
+        }
+        std::map<IdentityId, keyring::SeenEntry> newer;
+        for (const storage::Journal& journal : journals) {
+            if (journal.entries.empty()) continue;
+            const format::SignedEntry& last = journal.entries.back();
+            if (!trust.trusts(journal.identity, format::Role::writer, last.head.sequence) &&
+                !trust.trusts(journal.identity, format::Role::officer, last.head.sequence)) {
+                continue;
+            }
+            const auto seen = pin->seen.find(journal.identity);
+            if (seen != pin->seen.end() && seen->second.sequence >= last.head.sequence) continue;
+            newer[journal.identity] = {last.head.sequence, last.id};
+        }
+        if (!newer.empty()) own.note_seen(config.repository, newer);
+    } catch (const Error& error) {
+        // Looking at a repository must work with a keyring on a read-only disk.
+        if (error.code() != ErrorCode::io) throw;
+        tell(options, std::string("what was seen of the repository is not remembered: ") + error.what());
+    }
+}
+
+}  // namespace
+
+std::string Backup::describe() const {
+    return (labels ? labels->series : "series " + fields->series.short_hex(8)) + " at " + to_table_time(fields->time) + " (" +
+           short_id() + ")";
+}
+
+BackupReference BackupReference::parse(std::string_view text) {
+    BackupReference reference;
+    const std::size_t colon = text.find(':');
+    reference.backup = std::string(text.substr(0, colon));
+    if (reference.backup != "latest" && !is_hex(reference.backup)) {
+        throw Error(ErrorCode::usage, "\"" + std::string(text) + "\" names no backup: give \"latest\" or the start of an id");
+    }
+    if (colon == std::string_view::npos) return reference;
+    std::string_view rest = text.substr(colon + 1);
+    if (!rest.starts_with('/')) throw Error(ErrorCode::usage, "\"" + std::string(rest) + "\" is not an absolute path");
+    reference.path.clear();
+    while (!rest.empty()) {
+        const std::size_t start = std::min(rest.find_first_not_of('/'), rest.size());
+        rest.remove_prefix(start);
+        const std::string_view name = rest.substr(0, rest.find('/'));
+        rest.remove_prefix(name.size());
+        if (name.empty()) continue;
+        if (!format::is_entry_name(name)) {
+            throw Error(ErrorCode::usage, "\"" + std::string(text) + "\" has a part that no backup can have");
+        }
+        reference.path += "/" + std::string(name);
+    }
+    if (reference.path.empty()) reference.path = "/";
+    return reference;
+}
+
+Catalogue Catalogue::load(const storage::Repository& repository, keyring::KeyringSet& keyrings,
+                          const CatalogueOptions& options) {
+    Catalogue catalogue;
+    catalogue.repository_ = repository.config().repository;
+    catalogue.journals_ = repository.load_journals();
+    check_pins(repository, catalogue.journals_, keyrings, options);
+    catalogue.judge(repository);
+    catalogue.learn_names(repository, keyrings);
+    catalogue.apply_remarks();
+    std::sort(catalogue.backups_.begin(), catalogue.backups_.end(), [](const Backup& left, const Backup& right) {
+        return std::tuple(left.time(), left.writer, left.sequence) < std::tuple(right.time(), right.writer, right.sequence);
+    });
+
+    for (const JournalFinding& finding : catalogue.findings_) tell(options, finding.error.what());
+    std::map<IdentityId, std::size_t> untrusted;
+    for (const Backup& backup : catalogue.backups_) untrusted[backup.writer] += backup.trusted ? 0 : 1;
+    for (const auto& [writer, count] : untrusted) {
+        if (count > 0) tell(options, std::to_string(count) + " backups by writer " + writer.hex() + ", who is not trusted for them");
+    }
+    if (options.remember) remember(repository, catalogue.journals_, catalogue.trust_, keyrings, options);
+    return catalogue;
+}
+
+/// Computes trust, decodes runs, and collects what is wrong.
+void Catalogue::judge(const storage::Repository& repository) {
+    keyring::TrustInput input;
+    std::vector<std::pair<const storage::Journal*, Error>> problems;
+    for (const storage::Journal& journal : journals_) {
+        if (journal.problem) problems.emplace_back(&journal, *journal.problem);
+        for (const format::SignedEntry& entry : journal.entries) {
+            try {
+                if (entry.kind == format::EntryKind::backup || entry.kind == format::EntryKind::partial) {
+                    auto fields = format::BackupPublic::decode(entry.public_fields(), name_of(entry));
+                    runs_.emplace(std::pair(entry.identity, entry.head.sequence), storage::RunEntry{&entry, std::move(fields)});
+                } else if (entry.kind != format::EntryKind::remark) {
+                    input.add(entry);
+                }
+            } catch (const Error& error) {
+                if (!is_damage(error)) throw;
+                problems.emplace_back(&journal, error);
+            }
+        }
+    }
+    trust_ = keyring::Trust::compute(repository.config().officer, input);
+
+    for (const auto& [place, run] : runs_) {
+        if (run.entry->kind != format::EntryKind::backup) continue;
+        Backup backup;
+        backup.id = run.entry->id;
+        backup.writer = place.first;
+        backup.sequence = place.second;
+        backup.entry = run.entry;
+        backup.fields = &run.fields;
+        backup.trusted = trust_.trusts(place.first, format::Role::writer, place.second);
+        backups_.push_back(std::move(backup));
+    }
+    for (auto& [journal, error] : problems) {
+        JournalFinding finding{journal->identity, std::move(error), journal->entries.size(), false, std::nullopt};
+        const std::uint64_t next = finding.believed + 1;
+        finding.trusted = trust_.trusts(journal->identity, format::Role::writer, next) ||
+                          trust_.trusts(journal->identity, format::Role::officer, next);
+        if (!journal->entries.empty()) finding.last_time = journal->entries.back().head.time;
+        findings_.push_back(std::move(finding));
+    }
+}
+
+void Catalogue::learn_names(const storage::Repository& repository, keyring::KeyringSet& keyrings) {
+    const RepositoryId& id = repository.config().repository;
+    if (const auto own = keyrings.own().writer_if_present()) {
+        label_keys_.emplace(own->identity(), format::WriterKeys::derive(own->secret.reveal(), id).label_key.clone());
+    }
+    for (Backup& backup : backups_) {
+        if (!label_keys_.contains(backup.writer)) {
+            auto key = keyrings.label_key(id, backup.writer);
+            // An empty key stands for "not known", so that each writer is asked about once.
+            label_keys_.emplace(backup.writer, key ? std::move(*key) : SecretBytes());
+        }
+        const SecretBytes* key = label_key(backup.writer);
+        if (key == nullptr) continue;
+        try {
+            backup.labels = format::open_labels(*backup.entry, *key);
+        } catch (const Error& error) {
+            if (!is_damage(error)) throw;
+            findings_.push_back({backup.writer, error, backup.sequence, backup.trusted, backup.entry->head.time});
+        }
+        if (backup.labels) backup.tags = backup.labels->tags;
+    }
+}
+
+void Catalogue::apply_remarks() {
+    using Rank = std::tuple<TimePoint, IdentityId, std::uint64_t>;
+    std::map<EntryId, Backup*> by_id;
+    for (Backup& backup : backups_) by_id[backup.id] = &backup;
+    std::map<EntryId, Rank> latest;
+    for (const storage::Journal& journal : journals_) {
+        for (const format::SignedEntry& entry : journal.entries) {
+            if (entry.kind != format::EntryKind::remark) continue;
+            if (!trust_.trusts(entry.identity, format::Role::writer, entry.head.sequence) &&
+                !trust_.trusts(entry.identity, format::Role::officer, entry.head.sequence)) {
+                continue;
+            }
+            try {
+                const auto fields = format::RemarkFields::decode(entry.public_fields(), name_of(entry));
+                const auto backup = by_id.find(fields.backup);
+                if (backup == by_id.end() || backup->second->writer != fields.writer) continue;
+                const SecretBytes* key = label_key(fields.writer);
+                auto tags = key == nullptr ? std::nullopt : format::open_remark(entry, *key);
+                const Rank rank{entry.head.time, entry.identity, entry.head.sequence};
+                if (!tags || (latest.contains(fields.backup) && rank < latest.at(fields.backup))) continue;
+                latest[fields.backup] = rank;
+                backup->second->tags = std::move(*tags);
+            } catch (const Error& error) {
+                if (!is_damage(error)) throw;
+                findings_.push_back({entry.identity, error, entry.head.sequence, false, entry.head.time});
+            }
+        }
+    }
+}
+
+const SecretBytes* Catalogue::label_key(const IdentityId& writer) const {
+    const auto found = label_keys_.find(writer);
+    return found == label_keys_.end() || found->second.empty() ? nullptr : &found->second;
+}
+
+const storage::RunEntry* Catalogue::run(const IdentityId& identity, std::uint64_t sequence) const {
+    const auto found = runs_.find({identity, sequence});
+    return found == runs_.end() ? nullptr : &found->second;
+}
+
+bool Catalogue::is_series(const Backup& backup, const std::string& series) const {
+    if (backup.labels && backup.labels->series == series) return true;
+    return series.size() >= kFewestSeriesDigits && is_hex(series) && backup.fields->series.hex().starts_with(series);
+}
+
+bool Catalogue::matches(const Backup& backup, const BackupFilter& filter) const {
+    if (filter.from && backup.time() < *filter.from) return false;
+    if (filter.at && backup.time() > *filter.at) return false;
+    if (filter.series && !is_series(backup, *filter.series)) return false;
+    if (!filter.host && filter.paths.empty() && filter.tags.empty()) return true;
+    if (!backup.labels) return false;
+    const auto has = [](const std::vector<std::string>& all, const std::string& one) {
+        return std::find(all.begin(), all.end(), one) != all.end();
+    };
+    if (filter.host && backup.labels->host != *filter.host) return false;
+    return std::all_of(filter.paths.begin(), filter.paths.end(),
+                       [&](const std::string& path) { return has(backup.labels->paths, path); }) &&
+           std::all_of(filter.tags.begin(), filter.tags.end(), [&](const std::string& tag) { return has(backup.tags, tag); });
+}
+
+std::vector<const Backup*> Catalogue::select(const BackupFilter& filter) const {
+    std::vector<const Backup*> selected;
+    for (const Backup& backup : backups_) {
+        if (matches(backup, filter)) selected.push_back(&backup);
+    }
+    return selected;
+}
+
+const Backup& Catalogue::latest(const BackupFilter& filter) const {
+    const char* const hint = "name a backup by its id (signet list) to restore it all the same";
+    for (const JournalFinding& finding : findings_) {
+        if (!finding.trusted) continue;
+        // What was signed after the wanted moment cannot stand for it.
+        if (filter.at && finding.last_time && *finding.last_time > *filter.at) continue;
+        throw Error(ErrorCode::damaged, std::string("a newer backup may be lost: ") + finding.error.what(), hint);
+    }
+    const std::vector<const Backup*> matching = select(filter);
+    const Backup* newest = nullptr;
+    for (const Backup* backup : matching) {
+        if (backup->trusted) newest = backup;
+    }
+    if (!matching.empty() && !matching.back()->trusted) {
+        const Backup& untrusted = *matching.back();
+        throw Error(ErrorCode::refused,
+                    "the newest backup, " + untrusted.describe() + ", is by writer " + untrusted.writer.hex() +
+                        ", who is not trusted for it",
+                    newest == nullptr ? std::string("to trust its writer: signet keyring trust ") + untrusted.writer.hex()
+                                      : "to trust its writer: signet keyring trust " + untrusted.writer.hex() + "; or " + hint);
+    }
+    if (newest == nullptr) throw Error(ErrorCode::usage, "there is no such backup", "signet list shows what there is");
+    return *newest;
+}
+
+const Backup& Catalogue::find(std::string_view id_prefix) const {
+    std::string prefix(id_prefix);
+    std::transform(prefix.begin(), prefix.end(), prefix.begin(),
+                   [](char c) { return c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c; });
+    if (!is_hex(prefix) || prefix.size() < kFewestIdDigits) {
+        throw Error(ErrorCode::usage, "\"" + prefix + "\" is not the start of an id: give at least 4 hexadecimal digits");
+    }
+    const Backup* found = nullptr;
+    for (const Backup& backup : backups_) {
+        if (!backup.id.hex().starts_with(prefix)) continue;
+        if (found != nullptr) throw Error(ErrorCode::usage, "several backups' ids start with " + prefix);
+        found = &backup;
+    }
+    if (found != nullptr) return *found;
+    if (!findings_.empty()) {
+        throw Error(ErrorCode::damaged, "no backup " + prefix + " among those that stand, but: " + findings_.front().error.what());
+    }
+    throw Error(ErrorCode::usage, "there is no backup " + prefix, "signet list shows what there is");
+}
+
+const Backup& Catalogue::resolve(const std::string& reference, const BackupFilter& filter) const {
+    if (reference == "latest") return latest(filter);
+    const Backup& backup = find(reference);
+    if (!backup.trusted) {
+        throw Error(ErrorCode::refused,
+                    "backup " + backup.describe() + " is by writer " + backup.writer.hex() + ", who is not trusted for it",
+                    "to trust its writer: signet keyring trust " + backup.writer.hex());
+    }
+    return backup;
+}
+
+}  // namespace signet::restore

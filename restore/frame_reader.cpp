@@ -1,0 +1,251 @@
+#include "restore/frame_reader.h"
+
+#include <array>
+#include <bit>
+#include <optional>
+
+#include "core/error.h"
+#include "format/names.h"
+
+namespace signet::restore {
+namespace {
+
+constexpr std::size_t kSmallestBuffer = 4096;
+constexpr std::size_t kBufferClasses = 16;
+/// Free buffers that are kept for the next frames: fresh memory costs a page fault for every 4 KiB.
+constexpr std::size_t kKeptOctets = 8 * 1024 * 1024;
+
+std::size_t buffer_class(std::size_t size) {
+    return static_cast<std::size_t>(std::bit_width((std::max(size, kSmallestBuffer) - 1) / kSmallestBuffer));
+}
+
+std::string name_of(const ChunkTable& table, const FramePlace& place) {
+    return format::pack_name(table.pack(place.pack).id) + ", frame " + std::to_string(place.number);
+}
+
+[[noreturn]] void fail_damaged(const std::string& what, const char* why) {
+    throw Error(ErrorCode::damaged, what + ": " + why);
+}
+
+}  // namespace
+
+/// A pack, opened by whoever needs it first.
+struct FrameReader::Pack {
+    std::uint32_t number = 0;
+    std::once_flag once;
+    std::unique_ptr<storage::ObjectReader> object;
+    std::optional<format::PackKeys> keys;
+};
+
+/// What one decoding needs, used again by the next.
+struct FrameReader::Scratch {
+    std::unique_ptr<std::uint8_t[]> sealed = std::make_unique_for_overwrite<std::uint8_t[]>(kSize);
+    std::unique_ptr<std::uint8_t[]> payload = std::make_unique_for_overwrite<std::uint8_t[]>(kSize);
+    format::Decompressor decompressor;
+    static constexpr std::size_t kSize = format::kMaxFrameRaw + crypto::kAeadTagSize;
+};
+
+struct FrameReader::Cached {
+    std::shared_ptr<const DecodedFrame> frame;  ///< empty while it is being decoded
+    std::list<std::uint32_t>::iterator recent;
+};
+
+/// Buffers and scratch space that nobody uses at the moment. Frames may outlive the reader, so it is shared with them.
+struct FrameReader::Pools {
+    std::mutex mutex;
+    std::array<std::vector<std::unique_ptr<std::uint8_t[]>>, kBufferClasses> buffers;
+    std::size_t kept_octets = 0;
+    std::vector<std::unique_ptr<Scratch>> scratch;
+};
+
+FrameReader::FrameReader(const storage::Store& store, const ChunkTable& table,
+                         const std::map<DekId, format::DataKey>& keys, const RepositoryId& repository,
+                         const FrameReaderOptions& options)
+    : store_(store),
+      table_(table),
+      keys_(keys),
+      repository_(repository),
+      options_(options),
+      pools_(std::make_shared<Pools>()) {}
+
+FrameReader::~FrameReader() = default;
+
+FrameReader::Frame FrameReader::get(std::uint32_t frame) {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+        const auto found = cache_.find(frame);
+        if (found == cache_.end()) break;
+        if (found->second->frame) {
+            recent_.splice(recent_.begin(), recent_, found->second->recent);
+            return found->second->frame;
+        }
+        // Another thread is at it. If it fails, this one tries for itself and meets the same error.
+        ready_.wait(lock);
+    }
+    cache_.emplace(frame, std::make_unique<Cached>());
+    lock.unlock();
+
+    std::shared_ptr<DecodedFrame> decoded;
+    try {
+        decoded = decode(frame);
+    } catch (...) {
+        lock.lock();
+        cache_.erase(frame);
+        ready_.notify_all();
+        throw;
+    }
+    lock.lock();
+    Cached& cached = *cache_.at(frame);
+    cached.frame = decoded;
+    recent_.push_front(frame);
+    cached.recent = recent_.begin();
+    cached_octets_ += decoded->capacity_;
+    trim();
+    ready_.notify_all();
+    return decoded;
+}
+
+void FrameReader::trim() {
+    while (cached_octets_ > options_.cache_octets && recent_.size() > 1) {
+        const auto last = cache_.find(recent_.back());
+        cached_octets_ -= last->second->frame->capacity_;
+        cache_.erase(last);
+        recent_.pop_back();
+    }
+}
+
+FrameReader::PackHandle FrameReader::open_pack(std::uint32_t number) {
+    PackHandle pack;
+    {
+        const std::lock_guard lock(packs_mutex_);
+        for (auto it = packs_.begin(); it != packs_.end(); ++it) {
+            if ((*it)->number != number) continue;
+            packs_.splice(packs_.begin(), packs_, it);
+            pack = packs_.front();
+            break;
+        }
+        if (!pack) {
+            pack = std::make_shared<Pack>();
+            pack->number = number;
+            packs_.push_front(pack);
+            if (packs_.size() > options_.open_packs) packs_.pop_back();
+        }
+    }
+    std::call_once(pack->once, [&] {
+        const PackPlace& place = table_.pack(number);
+        const std::string name = format::pack_name(place.id);
+        const auto key = keys_.find(place.dek);
+        if (key == keys_.end()) {
+            throw Error(ErrorCode::key_unavailable, name + ": its data key " + place.dek.hex() + " could not be opened");
+        }
+        auto object = store_.open_object(name);
+        if (object->size() != place.size) fail_damaged(name, "has another size than its backup says");
+        std::array<std::uint8_t, format::kPackHeaderSize> header;
+        object->read(0, header);
+        format::PackKeys keys = format::PackKeys::open(key->second, header, name);
+        if (options_.read_ahead) object->prefetch(0, 0);
+        pack->keys.emplace(std::move(keys));
+        pack->object = std::move(object);
+    });
+    return pack;
+}
+
+std::shared_ptr<DecodedFrame> FrameReader::decode(std::uint32_t frame) {
+    const FramePlace& place = table_.frame(frame);
+    const PackHandle pack = open_pack(place.pack);
+    std::unique_ptr<Scratch> scratch = take_scratch();
+    if (place.sealed_size > Scratch::kSize || place.sealed_size < crypto::kAeadTagSize ||
+        place.raw_size > format::kMaxFrameRaw) {
+        fail_damaged(name_of(table_, place), "a size beyond its limit");
+    }
+    const MutableByteView sealed(scratch->sealed.get(), place.sealed_size);
+    pack->object->read(place.offset, sealed);
+
+    std::shared_ptr<DecodedFrame> decoded = make_frame(place.raw_size);
+    const MutableByteView raw(decoded->data_.get(), place.raw_size);
+    const MutableByteView payload = place.codec == format::Codec::raw
+                                        ? raw
+                                        : MutableByteView(scratch->payload.get(), sealed.size() - crypto::kAeadTagSize);
+    format::FrameCipher cipher(*pack->keys);
+    if (!cipher.open({place.number, place.kind, place.codec, place.raw_size}, sealed, payload)) {
+        fail_damaged(name_of(table_, place), "authentication failed");
+    }
+    if (place.codec == format::Codec::zstd && !scratch->decompressor.decompress(payload, raw)) {
+        fail_damaged(name_of(table_, place), "does not decompress to its length");
+    }
+    give_back(std::move(scratch));
+    decoded_.fetch_add(1, std::memory_order_relaxed);
+    return decoded;
+}
+
+std::unique_ptr<FrameReader::Scratch> FrameReader::take_scratch() {
+    {
+        const std::lock_guard lock(pools_->mutex);
+        if (!pools_->scratch.empty()) {
+            auto scratch = std::move(pools_->scratch.back());
+            pools_->scratch.pop_back();
+            return scratch;
+        }
+    }
+    return std::make_unique<Scratch>();
+}
+
+void FrameReader::give_back(std::unique_ptr<Scratch> scratch) {
+    const std::lock_guard lock(pools_->mutex);
+    pools_->scratch.push_back(std::move(scratch));
+}
+
+std::shared_ptr<DecodedFrame> FrameReader::make_frame(std::size_t size) {
+    const std::size_t number = buffer_class(size);
+    const std::size_t capacity = kSmallestBuffer << number;
+    auto frame = std::make_unique<DecodedFrame>();
+    {
+        const std::lock_guard lock(pools_->mutex);
+        auto& free = pools_->buffers.at(number);
+        if (!free.empty()) {
+            frame->data_ = std::move(free.back());
+            free.pop_back();
+            pools_->kept_octets -= capacity;
+        }
+    }
+    if (!frame->data_) frame->data_ = std::make_unique_for_overwrite<std::uint8_t[]>(capacity);
+    frame->size_ = size;
+    frame->capacity_ = capacity;
+    return {frame.release(), [pools = pools_, number](DecodedFrame* done) {
+                const std::unique_ptr<DecodedFrame> owner(done);
+                const std::lock_guard lock(pools->mutex);
+                if (pools->kept_octets + done->capacity_ > kKeptOctets) return;
+                pools->kept_octets += done->capacity_;
+                pools->buffers.at(number).push_back(std::move(done->data_));
+            }};
+}
+
+ChunkReader::ChunkReader(FrameReader& frames, const SecretBytes& id_key) : frames_(&frames), hmac_(id_key.reveal()) {}
+
+ChunkReader ChunkReader::clone() const { return {*frames_, hmac_.clone()}; }
+
+ChunkReader::Chunk ChunkReader::read(format::ChunkKind kind, const ChunkId& id, std::uint32_t length) {
+    const ChunkPlace& place = locate(id, length);
+    Chunk chunk{frames_->get(place.frame), {}};
+    chunk.octets = chunk.frame->octets().subspan(place.offset, place.length);
+    check(kind, id, chunk.octets);
+    return chunk;
+}
+
+const ChunkPlace& ChunkReader::locate(const ChunkId& id, std::uint32_t length) const {
+    const ChunkPlace* place = frames_->table().find(id);
+    if (place == nullptr) fail_damaged("chunk " + id.hex(), "in no pack that this backup refers to");
+    if (place->length != length) fail_damaged("chunk " + id.hex(), "has another length than its reference says");
+    return *place;
+}
+
+void ChunkReader::check(format::ChunkKind kind, const ChunkId& id, ByteView octets) {
+    if (id_of(kind, octets) != id) fail_damaged("chunk " + id.hex(), "has another content than its id says");
+}
+
+ChunkId ChunkReader::id_of(format::ChunkKind kind, ByteView octets) {
+    const std::array<std::uint8_t, 1> kind_octet{static_cast<std::uint8_t>(kind)};
+    return ChunkId::from(hmac_.compute({kind_octet, octets}).view().first(ChunkId::kSize));
+}
+
+}  // namespace signet::restore

@@ -1,0 +1,172 @@
+#include "restore/opener.h"
+
+#include <set>
+
+namespace signet::restore {
+namespace {
+
+void check_commitment(const format::DataKey& opened, const RunKey& key, const std::string& what) {
+    if (opened.commitment() != key.commitment) {
+        throw Error(ErrorCode::damaged, what + ": holds another data key than the backup was made with");
+    }
+}
+
+/// Tries every slot of one opener, those of signed entries first.
+format::DataKey unwrap_with(const storage::Repository& repository, keyring::Resolver& resolver, const RunKey& key,
+                            const Opener& opener) {
+    std::optional<Error> failure;
+    const auto attempt = [&](const format::Slot& slot, const std::string& what) -> std::optional<format::DataKey> {
+        try {
+            format::DataKey opened = resolver.unwrap(slot);
+            check_commitment(opened, key, what);
+            return opened;
+        } catch (const Error& error) {
+            if (error.code() != ErrorCode::damaged && error.code() != ErrorCode::key_unavailable) throw;
+            if (!failure || error.code() == ErrorCode::key_unavailable) failure = error;
+            return std::nullopt;
+        }
+    };
+    for (const format::Slot* slot : opener.slots) {
+        if (auto opened = attempt(*slot, "slot of " + opener.thumbprint.short_text())) return std::move(*opened);
+        // The slots of one run under one protector are copies; a protector that refuses one refuses all.
+        if (failure->code() == ErrorCode::key_unavailable) throw *failure;
+    }
+    for (const format::SlotName& name : opener.names) {
+        const std::string what = format::slot_name(name.thumbprint, name.dek, name.content);
+        try {
+            const format::Slot slot = repository.load_slot(name);
+            if (auto opened = attempt(slot, what)) return std::move(*opened);
+        } catch (const Error& error) {
+            if (error.code() != ErrorCode::damaged && error.code() != ErrorCode::unsupported) throw;
+            if (!failure) failure = error;
+        }
+        if (failure->code() == ErrorCode::key_unavailable) throw *failure;
+    }
+    throw *failure;
+}
+
+/// An entry whose packs a backup may refer to. bitmap  null: all of its packs
+struct Reached {
+    const storage::RunEntry* run;
+    const format::Reach* bitmap;
+};
+
+std::vector<Reached> reached_by(const Catalogue& catalogue, const Backup& backup) {
+    std::vector<Reached> entries{{catalogue.run(backup.writer, backup.sequence), nullptr}};
+    for (const format::Reach& reach : backup.fields->reach) {
+        entries.push_back({catalogue.run(backup.writer, reach.sequence), &reach});
+    }
+    return entries;
+}
+
+/// Adds what the index segments of one entry say about the packs that are reached.
+void load_entry(const storage::Repository& repository, const Reached& reached, const SecretBytes& index_key,
+                const OpenOptions& options, ChunkTable& table) {
+    const format::BackupPublic& fields = reached.run->fields;
+    const IdentityId& writer = reached.run->entry->identity;
+    std::map<PackId, std::uint64_t> wanted;
+    for (std::size_t i = 0; i < fields.packs.size(); ++i) {
+        if (reached.bitmap == nullptr || reached.bitmap->has(i)) wanted.emplace(fields.packs[i].id, fields.packs[i].size);
+    }
+    const auto fail_or_warn = [&](const Error& error) {
+        if (!options.salvage || (error.code() != ErrorCode::damaged && error.code() != ErrorCode::unsupported)) throw error;
+        if (options.warn) options.warn(error.what());
+    };
+    for (const format::IndexInfo& info : fields.indexes) {
+        if (wanted.empty()) return;
+        const std::string name = format::index_name(info.id);
+        try {
+            const Bytes object = repository.load_index_object(info.id);
+            if (object.size() != info.size) throw Error(ErrorCode::damaged, name + ": has another size than its entry says");
+            const auto segment =
+                format::IndexSegment::open(object, repository.config().repository, writer, index_key, name);
+            if (segment.dek != fields.dek) throw Error(ErrorCode::damaged, name + ": is about another data key");
+            for (const format::IndexedPack& pack : segment.packs) {
+                const auto found = wanted.find(pack.id);
+                if (found == wanted.end()) continue;
+                if (found->second != pack.size) {
+                    throw Error(ErrorCode::damaged, name + ": gives " + format::pack_name(pack.id) + " another size");
+                }
+                table.add(pack, segment.dek, name);
+                wanted.erase(found);
+            }
+        } catch (const Error& error) {
+            fail_or_warn(error);
+        }
+    }
+    if (!wanted.empty()) {
+        fail_or_warn(Error(ErrorCode::damaged, format::pack_name(wanted.begin()->first) + ": in no index segment of " +
+                                                   format::journal_name(writer, reached.run->entry->head.sequence)));
+    }
+}
+
+}  // namespace
+
+format::DataKey unwrap_key(const storage::Repository& repository, Planner& planner, keyring::Resolver& resolver,
+                           const RunKey& key) {
+    std::optional<Error> failure;
+    for (const Opener* opener : planner.order(key)) {
+        if (!planner.status(opener->thumbprint).can_unwrap) continue;
+        try {
+            return unwrap_with(repository, resolver, key, *opener);
+        } catch (const Error& error) {
+            if (error.code() == ErrorCode::key_unavailable) {
+                planner.note_failure(opener->thumbprint, error);
+            } else if (error.code() != ErrorCode::damaged && error.code() != ErrorCode::unsupported) {
+                throw;
+            }
+            if (!failure || error.code() == ErrorCode::key_unavailable) failure = error;
+        }
+    }
+    if (failure) throw *failure;
+    throw Error(ErrorCode::key_unavailable, "data key " + key.dek.hex() + ": no usable protector opens it");
+}
+
+std::unique_ptr<OpenBackup> OpenBackup::open(const storage::Repository& repository, Planner& planner,
+                                             keyring::Resolver& resolver, const Backup& backup, const OpenOptions& options) {
+    if (!backup.trusted) {
+        throw Error(ErrorCode::refused,
+                    "backup " + backup.describe() + " is by writer " + backup.writer.hex() + ", who is not trusted for it",
+                    "to trust its writer: signet keyring trust " + backup.writer.hex());
+    }
+    const std::vector<const RunKey*> needed = planner.keys_of(backup);
+    {
+        Plan plan = planner.plan(backup);
+        if (!plan.restorable && !options.salvage) throw KeyUnavailable(std::move(plan));
+    }
+    std::unique_ptr<OpenBackup> open(new OpenBackup(backup));
+    for (const RunKey* key : needed) {
+        try {
+            open->keys_.emplace(key->dek, unwrap_key(repository, planner, resolver, *key));
+        } catch (const Error& error) {
+            const bool is_missing = error.code() == ErrorCode::key_unavailable;
+            // Without the backup's own key there is no tree to go by.
+            if (options.salvage && key != needed.front() && (is_missing || error.code() == ErrorCode::damaged)) {
+                open->missing_.emplace(key->dek, error.what());
+                if (options.warn) options.warn(error.what());
+            } else if (is_missing) {
+                throw KeyUnavailable(planner.plan(backup));
+            } else {
+                throw;
+            }
+        }
+    }
+    open->body_ = format::open_body(*backup.entry, open->keys_.at(backup.fields->dek));
+    for (const Reached& reached : reached_by(planner.catalogue(), backup)) {
+        load_entry(repository, reached, open->body_.keys.index_key, options, open->table_);
+    }
+    open->frames_ = std::make_unique<FrameReader>(repository.store(), open->table_, open->keys_,
+                                                  repository.config().repository, options.frames);
+    if (planner.catalogue().label_key(backup.writer) == nullptr) {
+        try {
+            resolver.keyrings().own().learn_label_key(repository.config().repository, backup.writer,
+                                                      open->body_.keys.label_key);
+        } catch (const Error& error) {
+            // Names in later listings are a convenience; a keyring that cannot be written must not stop a restore.
+            if (options.warn) options.warn(std::string("names of this writer's backups are not remembered: ") + error.what());
+        }
+    }
+    return open;
+}
+
+}  // namespace signet::restore

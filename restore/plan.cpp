@@ -1,0 +1,455 @@
+#include "restore/plan.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "format/officer_entry.h"
+
+namespace signet::restore {
+namespace {
+
+using format::Thumbprint;
+using keyring::ProtectorStatus;
+
+/// Lower is better, among openers that can be used.
+int rank_of(const std::optional<keyring::LinkRole>& role) {
+    if (!role) return 2;
+    switch (*role) {
+        case keyring::LinkRole::default_: return 0;
+        case keyring::LinkRole::linked: return 1;
+        case keyring::LinkRole::recovery: return 3;
+    }
+    return 2;
+}
+
+/// What the last test of a link found, as it was recorded.
+ProtectorStatus status_of_record(const std::string& state) {
+    constexpr std::pair<std::string_view, ProtectorStatus> kStates[] = {
+        {"disabled", ProtectorStatus::disabled},   {"not-yet-valid", ProtectorStatus::not_yet_valid},
+        {"expired", ProtectorStatus::expired},     {"deleted", ProtectorStatus::deleted},
+        {"unavailable", ProtectorStatus::unreachable}, {"throttled", ProtectorStatus::unreachable},
+        {"denied", ProtectorStatus::denied},       {"not-found", ProtectorStatus::deleted}};
+    for (const auto& [text, status] : kStates) {
+        if (state == text || state == "key-" + std::string(text)) return status;
+    }
+    return state.empty() || state == "enabled" || state == "ok" ? ProtectorStatus::usable : ProtectorStatus::denied;
+}
+
+bool can_unwrap(ProtectorStatus status) {
+    return status == ProtectorStatus::usable || status == ProtectorStatus::expired || status == ProtectorStatus::not_yet_valid;
+}
+
+/// "prod-2025" of "local:prod-2025/1".
+std::string name_in(const std::string& location) {
+    const std::size_t start = location.find_last_of(":#") + 1;
+    return location.substr(start, location.find('/', start) - start);
+}
+
+bool same_verdict(const CoverageInterval& left, const CoverageInterval& right) {
+    return left.restorable == right.restorable && left.blocked_by == right.blocked_by;
+}
+
+/// A moment just before `end`, in whole seconds where the interval has one.
+TimePoint last_moment(const CoverageInterval& interval) {
+    const TimePoint before{(interval.to.ns - 1) / kNsPerSecond * kNsPerSecond};
+    return before >= interval.from ? before : interval.from;
+}
+
+void find_nearest(Plan& plan) {
+    for (const CoverageInterval& interval : plan.coverage) {
+        if (!interval.restorable) continue;
+        if (interval.from <= plan.from) plan.before = interval.to <= plan.from ? last_moment(interval) : plan.from;
+        if (interval.from > plan.to && !plan.after) plan.after = interval.from;
+    }
+}
+
+}  // namespace
+
+/// Collects what a set of data keys needs, protector by protector.
+class Planner::Gathering {
+public:
+    Gathering(Planner& planner, std::set<Thumbprint> own) : planner_(planner), own_(std::move(own)) {}
+
+    void add(const RunKey& key, Plan& plan) {
+        const std::vector<const Opener*> openers = planner_.order(key);
+        if (openers.empty()) {
+            plan.orphaned.push_back(key.dek);
+            plan.restorable = false;
+            return;
+        }
+        const bool usable = planner_.status(openers.front()->thumbprint).can_unwrap;
+        if (!usable) {
+            plan.unopenable.push_back(key.dek);
+            plan.restorable = false;
+        }
+        const std::size_t shown = usable ? 1 : openers.size();
+        for (std::size_t i = 0; i < shown; ++i) add_opener(key, *openers[i], openers);
+    }
+
+    [[nodiscard]] std::vector<RequiredProtector> take() {
+        std::vector<RequiredProtector> all;
+        for (auto& [thumbprint, one] : required_) all.push_back(std::move(one));
+        std::sort(all.begin(), all.end(), [](const RequiredProtector& left, const RequiredProtector& right) {
+            return std::tuple(left.usable, left.needed_from, left.report.thumbprint) <
+                   std::tuple(right.usable, right.needed_from, right.report.thumbprint);
+        });
+        return all;
+    }
+
+private:
+    void add_opener(const RunKey& key, const Opener& opener, const std::vector<const Opener*>& openers) {
+        auto [found, is_new] = required_.try_emplace(opener.thumbprint);
+        RequiredProtector& one = found->second;
+        if (is_new) {
+            one.report = planner_.status(opener.thumbprint);
+            one.usable = one.report.can_unwrap;
+            one.inherited = !own_.contains(opener.thumbprint);
+            one.locations = one.report.locations;
+            one.needed_from = key.time;
+            one.needed_to = key.time;
+        }
+        if (one.locations.empty()) {
+            const std::string location = planner_.location_of(opener);
+            if (!location.empty()) one.locations.push_back(location);
+        }
+        if (one.report.name.empty() && !one.locations.empty()) one.report.name = name_in(one.locations.front());
+        one.needed_from = std::min(one.needed_from, key.time);
+        one.needed_to = std::max(one.needed_to, key.time);
+        one.backups += key.has_backup ? 1 : 0;
+        one.deks += 1;
+        one.unproven += opener.is_signed ? 0 : 1;
+        for (const Opener* other : openers) {
+            if (other->thumbprint == opener.thumbprint) continue;
+            const auto at = std::lower_bound(one.alternatives.begin(), one.alternatives.end(), other->thumbprint);
+            if (at == one.alternatives.end() || *at != other->thumbprint) one.alternatives.insert(at, other->thumbprint);
+        }
+    }
+
+    Planner& planner_;
+    std::set<Thumbprint> own_;
+    std::map<Thumbprint, RequiredProtector> required_;
+};
+
+Planner::Planner(const Catalogue& catalogue, const storage::Repository& repository, keyring::Resolver& resolver,
+                 PlanOptions options)
+    : catalogue_(catalogue), repository_(repository), resolver_(resolver), options_(std::move(options)) {
+    collect_keys();
+    add_stored_slots();
+    resolve_without_keys();
+}
+
+void Planner::collect_keys() {
+    for (const auto& [place, run] : catalogue_.runs()) {
+        const format::BackupPublic& fields = run.fields;
+        RunKey& key = keys_[{place.first, fields.dek}];
+        const bool is_backup = run.entry->kind == format::EntryKind::backup;
+        if (key.openers.empty() || is_backup) {
+            key.dek = fields.dek;
+            key.writer = place.first;
+            key.commitment = fields.commitment;
+            key.time = fields.time;
+        }
+        key.has_backup = key.has_backup || is_backup;
+        for (const format::Slot& slot : fields.slots) {
+            auto found = std::find_if(key.openers.begin(), key.openers.end(),
+                                      [&](const Opener& opener) { return opener.thumbprint == slot.thumbprint; });
+            if (found == key.openers.end()) found = key.openers.insert(found, {slot.thumbprint, true, {}, {}});
+            found->slots.push_back(&slot);
+            TimePoint& used = last_used_.try_emplace(slot.thumbprint, fields.time).first->second;
+            used = std::max(used, fields.time);
+        }
+    }
+}
+
+void Planner::add_stored_slots() {
+    const auto slots = repository_.list_slots();
+    for (auto& [place, key] : keys_) {
+        const auto [first, last] = slots.equal_range(key.dek);
+        for (auto slot = first; slot != last; ++slot) {
+            const Thumbprint& thumbprint = slot->second.thumbprint;
+            auto found = std::find_if(key.openers.begin(), key.openers.end(),
+                                      [&](const Opener& opener) { return opener.thumbprint == thumbprint; });
+            if (found == key.openers.end()) found = key.openers.insert(found, {thumbprint, false, {}, {}});
+            found->names.push_back(slot->second);
+        }
+    }
+}
+
+void Planner::resolve_without_keys() {
+    std::map<Thumbprint, std::string> known;
+    for (const auto& protector : resolver_.keyrings().protectors()) known[protector.thumbprint] = protector.name;
+    for (const auto& [place, key] : keys_) {
+        for (const Opener& opener : key.openers) {
+            std::string& name = known[opener.thumbprint];
+            if (name.empty() && !opener.slots.empty()) name = name_in(opener.slots.front()->location);
+        }
+    }
+    for (const std::string& reference : options_.without_keys) {
+        bool found = false;
+        for (const auto& [thumbprint, name] : known) {
+            if (name != reference && !thumbprint.matches_prefix(reference)) continue;
+            without_.insert(thumbprint);
+            found = true;
+        }
+        if (!found) {
+            throw Error(ErrorCode::usage, "no protector is called \"" + reference + "\"",
+                        "signet keyring show lists the linked ones; signet plan shows what a backup needs");
+        }
+    }
+}
+
+keyring::ProtectorReport Planner::recorded(const Thumbprint& thumbprint) const {
+    keyring::ProtectorReport report;
+    report.thumbprint = thumbprint;
+    const auto known = resolver_.keyrings().find(thumbprint);
+    if (!known) return report;
+    report.name = known->name;
+    report.role = known->role;
+    report.locations = known->locations;
+    for (const keyring::Keyring& keyring : resolver_.keyrings().all()) {
+        const keyring::Link* link = keyring.find(thumbprint);
+        if (link == nullptr || link->wrap_only()) continue;
+        report.status = status_of_record(link->last_state);
+        report.can_unwrap = can_unwrap(report.status);
+        if (link->last_state_time) report.detail = "as recorded at " + to_table_time(*link->last_state_time);
+        return report;
+    }
+    report.status = ProtectorStatus::wrap_only;
+    return report;
+}
+
+keyring::ProtectorReport Planner::ask(const Thumbprint& thumbprint) {
+    if (without_.contains(thumbprint)) {
+        keyring::ProtectorReport report;
+        report.thumbprint = thumbprint;
+        if (const auto known = resolver_.keyrings().find(thumbprint)) report.name = known->name;
+        report.detail = "left out of this plan";
+        return report;
+    }
+    keyring::ProtectorReport report = options_.offline ? recorded(thumbprint) : resolver_.status(thumbprint);
+    if (options_.as_of && report.expires && *report.expires <= *options_.as_of && report.status == ProtectorStatus::usable) {
+        report.status = ProtectorStatus::expired;
+        report.detail = "expired at " + to_table_time(*report.expires);
+    }
+    return report;
+}
+
+const keyring::ProtectorReport& Planner::status(const Thumbprint& thumbprint) {
+    const auto found = statuses_.find(thumbprint);
+    if (found != statuses_.end()) return found->second;
+    return statuses_.emplace(thumbprint, ask(thumbprint)).first->second;
+}
+
+void Planner::note_failure(const Thumbprint& thumbprint, const Error& error) {
+    keyring::ProtectorReport& report = statuses_.try_emplace(thumbprint, status(thumbprint)).first->second;
+    report.can_unwrap = false;
+    if (report.status == ProtectorStatus::usable) report.status = ProtectorStatus::denied;
+    report.detail = error.what();
+    if (!error.hint().empty()) report.hint = error.hint();
+}
+
+std::vector<const Opener*> Planner::order(const RunKey& key) {
+    std::vector<const Opener*> openers;
+    for (const Opener& opener : key.openers) openers.push_back(&opener);
+    const auto worth = [this](const Opener& opener) {
+        const keyring::ProtectorReport& report = status(opener.thumbprint);
+        const auto used = last_used_.find(opener.thumbprint);
+        const std::int64_t newest_first = used == last_used_.end() ? 0 : -used->second.ns;
+        return std::tuple(!report.can_unwrap, report.status != ProtectorStatus::usable, rank_of(report.role),
+                          !opener.is_signed, newest_first, opener.thumbprint);
+    };
+    std::sort(openers.begin(), openers.end(),
+              [&](const Opener* left, const Opener* right) { return worth(*left) < worth(*right); });
+    return openers;
+}
+
+bool Planner::is_usable(const RunKey& key) {
+    return std::any_of(key.openers.begin(), key.openers.end(),
+                       [&](const Opener& opener) { return status(opener.thumbprint).can_unwrap; });
+}
+
+std::string Planner::location_of(const Opener& opener) const {
+    for (const format::Slot* slot : opener.slots) {
+        if (!slot->location.empty()) return slot->location;
+    }
+    for (const format::SlotName& name : opener.names) {
+        try {
+            return repository_.load_slot(name).location;
+        } catch (const Error&) {
+            // Only a hint for people: a slot that cannot be read is reported by whoever needs it.
+        }
+    }
+    return {};
+}
+
+TimePoint Planner::horizon() const { return options_.as_of ? *options_.as_of : resolver_.vaults().clock().now(); }
+
+const RunKey* Planner::key(const IdentityId& writer, const DekId& dek) const {
+    const auto found = keys_.find({writer, dek});
+    return found == keys_.end() ? nullptr : &found->second;
+}
+
+std::vector<const RunKey*> Planner::keys_of(const Backup& backup) const {
+    std::vector<const RunKey*> needed{key(backup.writer, backup.fields->dek)};
+    for (const format::Reach& reach : backup.fields->reach) {
+        const storage::RunEntry* run = catalogue_.run(backup.writer, reach.sequence);
+        const std::string what = format::journal_name(backup.writer, backup.sequence) + ": refers to entry " +
+                                 std::to_string(reach.sequence) + ", which ";
+        if (run == nullptr) throw Error(ErrorCode::damaged, what + "is not there");
+        if (run->fields.dek != reach.dek) throw Error(ErrorCode::damaged, what + "has another data key");
+        for (std::size_t pack = run->fields.packs.size(); pack < reach.bitmap.size() * 8; ++pack) {
+            if (reach.has(pack)) throw Error(ErrorCode::damaged, what + "has fewer packs");
+        }
+        const RunKey* found = key(backup.writer, reach.dek);
+        if (std::find(needed.begin(), needed.end(), found) == needed.end()) needed.push_back(found);
+    }
+    return needed;
+}
+
+bool Planner::restorable(const Backup& backup) { return backup.trusted && covered_by(backup).restorable; }
+
+std::vector<const Backup*> Planner::visible(const BackupFilter& filter) const {
+    std::vector<const Backup*> backups = catalogue_.select(filter);
+    std::erase_if(backups, [&](const Backup* backup) {
+        return !backup->trusted || (options_.as_of && backup->entry->head.time > *options_.as_of);
+    });
+    return backups;
+}
+
+CoverageInterval Planner::covered_by(const Backup& backup) {
+    CoverageInterval interval;
+    interval.from = backup.time();
+    interval.backups = 1;
+    std::set<Thumbprint> blocked_by;
+    try {
+        for (const RunKey* key : keys_of(backup)) {
+            if (is_usable(*key)) continue;
+            interval.restorable = false;
+            for (const Opener& opener : key->openers) blocked_by.insert(opener.thumbprint);
+        }
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::damaged) throw;
+        interval.restorable = false;
+    }
+    interval.blocked_by.assign(blocked_by.begin(), blocked_by.end());
+    return interval;
+}
+
+std::vector<CoverageInterval> Planner::coverage(const std::vector<const Backup*>& series) {
+    std::vector<CoverageInterval> intervals;
+    for (std::size_t i = 0; i < series.size(); ++i) {
+        const bool is_last = i + 1 == series.size();
+        // Of backups of one moment the last counts.
+        if (!is_last && series[i + 1]->time() == series[i]->time()) continue;
+        CoverageInterval interval = covered_by(*series[i]);
+        interval.to = is_last ? std::max(horizon(), interval.from) : series[i + 1]->time();
+        if (!intervals.empty() && same_verdict(intervals.back(), interval)) {
+            intervals.back().to = interval.to;
+            intervals.back().backups += 1;
+        } else {
+            intervals.push_back(std::move(interval));
+        }
+    }
+    return intervals;
+}
+
+Plan Planner::make(const std::vector<const Backup*>& wanted, const std::vector<const Backup*>& series, TimePoint from,
+                   TimePoint to) {
+    Plan plan;
+    plan.series = wanted.back()->series();
+    plan.from = from;
+    plan.to = to;
+    plan.options = options_;
+    std::set<Thumbprint> own;
+    std::set<std::pair<IdentityId, DekId>> seen;
+    for (const Backup* backup : wanted) {
+        for (const format::Slot& slot : backup->fields->slots) own.insert(slot.thumbprint);
+    }
+    Gathering gathering(*this, std::move(own));
+    for (const Backup* backup : wanted) {
+        for (const RunKey* key : keys_of(*backup)) {
+            if (seen.insert({key->writer, key->dek}).second) gathering.add(*key, plan);
+        }
+    }
+    plan.required = gathering.take();
+    plan.coverage = coverage(series);
+    if (!plan.restorable) find_nearest(plan);
+
+    for (const RequiredProtector& one : plan.required) {
+        const std::string name = one.report.thumbprint.short_text() + (one.report.name.empty() ? "" : " " + one.report.name);
+        if (one.usable && one.report.status != ProtectorStatus::usable) {
+            plan.warnings.push_back(name + " is " + std::string(text(one.report.status)) + ", and still unwraps");
+        }
+        if (one.unproven > 0) {
+            plan.warnings.push_back(name + ": that it opens " + std::to_string(one.unproven) + " of " +
+                                    std::to_string(one.deks) + " data keys is a claim of stored slots, not proven");
+        }
+    }
+    for (const DekId& dek : plan.orphaned) plan.warnings.push_back("data key " + dek.hex() + " has no slot at all");
+    for (const JournalFinding& finding : catalogue_.findings()) {
+        if (finding.trusted) plan.warnings.emplace_back(finding.error.what());
+    }
+    return plan;
+}
+
+Plan Planner::plan(const Backup& backup) {
+    BackupFilter filter;
+    filter.series = backup.fields->series.hex();
+    std::vector<const Backup*> series = visible(filter);
+    std::erase_if(series, [&](const Backup* other) { return other->writer != backup.writer; });
+    Plan plan = make({&backup}, series, backup.time(), backup.time());
+    plan.backup = backup.id;
+    return plan;
+}
+
+Plan Planner::plan(const BackupFilter& filter) {
+    BackupFilter whole = filter;
+    whole.from.reset();
+    whole.at.reset();
+    const std::vector<const Backup*> series = visible(whole);
+    if (series.empty()) throw Error(ErrorCode::usage, "there is no such backup", "signet list shows what there is");
+    for (const Backup* backup : series) {
+        if (backup->fields->series != series.front()->fields->series) {
+            throw Error(ErrorCode::usage, "several series match: " + series.front()->series() + ", " + backup->series(),
+                        "choose one with --series");
+        }
+    }
+    const TimePoint from = filter.from.value_or(series.front()->time());
+    const TimePoint to = filter.at.value_or(std::max(horizon(), series.back()->time()));
+    std::vector<const Backup*> wanted;
+    for (const Backup* backup : series) {
+        if (backup->time() > to) break;
+        // The newest one at the start of the stretch stands for its first moments.
+        if (backup->time() <= from) wanted.clear();
+        wanted.push_back(backup);
+    }
+    if (wanted.empty()) {
+        throw Error(ErrorCode::usage, "there is no backup of " + series.front()->series() + " as old as " + to_rfc3339(to),
+                    "its oldest is of " + to_rfc3339(series.front()->time()));
+    }
+    return make(wanted, series, from, to);
+}
+
+std::vector<Plan> Planner::timeline(const BackupFilter& filter) {
+    std::vector<std::pair<SeriesId, std::vector<const Backup*>>> lanes;
+    for (const Backup* backup : visible(filter)) {
+        auto lane = std::find_if(lanes.begin(), lanes.end(), [&](const auto& each) { return each.first == backup->fields->series; });
+        if (lane == lanes.end()) lane = lanes.insert(lane, {backup->fields->series, {}});
+        lane->second.push_back(backup);
+    }
+    std::vector<Plan> plans;
+    for (const auto& [series, backups] : lanes) {
+        plans.push_back(make(backups, backups, filter.from.value_or(backups.front()->time()),
+                             filter.at.value_or(std::max(horizon(), backups.back()->time()))));
+    }
+    std::sort(plans.begin(), plans.end(), [](const Plan& left, const Plan& right) { return left.series < right.series; });
+    return plans;
+}
+
+KeyUnavailable::KeyUnavailable(Plan plan)
+    : Error(ErrorCode::key_unavailable,
+            "cannot restore " + plan.series + " at " + to_rfc3339(plan.to) + ": " + plan.reason(),
+            "signet plan shows when each is needed"),
+      plan_(std::make_shared<const Plan>(std::move(plan))) {}
+
+}  // namespace signet::restore

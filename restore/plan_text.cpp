@@ -1,0 +1,174 @@
+// How a plan is shown: text for people, and one JSON object.
+#include "restore/plan.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace signet::restore {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// "2026-03-14 09:30".
+std::string minute(TimePoint time) { return to_table_time(time).substr(0, 16); }
+
+std::string counted(std::uint64_t count, const char* one) {
+    return std::to_string(count) + " " + one + (count == 1 ? "" : "s");
+}
+
+std::string status_text(const RequiredProtector& one) {
+    if (!one.report.detail.empty()) return one.report.detail;
+    if (one.report.status == keyring::ProtectorStatus::missing) return "missing from this keyring";
+    return std::string(keyring::text(one.report.status));
+}
+
+std::string needed_text(const RequiredProtector& one) {
+    std::string text = "needed for " + minute(one.needed_from);
+    if (one.needed_to != one.needed_from) text += " .. " + minute(one.needed_to);
+    text += " (" + counted(one.backups, "backup");
+    if (one.logs > 0) text += ", " + counted(one.logs, "log");
+    return text + ")" + (one.inherited ? ", inherited" : "");
+}
+
+/// Characters, not octets; names may be UTF-8.
+std::size_t width(std::string_view text) {
+    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & '\xc0') != '\x80'; }));
+}
+
+std::string padded(const std::string& text, std::size_t to) {
+    const std::size_t have = width(text);
+    return text + std::string(to > have ? to - have : 0, ' ');
+}
+
+std::string table(const std::vector<RequiredProtector>& required) {
+    std::size_t name_width = 0;
+    std::size_t status_width = 0;
+    for (const RequiredProtector& one : required) {
+        name_width = std::max(name_width, width(one.report.name));
+        status_width = std::max(status_width, width(status_text(one)));
+    }
+    std::string text;
+    for (const RequiredProtector& one : required) {
+        text += "  " + padded(one.report.thumbprint.short_text(), 19) + "  " + padded(one.report.name, name_width) + "  " +
+                padded(status_text(one), status_width) + "  " + needed_text(one) + "\n";
+    }
+    return text;
+}
+
+/// Commands that would help, the first three.
+std::string helps(const std::vector<RequiredProtector>& required) {
+    std::vector<std::string> commands;
+    for (const RequiredProtector& one : required) {
+        if (one.usable) continue;
+        std::string command = one.report.hint;
+        if (command.empty() && one.report.status == keyring::ProtectorStatus::missing && !one.locations.empty()) {
+            command = "signet keyring link " + one.locations.front();
+        }
+        if (!command.empty() && std::find(commands.begin(), commands.end(), command) == commands.end()) {
+            commands.push_back(command);
+        }
+    }
+    if (commands.empty()) return {};
+    if (commands.size() == 1) return "  link or enable it, then run this again:   " + commands[0] + "\n";
+    std::string text = "  link or enable them, then run this again:\n";
+    for (std::size_t i = 0; i < std::min<std::size_t>(commands.size(), 3); ++i) text += "      " + commands[i] + "\n";
+    return text;
+}
+
+std::string restorable_text(const std::vector<CoverageInterval>& coverage) {
+    std::vector<std::string> parts;
+    for (std::size_t i = coverage.size(); i-- > 0;) {
+        const CoverageInterval& interval = coverage[i];
+        if (!interval.restorable) continue;
+        const std::string until = minute({interval.to.ns - 1});
+        if (i + 1 == coverage.size()) {
+            parts.push_back("every moment from " + minute(interval.from) + " on");
+        } else if (i == 0) {
+            parts.push_back("up to " + until);
+        } else {
+            parts.push_back(minute(interval.from) + " .. " + until);
+        }
+    }
+    if (parts.empty()) return "  restorable now: nothing of this series\n";
+    std::string text = "  restorable now: " + parts.front();
+    for (std::size_t i = 1; i < parts.size(); ++i) text += (i + 1 == parts.size() ? ", and " : ", ") + parts[i];
+    return text + "\n";
+}
+
+Json thumbprints(const std::vector<format::Thumbprint>& all) {
+    Json list = Json::array();
+    for (const format::Thumbprint& one : all) list.push_back(one.text());
+    return list;
+}
+
+Json moment(const std::optional<TimePoint>& time) { return time ? Json(to_rfc3339(*time)) : Json(nullptr); }
+
+Json to_json(const RequiredProtector& one) {
+    return {{"thumbprint", one.report.thumbprint.text()},
+            {"name", one.report.name.empty() ? Json(nullptr) : Json(one.report.name)},
+            {"status", std::string(keyring::text(one.report.status))},
+            {"inherited", one.inherited},
+            {"alternatives", thumbprints(one.alternatives)},
+            {"locations", one.locations},
+            {"needed_from", to_rfc3339(one.needed_from)},
+            {"needed_to", to_rfc3339(one.needed_to)},
+            {"backups", one.backups},
+            {"logs", one.logs},
+            {"deks", one.deks},
+            {"unproven", one.unproven}};
+}
+
+Json to_json(const CoverageInterval& interval) {
+    return {{"from", to_rfc3339(interval.from)},
+            {"to", to_rfc3339(interval.to)},
+            {"restorable", interval.restorable},
+            {"blocked_by", thumbprints(interval.blocked_by)},
+            {"backups", interval.backups}};
+}
+
+}  // namespace
+
+std::string Plan::reason() const {
+    const auto unusable = static_cast<std::uint64_t>(
+        std::count_if(required.begin(), required.end(), [](const RequiredProtector& one) { return !one.usable; }));
+    if (!orphaned.empty()) return counted(orphaned.size(), "data key") + " it needs cannot be opened by anything";
+    return std::to_string(unusable) + " of " + counted(required.size(), "protector") + " it needs cannot be used";
+}
+
+std::string Plan::text() const {
+    const std::string when = from == to ? " at " + to_rfc3339(to) : " from " + to_rfc3339(from) + " to " + to_rfc3339(to);
+    std::string text;
+    if (restorable) {
+        text = series + when + " can be restored with " + counted(required.size(), "protector") + "\n\n" + table(required);
+    } else {
+        std::vector<RequiredProtector> unusable;
+        std::copy_if(required.begin(), required.end(), std::back_inserter(unusable),
+                     [](const RequiredProtector& one) { return !one.usable; });
+        text = "cannot restore " + series + when + ": " + reason() + "\n\n" + table(unusable) + "\n" + helps(unusable) +
+               restorable_text(coverage);
+    }
+    if (!warnings.empty()) text += "\n";
+    for (const std::string& warning : warnings) text += "  note: " + warning + "\n";
+    return text;
+}
+
+std::string Plan::json() const {
+    Json object{{"message_type", "key_report"},
+                {"series", series},
+                {"backup", backup ? Json(backup->hex()) : Json(nullptr)},
+                {"from", to_rfc3339(from)},
+                {"to", to_rfc3339(to)},
+                {"restorable", restorable}};
+    object["required"] = Json::array();
+    for (const RequiredProtector& one : required) object["required"].push_back(to_json(one));
+    object["coverage"] = Json::array();
+    for (const CoverageInterval& interval : coverage) object["coverage"].push_back(to_json(interval));
+    object["nearest"] = {{"before", moment(before)}, {"after", moment(after)}};
+    object["warnings"] = warnings;
+    if (!options.without_keys.empty()) object["without_keys"] = options.without_keys;
+    if (options.as_of) object["as_of"] = to_rfc3339(*options.as_of);
+    if (options.offline) object["offline"] = true;
+    return object.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace signet::restore
