@@ -23,7 +23,7 @@ namespace signet::backup {
 
 /// One thread's compression state and scratch memory.
 struct SealContext {
-    explicit SealContext(int level) : compressor(level), level(level) {}
+    explicit SealContext(int zstd_level) : compressor(zstd_level), level(zstd_level) {}
     format::Compressor compressor;
     format::Decompressor decompressor;
     int level;          ///< 0: never compress

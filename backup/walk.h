@@ -2,6 +2,8 @@
 #pragma once
 
 #include "backup/backup.h"
+#include "backup/chunk_table.h"
+#include "backup/history.h"
 #include "backup/job.h"
 #include "backup/lister.h"
 #include "backup/reading.h"
