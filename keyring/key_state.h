@@ -50,6 +50,7 @@ enum class Outcome {
 
 /// "ok", "unavailable", "denied", "key-disabled", …: as audit lines have it.
 [[nodiscard]] std::string_view text(Outcome outcome);
+[[nodiscard]] std::optional<Outcome> parse_outcome(std::string_view name);
 
 /// Whether a twin may be asked instead. Everything that a vault *says* is a decision and is never bypassed.
 [[nodiscard]] constexpr bool may_fail_over(Outcome outcome) {

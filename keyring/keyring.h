@@ -15,6 +15,7 @@
 #include "keyring/audit_log.h"
 #include "keyring/vault.h"
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -109,6 +110,7 @@ struct LinkTest {
         Outcome outcome = Outcome::ok;
         std::string detail;
         bool proven = false;  ///< unwrapped as well as wrapped
+        std::string state;    ///< "enabled", "expired", …, or what refused
     };
     format::Thumbprint thumbprint;
     std::vector<Result> results;
@@ -126,7 +128,7 @@ struct FollowReport {
     std::vector<std::string> warnings;
 };
 
-/// One keyring. Not for two threads at once.
+/// One keyring. Not for two threads at once. Pointers and references into it hold until its next change.
 class Keyring {
 public:
     /// Reads it; a folder without a keyring is an empty one, and is made by the first change.
@@ -134,6 +136,10 @@ public:
     /// throws  Error{damaged}; Error{unsupported}; Error{usage}: must exist and does not; Error{io}
     [[nodiscard]] static Keyring open(const std::string& folder, bool must_exist = false,
                                       const Clock& clock = Clock::system());
+
+    /// Reads it again, if another process changed it. Pointers and references into it are void afterwards, as after any
+    /// change.
+    void refresh();
 
     [[nodiscard]] const std::string& folder() const { return folder_; }
     [[nodiscard]] AuditLog& audit() { return audit_; }
@@ -206,8 +212,14 @@ public:
 
 private:
     Keyring(std::string folder, const Clock& clock);
-    template <class Change>
-    void change(Change&& apply);
+    void change(const std::function<void(Content&)>& apply);
+    [[nodiscard]] Content read() const;
+    void write(Content next);
+    [[nodiscard]] Answer<KeyDescription> audited_test(const format::Thumbprint& thumbprint, const Location& location,
+                                                      Vaults& vaults);
+    void audited_wrap(const crypto::RsaPublicKey& key, const std::string& location, const std::string& object);
+    [[nodiscard]] LinkTest::Result test_location(const Link& link, const std::string& location, Vaults& vaults);
+    void follow(const Link& link, Vaults& vaults, FollowReport& report);
     std::string folder_;
     const Clock* clock_;
     AuditLog audit_;

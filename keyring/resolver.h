@@ -44,7 +44,7 @@ public:
     [[nodiscard]] bool unwraps_unattended(const format::Thumbprint& thumbprint);
 
     /// Opens a data key. A twin is tried only when a location is out of reach, never when it refuses.
-    /// location_hint of the slot is shown when the protector is missing
+    /// The slot's own location is shown when the protector is missing.
     /// throws  Error{key_unavailable}, Error{wrong_passphrase}, Error{damaged}: the slot is not what its protector wrapped
     [[nodiscard]] format::DataKey unwrap(const format::Slot& slot);
     /// Wraps a data key with the linked public half, once its vault (where it can be reached) says that it may be used.
@@ -65,7 +65,10 @@ public:
 
 private:
     struct Found;
-    [[nodiscard]] Found look(const KnownProtector& protector);
+    [[nodiscard]] Found look(const KnownProtector& protector, const std::vector<std::string>& skipped = {});
+    [[nodiscard]] Found require_unwrapping(const KnownProtector& protector, const std::vector<std::string>& skipped);
+    [[nodiscard]] Answer<SecretBytes> audited_unwrap(const format::Slot& slot, const Location& location,
+                                                     std::optional<format::DataKey>& key);
     [[nodiscard]] ProtectorReport status_locked(const format::Thumbprint& thumbprint);
     [[nodiscard]] format::Slot wrap_locked(const format::DataKey& key, const format::Thumbprint& thumbprint, bool any_role);
     void warn_once(const std::string& sentence);

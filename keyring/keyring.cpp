@@ -1,0 +1,407 @@
+#include "keyring/keyring.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <sys/stat.h>
+
+#include "core/crypto/digest.h"
+#include "core/crypto/random.h"
+#include "core/file.h"
+#include "keyring/identity_file.h"
+#include "keyring/state_file.h"
+
+namespace signet::keyring {
+namespace {
+
+constexpr const char* kFileName = "/keyring.json";
+constexpr const char* kLockName = "/keyring.lock";
+constexpr const char* kWriterName = "/writer.key";
+constexpr const char* kOfficerName = "/officer.key";
+constexpr const char* kAuditName = "/audit.log";
+constexpr double kLockWaitSeconds = 30;
+constexpr std::size_t kSecretSize = 32;
+/// Under which name a vault keeps the officer.
+constexpr const char* kOfficer = "officer";
+
+// keyring.json
+
+Json encode_link(const Link& link) {
+    return {{"thumbprint", link.thumbprint.text()},
+            {"name", link.name},
+            {"role", text(link.role)},
+            {"provider", link.provider},
+            {"region", link.region},
+            {"locations", link.locations},
+            {"follow", link.follow},
+            {"public_key", to_base64(link.spki)},
+            {"linked", to_rfc3339(link.linked)},
+            {"last_state", link.last_state},
+            {"last_state_time", time_or_null(link.last_state_time)}};
+}
+
+std::optional<LinkRole> parse_role(std::string_view name) {
+    for (const LinkRole role : {LinkRole::default_, LinkRole::recovery, LinkRole::linked}) {
+        if (text(role) == name) return role;
+    }
+    return std::nullopt;
+}
+
+Link decode_link(const Json& json, std::string_view what) {
+    const JsonObject fields(json, what);
+    Link link;
+    link.name = fields.text("name");
+    const auto role = parse_role(fields.text("role"));
+    if (!role) fields.fail("role");
+    link.role = *role;
+    link.provider = fields.text("provider");
+    link.region = fields.text("region");
+    for (const Json& location : fields.array("locations")) {
+        if (!location.is_string()) fields.fail("locations");
+        link.locations.push_back(location.get<std::string>());
+    }
+    if (link.locations.empty()) fields.fail("locations");
+    link.follow = fields.text("follow");
+    link.spki = fields.base64("public_key");
+    const auto thumbprint = format::Thumbprint::parse(fields.text("thumbprint"));
+    if (!thumbprint || *thumbprint != format::Thumbprint{.digest = crypto::sha256(link.spki)}) fields.fail("thumbprint");
+    link.thumbprint = *thumbprint;
+    link.linked = fields.time("linked");
+    link.last_state = fields.text("last_state");
+    link.last_state_time = fields.optional_time("last_state_time");
+    return link;
+}
+
+Json encode_pin(const RepositoryPin& pin) {
+    Json seen = Json::array();
+    for (const auto& [identity, entry] : pin.seen) {
+        seen.push_back({{"identity", identity.hex()}, {"sequence", entry.sequence}, {"entry", entry.entry.hex()}});
+    }
+    return {{"repository", pin.repository.hex()},
+            {"officer", pin.officer.hex()},
+            {"config_hash", pin.config_hash.hex()},
+            {"seen", std::move(seen)}};
+}
+
+RepositoryPin decode_pin(const Json& json, std::string_view what) {
+    const JsonObject fields(json, what);
+    RepositoryPin pin{fields.id<RepositoryId>("repository"), fields.id<IdentityId>("officer"),
+                      fields.id<Digest>("config_hash"), {}};
+    for (const Json& entry : fields.array("seen")) {
+        const JsonObject seen(entry, what);
+        pin.seen[seen.id<IdentityId>("identity")] = {seen.number("sequence"), seen.id<EntryId>("entry")};
+    }
+    return pin;
+}
+
+Json encode(const Keyring::Content& content) {
+    Json links = Json::array();
+    for (const Link& link : content.links) links.push_back(encode_link(link));
+    Json pins = Json::array();
+    for (const auto& [repository, pin] : content.pins) pins.push_back(encode_pin(pin));
+    Json label_keys = Json::array();
+    for (const auto& [whose, key] : content.label_keys) {
+        label_keys.push_back(
+            {{"repository", whose.first.hex()}, {"writer", whose.second.hex()}, {"key", to_base64(key)}});
+    }
+    Json refusals = Json::array();
+    for (const Refusal& refusal : content.refusals) {
+        refusals.push_back({{"location", refusal.location},
+                            {"operation", refusal.operation},
+                            {"outcome", text(refusal.outcome)},
+                            {"since", to_rfc3339(refusal.since)}});
+    }
+    return {{"signet_keyring", 1},
+            {"generation", content.generation},
+            {"links", std::move(links)},
+            {"repositories", std::move(pins)},
+            {"label_keys", std::move(label_keys)},
+            {"settings", Json(content.settings)},
+            {"refusals", std::move(refusals)}};
+}
+
+Refusal decode_refusal(const Json& json, std::string_view what) {
+    const JsonObject fields(json, what);
+    const auto outcome = parse_outcome(fields.text("outcome"));
+    if (!outcome || !is_refusal(*outcome)) fields.fail("outcome");
+    return {fields.text("location"), fields.text("operation"), *outcome, fields.time("since")};
+}
+
+/// At most one default per provider and region, and no thumbprint twice.
+bool is_consistent(const std::vector<Link>& links) {
+    for (std::size_t i = 0; i < links.size(); ++i) {
+        for (std::size_t j = i + 1; j < links.size(); ++j) {
+            if (links[i].thumbprint == links[j].thumbprint) return false;
+            const bool both_default = links[i].role == LinkRole::default_ && links[j].role == LinkRole::default_;
+            if (both_default && links[i].provider == links[j].provider && links[i].region == links[j].region) return false;
+        }
+    }
+    return true;
+}
+
+Keyring::Content decode(const Json& body, std::string_view what) {
+    const JsonObject fields(body, what);
+    Keyring::Content content;
+    content.generation = fields.number("generation");
+    for (const Json& link : fields.array("links")) content.links.push_back(decode_link(link, what));
+    if (!is_consistent(content.links)) fields.fail("links");
+    for (const Json& json : fields.array("repositories")) {
+        RepositoryPin pin = decode_pin(json, what);
+        const RepositoryId repository = pin.repository;
+        content.pins.insert_or_assign(repository, std::move(pin));
+    }
+    for (const Json& json : fields.array("label_keys")) {
+        const JsonObject key(json, what);
+        Bytes octets = key.base64("key");
+        if (octets.size() != kSecretSize) key.fail("key");
+        content.label_keys[{key.id<RepositoryId>("repository"), key.id<IdentityId>("writer")}] = std::move(octets);
+    }
+    const Json& settings = fields.member("settings");
+    if (!settings.is_object()) fields.fail("settings");
+    for (const auto& [name, value] : settings.items()) {
+        if (!value.is_string()) fields.fail("settings");
+        content.settings[name] = value.get<std::string>();
+    }
+    for (const Json& refusal : fields.array("refusals")) content.refusals.push_back(decode_refusal(refusal, what));
+    return content;
+}
+
+// Identities.
+
+WriterIdentity writer_from(const IdentitySecrets& secrets) {
+    return {crypto::SigningKey::from_seed(secrets.at("seed").clone()), secrets.at("secret").clone()};
+}
+
+/// The officer's seed in officer.key.
+std::optional<SecretBytes> officer_file(const std::string& folder) {
+    const auto secrets = read_identity_file(folder + kOfficerName, "signet-officer", {"seed"});
+    if (!secrets) return std::nullopt;
+    return secrets->at("seed").clone();
+}
+
+}  // namespace
+
+// Reading and changing.
+
+Keyring::Keyring(std::string folder, const Clock& clock)
+    : folder_(std::move(folder)), clock_(&clock), audit_(folder_ + kAuditName, clock) {}
+
+Keyring Keyring::open(const std::string& folder, bool must_exist, const Clock& clock) {
+    Keyring keyring(folder, clock);
+    keyring.refresh();
+    if (must_exist && keyring.content_.generation == 0) {
+        throw Error(ErrorCode::usage, "no keyring in " + folder);
+    }
+    return keyring;
+}
+
+Keyring::Content Keyring::read() const {
+    Bytes bytes;
+    if (!read_file_if_present(folder_ + kFileName, kMaxStateFile, bytes)) return {};
+    const std::string what = "keyring " + folder_;
+    Content content = decode(decode_state(bytes, "signet_keyring", what), what);
+    wipe(bytes);
+    return content;
+}
+
+void Keyring::refresh() { content_ = read(); }
+
+void Keyring::write(Content next) {
+    ++next.generation;
+    invariant(is_consistent(next.links), "links of a keyring agree with each other");
+    const std::string encoded = encode_state(encode(next));
+    replace_file(folder_ + kFileName, as_bytes(encoded), 0600);
+    content_ = std::move(next);
+}
+
+void Keyring::change(const std::function<void(Content&)>& apply) {
+    make_folders(folder_, 0700);
+    const FileLock lock(folder_ + kLockName, kLockWaitSeconds,
+                        "keyring " + folder_ + " is being changed by another process");
+    Content next = read();
+    // A folder that was there before may be open to others.
+    if (next.generation == 0 && ::chmod(folder_.c_str(), 0700) != 0) {
+        throw Error::from_errno("set the mode of", folder_, errno);
+    }
+    apply(next);
+    write(std::move(next));
+}
+
+// Repositories, label keys, settings.
+
+const RepositoryPin* Keyring::pin(const RepositoryId& repository) const {
+    const auto found = content_.pins.find(repository);
+    return found == content_.pins.end() ? nullptr : &found->second;
+}
+
+void Keyring::pin_repository(const RepositoryId& repository, const IdentityId& officer, const Digest& config_hash) {
+    change([&](Content& next) {
+        const auto [pin, is_new] = next.pins.try_emplace(repository, RepositoryPin{repository, officer, config_hash, {}});
+        if (!is_new && (pin->second.officer != officer || pin->second.config_hash != config_hash)) {
+            throw Error(ErrorCode::refused,
+                        "repository " + repository.short_hex() + " is pinned to another officer: " + pin->second.officer.hex(),
+                        "if its officer really changed, remove the pin first");
+        }
+    });
+}
+
+void Keyring::unpin_repository(const RepositoryId& repository) {
+    change([&](Content& next) { next.pins.erase(repository); });
+}
+
+void Keyring::note_seen(const RepositoryId& repository, const std::map<IdentityId, SeenEntry>& entries) {
+    const auto update = [&entries](RepositoryPin& known) {
+        bool changed = false;
+        for (const auto& [identity, entry] : entries) {
+            SeenEntry& seen = known.seen[identity];
+            if (entry.sequence <= seen.sequence) continue;
+            seen = entry;
+            changed = true;
+        }
+        return changed;
+    };
+    const RepositoryPin* known = pin(repository);
+    if (known == nullptr) throw Error(ErrorCode::usage, "repository " + repository.short_hex() + " is not pinned");
+    RepositoryPin trial = *known;
+    if (!update(trial)) return;
+    change([&](Content& next) {
+        const auto found = next.pins.find(repository);
+        if (found != next.pins.end()) update(found->second);
+    });
+}
+
+std::optional<SecretBytes> Keyring::label_key(const RepositoryId& repository, const IdentityId& writer) const {
+    const auto found = content_.label_keys.find({repository, writer});
+    if (found == content_.label_keys.end()) return std::nullopt;
+    return SecretBytes(ByteView(found->second));
+}
+
+void Keyring::learn_label_key(const RepositoryId& repository, const IdentityId& writer, const SecretBytes& key) {
+    if (key.size() != kSecretSize) throw Error(ErrorCode::usage, "a label key has 32 octets");
+    if (const auto known = label_key(repository, writer); known && known->equals(key.reveal())) return;
+    change([&](Content& next) {
+        next.label_keys[{repository, writer}] = Bytes(key.reveal().begin(), key.reveal().end());
+    });
+}
+
+void Keyring::set_setting(const std::string& name, const std::optional<std::string>& value) {
+    change([&](Content& next) {
+        if (value) {
+            next.settings[name] = *value;
+        } else {
+            next.settings.erase(name);
+        }
+    });
+}
+
+// Identities.
+
+std::optional<WriterIdentity> Keyring::writer_if_present() const {
+    const auto secrets = read_identity_file(folder_ + kWriterName, "signet-writer", {"secret", "seed"});
+    if (!secrets) return std::nullopt;
+    return writer_from(*secrets);
+}
+
+WriterIdentity Keyring::writer() {
+    if (auto present = writer_if_present()) return std::move(*present);
+    make_folders(folder_, 0700);
+    const FileLock lock(folder_ + kLockName, kLockWaitSeconds,
+                        "keyring " + folder_ + " is being changed by another process");
+    // Another process may have made it meanwhile; a second writer would split the journal.
+    if (auto present = writer_if_present()) return std::move(*present);
+    IdentitySecrets secrets;
+    secrets["seed"] = crypto::SigningKey::generate().seed().clone();
+    secrets["secret"] = crypto::random_secret(kSecretSize);
+    write_identity_file(folder_ + kWriterName, "signet-writer", secrets);
+    return writer_from(secrets);
+}
+
+std::optional<IdentityId> Keyring::officer_identity(Vaults& vaults) const {
+    if (const auto seed = officer_file(folder_)) {
+        return crypto::SigningKey::from_seed(seed->clone()).verify_key().identity();
+    }
+    if (!vaults.has_local()) return std::nullopt;
+    return vaults.local().vault().identity_of(kOfficer);
+}
+
+std::optional<crypto::SigningKey> Keyring::officer_if_present(Vaults& vaults) const {
+    if (auto seed = officer_file(folder_)) return crypto::SigningKey::from_seed(std::move(*seed));
+    if (!vaults.has_local() || !vaults.local().vault().identity_of(kOfficer)) return std::nullopt;
+    auto seed = vaults.local().unlocked().get_identity(kOfficer);
+    if (!seed) return std::nullopt;
+    return crypto::SigningKey::from_seed(std::move(*seed));
+}
+
+crypto::SigningKey Keyring::officer(Vaults& vaults) {
+    if (auto present = officer_if_present(vaults)) return std::move(*present);
+    try {
+        adopt_officer(crypto::SigningKey::generate().seed(), vaults);
+    } catch (const Error& error) {
+        // Another process may have been first: then its officer counts.
+        if (error.code() != ErrorCode::refused || !officer_identity(vaults)) throw;
+    }
+    auto present = officer_if_present(vaults);
+    invariant(present.has_value(), "an officer that was made is there");
+    return std::move(*present);
+}
+
+void Keyring::adopt_officer(const SecretBytes& seed, Vaults& vaults) {
+    const IdentityId identity = crypto::SigningKey::from_seed(seed.clone()).verify_key().identity();
+    if (const auto known = officer_identity(vaults)) {
+        if (*known == identity) return;
+        throw Error(ErrorCode::refused, "this keyring has another officer: " + known->hex());
+    }
+    if (vaults.has_local()) {
+        vaults.local().unlocked().put_identity(kOfficer, seed);
+        return;
+    }
+    make_folders(folder_, 0700);
+    const FileLock lock(folder_ + kLockName, kLockWaitSeconds,
+                        "keyring " + folder_ + " is being changed by another process");
+    if (officer_file(folder_)) throw Error(ErrorCode::refused, "this keyring has an officer already");
+    IdentitySecrets secrets;
+    secrets["seed"] = seed.clone();
+    write_identity_file(folder_ + kOfficerName, "signet-officer", secrets);
+}
+
+// Several keyrings.
+
+KeyringSet::KeyringSet(std::vector<Keyring> keyrings) : keyrings_(std::move(keyrings)) {
+    invariant(!keyrings_.empty(), "a set of keyrings has the host's own");
+}
+
+std::optional<KnownProtector> KeyringSet::find(const format::Thumbprint& thumbprint) const {
+    std::optional<KnownProtector> known;
+    for (const Keyring& keyring : keyrings_) {
+        const Link* link = keyring.find(thumbprint);
+        if (link == nullptr) continue;
+        if (!known) known = KnownProtector{thumbprint, link->name, std::nullopt, {}, link->spki};
+        if (&keyring == &keyrings_.front()) known->role = link->role;
+        for (const std::string& location : link->locations) {
+            const auto& all = known->locations;
+            if (std::find(all.begin(), all.end(), location) == all.end()) known->locations.push_back(location);
+        }
+    }
+    return known;
+}
+
+std::vector<KnownProtector> KeyringSet::protectors() const {
+    std::vector<KnownProtector> all;
+    for (const Keyring& keyring : keyrings_) {
+        for (const Link& link : keyring.links()) {
+            const bool known = std::any_of(all.begin(), all.end(), [&](const KnownProtector& protector) {
+                return protector.thumbprint == link.thumbprint;
+            });
+            if (!known) all.push_back(*find(link.thumbprint));
+        }
+    }
+    return all;
+}
+
+std::optional<SecretBytes> KeyringSet::label_key(const RepositoryId& repository, const IdentityId& writer) const {
+    for (const Keyring& keyring : keyrings_) {
+        if (auto key = keyring.label_key(repository, writer)) return key;
+    }
+    return std::nullopt;
+}
+
+}  // namespace signet::keyring

@@ -1,0 +1,470 @@
+// Linking protectors: the part of a keyring that talks to vaults.
+#include <algorithm>
+
+#include "core/crypto/random.h"
+#include "core/error.h"
+#include "format/config.h"
+#include "keyring/keyring.h"
+
+namespace signet::keyring {
+namespace {
+
+constexpr std::int64_t kExpiryWarningNs = 30LL * 86'400 * kNsPerSecond;
+constexpr std::size_t kProbeSize = 32;
+
+std::string quoted(std::string_view value) { return "\"" + std::string(value) + "\""; }
+
+/// What would undo a refusal.
+std::string remedy(Outcome outcome, const Location& location) {
+    const std::string key = location.name + (location.version ? "/" + std::to_string(*location.version) : "");
+    switch (outcome) {
+        case Outcome::key_disabled: return "signet key enable " + key;
+        case Outcome::key_deleted: return "signet key recover " + key;
+        case Outcome::key_expired: return "make a new version: signet key rotate " + location.name;
+        case Outcome::not_found: return "see what is there: signet key list";
+        default: return {};
+    }
+}
+
+[[noreturn]] void throw_refusal(Outcome outcome, const std::string& detail, const Location& location) {
+    ErrorCode code = ErrorCode::key_unavailable;
+    if (outcome == Outcome::integrity) code = ErrorCode::damaged;
+    if (outcome == Outcome::misuse) code = ErrorCode::refused;
+    throw Error(code, location.text() + ": " + detail, remedy(outcome, location));
+}
+
+/// The rules on a protector, for the role that it is to have.
+void check_rules(const KeyDescription& key, LinkRole role, TimePoint now, std::vector<std::string>& warnings) {
+    const std::string place = key.location.text();
+    if (key.kind != "rsa") throw Error(ErrorCode::refused, place + " is a " + key.kind + " key, not an RSA key");
+    if (key.size_bits != 2048 && key.size_bits != 3072 && key.size_bits != 4096) {
+        throw Error(ErrorCode::refused, place + " has " + std::to_string(key.size_bits) + " bits",
+                    "protectors are RSA keys of 2048, 3072 or 4096 bits");
+    }
+    if (!may_unwrap(key.state)) {
+        throw_refusal(refusal_of(key.state), "the key is " + std::string(text(key.state)), key.location);
+    }
+    if (!may_wrap(key.state)) {
+        const std::string problem = "the key is " + std::string(text(key.state));
+        if (role != LinkRole::linked) throw_refusal(refusal_of(key.state), problem, key.location);
+        warnings.push_back(place + ": " + problem + "; it unwraps, and cannot wrap");
+    }
+    if (role != LinkRole::linked && key.attributes.expires && key.attributes.expires->ns - now.ns < kExpiryWarningNs) {
+        warnings.push_back(place + " expires at " + to_rfc3339(*key.attributes.expires));
+    }
+    if (role == LinkRole::recovery && key.can_unwrap) {
+        warnings.push_back(place + " holds the private half: a recovery protector is safer with its public half alone here");
+    }
+}
+
+Link* find_in(std::vector<Link>& links, const format::Thumbprint& thumbprint) {
+    const auto found = std::find_if(links.begin(), links.end(),
+                                    [&](const Link& link) { return link.thumbprint == thumbprint; });
+    return found == links.end() ? nullptr : &*found;
+}
+
+/// The link is gone when another process unlinked it meanwhile.
+Link& require_in(std::vector<Link>& links, const format::Thumbprint& thumbprint) {
+    Link* link = find_in(links, thumbprint);
+    if (link == nullptr) throw Error(ErrorCode::usage, "protector " + thumbprint.short_text() + " is not linked");
+    return *link;
+}
+
+/// Makes it the default of its provider and region. returns  the one that was
+std::optional<format::Thumbprint> make_default(std::vector<Link>& links, Link& chosen) {
+    std::optional<format::Thumbprint> former;
+    for (Link& link : links) {
+        const bool same_place = link.provider == chosen.provider && link.region == chosen.region;
+        if (link.role != LinkRole::default_ || !same_place || link.thumbprint == chosen.thumbprint) continue;
+        link.role = LinkRole::linked;
+        former = link.thumbprint;
+    }
+    chosen.role = LinkRole::default_;
+    return former;
+}
+
+/// One link follows one place. Another that follows it already keeps on, and hands over when it meets this version, unless
+/// this one takes over the default now.
+void follow_place(std::vector<Link>& links, Link& chosen, const std::string& place, LinkRole role) {
+    for (Link& link : links) {
+        if (link.follow != place || link.thumbprint == chosen.thumbprint) continue;
+        if (role != LinkRole::default_) return;
+        link.follow.clear();
+    }
+    chosen.follow = place;
+}
+
+void check_role_change(const Link& link, LinkRole wanted) {
+    if (link.role == wanted || link.role == LinkRole::linked) return;
+    if (link.role == LinkRole::default_) {
+        throw Error(ErrorCode::refused, "protector " + link.thumbprint.short_text() + " is the default",
+                    "make another one the default first: signet keyring default THUMBPRINT");
+    }
+    throw Error(ErrorCode::refused, "protector " + link.thumbprint.short_text() + " is a recovery protector",
+                "unlink it first: signet keyring unlink " + link.thumbprint.short_text());
+}
+
+bool is_named(const Link& link, std::string_view reference) {
+    if (link.name == reference) return true;
+    // "prod/2": the version that a location names.
+    return std::any_of(link.locations.begin(), link.locations.end(), [&](const std::string& text) {
+        const Location location = Location::parse(text);
+        return location.version && location.name + "/" + std::to_string(*location.version) == reference;
+    });
+}
+
+void mark_state(Link& link, std::string state, TimePoint now) {
+    link.last_state = std::move(state);
+    link.last_state_time = now;
+}
+
+/// Whether a refusal is the key's own state, rather than a withheld permission.
+bool is_state(Outcome outcome) {
+    return outcome == Outcome::key_disabled || outcome == Outcome::key_not_yet_valid || outcome == Outcome::key_expired ||
+           outcome == Outcome::key_deleted || outcome == Outcome::not_found;
+}
+
+bool is_linked(const std::vector<Link>& links, const std::string& location) {
+    return std::any_of(links.begin(), links.end(), [&](const Link& link) {
+        return std::find(link.locations.begin(), link.locations.end(), location) != link.locations.end();
+    });
+}
+
+std::string state_after(const Answer<KeyDescription>& answer) {
+    return std::string(answer.ok() ? text(answer.value->state) : text(answer.outcome));
+}
+
+}  // namespace
+
+std::string_view text(LinkRole role) {
+    switch (role) {
+        case LinkRole::default_: return "default";
+        case LinkRole::recovery: return "recovery";
+        case LinkRole::linked: return "linked";
+    }
+    invariant(false, "a role has a name");
+    return {};
+}
+
+bool Link::wrap_only() const {
+    return std::none_of(locations.begin(), locations.end(),
+                        [](const std::string& location) { return Location::parse(location).can_unwrap(); });
+}
+
+bool LinkTest::ok() const {
+    for (const Result& result : results) {
+        if (!may_fail_over(result.outcome)) return result.outcome == Outcome::ok;
+    }
+    return false;
+}
+
+// Looking up.
+
+const Link* Keyring::find(const format::Thumbprint& thumbprint) const {
+    for (const Link& link : content_.links) {
+        if (link.thumbprint == thumbprint) return &link;
+    }
+    return nullptr;
+}
+
+const Link& Keyring::get(std::string_view reference) const {
+    std::vector<const Link*> matches;
+    for (const Link& link : content_.links) {
+        if (is_named(link, reference)) matches.push_back(&link);
+    }
+    if (matches.empty()) {
+        for (const Link& link : content_.links) {
+            if (link.thumbprint.matches_prefix(reference)) matches.push_back(&link);
+        }
+    }
+    if (matches.size() == 1) return *matches.front();
+    if (matches.empty()) {
+        throw Error(ErrorCode::usage, "no protector " + quoted(reference) + " is linked", "see signet keyring show");
+    }
+    std::string names;
+    for (const Link* link : matches) names += (names.empty() ? "" : ", ") + link->thumbprint.short_text();
+    throw Error(ErrorCode::usage, quoted(reference) + " stands for several protectors: " + names, "say which thumbprint");
+}
+
+const Link* Keyring::default_link(std::string_view provider, std::string_view region) const {
+    for (const Link& link : content_.links) {
+        if (link.role == LinkRole::default_ && link.provider == provider && link.region == region) return &link;
+    }
+    return nullptr;
+}
+
+// Testing.
+
+Answer<KeyDescription> Keyring::audited_test(const format::Thumbprint& thumbprint, const Location& location,
+                                             Vaults& vaults) {
+    const std::string place = location.text();
+    const std::uint64_t intent = audit_.intent({"test", thumbprint, place, {}});
+    try {
+        auto answer = vaults.at(location).test(location);
+        if (answer.ok() && answer.value->thumbprint != thumbprint) {
+            answer = Answer<KeyDescription>::refuse(Outcome::not_found, "another key is there: " +
+                                                                            answer.value->thumbprint.short_text());
+        }
+        audit_.outcome(intent, answer.outcome, answer.detail);
+        note_answer(place, "test", answer.outcome);
+        return answer;
+    } catch (const Error& error) {
+        audit_.outcome(intent, Outcome::credential_rejected, error.what());
+        throw;
+    }
+}
+
+void Keyring::audited_wrap(const crypto::RsaPublicKey& key, const std::string& location, const std::string& object) {
+    const std::uint64_t intent = audit_.intent({"wrap", format::Thumbprint::of(key), location, object});
+    static_cast<void>(key.wrap(crypto::random_secret(kProbeSize).reveal()));
+    audit_.outcome(intent, Outcome::ok);
+}
+
+LinkTest::Result Keyring::test_location(const Link& link, const std::string& place, Vaults& vaults) {
+    const Location location = Location::parse(place);
+    if (!location.can_unwrap()) {
+        // The keyring's own copy is what wraps; the file it came from no longer matters.
+        audited_wrap(link.public_key(), place, "test");
+        return {place, Outcome::ok, {}, false, "enabled"};
+    }
+    const auto answer = audited_test(link.thumbprint, location, vaults);
+    const bool proven = answer.ok() && answer.value->can_unwrap;
+    return {place, answer.outcome, answer.detail, proven, state_after(answer)};
+}
+
+LinkTest Keyring::test(const format::Thumbprint& thumbprint, Vaults& vaults) {
+    refresh();
+    const Link link = require_in(content_.links, thumbprint);
+    LinkTest report{thumbprint, {}};
+    for (const std::string& location : link.locations) report.results.push_back(test_location(link, location, vaults));
+    const auto answered = std::find_if(report.results.begin(), report.results.end(), [](const LinkTest::Result& result) {
+        return !may_fail_over(result.outcome);
+    });
+    const std::string state = answered == report.results.end() ? report.results.front().state : answered->state;
+    change([&](Content& next) { mark_state(require_in(next.links, thumbprint), state, clock_->now()); });
+    return report;
+}
+
+// Linking.
+
+LinkReport Keyring::link(const Location& location, const LinkOptions& options, Vaults& vaults) {
+    refresh();
+    const Location asked = location.absolute();
+    const auto described = vaults.at(asked).describe(asked);
+    if (!described.ok()) throw_refusal(described.outcome, described.detail, asked);
+    const KeyDescription& key = *described.value;
+
+    if (options.thumbprint && !key.thumbprint.matches_prefix(*options.thumbprint)) {
+        throw Error(ErrorCode::refused, key.location.text() + " is " + key.thumbprint.text() + ", not " + *options.thumbprint);
+    }
+    if (options.twin_of && get(*options.twin_of).thumbprint != key.thumbprint) {
+        throw Error(ErrorCode::refused, key.location.text() + " is not a twin of " + *options.twin_of +
+                                            ": its key material is another one, " + key.thumbprint.short_text());
+    }
+    const Link* existing = find(key.thumbprint);
+    const LinkRole role = options.role.value_or(existing != nullptr ? existing->role : LinkRole::linked);
+    const std::string provider =
+        options.provider.value_or(existing != nullptr ? existing->provider : asked.provider());
+    const std::string region =
+        options.region.value_or(existing != nullptr ? existing->region : key.region.value_or("local"));
+    if (!format::is_region_name(region) || !format::is_region_name(provider)) {
+        throw Error(ErrorCode::usage, quoted(region) + " cannot name a region", "use lower-case letters, digits and '-'");
+    }
+    const bool elsewhere = (existing != nullptr && existing->region != region) || (key.region && *key.region != region);
+    if (elsewhere && role == LinkRole::default_ && options.role) {
+        throw Error(ErrorCode::refused,
+                    key.location.text() + " is a twin in another region than " + key.thumbprint.short_text() +
+                        " was linked for, and cannot be the default there",
+                    "link a protector of region " + region);
+    }
+    if (existing != nullptr) check_role_change(*existing, role);
+
+    LinkReport report;
+    check_rules(key, role, clock_->now(), report.warnings);
+    const auto tested = audited_test(key.thumbprint, key.location, vaults);
+    if (!tested.ok()) throw_refusal(tested.outcome, tested.detail, key.location);
+    report.proven = key.can_unwrap;
+
+    change([&](Content& next) {
+        Link* link = find_in(next.links, key.thumbprint);
+        report.is_new = link == nullptr;
+        if (link == nullptr) {
+            next.links.emplace_back();
+            link = &next.links.back();
+            link->thumbprint = key.thumbprint;
+            link->name = key.name;
+            link->role = LinkRole::linked;
+            link->provider = provider;
+            link->region = region;
+            link->spki = key.public_key->spki();
+            link->linked = clock_->now();
+        }
+        check_role_change(*link, role);
+        if (!options.name.empty()) link->name = options.name;
+        const std::string place = key.location.text();
+        auto& all = link->locations;
+        if (std::find(all.begin(), all.end(), place) == all.end()) all.push_back(place);
+        if (asked.follows_newest()) follow_place(next.links, *link, asked.text(), role);
+        if (role == LinkRole::default_) {
+            report.former_default = make_default(next.links, *link);
+        } else {
+            link->role = role;
+        }
+        mark_state(*link, state_after(tested), clock_->now());
+        report.link = *link;
+    });
+    audit_.note({"link", key.thumbprint, key.location.text(), {}}, std::string(text(role)));
+    return report;
+}
+
+Link Keyring::unlink(const format::Thumbprint& thumbprint, bool allow_default) {
+    Link removed;
+    change([&](Content& next) {
+        removed = require_in(next.links, thumbprint);
+        if (removed.role == LinkRole::default_ && !allow_default) {
+            throw Error(ErrorCode::refused, "protector " + thumbprint.short_text() + " is the default",
+                        "make another one the default first: signet keyring default THUMBPRINT");
+        }
+        std::erase_if(next.links, [&](const Link& link) { return link.thumbprint == thumbprint; });
+        std::erase_if(next.refusals, [&](const Refusal& refusal) {
+            const auto& all = removed.locations;
+            return std::find(all.begin(), all.end(), refusal.location) != all.end();
+        });
+    });
+    audit_.note({"unlink", thumbprint, removed.locations.front(), {}}, std::string(text(removed.role)));
+    return removed;
+}
+
+LinkReport Keyring::set_default(const format::Thumbprint& thumbprint, Vaults& vaults) {
+    refresh();
+    const Link link = require_in(content_.links, thumbprint);
+    check_role_change(link, LinkRole::default_);
+
+    LinkReport report;
+    bool answered = false;
+    if (link.wrap_only()) {
+        audited_wrap(link.public_key(), link.locations.front(), "test");
+        answered = true;
+    }
+    for (const std::string& place : link.locations) {
+        const Location location = Location::parse(place);
+        if (!location.can_unwrap()) continue;
+        const auto tested = audited_test(thumbprint, location, vaults);
+        if (may_fail_over(tested.outcome)) continue;
+        if (!tested.ok()) throw_refusal(tested.outcome, tested.detail, location);
+        check_rules(*tested.value, LinkRole::default_, clock_->now(), report.warnings);
+        report.proven = tested.value->can_unwrap;
+        answered = true;
+        break;
+    }
+    if (!answered) {
+        throw Error(ErrorCode::key_unavailable, "protector " + thumbprint.short_text() + " cannot be reached in " +
+                                                    link.locations.front() + ", so it was not tested");
+    }
+    change([&](Content& next) {
+        Link& chosen = require_in(next.links, thumbprint);
+        check_role_change(chosen, LinkRole::default_);
+        report.former_default = make_default(next.links, chosen);
+        mark_state(chosen, "enabled", clock_->now());
+        report.link = chosen;
+    });
+    audit_.note({"default", thumbprint, link.locations.front(), {}});
+    return report;
+}
+
+// Following the newest version.
+
+namespace {
+
+/// The version that the link stands for at the place it follows; 0 when none.
+std::uint32_t followed_version(const Link& link, const Location& place) {
+    std::uint32_t version = 0;
+    for (const std::string& text : link.locations) {
+        const Location location = Location::parse(text);
+        if (location.without_version() == place && location.version) version = std::max(version, *location.version);
+    }
+    return version;
+}
+
+}  // namespace
+
+void Keyring::follow(const Link& link, Vaults& vaults, FollowReport& report) {
+    const Location place = Location::parse(link.follow);
+    const auto newest = vaults.local(place.folder).newest(place);
+    if (!newest.ok()) {
+        report.warnings.push_back(place.text() + ": " + newest.detail + "; the newest version is not known");
+        return;
+    }
+    const KeyDescription& key = *newest.value;
+    // Only ever forward: when the newest version is disabled, an older one must not take its place again.
+    if (key.thumbprint == link.thumbprint || *key.location.version <= followed_version(link, place)) return;
+
+    audited_wrap(*key.public_key, key.location.text(), "test of a new version");
+    change([&](Content& next) {
+        Link* old = find_in(next.links, link.thumbprint);
+        if (old == nullptr || old->follow != link.follow) return;  // another process was faster
+        Link* fresh = find_in(next.links, key.thumbprint);
+        if (fresh == nullptr) {
+            Link added = *old;
+            added.thumbprint = key.thumbprint;
+            added.name = key.name;
+            added.role = LinkRole::linked;
+            added.locations = {key.location.text()};
+            added.spki = key.public_key->spki();
+            added.linked = clock_->now();
+            next.links.push_back(std::move(added));
+            fresh = &next.links.back();
+            old = find_in(next.links, link.thumbprint);
+        }
+        old->follow.clear();
+        fresh->follow = link.follow;
+        const bool same_place = fresh->provider == old->provider && fresh->region == old->region;
+        if (fresh->role == LinkRole::linked && same_place) std::swap(fresh->role, old->role);
+        mark_state(*fresh, "enabled", clock_->now());
+        report.changes.push_back({link.thumbprint, key.thumbprint, key.location.text(), fresh->role});
+    });
+    audit_.note({"follow", key.thumbprint, key.location.text(), {}}, "after " + link.thumbprint.text());
+}
+
+FollowReport Keyring::refresh_followed(Vaults& vaults) {
+    refresh();
+    FollowReport report;
+    const std::vector<Link> links = content_.links;
+    for (const Link& link : links) {
+        if (link.follow_newest()) follow(link, vaults, report);
+    }
+    return report;
+}
+
+// Refusals.
+
+const Refusal* Keyring::refusal(const std::string& location) const {
+    for (const Refusal& refusal : content_.refusals) {
+        if (refusal.location == location) return &refusal;
+    }
+    return nullptr;
+}
+
+void Keyring::note_answer(const std::string& location, const std::string& operation, Outcome outcome) noexcept {
+    if (may_fail_over(outcome)) return;
+    // The state of a key is seen by describing it; whether we are allowed to use it only by using it.
+    const bool proves_all = operation == "unwrap" || operation == "test";
+    const std::string what = is_state(outcome) ? "describe" : operation;
+    const auto is_answered = [&](const Refusal& refusal) {
+        return refusal.location == location && (refusal.operation == what || (outcome == Outcome::ok && proves_all));
+    };
+    const auto& known = content_.refusals;
+    const auto found = std::find_if(known.begin(), known.end(), is_answered);
+    const bool same = outcome == Outcome::ok ? found == known.end() : found != known.end() && found->outcome == outcome;
+    if (same || !is_linked(content_.links, location)) return;
+    try {
+        change([&](Content& next) {
+            std::erase_if(next.refusals, is_answered);
+            if (outcome != Outcome::ok) next.refusals.push_back({location, what, outcome, clock_->now()});
+        });
+    } catch (const std::exception&) {
+        // A keyring on a medium that cannot be written still serves.
+    }
+}
+
+}  // namespace signet::keyring

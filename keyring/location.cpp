@@ -1,0 +1,105 @@
+#include "keyring/location.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <filesystem>
+
+#include "core/error.h"
+#include "keyring/local_vault.h"
+
+namespace signet::keyring {
+namespace {
+
+constexpr std::array<std::string_view, 4> kPlannedSchemes = {"pkcs11", "azure", "aws", "transit"};
+
+[[noreturn]] void refuse(std::string_view text, std::string_view why) {
+    throw Error(ErrorCode::usage, "location \"" + std::string(text) + "\": " + std::string(why),
+                "locations are local:NAME[/VERSION], local:DIR#NAME[/VERSION] and public:FILE");
+}
+
+std::uint32_t parse_version(std::string_view digits, std::string_view whole) {
+    std::uint32_t number = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    const bool canonical = !digits.empty() && digits.front() != '0';
+    if (error != std::errc{} || end != digits.data() + digits.size() || !canonical) {
+        refuse(whole, "a version is a number from 1");
+    }
+    return number;
+}
+
+Location parse_local(std::string_view rest, std::string_view whole) {
+    Location location;
+    // Folders may have a '#' in their names, keys may not.
+    if (const auto mark = rest.rfind('#'); mark != std::string_view::npos) {
+        location.folder = rest.substr(0, mark);
+        rest.remove_prefix(mark + 1);
+        if (location.folder.empty()) refuse(whole, "no folder before '#'");
+    }
+    if (const auto slash = rest.find('/'); slash != std::string_view::npos) {
+        location.version = parse_version(rest.substr(slash + 1), whole);
+        rest = rest.substr(0, slash);
+    }
+    if (!is_key_name(rest)) refuse(whole, "not the name of a key");
+    location.name = rest;
+    return location;
+}
+
+}  // namespace
+
+Location Location::parse(std::string_view text) {
+    const bool clean = std::none_of(text.begin(), text.end(), [](char c) {
+        const auto octet = static_cast<unsigned char>(c);
+        return octet < 0x20 || octet == 0x7f;
+    });
+    if (!clean) refuse("…", "control characters");
+    const auto colon = text.find(':');
+    if (colon == std::string_view::npos) refuse(text, "no scheme");
+    const std::string_view scheme = text.substr(0, colon);
+    const std::string_view rest = text.substr(colon + 1);
+    if (scheme == "local") return parse_local(rest, text);
+    if (scheme == "public") {
+        if (rest.empty()) refuse(text, "no file");
+        Location location;
+        location.scheme = Scheme::public_file;
+        location.path = rest;
+        return location;
+    }
+    if (std::find(kPlannedSchemes.begin(), kPlannedSchemes.end(), scheme) != kPlannedSchemes.end()) {
+        refuse(text, std::string(scheme) + ": is not built in yet");
+    }
+    refuse(text, "unknown scheme");
+}
+
+std::string Location::text() const {
+    if (scheme == Scheme::public_file) return "public:" + path;
+    std::string result = "local:";
+    if (!folder.empty()) result += folder + "#";
+    result += name;
+    if (version) result += "/" + std::to_string(*version);
+    return result;
+}
+
+Location Location::absolute() const {
+    const auto whole = [](const std::string& file) {
+        return file.empty() ? file : std::filesystem::absolute(file).lexically_normal().string();
+    };
+    Location location = *this;
+    location.folder = whole(folder);
+    location.path = whole(path);
+    return location;
+}
+
+Location Location::with_version(std::uint32_t number) const {
+    Location location = *this;
+    location.version = number;
+    return location;
+}
+
+Location Location::without_version() const {
+    Location location = *this;
+    location.version.reset();
+    return location;
+}
+
+}  // namespace signet::keyring

@@ -1,0 +1,140 @@
+#include "keyring/trust.h"
+
+#include <algorithm>
+#include <set>
+#include <tuple>
+
+namespace signet::keyring {
+namespace {
+
+using Entry = TrustInput::Entry;
+
+/// An entry with its place in the order of all journals.
+struct Ordered {
+    const Entry* entry = nullptr;
+    /// The latest time claimed in this journal so far: a clock set back does not reorder a journal.
+    TimePoint time;
+
+    [[nodiscard]] auto key() const { return std::tie(time, entry->signer, entry->sequence); }
+    friend bool operator<(const Ordered& left, const Ordered& right) { return left.key() < right.key(); }
+};
+
+std::vector<Ordered> in_order(const std::vector<Entry>& entries) {
+    std::vector<const Entry*> by_journal;
+    by_journal.reserve(entries.size());
+    for (const Entry& entry : entries) by_journal.push_back(&entry);
+    std::sort(by_journal.begin(), by_journal.end(), [](const Entry* left, const Entry* right) {
+        return std::tie(left->signer, left->sequence) < std::tie(right->signer, right->sequence);
+    });
+
+    std::vector<Ordered> ordered;
+    ordered.reserve(by_journal.size());
+    for (const Entry* entry : by_journal) {
+        const bool same_journal = !ordered.empty() && ordered.back().entry->signer == entry->signer;
+        const TimePoint time = same_journal ? std::max(ordered.back().time, entry->time) : entry->time;
+        ordered.push_back({entry, time});
+    }
+    std::sort(ordered.begin(), ordered.end());
+    return ordered;
+}
+
+TrustedIdentity trusted_by(const format::TrustStatement& statement, const EntryId& entry) {
+    return {statement.identity, statement.role, statement.first_sequence, statement.last_sequence, entry};
+}
+
+using Officers = std::map<IdentityId, TrustedIdentity>;
+
+bool speaks(const Officers& officers, const Entry& entry) {
+    const auto officer = officers.find(entry.signer);
+    return officer != officers.end() && entry.sequence >= officer->second.first_sequence &&
+           entry.sequence <= officer->second.last_sequence;
+}
+
+/// Level by level from the pinned officer; what a nearer level settled stays.
+Officers settle_officers(const IdentityId& pinned, const std::vector<Ordered>& entries) {
+    Officers settled;
+    settled[pinned] = {pinned, format::Role::officer, 1, UINT64_MAX, {}};
+    std::set<IdentityId> level = {pinned};
+    while (!level.empty()) {
+        Officers next;
+        for (const Ordered& ordered : entries) {
+            const Entry& entry = *ordered.entry;
+            if (!entry.trust || !level.contains(entry.signer) || !speaks(settled, entry)) continue;
+            for (const auto& statement : entry.trust->statements) {
+                if (statement.role != format::Role::officer || settled.contains(statement.identity)) continue;
+                next[statement.identity] = trusted_by(statement, entry.id);
+            }
+        }
+        level.clear();
+        for (const auto& [identity, officer] : next) {
+            settled.emplace(identity, officer);
+            level.insert(identity);
+        }
+    }
+    return settled;
+}
+
+std::optional<PolicyInForce> highest_policy(const Officers& officers, const std::vector<Ordered>& entries) {
+    std::optional<PolicyInForce> highest;
+    for (const Ordered& ordered : entries) {
+        const Entry& entry = *ordered.entry;
+        if (!entry.policy || !speaks(officers, entry)) continue;
+        // Of equal numbers the later entry counts.
+        if (highest && entry.policy->number < highest->number) continue;
+        highest = PolicyInForce{entry.policy->number, entry.id, entry.signer,
+                                {entry.policy->values.begin(), entry.policy->values.end()}};
+    }
+    return highest;
+}
+
+}  // namespace
+
+void TrustInput::add(const format::SignedEntry& entry) {
+    Entry decoded{entry.identity, entry.head.sequence, entry.id, entry.head.time, std::nullopt, std::nullopt};
+    const std::string what = "entry " + entry.id.short_hex();
+    if (entry.kind == format::EntryKind::trust) {
+        decoded.trust = format::TrustFields::decode(entry.public_fields(), what);
+    } else if (entry.kind == format::EntryKind::policy) {
+        decoded.policy = format::PolicyFields::decode(entry.public_fields(), what);
+    } else {
+        return;
+    }
+    entries_.push_back(std::move(decoded));
+}
+
+Trust Trust::compute(const IdentityId& pinned_officer, const TrustInput& input) {
+    const std::vector<Ordered> entries = in_order(input.entries());
+    const Officers officers = settle_officers(pinned_officer, entries);
+
+    Trust trust;
+    for (const auto& [identity, officer] : officers) trust.trusted_[{identity, format::Role::officer}] = officer;
+    for (const Ordered& ordered : entries) {
+        const Entry& entry = *ordered.entry;
+        if (!entry.trust || !speaks(officers, entry)) continue;
+        for (const auto& statement : entry.trust->statements) {
+            if (statement.role != format::Role::writer) continue;
+            trust.trusted_[{statement.identity, format::Role::writer}] = trusted_by(statement, entry.id);
+        }
+    }
+    trust.policy_ = highest_policy(officers, entries);
+    return trust;
+}
+
+const TrustedIdentity* Trust::find(const IdentityId& identity, format::Role role) const {
+    const auto found = trusted_.find({identity, role});
+    return found == trusted_.end() ? nullptr : &found->second;
+}
+
+bool Trust::trusts(const IdentityId& identity, format::Role role, std::uint64_t sequence) const {
+    const TrustedIdentity* found = find(identity, role);
+    return found != nullptr && sequence >= found->first_sequence && sequence <= found->last_sequence;
+}
+
+std::vector<TrustedIdentity> Trust::all() const {
+    std::vector<TrustedIdentity> all;
+    all.reserve(trusted_.size());
+    for (const auto& [key, identity] : trusted_) all.push_back(identity);
+    return all;
+}
+
+}  // namespace signet::keyring
