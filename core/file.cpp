@@ -202,12 +202,28 @@ void sync_folder(const std::string& path) {
     if (::fsync(fd.get()) != 0) throw Error::from_errno("sync", path, errno);
 }
 
+namespace {
+
+/// One may make entries in a folder without being allowed to open it; its sync is then the system's business.
+void sync_if_readable(const std::string& path) {
+    try {
+        sync_folder(path);
+    } catch (const Error& error) {
+        if (error.system_error() != EACCES) throw;
+    }
+}
+
+}  // namespace
+
 void make_folders(const std::string& path, mode_t mode) {
     for (std::size_t end = 0; end < path.size();) {
         end = std::min(path.find('/', end + 1), path.size());
         const std::string folder = path.substr(0, end);
         if (folder.empty() || folder.back() == '/') continue;
-        if (::mkdir(folder.c_str(), mode) == 0) continue;
+        if (::mkdir(folder.c_str(), mode) == 0) {
+            sync_if_readable(folder_of(folder));
+            continue;
+        }
         const int why = errno;
         struct stat status {};
         // EEXIST, but also EROFS and EACCES, are answered for folders that are there already.

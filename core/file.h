@@ -48,7 +48,7 @@ void pwrite_full(int fd, ByteView bytes, std::uint64_t offset, std::string_view 
 void replace_file(const std::string& path, ByteView content, mode_t mode);
 /// Syncs a folder's entries. throws  Error{io}
 void sync_folder(const std::string& path);
-/// mkdir -p with `mode` for each made folder. throws  Error{io}
+/// mkdir -p with `mode` for each made folder, durable. throws  Error{io}
 void make_folders(const std::string& path, mode_t mode);
 
 /// An exclusive advisory lock on a file, released by the destructor or by the death of the process.

@@ -215,10 +215,7 @@ std::shared_ptr<LocalStore> LocalStore::open(const std::string& folder) {
 
 std::shared_ptr<LocalStore> LocalStore::create_folder(const std::string& folder) {
     make_folders(folder, kFolderMode);
-    auto store = open(folder);
-    // The folder's own entry stands in the folder above it.
-    signet::sync_folder(folder + "/..");
-    return store;
+    return open(folder);
 }
 
 std::unique_ptr<PendingObject> LocalStore::create() {
