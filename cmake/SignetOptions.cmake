@@ -18,7 +18,11 @@ target_compile_options(
               -fno-omit-frame-pointer)
 if(SIGNET_WERROR)
     # g++ 12 reports these two for correct code of its own library (std::optional, std::vector) when it inlines deeply.
-    target_compile_options(signet_options INTERFACE -Werror -Wno-error=maybe-uninitialized -Wno-error=stringop-overflow)
+    target_compile_options(signet_options INTERFACE -Werror)
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+        # g++ 12 raises false alarms of these two inside the standard library.
+        target_compile_options(signet_options INTERFACE -Wno-error=maybe-uninitialized -Wno-error=stringop-overflow)
+    endif()
 endif()
 
 # Position-independent code everywhere, so that executables can be PIE. The policy adds -pie where the linker has it.

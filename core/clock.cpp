@@ -90,8 +90,8 @@ std::optional<TimePoint> from_utc_seconds(std::int64_t seconds, std::int64_t nan
 }
 
 std::int64_t utc_seconds(const Civil& civil) {
-    return days_from_civil(civil.year, civil.month, civil.day) * kSecondsPerDay + civil.hour * 3600 +
-           civil.minute * 60 + civil.second;
+    return days_from_civil(civil.year, civil.month, civil.day) * kSecondsPerDay + std::int64_t{civil.hour} * 3600 +
+           std::int64_t{civil.minute} * 60 + civil.second;
 }
 
 std::optional<TimePoint> from_local(const Civil& civil) {
@@ -188,7 +188,7 @@ bool scan_offset(Scanner& in, std::int64_t& seconds) {
     int hours = 0;
     int minutes = 0;
     if (!in.digits(2, hours) || !in.skip(":") || !in.digits(2, minutes) || hours > 23 || minutes > 59) return false;
-    seconds = (hours * 3600 + minutes * 60) * (west ? -1 : 1);
+    seconds = (std::int64_t{hours} * 3600 + std::int64_t{minutes} * 60) * (west ? -1 : 1);
     return true;
 }
 

@@ -1,4 +1,6 @@
 # Reads every #include of the sources and refuses one that points up or sideways, or an outside library away from home.
+cmake_minimum_required(VERSION 3.25)
+
 set(core_may core)
 set(format_may format core)
 set(storage_may storage format core)
