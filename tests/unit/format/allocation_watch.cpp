@@ -10,14 +10,31 @@ thread_local std::size_t largest_allocation = 0;
 
 }  // namespace
 
-// Replaced for this executable alone; array forms end here too.
-void* operator new(std::size_t size) {
+namespace {
+
+void* watched(std::size_t size) {
     largest_allocation = std::max(largest_allocation, size);
-    if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
+    return std::malloc(size == 0 ? 1 : size);
+}
+
+void* watched_or_throw(std::size_t size) {
+    if (void* memory = watched(size)) return memory;
     throw std::bad_alloc();
 }
+
+}  // namespace
+
+// Replaced for this executable alone; all forms without an alignment, so that sanitizers see pairs.
+void* operator new(std::size_t size) { return watched_or_throw(size); }
+void* operator new[](std::size_t size) { return watched_or_throw(size); }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return watched(size); }
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return watched(size); }
 void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete[](void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
+void operator delete[](void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
 
 namespace signet::test {
 
