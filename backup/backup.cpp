@@ -2,7 +2,10 @@
 
 #include "backup/committer.h"
 #include "backup/pipeline.h"
+#include "core/crypto/digest.h"
 #include "core/crypto/random.h"
+#include "format/encoding.h"
+#include "format/limits.h"
 #include "format/names.h"
 #include "keyring/trust.h"
 
@@ -71,7 +74,7 @@ struct Standing {
 };
 
 /// What the officers of the repository say about this writer, and the policy in force.
-Standing standing_of(const storage::Repository& repository, const IdentityId& writer) {
+Standing standing_of(const storage::Repository& repository, const IdentityId& writer, std::uint64_t next_sequence) {
     keyring::TrustInput input;
     std::set<IdentityId> read;
     std::vector<IdentityId> to_read{repository.config().officer};
@@ -95,7 +98,7 @@ Standing standing_of(const storage::Repository& repository, const IdentityId& wr
         standing.policy = keyring::Policy::from_values(trust.policy()->values);
         standing.policy_entry = trust.policy()->entry;
     }
-    standing.trusted = trust.find(writer, format::Role::writer) != nullptr;
+    standing.trusted = trust.trusts(writer, format::Role::writer, next_sequence);
     return standing;
 }
 
@@ -233,14 +236,14 @@ void Run::rewrap_reached(std::vector<format::Reach>& reach) {
 BackupReport Run::execute() {
     report_.started = Clock::system().now();
     last_partial_ = report_.started;
-    report_.series = series_name(request_);
+    report_.series = format::to_utf8(series_name(request_));
     report_.dek = dek_.id();
     series_ = format::series_id(keys_.label_key, report_.series);
     const auto locks = keyring_.folder() + "/locks";
     make_folders(locks, 0700);
     const FileLock lock(locks + "/" + repository_.config().repository.short_hex(16) + "-" + series_.hex(),
                         request_.lock_wait_seconds, "series " + report_.series);
-    const auto standing = standing_of(repository_, writer_.identity());
+    const auto standing = standing_of(repository_, writer_.identity(), history_.journal().entries.size() + 1);
     if (!standing.trusted) {
         warn("this repository does not trust this writer yet: until an officer runs `signet keyring trust " +
              writer_.identity().hex() + "`, restores refuse its backups");

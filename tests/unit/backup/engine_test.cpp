@@ -1,0 +1,360 @@
+#include "tests/unit/backup/engine_bench.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+using namespace signet;
+using namespace signet::backup;
+using namespace signet::backup::test;
+using signet::test::has_code;
+
+TEST_CASE("a second run finds every file unchanged and stores nothing", "[backup]") {
+    EngineBench bench;
+    for (int i = 0; i < 300; ++i) bench.put("d" + std::to_string(i % 7) + "/f" + std::to_string(i), EngineBench::noise(900, static_cast<std::uint8_t>(i)));
+    EngineBench::let_the_clock_move();
+    const auto first = bench.run();
+    REQUIRE(first.files_new == 300);
+    const auto second = bench.run();
+    CHECK(second.files_unmodified == 300);
+    CHECK(second.files_new + second.files_changed == 0);
+    CHECK(second.dirs_unmodified >= 8);
+    CHECK(second.data_added == 0);
+    CHECK(bench.last().packs.empty());
+}
+
+TEST_CASE("a run without its cache reads everything and stores nothing again", "[backup]") {
+    EngineBench bench;
+    for (int i = 0; i < 50; ++i) bench.put("f" + std::to_string(i), EngineBench::noise(3000, static_cast<std::uint8_t>(i)));
+    bench.put("large", EngineBench::noise(3'000'000, 77));
+    EngineBench::let_the_clock_move();
+    (void)bench.run();
+    fs::remove_all(bench.folder / "cache");
+    const auto second = bench.run();
+    CHECK(second.files_new == 51);
+    CHECK(second.data_added < 1000);  // the folders above have new times
+    auto request = bench.request();
+    request.cache_directory.clear();
+    CHECK(bench.run(request).data_added < 1000);
+}
+
+TEST_CASE("an edited small file stores itself again and not its neighbours", "[backup]") {
+    EngineBench bench;
+    for (int i = 0; i < 400; ++i) bench.put("f" + std::to_string(i), EngineBench::noise(2000, static_cast<std::uint8_t>(i)) + std::to_string(i));
+    EngineBench::let_the_clock_move();
+    (void)bench.run();
+    bench.put("f200", "edited");
+    const auto second = bench.run();
+    CHECK(second.files_changed == 1);
+    CHECK(second.files_unmodified == 399);
+    CHECK(second.data_added < 40'000);  // the file, the piece of the folder that names it, the folders above
+}
+
+TEST_CASE("changed files are told from unchanged ones by time, size and inode", "[backup]") {
+    EngineBench bench;
+    bench.put("a", "one");
+    bench.put("b", "two");
+    bench.put("gone", "x");
+    EngineBench::let_the_clock_move();
+    (void)bench.run();
+    bench.put("a", "ONE");  // same size and modification time: only the change time differs
+    fs::remove(fs::path(bench.source) / "gone");
+    const auto second = bench.run();
+    CHECK(second.files_changed == 1);
+    CHECK(second.files_unmodified == 1);
+    CHECK(second.dirs_changed == 1);
+}
+
+TEST_CASE("a cache that is old, cut, altered or somebody else's changes nothing but time", "[backup]") {
+    EngineBench bench;
+    for (int i = 0; i < 40; ++i) bench.put("f" + std::to_string(i), EngineBench::noise(500, static_cast<std::uint8_t>(i)));
+    EngineBench::let_the_clock_move();
+    (void)bench.run();
+    std::string state;
+    for (const auto& file : fs::recursive_directory_iterator(bench.folder / "cache")) {
+        if (file.path().extension() == ".state") state = file.path();
+    }
+    REQUIRE(!state.empty());
+    const auto whole = read_file(state, 1 << 26);
+    for (std::size_t at = 0; at < whole.size(); at += 37) {
+        auto damaged = whole;
+        damaged[at] = static_cast<std::uint8_t>(damaged[at] ^ 0x10);
+        if (at % 3 == 0) damaged.resize(at);
+        replace_file(state, damaged, 0600);
+        auto request = bench.request();
+        request.dry_run = false;
+        const auto report = bench.run(request);
+        CAPTURE(at);
+        CHECK(report.total_files_processed == 40);
+        CHECK(report.data_added < 1000);
+        replace_file(state, whole, 0600);
+    }
+}
+
+TEST_CASE("a pack that was lost is stored again from the source", "[backup]") {
+    EngineBench bench;
+    bench.put("f", EngineBench::noise(70'000, 3));
+    EngineBench::let_the_clock_move();
+    (void)bench.run();
+    bench.store->lose(format::pack_name(bench.last().packs.front().id));
+    const auto second = bench.run();
+    CHECK(second.data_added > 70'000);
+    CHECK(bench.last().reach.empty());
+}
+
+TEST_CASE("hard links are read once and share their link identity", "[backup]") {
+    EngineBench bench;
+    bench.put("a/x", EngineBench::noise(100'000, 1));
+    fs::create_directories(fs::path(bench.source) / "b");
+    fs::create_hard_link(fs::path(bench.source) / "a/x", fs::path(bench.source) / "b/y");
+    EngineBench::let_the_clock_move();
+    const auto report = bench.run();
+    CHECK(report.total_files_processed == 2);
+    CHECK(report.data_added < 101'000);
+}
+
+TEST_CASE("holes are not read as data", "[backup]") {
+    EngineBench bench;
+    const auto path = fs::path(bench.source) / "sparse";
+    {
+        const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+        const std::string block = EngineBench::noise(8192, 9);
+        REQUIRE(::pwrite(fd.get(), block.data(), block.size(), 0) == 8192);
+        REQUIRE(::pwrite(fd.get(), block.data(), block.size(), 50'000'000 / 4096 * 4096) == 8192);
+        REQUIRE(::ftruncate(fd.get(), 100'000'000) == 0);
+    }
+    EngineBench::let_the_clock_move();
+    const auto report = bench.run();
+    CHECK(report.total_bytes_processed == 100'000'000);
+    CHECK(report.data_added < 20'000);
+}
+
+TEST_CASE("what vanishes or cannot be read is reported and counted, and the rest is committed", "[backup]") {
+    EngineBench bench;
+    bench.put("good", "good");
+    auto request = bench.request();
+    request.paths.push_back(bench.folder / "not-there");
+    const auto report = bench.run(request);
+    CHECK(report.errors == 1);
+    CHECK(report.backup.has_value());
+    CHECK(bench.problems.size() == 1);
+    CHECK(bench.last().has_errors);
+}
+
+TEST_CASE("a backup of nothing that exists fails and commits nothing", "[backup]") {
+    EngineBench bench;
+    auto request = bench.request();
+    request.paths = {bench.folder / "not-there"};
+    CHECK_THROWS_MATCHES(bench.run(request), Error, has_code(ErrorCode::failed));
+    CHECK(bench.journal().entries.empty());
+}
+
+TEST_CASE("after an interruption the next run refers to what was stored", "[backup]") {
+    EngineBench bench;
+    for (int i = 0; i < 60; ++i) bench.put("f" + std::to_string(i), EngineBench::noise(1'000'000, static_cast<std::uint8_t>(i)));
+    EngineBench::let_the_clock_move();
+    std::atomic<bool> interrupted{false};
+    Progress progress;
+    auto request = bench.request();
+    request.interrupted = &interrupted;
+    request.progress = &progress;
+    std::thread watcher([&] {
+        while (progress.bytes_done < 40'000'000) ::usleep(100);
+        interrupted = true;
+    });
+    std::optional<BackupReport> finished;
+    try {
+        finished = bench.run(request);
+    } catch (const Error& error) {
+        CHECK(error.code() == ErrorCode::interrupted);
+    }
+    watcher.join();
+    REQUIRE_FALSE(finished.has_value());
+    REQUIRE(bench.journal().entries.size() == 1);
+    CHECK(bench.journal().entries.front().kind == format::EntryKind::partial);
+    const auto second = bench.run();
+    CHECK(second.total_files_processed == 60);
+    CHECK(second.data_added < 50'000'000);
+    CHECK(bench.last().reach.size() == 1);
+}
+
+TEST_CASE("a stream commits only when its end is confirmed", "[backup]") {
+    EngineBench bench;
+    int pipe_ends[2];
+    REQUIRE(::pipe(pipe_ends) == 0);
+    const UniqueFd reading(pipe_ends[0]);
+    UniqueFd writing(pipe_ends[1]);
+    std::thread writer([&] {
+        const auto data = EngineBench::noise(3'000'000, 5);
+        write_full(writing.get(), as_bytes(data), "pipe");
+        writing = UniqueFd();
+    });
+    auto request = bench.request();
+    request.paths.clear();
+    request.stream_fd = reading.get();
+    bool fail = true;
+    request.confirm_stream = [&] {
+        if (fail) throw Error(ErrorCode::failed, "the command failed");
+    };
+    CHECK_THROWS_MATCHES(bench.run(request), Error, has_code(ErrorCode::failed));
+    writer.join();
+    for (const auto& entry : bench.journal().entries) CHECK(entry.kind != format::EntryKind::backup);
+}
+
+TEST_CASE("a dry run stores nothing at all", "[backup]") {
+    EngineBench bench;
+    bench.put("f", EngineBench::noise(70'000, 3));
+    const auto before = bench.store->snapshot();
+    auto request = bench.request();
+    request.dry_run = true;
+    const auto report = bench.run(request);
+    CHECK(report.data_added > 70'000);
+    CHECK_FALSE(report.backup.has_value());
+    CHECK(bench.store->snapshot() == before);
+}
+
+TEST_CASE("skip-if-unchanged commits nothing when no source differs", "[backup]") {
+    EngineBench bench;
+    bench.put("f", "content");
+    EngineBench::let_the_clock_move();
+    auto request = bench.request();
+    request.skip_if_unchanged = true;
+    CHECK(bench.run(request).backup.has_value());
+    const auto second = bench.run(request);
+    CHECK(second.skipped_unchanged);
+    CHECK(bench.journal().entries.size() == 1);
+    bench.put("f", "changed");
+    CHECK(bench.run(request).backup.has_value());
+}
+
+TEST_CASE("every failing operation of the store leaves either a whole backup or none", "[backup]") {
+    EngineBench bench;
+    for (int i = 0; i < 10; ++i) bench.put("f" + std::to_string(i), EngineBench::noise(5000, static_cast<std::uint8_t>(i)));
+    EngineBench::let_the_clock_move();
+    for (std::uint64_t n = 1; n < 500; ++n) {
+        const auto before = bench.journal().entries.size();
+        bench.store->fail_at(n);
+        bool committed = false;
+        try {
+            committed = bench.run().backup.has_value();
+        } catch (const Error& error) {
+            CHECK(error.code() == ErrorCode::io);
+        }
+        const bool failed = bench.store->has_failed();
+        bench.store->fail_at(0);
+        const auto journal = bench.journal();
+        REQUIRE_FALSE(journal.problem.has_value());
+        std::size_t backups = 0;
+        for (std::size_t i = before; i < journal.entries.size(); ++i) {
+            if (journal.entries[i].kind == format::EntryKind::backup) ++backups;
+        }
+        CAPTURE(n);
+        CHECK(backups == (committed ? 1 : 0));
+        bench.store->crash();
+        if (!failed) return;  // no operation is left to fail
+    }
+    FAIL("a run has more than 500 operations");
+}
+
+TEST_CASE("only the default and recovery protectors wrap, and the entry carries their slots [R81] [R86]", "[backup]") {
+    EngineBench bench;
+    bench.put("f", "content");
+    (void)bench.run();
+    const auto entry = bench.last();
+    REQUIRE(entry.slots.size() == 1);
+    CHECK(entry.slots[0].thumbprint == bench.keyrings.own().links().front().thumbprint);
+    CHECK(bench.repository->list_slots().size() == 1);
+}
+
+namespace {
+
+/// A rotation: a new version that the link follows.
+void rotate(EngineBench& bench) {
+    bench.vaults.local().unlocked().rotate("prod");
+    EngineBench::let_the_clock_move();
+}
+
+}  // namespace
+
+TEST_CASE("after a rotation a host that may unwrap adds slots for what it refers to [R88] [R90] [R92]", "[backup]") {
+    EngineBench bench;
+    bench.put("f", EngineBench::noise(70'000, 3));
+    EngineBench::let_the_clock_move();
+    (void)bench.run();
+    const auto old_entries = bench.journal().entries.front().object;
+    const auto old_slot = bench.last().slots.front();
+    rotate(bench);
+    const auto report = bench.run();
+    CHECK(report.data_added == 0);
+    CHECK(bench.last().slots.front().thumbprint != old_slot.thumbprint);
+    CHECK(bench.repository->list_slots().count(old_slot.dek) == 2);
+    CHECK(bench.journal().entries.front().object == old_entries);
+}
+
+TEST_CASE("after-rotation=fresh stores everything anew, inherit nothing", "[backup]") {
+    EngineBench bench;
+    bench.put("f", EngineBench::noise(70'000, 3));
+    EngineBench::let_the_clock_move();
+    (void)bench.run();
+    const auto old_dek = bench.last().dek;
+    SECTION("inherit") {
+        bench.policy("after-rotation", "inherit");
+        rotate(bench);
+        CHECK(bench.run().data_added < 1000);
+        CHECK(bench.repository->list_slots().count(old_dek) == 1);
+        REQUIRE(bench.last().reach.size() == 1);
+        CHECK(bench.last().reach[0].dek == old_dek);
+    }
+    SECTION("fresh") {
+        bench.policy("after-rotation", "fresh");
+        rotate(bench);
+        CHECK(bench.run().data_added > 70'000);
+        CHECK(bench.last().reach.empty());
+    }
+}
+
+TEST_CASE("a run refers to at most max-deks data keys", "[backup]") {
+    EngineBench bench;
+    bench.policy("max-deks", "4");
+    for (int i = 0; i < 8; ++i) {
+        bench.put("f" + std::to_string(i), EngineBench::noise(70'000, static_cast<std::uint8_t>(i)));
+        EngineBench::let_the_clock_move();
+        (void)bench.run();
+        std::set<DekId> deks{bench.last().dek};
+        for (const auto& reach : bench.last().reach) deks.insert(reach.dek);
+        CHECK(deks.size() <= 4);
+    }
+}
+
+TEST_CASE("a writer that is not trusted is told so", "[backup]") {
+    EngineBench bench;
+    format::TrustFields fields;
+    fields.statements.push_back({bench.writer(), format::Role::writer, 1, 0});
+    bench.say(format::EntryKind::trust, fields.encode());
+    bench.put("f", "content");
+    (void)bench.run();
+    REQUIRE(bench.warnings.size() == 1);
+    CHECK(bench.warnings[0].find("keyring trust " + bench.writer().hex()) != std::string::npos);
+}
+
+TEST_CASE("a second run of the same series finds the first one active", "[backup]") {
+    EngineBench bench;
+    bench.put("f", "content");
+    int pipe_ends[2];
+    REQUIRE(::pipe(pipe_ends) == 0);
+    const UniqueFd reading(pipe_ends[0]);
+    UniqueFd writing(pipe_ends[1]);
+    auto stream = bench.request();
+    stream.paths.clear();
+    stream.series = "s";
+    stream.stream_fd = reading.get();
+    Progress progress;
+    stream.progress = &progress;
+    std::thread first([&] { (void)bench.run(stream); });
+    write_full(writing.get(), as_bytes("some octets"), "pipe");
+    while (progress.current().empty()) ::usleep(1000);
+    auto second = bench.request();
+    second.series = "s";
+    CHECK_THROWS_MATCHES(bench.run(second), Error, has_code(ErrorCode::busy));
+    writing = UniqueFd();
+    first.join();
+}

@@ -1,0 +1,111 @@
+#include "backup/buffer_pool.h"
+#include "backup/chunk_table.h"
+#include "backup/walk.h"
+#include "core/bounded_queue.h"
+#include "core/crypto/random.h"
+#include "core/pattern.h"
+#include "tests/support/matchers.h"
+
+#include <atomic>
+#include <thread>
+
+using namespace signet;
+using namespace signet::backup;
+using signet::test::has_code;
+
+TEST_CASE("of many threads that claim a chunk exactly one must store it", "[backup]") {
+    ChunkTable table;
+    std::vector<ChunkId> ids(20'000);
+    for (auto& id : ids) id = crypto::random_id<ChunkId>();
+    std::atomic<int> to_store{0};
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 8; ++t) {
+        threads.emplace_back([&] {
+            for (const auto& id : ids) to_store += table.claim(id) == ChunkTable::kUnknown ? 1 : 0;
+        });
+    }
+    for (auto& thread : threads) thread.join();
+    CHECK(to_store == 20'000);
+    CHECK(table.size() == 20'000);
+    for (const auto& id : ids) CHECK(table.find(id) == ChunkTable::kThisRun);
+}
+
+TEST_CASE("the first pack told of a chunk stays", "[backup]") {
+    ChunkTable table;
+    const auto id = crypto::random_id<ChunkId>();
+    CHECK(table.find(id) == ChunkTable::kUnknown);
+    table.add(id, 3);
+    table.add(id, 4);
+    CHECK(table.find(id) == 3);
+    CHECK(table.claim(id) == 3);
+}
+
+TEST_CASE("a cancelled pool wakes and refuses those who wait", "[backup]") {
+    BufferPool pool(1, 4096);
+    auto held = pool.take();
+    std::thread waiting([&] { CHECK_FALSE(pool.take()); });
+    pool.cancel();
+    waiting.join();
+    held.release();
+}
+
+TEST_CASE("a full queue holds its weight and no more", "[core]") {
+    BoundedQueue<int> queue(10);
+    int value = 1;
+    REQUIRE(queue.try_push(value, 25));  // heavier than the capacity, but alone
+    CHECK_FALSE(queue.try_push(value, 1));
+    CHECK(queue.pop() == 1);
+    REQUIRE(queue.try_push(value, 6));
+    CHECK_FALSE(queue.try_push(value, 5));
+    queue.close();
+    CHECK(queue.pop() == 1);
+    CHECK_FALSE(queue.pop().has_value());
+}
+
+TEST_CASE("paths become absolute without asking the file system", "[backup]") {
+    CHECK(absolute_path("a/../b/./c//", "/w") == "/w/b/c");
+    CHECK(absolute_path("/", "/w") == "/");
+    CHECK(absolute_path("..", "/w") == "/");
+    CHECK(absolute_path("/../..", "/w") == "/");
+}
+
+TEST_CASE("patterns follow restic's rules", "[core][pattern]") {
+    const auto matches = [](std::string_view pattern, std::string_view path) { return Pattern(pattern, false).matches(path); };
+    CHECK(matches("*.c", "/home/anna/a.c"));
+    CHECK_FALSE(matches("*.c", "/home/anna/a.cc"));
+    CHECK(matches("foo", "/a/foo/b/c"));              // below a folder that matches
+    CHECK(matches("foo/bar", "/x/foo/bar/y"));
+    CHECK_FALSE(matches("foo/bar", "/x/foo/y/bar"));
+    CHECK(matches("foo/**/bar", "/x/foo/y/z/bar"));
+    CHECK(matches("foo/**/bar", "/x/foo/bar"));
+    CHECK(matches("/home/*/tmp", "/home/anna/tmp/x"));
+    CHECK_FALSE(matches("/home/*/tmp", "/srv/home/anna/tmp"));
+    CHECK(matches("[a-c]x", "/bx"));
+    CHECK(matches("[^a-c]x", "/dx"));
+    CHECK_FALSE(matches("[^a-c]x", "/ax"));
+    CHECK(matches("a\\*b", "/a*b"));
+    CHECK_FALSE(matches("a\\*b", "/axb"));
+    CHECK(matches("foo/", "/foo"));
+    CHECK(matches("?", "/x"));
+    CHECK_FALSE(matches("*", "/"));
+    CHECK(Pattern("*.JPG", true).matches("/a/b.jpg"));
+    CHECK_THROWS_MATCHES(Pattern("[a", false), Error, has_code(ErrorCode::usage));
+    CHECK_THROWS_MATCHES(Pattern("", false), Error, has_code(ErrorCode::usage));
+}
+
+TEST_CASE("a negated pattern takes back what earlier ones matched", "[core][pattern]") {
+    PatternList list;
+    list.add("*.log", false);
+    list.add("!keep.log", false);
+    CHECK(list.matches("/a/x.log"));
+    CHECK_FALSE(list.matches("/a/keep.log"));
+    CHECK_FALSE(list.matches("/a/x.txt"));
+}
+
+TEST_CASE("an anchored pattern tells which folders lead to it", "[core][pattern]") {
+    const Pattern pattern("/a/b/*.c", false);
+    CHECK(pattern.may_match_below("/a"));
+    CHECK(pattern.may_match_below("/a/b"));
+    CHECK_FALSE(pattern.may_match_below("/x"));
+    CHECK(Pattern("*.c", false).may_match_below("/x"));
+}
