@@ -405,7 +405,7 @@ void LocalVault::refresh() {
         throw Error(ErrorCode::key_unavailable, "no vault in " + state_->folder,
                     "name another folder with --vault, or make a key: signet key create NAME");
     }
-    if (bytes == state_->file) return;
+    if (!state_->file.empty() && bytes == state_->file) return;
     state_->accept(std::move(bytes));
     if (is_unlocked()) state_->authenticate(state_->vault_key);
 }

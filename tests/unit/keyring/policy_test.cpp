@@ -1,0 +1,54 @@
+#include "keyring/policy.h"
+
+#include "tests/unit/keyring/bench.h"
+
+namespace signet::keyring::test {
+namespace {
+
+TEST_CASE("without a policy the defaults hold", "[keyring][policy]") {
+    const Policy policy = Policy::from_values({});
+    CHECK_FALSE(policy.after_rotation);
+    CHECK(policy.dedup_horizon_ns == 90LL * 86'400 * kNsPerSecond);
+    CHECK(policy.max_deks == 64);
+    CHECK(policy.values().empty());
+    CHECK(policy.rotation_rule(true) == AfterRotation::rewrap);
+    CHECK(policy.rotation_rule(false) == AfterRotation::inherit);
+}
+
+TEST_CASE("policy values are read and written the same", "[keyring][policy]") {
+    const std::map<std::string, std::string> values = {
+        {"after-rotation", "fresh"}, {"dedup-horizon", "30d"}, {"max-deks", "8"}, {"of-a-later-version", "x"}};
+    const Policy policy = Policy::from_values(values);
+    CHECK(policy.after_rotation == AfterRotation::fresh);
+    CHECK(policy.rotation_rule(true) == AfterRotation::fresh);
+    CHECK(policy.dedup_horizon_ns == 30LL * 86'400 * kNsPerSecond);
+    CHECK(policy.max_deks == 8);
+    CHECK(policy.others.at("of-a-later-version") == "x");
+    CHECK(policy.values() == values);
+
+    Policy changed = policy;
+    for (const auto& [name, value] : values) changed.set(name, "");
+    CHECK(changed.values().empty());
+    changed.set("dedup-horizon", "90s");
+    CHECK(Policy::from_values(changed.values()).dedup_horizon_ns == 90 * kNsPerSecond);
+    changed.set("after-rotation", "auto");
+    CHECK_FALSE(changed.after_rotation);
+}
+
+TEST_CASE("a value that a policy name cannot have is refused", "[keyring][policy]") {
+    Policy policy;
+    const std::vector<std::pair<std::string, std::string>> wrong = {
+        {"after-rotation", "sometimes"}, {"dedup-horizon", "soon"}, {"dedup-horizon", "-1d"}, {"max-deks", "0"},
+        {"max-deks", "4097"},            {"max-deks", "64x"},       {"max-deks", "-1"}};
+    for (const auto& [name, value] : wrong) {
+        CAPTURE(name, value);
+        CHECK_THROWS_MATCHES(policy.set(name, value), Error, has_code(ErrorCode::usage));
+        // One that an officer signed is of a newer version: it must not be ignored.
+        CHECK_THROWS_MATCHES(Policy::from_values({{name, value}}), Error, has_code(ErrorCode::unsupported));
+    }
+    CHECK(policy.values().empty());
+    CHECK(policy_names().size() == 3);
+}
+
+}  // namespace
+}  // namespace signet::keyring::test
