@@ -39,7 +39,7 @@ private:
 struct RestoreRequest {
     std::string target;                  ///< made when it is not there
     std::string root = "/";              ///< BACKUP:/sub/path: that folder's content goes into the target
-    std::vector<std::string> paths;      ///< only these and what is below them; absolute, below `root`
+    std::vector<std::string> paths;      ///< only these and what is below them; "/" is `root`, as it is to the patterns
     PatternList includes;
     PatternList excludes;
     Overwrite overwrite = Overwrite::always;
@@ -76,9 +76,11 @@ struct RestoreReport {
     std::uint64_t bytes_restored = 0;    ///< octets written, without holes
     std::uint64_t files_verified = 0;
     std::uint64_t content_errors = 0;    ///< things that could not be restored, or not as they were: exit 3
-    std::uint64_t metadata_warnings = 0; ///< owners, attributes, flags or special files that the system refused
+    std::uint64_t metadata_warnings = 0; ///< owners, attributes, flags or special files that were refused: all of them
+    std::uint64_t owners_not_set = 0;    ///< of these: not root
+    std::uint64_t attributes_not_set = 0;  ///< of these: security.*, trusted.*, immutable: not root
     std::vector<RestoreProblem> problems;  ///< the first 1,000 content errors
-    std::vector<RestoreProblem> warnings;  ///< the first 1,000 metadata warnings
+    std::vector<RestoreProblem> warnings;  ///< the first 1,000 of what the system refused
     bool dry_run = false;
     double seconds = 0;
 };

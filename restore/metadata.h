@@ -1,0 +1,73 @@
+// Gives restored things their owner, mode, attributes, times and flags, as far as the system and the request allow.
+#pragma once
+
+#include "format/tree.h"
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <vector>
+
+namespace signet::restore {
+
+/// What was left out, and why.
+struct MetadataLosses {
+    std::uint64_t owners = 0;      ///< owner or group not set: not root
+    std::uint64_t attributes = 0;  ///< security.*, trusted.*: not root
+    std::vector<std::string> refused;  ///< what the system refused: "cannot set user.x: …"
+    [[nodiscard]] std::uint64_t count() const { return owners + attributes + refused.size(); }
+};
+
+/// Who the process is. Immutable; for any number of threads at once.
+class MetadataWriter {
+public:
+    /// plain  no owners, setuid and setgid bits, security.* and trusted.* attributes, file flags
+    explicit MetadataWriter(bool plain);
+
+    /// Whether an entry can be restored at all: devices need root; sockets and devices are left out of plain restores.
+    [[nodiscard]] bool may_make(const format::Entry& entry) const;
+
+    /// The mode to create a file with. When it is already the final one, and group and owner are the process's, nothing
+    /// remains but the time.
+    struct Creation {
+        mode_t mode = 0600;
+        bool is_final = false;
+    };
+    /// gives_group, gives_acl  of the folder
+    [[nodiscard]] Creation creation(const format::Entry& entry, bool gives_group, bool gives_acl) const;
+
+    /// Everything for an open file or folder, times last. Flags that forbid changes come with apply_flags().
+    /// is_final  as creation() said. lost_acl  whether the folder may have given it an ACL that has to go
+    void apply(int fd, const format::Entry& entry, bool is_final, bool lost_acl, MetadataLosses& losses) const;
+    /// The same for what cannot be opened: links, FIFOs, sockets, devices.
+    void apply_unopened(int folder_fd, const std::string& name, const format::Entry& entry, MetadataLosses& losses) const;
+    /// File flags (immutable, append-only, no-dump, …): after the last change.
+    void apply_flags(int fd, const format::Entry& entry, MetadataLosses& losses) const;
+    [[nodiscard]] bool has_flags(const format::Entry& entry) const;
+
+    /// Whether an existing thing's owner, mode or time differ from what apply() would set.
+    [[nodiscard]] bool differs(const struct stat& status, const format::Entry& entry) const;
+
+private:
+    struct Owner {
+        uid_t uid;  ///< -1: leave it
+        gid_t gid;
+        bool complete;  ///< it becomes the stored one
+    };
+    [[nodiscard]] Owner owner_of(const format::Entry& entry) const;
+    [[nodiscard]] mode_t mode_of(const format::Entry& entry, bool owner_is_right) const;
+    [[nodiscard]] bool wants_attribute(const std::string& name, MetadataLosses& losses) const;
+
+    const bool plain_;
+    const bool is_root_;
+    const uid_t uid_;
+    const gid_t gid_;
+    mode_t umask_;
+    std::vector<gid_t> groups_;
+};
+
+[[nodiscard]] timespec to_timespec(const format::FileTime& time);
+
+}  // namespace signet::restore
