@@ -1,0 +1,221 @@
+#include "cli/checker.h"
+
+#include "cli/content_check.h"
+#include "cli/signals.h"
+#include "core/crypto/digest.h"
+#include "format/limits.h"
+#include "format/names.h"
+
+#include <algorithm>
+#include <exception>
+#include <thread>
+
+namespace signet::cli {
+namespace {
+
+const restore::Catalogue& tolerant_catalogue(Context& context) {
+    restore::CatalogueOptions options;
+    options.tolerate_rollback = true;
+    return context.load_catalogue(options);
+}
+
+bool is_damage(const Error& error) { return error.code() == ErrorCode::damaged || error.code() == ErrorCode::unsupported; }
+
+/// What an object's name says of its hash; empty when the name is none of ours.
+std::string hash_in_name(const std::string& name) {
+    if (const auto pack = format::parse_pack_name(name)) return pack->hex();
+    if (const auto index = format::parse_index_name(name)) return index->hex();
+    if (const auto slot = format::parse_slot_name(name)) return slot->content.hex();
+    if (const auto escrow = format::parse_escrow_name(name)) return escrow->content.hex();
+    return {};
+}
+
+}  // namespace
+
+Checker::Checker(Context& context)
+    : context_(context), catalogue_(tolerant_catalogue(context)), listing_(context.repository().store().list("")) {
+    for (const storage::ObjectInfo& info : listing_) bytes_total_ += info.size;
+    note_users();
+}
+
+void Checker::note_users() {
+    for (const restore::Backup& backup : catalogue_.backups()) {
+        const std::string id = backup.short_id();
+        const auto use_entry = [&](const storage::RunEntry* run, const format::Reach* reach) {
+            if (run == nullptr) return;
+            for (std::size_t i = 0; i < run->fields.packs.size(); ++i) {
+                if (reach == nullptr || reach->has(i)) users_[format::pack_name(run->fields.packs[i].id)].insert(id);
+            }
+            for (const format::IndexInfo& index : run->fields.indexes) users_[format::index_name(index.id)].insert(id);
+            users_[run->fields.dek.hex()].insert(id);
+        };
+        use_entry(catalogue_.run(backup.writer, backup.sequence), nullptr);
+        for (const format::Reach& reach : backup.fields->reach) use_entry(catalogue_.run(backup.writer, reach.sequence), &reach);
+    }
+}
+
+void Checker::damage(const std::string& object, const std::string& message) {
+    Damage found{object, message, {}};
+    if (const auto users = users_.find(object); users != users_.end()) found.backups = users->second;
+    if (const auto slot = format::parse_slot_name(object)) {
+        if (const auto users = users_.find(slot->dek.hex()); users != users_.end()) found.backups = users->second;
+    }
+    const std::lock_guard lock(mutex_);
+    report_.damages.push_back(std::move(found));
+}
+
+void Checker::check_journals() {
+    for (const restore::JournalFinding& finding : catalogue_.findings()) {
+        damage("journal/" + finding.identity.hex(), finding.error.what());
+    }
+    for (const restore::Backup& backup : catalogue_.backups()) {
+        if (!backup.trusted) {
+            report_.information.push_back("backup " + backup.short_id() + " is by writer " + backup.writer.hex() + ", who is not trusted for it");
+        }
+        try {
+            (void)context_.planner().keys_of(backup);
+        } catch (const Error& error) {
+            if (!is_damage(error)) throw;
+            damage(format::journal_name(backup.writer, backup.sequence), error.what());
+        }
+    }
+}
+
+void Checker::expect(const std::string& name, std::uint64_t size, const std::string& entry) {
+    const bool is_new = named_.insert(name).second;
+    const storage::ObjectInfo* info = listing_.find(name);
+    if (info == nullptr) {
+        if (is_new) damage(name, name + ": missing, and named by " + entry);
+    } else if (size != 0 && info->size != size) {
+        damage(name, name + ": has " + std::to_string(info->size) + " octets, and " + entry + " says " + std::to_string(size));
+    }
+}
+
+void Checker::check_references() {
+    for (const auto& [place, run] : catalogue_.runs()) {
+        const std::string entry = format::journal_name(place.first, place.second);
+        for (const format::PackInfo& pack : run.fields.packs) expect(format::pack_name(pack.id), pack.size, entry);
+        for (const format::IndexInfo& index : run.fields.indexes) expect(format::index_name(index.id), index.size, entry);
+        for (const format::Slot& slot : run.fields.slots) {
+            const Bytes object = slot.encode();
+            expect(format::slot_name(slot.thumbprint, slot.dek, crypto::sha256(object)), object.size(), entry);
+        }
+    }
+    std::set<DekId> known_keys;
+    for (const auto& [place, run] : catalogue_.runs()) known_keys.insert(run.fields.dek);
+    std::uint64_t leftovers = 0;
+    for (const storage::ObjectInfo& info : listing_) {
+        const bool by_hash = format::parse_pack_name(info.name) || format::parse_index_name(info.name);
+        if (by_hash && named_.count(info.name) == 0) ++leftovers;
+        if (const auto slot = format::parse_slot_name(info.name)) {
+            if (known_keys.count(slot->dek) == 0) ++leftovers;
+        }
+    }
+    if (leftovers > 0) {
+        report_.information.push_back(counted(leftovers, "object") + " of unfinished runs, which nothing needs");
+    }
+}
+
+void Checker::check_hash(const storage::ObjectInfo& info, const std::string& expected) {
+    constexpr std::size_t kBlock = 1024 * 1024;
+    const auto reader = context_.repository().store().open_object(info.name);
+    crypto::Sha256 hash;
+    Bytes block(static_cast<std::size_t>(std::min<std::uint64_t>(kBlock, std::max<std::uint64_t>(1, reader->size()))));
+    for (std::uint64_t at = 0; at < reader->size();) {
+        stop_if_interrupted();
+        const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(block.size(), reader->size() - at));
+        const MutableByteView part(block.data(), size);
+        reader->read(at, part);
+        hash.update(part);
+        bytes_ += size;
+        at += size;
+    }
+    if (hash.finish().hex() != expected) {
+        throw Error(ErrorCode::damaged, info.name + ": its content is not what its name promises");
+    }
+}
+
+void Checker::check_object(const storage::ObjectInfo& info) {
+    ++objects_;
+    if (info.name == format::kConfigName || format::parse_journal_name(info.name)) return;  // verified already
+    const std::string expected = hash_in_name(info.name);
+    if (expected.empty()) {
+        const std::lock_guard lock(mutex_);
+        report_.information.push_back(info.name + ": no object of the repository");
+        return;
+    }
+    try {
+        check_hash(info, expected);
+        if (const auto slot = format::parse_slot_name(info.name)) {
+            if (context_.repository().load_slot(*slot).repository != catalogue_.repository()) {
+                throw Error(ErrorCode::damaged, info.name + ": belongs to another repository");
+            }
+        }
+    } catch (const Error& error) {
+        if (is_damage(error)) return damage(info.name, error.what());
+        if (error.code() != ErrorCode::io) throw;
+        const std::lock_guard lock(mutex_);
+        report_.unreadable.emplace_back(error.what());
+    }
+}
+
+void Checker::check_objects() {
+    check_journals();
+    check_references();
+    const auto& objects = listing_.objects();
+    std::atomic<std::size_t> next{0};
+    std::exception_ptr failure;
+    const auto work = [&] {
+        try {
+            for (std::size_t i = next++; i < objects.size(); i = next++) check_object(objects[i]);
+        } catch (...) {
+            next.store(objects.size());
+            const std::lock_guard lock(mutex_);
+            failure = std::current_exception();
+        }
+    };
+    const auto wanted = static_cast<unsigned>(context_.jobs());
+    std::vector<std::thread> threads;
+    for (unsigned i = 1; i < std::max(1U, wanted == 0 ? std::thread::hardware_concurrency() : wanted); ++i) threads.emplace_back(work);
+    work();
+    for (std::thread& thread : threads) thread.join();
+    if (failure) std::rethrow_exception(failure);
+    report_.objects = objects_.load();
+    report_.bytes = bytes_.load();
+    std::sort(report_.damages.begin(), report_.damages.end(), [](const Damage& a, const Damage& b) { return a.object < b.object; });
+}
+
+void Checker::read_backup(const restore::Backup& backup) {
+    const auto open = context_.open(backup);
+    ContentCheck check(*open, read_[backup.writer]);
+    check.run([&](const std::string& path, const Error& error) {
+        const std::lock_guard lock(mutex_);
+        report_.damages.push_back({path, error.what(), {backup.short_id()}});
+    });
+    report_.chunks += check.chunks();
+}
+
+void Checker::check_content() {
+    for (const restore::Backup& backup : catalogue_.backups()) {
+        if (!backup.trusted) continue;
+        try {
+            read_backup(backup);
+        } catch (const Error& error) {
+            if (error.code() == ErrorCode::key_unavailable) report_.missing_keys.push_back("backup " + backup.short_id() + ": " + error.what());
+            else if (is_damage(error)) report_.damages.push_back({"backup " + backup.short_id(), error.what(), {backup.short_id()}});
+            else throw;
+        }
+    }
+}
+
+ProgressState Checker::progress() const {
+    ProgressState state;
+    state.files_done = objects_.load();
+    state.files_total = listing_.size();
+    state.bytes_done = bytes_.load();
+    state.bytes_total = bytes_total_;
+    state.total_known = true;
+    return state;
+}
+
+}  // namespace signet::cli

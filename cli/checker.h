@@ -1,0 +1,70 @@
+// Checks a repository: every object against its name, every entry against what it names; with keys, every chunk.
+#pragma once
+
+#include "cli/context.h"
+#include "cli/progress.h"
+
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace signet::cli {
+
+/// One thing that is not as it should be.
+struct Damage {
+    std::string object;
+    std::string message;
+    std::set<std::string> backups;  ///< short ids of the backups that it touches
+};
+
+struct CheckReport {
+    std::vector<Damage> damages;
+    std::vector<std::string> unreadable;   ///< what the system refused to read
+    std::vector<std::string> information;  ///< leftovers of interrupted runs, objects of others
+    std::vector<std::string> missing_keys; ///< backups whose content could not be read (only with --read-data)
+    std::uint64_t objects = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t chunks = 0;
+};
+
+/// Not for two threads at once, but for the counters.
+class Checker {
+public:
+    explicit Checker(Context& context);
+    /// Structure, names and hashes. Needs no key.
+    void check_objects();
+    /// Opens every trusted backup and reads every chunk of it, each once.
+    void check_content();
+    [[nodiscard]] const CheckReport& report() const { return report_; }
+    /// From any thread.
+    [[nodiscard]] ProgressState progress() const;
+
+private:
+    /// Which backups use an object.
+    using Users = std::map<std::string, std::set<std::string>>;
+    void note_users();
+    void check_journals();
+    void check_references();
+    void check_object(const storage::ObjectInfo& info);
+    void check_hash(const storage::ObjectInfo& info, const std::string& expected);
+    void damage(const std::string& object, const std::string& message);
+    void expect(const std::string& name, std::uint64_t size, const std::string& entry);
+    void read_backup(const restore::Backup& backup);
+
+    Context& context_;
+    const restore::Catalogue& catalogue_;
+    storage::CompleteListing listing_;
+    Users users_;
+    std::set<std::string> named_;  ///< objects that entries name
+    CheckReport report_;
+    std::map<IdentityId, std::set<ChunkId>> read_;
+    std::mutex mutex_;
+    std::atomic<std::uint64_t> objects_{0};
+    std::atomic<std::uint64_t> bytes_{0};
+    std::uint64_t bytes_total_ = 0;
+};
+
+}  // namespace signet::cli

@@ -1,0 +1,143 @@
+#include "cli/backup_report.h"
+#include "cli/backup_request.h"
+#include "cli/commands/commands.h"
+#include "cli/escrow.h"
+#include "cli/hooks.h"
+#include "cli/officer.h"
+#include "cli/signals.h"
+#include "cli/stream_source.h"
+#include "cli/table.h"
+
+namespace signet::cli {
+namespace {
+
+void connect_to_terminal(Terminal& terminal, backup::BackupRequest& request) {
+    request.on_problem = [&](const std::string& path, const std::string& what) { terminal.problem(path, what, "archival"); };
+    request.on_warning = [&](const std::string& sentence) { terminal.warning(sentence); };
+    if (terminal.verbosity() < 1) return;
+    request.on_item = [&](std::string_view action, const std::string& path, std::uint64_t size) {
+        if (action == "unmodified" && terminal.verbosity() < 2) return;
+        if (terminal.json()) {
+            Json line = {{"message_type", "verbose_status"}, {"action", action}};
+            set_text(line, "item", path);
+            line["data_size"] = size;
+            terminal.object(line);
+        } else {
+            terminal.message(std::string(action) + std::string(12 - std::min<std::size_t>(11, action.size()), ' ') + printable(path));
+        }
+    };
+}
+
+/// A default that was rotated elsewhere takes over before the run; so that the repository stays recoverable, the escrow
+/// protector's new version must be in it.
+void prepare_protectors(Context& context) {
+    const keyring::FollowReport report = context.keyring().refresh_followed(context.vaults());
+    for (const std::string& warning : report.warnings) context.terminal().warning(warning);
+    for (const auto& change : report.changes) {
+        if (is_escrow(context.keyring(), change.from)) mark_escrow(context.keyring(), change.to);
+    }
+    const storage::Repository& repository = context.repository();
+    const format::RepositoryConfig& config = repository.config();
+    const keyring::Link* link = context.keyring().default_link(config.provider, config.region);
+    if (link == nullptr || !is_escrow(context.keyring(), link->thumbprint) || has_escrow(repository.store(), link->thumbprint)) return;
+    if (context.passphrases().manner() == keyring::PassphraseSource::Manner::unattended && context.vaults().has_local()) {
+        store_escrow(context, repository.store(), config.repository, link->thumbprint);
+        return;
+    }
+    context.terminal().warning("this repository does not hold the escrow protector " + link->thumbprint.short_text() +
+                               ": repository and passphrase alone will not restore this backup; give --passphrase-file to this "
+                               "command once to store it");
+}
+
+bool writer_is_trusted(Context& context) {
+    const auto writer = context.keyring().writer_if_present();
+    return writer && load_trust(context.repository()).find(writer->identity(), format::Role::writer) != nullptr;
+}
+
+backup::BackupReport make_backup(Context& context, backup::BackupRequest& request) {
+    std::unique_ptr<StreamCommand> command;
+    if (!request.stream_command.empty()) {
+        command = std::make_unique<StreamCommand>(request.stream_command);
+        request.stream_fd = command->output();
+        request.confirm_stream = [&] { command->confirm(); };
+    } else if (request.stream_fd >= 0) {
+        request.confirm_stream = stop_if_interrupted;
+    }
+    backup::Progress progress;
+    request.progress = &progress;
+    request.interrupted = &interrupted();
+    const ProgressPolicy policy = progress_policy(context.terminal(), context.options().flag("progress"));
+    const ProgressReporter reporter(context.terminal(), policy, [&] { return progress_state(progress); });
+    return backup::run_backup(request, context.repository(), context.keyrings(), context.resolver());
+}
+
+ExitCode run(Context& context) {
+    Terminal& terminal = context.terminal();
+    backup::BackupRequest request = backup_request(context);
+    connect_to_terminal(terminal, request);
+    HookVariables variables = {{"SIGNET_OPERATION", "backup"},
+                               {"SIGNET_REPOSITORY", context.repository_location()},
+                               {"SIGNET_PATHS", join(request.paths, "\n")}};
+    if (request.series) variables["SIGNET_SERIES"] = *request.series;
+
+    backup::BackupReport report;
+    try {
+        pin_on_first_contact(context);
+        prepare_protectors(context);
+        run_hooks(context, "run-before", variables);
+        report = make_backup(context, request);
+    } catch (const Error& error) {
+        variables["SIGNET_ERROR"] = error.what();
+        variables["SIGNET_EXIT_CODE"] = std::to_string(number(interrupted().load() ? ExitCode::interrupted : exit_code_of(error.code())));
+        try {
+            run_hooks(context, "run-failed", variables);
+        } catch (const Error& hook) {
+            terminal.warning(hook.what());
+        }
+        throw;
+    }
+    const ExitCode code = report.errors > 0 ? ExitCode::incomplete : ExitCode::done;
+    const bool trusted = writer_is_trusted(context);
+    if (terminal.json()) terminal.object(backup_json(report, request.dry_run, trusted));
+    else print_backup(terminal, report, request.dry_run);
+    variables["SIGNET_SERIES"] = report.series;
+    variables["SIGNET_EXIT_CODE"] = std::to_string(number(code));
+    variables["SIGNET_BACKUP_ID"] = report.backup ? report.backup->hex() : "";
+    try {
+        run_hooks(context, "run-after", variables);
+    } catch (const Error& error) {
+        throw Error(error.code(), std::string(error.what()) + "; the backup itself was made");
+    }
+    return code;
+}
+
+}  // namespace
+
+Command backup_command() {
+    Command command;
+    command.name = "backup";
+    command.synopsis = "PATH… | --stdin | --stdin-from-command -- CMD…";
+    command.summary = "make a backup";
+    command.description =
+        "Backs up the paths with everything below them, as one backup: files, folders, links, devices, owners, modes, times, "
+        "attributes and ACLs. What this writer has stored before is found again and not stored twice; unchanged files are not "
+        "even opened. Needs public halves alone: no passphrase is asked for.\n\n"
+        "A file that cannot be read is reported and counted, the backup is made of the rest, and the exit code is 3. An "
+        "interrupted run leaves a valid repository, and the next run uses what it had stored.\n\n"
+        "Patterns match path components (*, ?, [a-z]; ** for any number of them). One that starts with / is matched from the "
+        "root, another at any place. What starts with ! takes back what earlier patterns matched.\n\n"
+        "Hooks run through sh -c with SIGNET_OPERATION, SIGNET_REPOSITORY, SIGNET_SERIES, SIGNET_PATHS and, afterwards, "
+        "SIGNET_EXIT_CODE, SIGNET_BACKUP_ID or SIGNET_ERROR.";
+    command.options = backup_options();
+    command.arguments = {"path", 0, Arguments::kAnyNumber};
+    command.examples = {{"signet backup -r /srv/backup /home /etc", "Back up two folders"},
+                        {"signet backup --exclude '*.tmp' --exclude-caches -x /", "The whole system without what can be made again"},
+                        {"signet backup --stdin-filename prod.sql --stdin-from-command -- pg_dump prod",
+                         "A database, if the dump goes well"},
+                        {"signet backup --json /home | tail -1", "The summary for a program"}};
+    command.dry_run = DryRun::honoured;
+    command.run = run;
+    return command;
+}
+
+}  // namespace signet::cli

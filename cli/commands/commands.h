@@ -1,0 +1,49 @@
+// One function a command: its words, its texts and what it does. Each is in a file of its own name.
+#pragma once
+
+#include "cli/command.h"
+
+namespace signet::cli {
+
+[[nodiscard]] Command init_command();
+[[nodiscard]] Command backup_command();
+[[nodiscard]] Command list_command();
+[[nodiscard]] Command show_command();
+[[nodiscard]] Command ls_command();
+[[nodiscard]] Command find_files_command();
+[[nodiscard]] Command diff_command();
+[[nodiscard]] Command dump_command();
+[[nodiscard]] Command restore_command();
+[[nodiscard]] Command stats_command();
+[[nodiscard]] Command tag_command();
+[[nodiscard]] Command plan_command();
+[[nodiscard]] Command timeline_command();
+[[nodiscard]] Command check_command();
+
+[[nodiscard]] Command key_create_command();
+[[nodiscard]] Command key_import_command();
+[[nodiscard]] Command key_list_command();
+[[nodiscard]] Command key_show_command();
+[[nodiscard]] Command key_rotate_command();
+[[nodiscard]] Command key_enable_command();
+[[nodiscard]] Command key_disable_command();
+[[nodiscard]] Command key_export_public_command();
+[[nodiscard]] Command key_passphrase_command();
+
+[[nodiscard]] Command keyring_show_command();
+[[nodiscard]] Command keyring_link_command();
+[[nodiscard]] Command keyring_unlink_command();
+[[nodiscard]] Command keyring_default_command();
+[[nodiscard]] Command keyring_test_command();
+[[nodiscard]] Command keyring_audit_command();
+[[nodiscard]] Command keyring_trust_command();
+[[nodiscard]] Command keyring_adopt_command();
+[[nodiscard]] Command keyring_recover_command();
+[[nodiscard]] Command keyring_policy_command();
+
+[[nodiscard]] Command config_command();
+[[nodiscard]] Command completion_command();
+[[nodiscard]] Command help_command();
+[[nodiscard]] Command version_command();
+
+}  // namespace signet::cli

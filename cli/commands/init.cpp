@@ -1,0 +1,129 @@
+#include "cli/commands/commands.h"
+#include "cli/escrow.h"
+#include "cli/officer.h"
+#include "core/crypto/random.h"
+#include "format/config.h"
+#include "storage/open_store.h"
+
+namespace signet::cli {
+namespace {
+
+struct Place {
+    std::string provider;
+    std::string region;
+};
+
+Place place_of(const Context& context) {
+    const Place place{context.options().text_or("provider", "local"), context.options().text_or("region", "local")};
+    for (const std::string& name : {place.provider, place.region}) {
+        if (!format::is_region_name(name)) {
+            throw Error(ErrorCode::usage, "no name of a provider or region: " + printable(name), "they are [a-z0-9-]{1,64}");
+        }
+    }
+    return place;
+}
+
+/// The default protector of that region, made where nothing is linked. returns  its thumbprint
+format::Thumbprint protector_for(Context& context, const Place& place) {
+    const keyring::Link* link = context.keyring().default_link(place.provider, place.region);
+    if (link != nullptr) return link->thumbprint;
+    if (place.provider != "local") {
+        throw Error(ErrorCode::key_unavailable, "no default protector is linked for " + place.provider + "/" + place.region,
+                    "signet keyring link LOCATION --default --provider " + place.provider + " --region " + place.region);
+    }
+    return make_escrow_protector(context, place.region);
+}
+
+/// Every writer that this keyring holds is its own; the officer says so in the repository.
+void trust_own_writer(Context& context, const crypto::SigningKey& officer) {
+    format::TrustStatement statement;
+    statement.identity = context.keyring().writer().identity();
+    const Bytes fields = format::TrustFields{{statement}}.encode();
+    append_to_journal(context, officer, [&](const format::EntryHead& head, const crypto::SigningKey& key) {
+        return format::make_plain_entry(format::EntryKind::trust, head, fields, key);
+    });
+}
+
+void print(Context& context, const format::RepositoryConfig& config, const format::Thumbprint& protector, bool escrow) {
+    const IdentityId writer = context.keyring().writer().identity();
+    Terminal& terminal = context.terminal();
+    if (terminal.json()) {
+        terminal.object(Json{{"message_type", "initialized"},
+                             {"id", config.repository.hex()},
+                             {"repository", context.repository_location()},
+                             {"officer", config.officer.hex()},
+                             {"writer", writer.hex()},
+                             {"provider", config.provider},
+                             {"region", config.region},
+                             {"protector_thumbprint", protector.text()},
+                             {"escrow", escrow}});
+        return;
+    }
+    terminal.result("repository  " + config.repository.hex());
+    terminal.result("officer     " + config.officer.hex());
+    terminal.result("writer      " + writer.hex());
+    terminal.result("protector   " + protector.text() + (escrow ? "  (escrow)" : ""));
+    terminal.message("");
+    terminal.message("write the officer's fingerprint down: on another machine it tells this repository from a forged one");
+    if (escrow) {
+        terminal.message("keep the passphrase: repository and passphrase together restore everything, and without it nothing does");
+    }
+}
+
+ExitCode run(Context& context) {
+    const Place place = place_of(context);
+    const std::shared_ptr<storage::Store> store =
+        storage::open_store(context.repository_location(), storage::OpenMode::create);
+    if (store->exists(format::kConfigName)) {
+        throw Error(ErrorCode::refused, "there is a repository in " + store->location() + " already");
+    }
+    if (!store->list("journal/").empty()) {
+        throw Error(ErrorCode::refused, store->location() + " holds journals, but no " + std::string(format::kConfigName),
+                    "a repository lost it; name an empty place");
+    }
+    const format::Thumbprint protector = protector_for(context, place);
+    const bool escrow = is_escrow(context.keyring(), protector);
+    const crypto::SigningKey officer = context.keyring().officer(context.vaults());
+
+    format::RepositoryConfig config;
+    config.repository = crypto::random_id<RepositoryId>();
+    config.officer = officer.verify_key().identity();
+    config.provider = place.provider;
+    config.region = place.region;
+    // The escrow object first: a repository that is there can be restored from.
+    if (escrow) store_escrow(context, *store, config.repository, protector);
+    storage::Repository::create(*store, config);
+    context.keyring().pin_repository(config.repository, config.officer, config.hash());
+    trust_own_writer(context, officer);
+    print(context, config, protector, escrow);
+    return ExitCode::done;
+}
+
+}  // namespace
+
+Command init_command() {
+    Command command;
+    command.name = "init";
+    command.synopsis = "-r DIR [--region R] [--provider P]";
+    command.summary = "make a repository";
+    command.description =
+        "Makes an empty repository, and what is not there yet: keyring, writer and officer identities. The officer is the root "
+        "of trust; its fingerprint is printed and should be written down.\n\n"
+        "Nothing is ever stored in clear: when the keyring has no default protector, an escrow protector is made. It is kept in "
+        "the local vault and, sealed under the vault's passphrase, in the repository, so that repository and passphrase alone "
+        "restore everything on a bare machine (signet keyring recover). To hold the keys yourself, link a protector first: "
+        "signet keyring link local:NAME --default.";
+    command.options = {
+        {.name = "region", .takes = Takes::one, .value_name = "R",
+         .help = "where the repository is; its backups are wrapped with that region's default protector"},
+        {.name = "provider", .takes = Takes::one, .value_name = "P", .help = "whose region that is; local when nothing is said"},
+    };
+    command.examples = {{"signet init -r /srv/backup", "A repository with an escrow protector"},
+                        {"signet key create prod && signet keyring link local:prod --default && signet init -r /srv/backup",
+                         "A repository whose keys are yours alone"}};
+    command.dry_run = DryRun::not_offered;
+    command.run = run;
+    return command;
+}
+
+}  // namespace signet::cli

@@ -1,0 +1,50 @@
+#include "cli/commands/commands.h"
+#include "cli/key_view.h"
+
+namespace signet::cli {
+namespace {
+
+constexpr int kDefaultBits = 3072;
+
+ExitCode run(Context& context) {
+    const int bits = key_size(context);
+    const keyring::KeyDates valid = dates(context);
+    const std::string& name = context.arguments().front();
+    if (!keyring::is_key_name(name)) {
+        throw Error(ErrorCode::usage, "no name for a key: " + printable(name),
+                    "names are letters, digits, dots, dashes and underscores");
+    }
+    if (context.vaults().has_local() && vault(context).find(name) && vault(context).find(name)->name == name) {
+        throw Error(ErrorCode::refused, "there is a key " + name + " already", "a new version of it: signet key rotate " + name);
+    }
+    context.vaults().make_local();
+    const keyring::KeyVersion key = unlocked_vault(context).create_key(name, bits == 0 ? kDefaultBits : bits, valid);
+    const TimePoint now = context.clock().now();
+    if (context.terminal().json()) context.terminal().object(key_json(key, now));
+    else print_key(context.terminal(), key, now);
+    return ExitCode::done;
+}
+
+}  // namespace
+
+Command key_create_command() {
+    Command command;
+    command.name = "key create";
+    command.synopsis = "NAME [--size BITS] [--not-before T] [--expires T]";
+    command.summary = "make a key in the local vault";
+    command.description =
+        "Makes an RSA key in the local vault, which is made as well when there is none yet: its passphrase is asked for "
+        "twice, or comes from --passphrase-file, --passphrase-command or --passphrase-fd.\n\n"
+        "The key wraps nothing before a keyring links it: signet keyring link local:NAME --default.";
+    command.options = date_options();
+    command.options.insert(command.options.begin(), {.name = "size", .takes = Takes::one, .value_name = "BITS",
+                                                     .help = "2048, 3072 (as when nothing is said) or 4096"});
+    command.arguments = {"name", 1, 1};
+    command.examples = {{"signet key create prod-2026", "Make a key"},
+                        {"signet keyring link local:prod-2026 --default", "Let new backups be wrapped with it"}};
+    command.dry_run = DryRun::not_offered;
+    command.run = run;
+    return command;
+}
+
+}  // namespace signet::cli

@@ -1,0 +1,29 @@
+#include "cli/commands/commands.h"
+#include "cli/key_view.h"
+
+namespace signet::cli {
+namespace {
+
+ExitCode run(Context& context) {
+    const keyring::KeyVersion key = vault(context).get(context.arguments().front());
+    const TimePoint now = context.clock().now();
+    if (context.terminal().json()) context.terminal().object(key_json(key, now));
+    else print_key(context.terminal(), key, now);
+    return ExitCode::done;
+}
+
+}  // namespace
+
+Command key_show_command() {
+    Command command;
+    command.name = "key show";
+    command.synopsis = "KEY";
+    command.summary = "show one key of the local vault";
+    command.description = "Shows a key: NAME (its newest version), NAME/VERSION, or the first digits of a thumbprint. Asks for no passphrase.";
+    command.arguments = {"key", 1, 1};
+    command.examples = {{"signet key show prod-2026/1", "The first version of a key"}};
+    command.run = run;
+    return command;
+}
+
+}  // namespace signet::cli

@@ -1,0 +1,30 @@
+#include "cli/commands/commands.h"
+#include "cli/link_view.h"
+
+namespace signet::cli {
+namespace {
+
+ExitCode run(Context& context) {
+    const format::Thumbprint thumbprint = context.keyring().get(context.arguments().front()).thumbprint;
+    print_link_report(context, context.keyring().set_default(thumbprint, context.vaults()));
+    return ExitCode::done;
+}
+
+}  // namespace
+
+Command keyring_default_command() {
+    Command command;
+    command.name = "keyring default";
+    command.synopsis = "T";
+    command.summary = "wrap new backups with another linked protector";
+    command.description =
+        "Tests a linked protector, named by its name or the first digits of its thumbprint, and makes it the default of its "
+        "provider and region. The one before it stays linked, and old backups are not touched.";
+    command.arguments = {"thumbprint", 1, 1};
+    command.examples = {{"signet keyring default prod-2026", "Switch to another key"}};
+    command.dry_run = DryRun::not_offered;
+    command.run = run;
+    return command;
+}
+
+}  // namespace signet::cli

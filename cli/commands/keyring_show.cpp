@@ -1,0 +1,75 @@
+#include "cli/commands/commands.h"
+#include "cli/link_view.h"
+#include "cli/officer.h"
+#include "cli/table.h"
+#include "keyring/policy.h"
+
+namespace signet::cli {
+namespace {
+
+/// The policy of the repository where one is named, else the defaults.
+Json policy_json(Context& context) {
+    Json values = Json::object();
+    for (const keyring::PolicyName& name : keyring::policy_names()) values[std::string(name.name)] = name.default_value;
+    if (!context.has_repository()) return values;
+    const keyring::Trust trust = load_trust(context.repository());
+    if (trust.policy()) {
+        for (const auto& [name, value] : trust.policy()->values) values[name] = value;
+    }
+    return values;
+}
+
+ExitCode run(Context& context) {
+    Terminal& terminal = context.terminal();
+    const auto writer = context.keyring().writer_if_present();
+    const auto officer = context.keyring().officer_identity(context.vaults());
+    const std::string state = keyring_state(context);
+    if (terminal.json()) {
+        Json links = Json::array();
+        for (const keyring::Link& link : context.keyring().links()) links.push_back(link_json(context, link));
+        Json pins = Json::array();
+        for (const auto& [repository, pin] : context.keyring().pins()) {
+            pins.push_back({{"repository", repository.hex()}, {"officer", pin.officer.hex()}});
+        }
+        terminal.object(Json{{"keyring", context.keyring().folder()},
+                             {"writer", writer ? Json(writer->identity().hex()) : Json(nullptr)},
+                             {"officer", officer ? Json(officer->hex()) : Json(nullptr)},
+                             {"state", state},
+                             {"policy", policy_json(context)},
+                             {"links", std::move(links)},
+                             {"repositories", std::move(pins)}});
+        return ExitCode::done;
+    }
+    terminal.result("keyring  " + printable(context.keyring().folder()));
+    terminal.result("writer   " + (writer ? writer->identity().hex() : "none yet"));
+    terminal.result("officer  " + (officer ? officer->hex() : "none yet"));
+    terminal.result("state    " + state);
+    terminal.result("");
+    Table table({"THUMBPRINT", "NAME", "ROLE", "REGION", "STATUS", "LOCATIONS"});
+    for (const keyring::Link& link : context.keyring().links()) {
+        const auto report = context.resolver().status(link.thumbprint);
+        table.add({link.thumbprint.short_text(), printable(link.name), std::string(keyring::text(link.role)),
+                   link.provider + "/" + link.region, std::string(keyring::text(report.status)),
+                   printable(join(link.locations, ", "))});
+    }
+    if (table.empty()) terminal.result("nothing is linked yet: signet init makes a protector, signet keyring link links one");
+    else table.print(terminal);
+    return ExitCode::done;
+}
+
+}  // namespace
+
+Command keyring_show_command() {
+    Command command;
+    command.name = "keyring show";
+    command.summary = "show identities, state and linked protectors";
+    command.description =
+        "Shows the writer and the officer of this keyring, its state (that of the default protector: ok, degraded, "
+        "inaccessible), and every linked protector with its role and what can be done with it now. Asks for no passphrase.\n\n"
+        "Roles: default wraps new backups; recovery wraps them as well and is kept offline; linked unwraps only.";
+    command.examples = {{"signet keyring show --json", "For a program"}};
+    command.run = run;
+    return command;
+}
+
+}  // namespace signet::cli

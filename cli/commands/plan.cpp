@@ -1,0 +1,70 @@
+#include "cli/commands/commands.h"
+#include "cli/selection.h"
+
+namespace signet::cli {
+namespace {
+
+restore::PlanOptions plan_options(Context& context) {
+    restore::PlanOptions options;
+    options.without_keys = context.options().list("without-key");
+    options.as_of = time_option(context, "as-of");
+    options.offline = context.options().flag("offline");
+    return options;
+}
+
+restore::Plan make_plan(Context& context, restore::Planner& planner) {
+    const Options& options = context.options();
+    const bool stretch = options.given("from") || options.given("to");
+    if (!stretch) {
+        const std::string reference = context.arguments().empty() ? "latest" : context.arguments().front();
+        return planner.plan(planner.catalogue().resolve(restore::BackupReference::parse(reference).backup, selection(context)));
+    }
+    if (!context.arguments().empty()) throw Error(ErrorCode::usage, "a backup and a stretch of time cannot be given together");
+    options.refuse_together({"at", "from"});
+    options.refuse_together({"at", "to"});
+    restore::BackupFilter filter = selection(context);
+    filter.from = time_option(context, "from");
+    filter.at = time_option(context, "to");
+    if (filter.from && filter.at && *filter.at < *filter.from) throw Error(ErrorCode::usage, "--to is before --from");
+    return planner.plan(filter);
+}
+
+ExitCode run(Context& context) {
+    restore::Planner planner(context.catalogue(false), context.repository(), context.resolver(), plan_options(context));
+    const restore::Plan plan = make_plan(context, planner);
+    Terminal& terminal = context.terminal();
+    std::string text = terminal.json() ? plan.json() : plan.text();
+    if (text.empty() || text.back() != '\n') text += '\n';
+    terminal.raw(as_bytes(text));
+    return plan.restorable ? ExitCode::done : ExitCode::key_unavailable;
+}
+
+}  // namespace
+
+Command plan_command() {
+    Command command;
+    command.name = "plan";
+    command.synopsis = "[BACKUP|latest] [--series S] [--at T | --from T --to T] [--without-key T]… [--as-of T] [--offline]";
+    command.summary = "say which keys a restore needs, and which of them are missing";
+    command.description =
+        "Computed from public headers alone: no data is read, no key is used, no passphrase is asked for. Says which protectors "
+        "a restore to a moment (or to any moment of a stretch of time) needs, what state each is in, for which time it is "
+        "needed, and what can be restored without those that are missing. Exit code 13 when the restore is not possible.\n\n"
+        "T is RFC 3339, a date, \"2026-03-14 09:30\", or a time ago such as -2d.";
+    command.options = with_selection({
+        {.name = "at", .takes = Takes::one, .value_name = "T", .help = "the newest backup not after this"},
+        {.name = "from", .takes = Takes::one, .value_name = "T", .help = "any moment from here"},
+        {.name = "to", .takes = Takes::one, .value_name = "T", .help = "to here"},
+        {.name = "without-key", .takes = Takes::many, .value_name = "T", .help = "as if this protector were lost; may be repeated"},
+        {.name = "as-of", .takes = Takes::one, .value_name = "T", .help = "as the repository stood then, or as dates will have it"},
+        {.name = "offline", .help = "ask no vault: what the keyring remembers decides"},
+    });
+    command.arguments = {"backup", 0, 1};
+    command.examples = {{"signet plan", "Could the newest backup be restored now?"},
+                        {"signet plan --series prod-db --at '2026-03-14 09:30'", "To a moment"},
+                        {"signet plan --without-key prod-2025", "What if that key were lost?"}};
+    command.run = run;
+    return command;
+}
+
+}  // namespace signet::cli

@@ -1,0 +1,181 @@
+#include "cli/commands/commands.h"
+#include "cli/lists.h"
+#include "cli/progress.h"
+#include "cli/selection.h"
+#include "cli/signals.h"
+#include "restore/extractor.h"
+
+namespace signet::cli {
+namespace {
+
+restore::Overwrite overwrite_option(const Options& options) {
+    const std::string text = options.text_or("overwrite", "always");
+    if (text == "always") return restore::Overwrite::always;
+    if (text == "if-changed") return restore::Overwrite::if_changed;
+    if (text == "never") return restore::Overwrite::never;
+    throw Error(ErrorCode::usage, "--overwrite is always, if-changed or never: " + text);
+}
+
+restore::RestoreRequest request_of(const Context& context, BackupAndPaths wanted) {
+    const Options& options = context.options();
+    restore::RestoreRequest request;
+    const auto target = options.text("target");
+    if (!target) throw Error(ErrorCode::usage, "restore needs a folder to restore into", "give -t DIR");
+    request.target = *target;
+    request.root = std::move(wanted.reference.path);
+    request.paths = std::move(wanted.paths);
+    for (const std::string& pattern : options.list("include")) request.includes.add(pattern, false);
+    for (const std::string& pattern : options.list("iinclude")) request.includes.add(pattern, true);
+    for (const std::string& file : options.list("include-file")) {
+        for (const std::string& pattern : read_patterns(file)) request.includes.add(pattern, false);
+    }
+    for (const std::string& pattern : options.list("exclude")) request.excludes.add(pattern, false);
+    for (const std::string& pattern : options.list("iexclude")) request.excludes.add(pattern, true);
+    for (const std::string& file : options.list("exclude-file")) {
+        for (const std::string& pattern : read_patterns(file)) request.excludes.add(pattern, false);
+    }
+    request.overwrite = overwrite_option(options);
+    request.delete_extra = options.flag("delete");
+    request.verify = options.flag("verify");
+    request.sparse = options.flag("sparse");
+    request.plain = options.flag("plain");
+    request.salvage = options.flag("salvage");
+    request.dry_run = context.dry_run();
+    request.jobs = context.jobs();
+    request.interrupted = &interrupted();
+    if (request.dry_run && request.verify) throw Error(ErrorCode::usage, "--dry-run and --verify cannot be given together");
+    return request;
+}
+
+void connect_to_terminal(Terminal& terminal, restore::RestoreRequest& request) {
+    request.on_problem = [&](const std::string& path, const std::string& what) { terminal.problem(path, what, "restore"); };
+    request.on_warning = [&](const std::string& path, const std::string& what) {
+        if (terminal.verbosity() >= 1 || terminal.json()) terminal.problem(path, what, "metadata");
+    };
+    if (terminal.verbosity() < 1 && !request.dry_run) return;
+    request.on_item = [&](std::string_view action, const std::string& path, std::uint64_t size) {
+        if (action == "unchanged" && terminal.verbosity() < 2) return;
+        if (terminal.json()) {
+            Json line = {{"message_type", "verbose_status"}, {"action", action}};
+            set_text(line, "item", path);
+            line["size"] = size;
+            terminal.object(line);
+        } else {
+            terminal.message(std::string(action) + std::string(11 - std::min<std::size_t>(10, action.size()), ' ') + printable(path));
+        }
+    };
+}
+
+ProgressState state_of(const restore::RestoreProgress& progress) {
+    ProgressState state;
+    state.files_done = progress.items_done.load();
+    state.files_total = progress.files_total.load();
+    state.bytes_done = progress.bytes_done.load();
+    state.bytes_total = progress.bytes_total.load();
+    state.errors = progress.errors.load();
+    state.total_known = state.bytes_total > 0;
+    state.current = progress.current();
+    return state;
+}
+
+Json report_json(const restore::RestoreReport& report, const restore::Backup& backup, const std::string& target) {
+    Json object = {{"message_type", "summary"}, {"backup_id", backup.id.hex()}};
+    set_text(object, "target", target);
+    object["files_restored"] = report.files_restored;
+    object["files_unchanged"] = report.files_unchanged;
+    object["files_skipped"] = report.files_skipped;
+    object["dirs_restored"] = report.folders;
+    object["others_restored"] = report.others;
+    object["hard_links"] = report.hard_links;
+    object["deleted"] = report.deleted;
+    object["bytes_restored"] = report.bytes_restored;
+    object["files_verified"] = report.files_verified;
+    object["errors"] = report.content_errors;
+    object["metadata_warnings"] = report.metadata_warnings;
+    object["total_duration"] = report.seconds;
+    object["dry_run"] = report.dry_run;
+    return object;
+}
+
+void print_report(Terminal& terminal, const restore::RestoreReport& report, const restore::Backup& backup, const std::string& target) {
+    const std::string verb = report.dry_run ? "would restore " : "restored ";
+    terminal.result(verb + counted(report.files_restored, "file") + ", " + counted(report.folders, "folder") + " and " +
+                    counted(report.others, "other", "others") + ", " + human_size(report.bytes_restored) + ", of " +
+                    printable(backup.describe()) + " to " + printable(target) + " in " + human_duration(report.seconds));
+    if (report.files_unchanged > 0) terminal.result(counted(report.files_unchanged, "file") + " unchanged and left as " + (report.files_unchanged == 1 ? "it is" : "they are"));
+    if (report.files_skipped > 0) terminal.result(counted(report.files_skipped, "file") + " there already and skipped");
+    if (report.deleted > 0) terminal.result((report.dry_run ? "would delete " : "deleted ") + counted(report.deleted, "thing"));
+    if (report.files_verified > 0) terminal.result("verified " + counted(report.files_verified, "file"));
+    if (report.metadata_warnings > 0) {
+        terminal.message(counted(report.metadata_warnings, "thing") +
+                         " could not be given its owner, attributes or kind; -v shows which (as root, all can be)");
+    }
+    if (report.content_errors > 0) terminal.message(counted(report.content_errors, "thing") + " could not be restored");
+}
+
+ExitCode run(Context& context) {
+    Terminal& terminal = context.terminal();
+    const BackupAndPaths wanted = backup_and_paths(context.arguments());
+    restore::RestoreRequest request = request_of(context, wanted);
+    connect_to_terminal(terminal, request);
+    const restore::Backup& backup = context.catalogue().resolve(wanted.reference.backup, selection(context));
+    // Every key first: nothing is written while one is missing.
+    const auto open = context.open(backup, request.salvage);
+    for (const auto& [dek, why] : open->missing_keys()) {
+        terminal.warning("data key " + dek.short_hex() + " does not open, and what it seals is left out: " + why);
+    }
+    restore::RestoreProgress progress;
+    request.progress = &progress;
+    restore::RestoreReport report;
+    {
+        const ProgressPolicy policy = progress_policy(terminal, context.options().flag("progress"));
+        const ProgressReporter reporter(terminal, policy, [&] { return state_of(progress); });
+        report = restore::restore_files(*open, request);
+    }
+    if (terminal.json()) terminal.object(report_json(report, backup, request.target));
+    else print_report(terminal, report, backup, request.target);
+    return report.content_errors > 0 || !open->missing_keys().empty() ? ExitCode::incomplete : ExitCode::done;
+}
+
+}  // namespace
+
+Command restore_command() {
+    Command command;
+    command.name = "restore";
+    command.synopsis = "[BACKUP|latest[:PATH]] -t DIR [PATH…] [--at T] [--series S]";
+    command.summary = "restore a backup, or a part of it";
+    command.description =
+        "Restores to below DIR, at the paths where things were: /etc/fstab goes to DIR/etc/fstab. With BACKUP:/sub/path that "
+        "folder becomes DIR. Further paths, --include and --exclude choose parts.\n\n"
+        "Before a byte is written, every data key that the backup needs is really opened; when a protector is missing, nothing is "
+        "created, the exit code is 13, and the report says which protectors are missing, for which time they are needed, and what "
+        "can be restored without them. Only backups of trusted writers are accepted (17).\n\n"
+        "As root, owners, setuid bits, devices, sockets and security attributes come back; --plain leaves them out. As another "
+        "user, what the system refuses is counted and said. Holes are always restored.";
+    command.options = with_selection({
+        {.name = "target", .letter = 't', .takes = Takes::one, .value_name = "DIR", .help = "where to; made when it is not there"},
+        {.name = "at", .takes = Takes::one, .value_name = "T", .help = "the newest backup not after this"},
+        {.name = "include", .letter = 'i', .takes = Takes::many, .value_name = "PATTERN", .help = "only what matches"},
+        {.name = "iinclude", .takes = Takes::many, .value_name = "PATTERN", .help = "the same, whatever the case of letters"},
+        {.name = "include-file", .takes = Takes::many, .value_name = "FILE", .help = "patterns, one a line"},
+        {.name = "exclude", .letter = 'e', .takes = Takes::many, .value_name = "PATTERN", .help = "leave out what matches"},
+        {.name = "iexclude", .takes = Takes::many, .value_name = "PATTERN", .help = "the same, whatever the case of letters"},
+        {.name = "exclude-file", .takes = Takes::many, .value_name = "FILE", .help = "patterns, one a line"},
+        {.name = "overwrite", .takes = Takes::one, .value_name = "WHEN", .help = "always (as when nothing is said), if-changed or never"},
+        {.name = "delete", .help = "delete what is in DIR and not in the backup"},
+        {.name = "verify", .help = "read everything back and compare"},
+        {.name = "sparse", .help = "make holes of zeros too"},
+        {.name = "plain", .help = "no owners, setuid bits, devices, sockets and security attributes"},
+        {.name = "salvage", .help = "restore what opens, list what does not, exit code 3"},
+    });
+    command.arguments = {"backup", 0, Arguments::kAnyNumber};
+    command.examples = {{"signet restore latest -t /mnt/restore", "Everything"},
+                        {"signet restore latest -t /tmp/out /home/anna/letters", "One folder"},
+                        {"signet restore --series prod-db --at '2026-03-14 09:30' -t /mnt/db", "To a moment"},
+                        {"signet restore latest:/etc -t /etc --overwrite if-changed -n", "What would change"}};
+    command.dry_run = DryRun::honoured;
+    command.run = run;
+    return command;
+}
+
+}  // namespace signet::cli

@@ -1,0 +1,74 @@
+// What a command works with, each part made when it is first asked for: keyrings, vaults, the repository, its catalogue.
+#pragma once
+
+#include "cli/options.h"
+#include "cli/terminal.h"
+#include "keyring/keyring.h"
+#include "keyring/resolver.h"
+#include "restore/catalogue.h"
+#include "restore/opener.h"
+#include "restore/plan.h"
+#include "storage/repository.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace signet::cli {
+
+class Context {
+public:
+    Context(const Command& command, const Options& options, Terminal& terminal);
+    ~Context();
+    Context(const Context&) = delete;
+    Context& operator=(const Context&) = delete;
+
+    [[nodiscard]] const Command& command() const { return command_; }
+    [[nodiscard]] const Options& options() const { return options_; }
+    [[nodiscard]] const std::vector<std::string>& arguments() const { return options_.arguments(); }
+    [[nodiscard]] Terminal& terminal() { return terminal_; }
+    [[nodiscard]] const Clock& clock() const { return Clock::system(); }
+    [[nodiscard]] bool dry_run() const { return options_.flag("dry-run"); }
+    /// --jobs, or 0: the program decides.
+    [[nodiscard]] int jobs() const;
+    /// Where caches are; empty with --no-cache.
+    [[nodiscard]] std::string cache_folder() const;
+
+    [[nodiscard]] keyring::PassphraseSource& passphrases();
+    [[nodiscard]] keyring::Vaults& vaults();
+    [[nodiscard]] keyring::KeyringSet& keyrings();
+    /// The host's own.
+    [[nodiscard]] keyring::Keyring& keyring() { return keyrings().own(); }
+    [[nodiscard]] keyring::Resolver& resolver();
+
+    [[nodiscard]] bool has_repository() const { return options_.given("repo"); }
+    /// throws  Error{usage}: none was named
+    [[nodiscard]] std::string repository_location() const;
+    /// throws  Error{no_repository}, Error{unsupported}, Error{damaged}, Error{usage}
+    [[nodiscard]] const storage::Repository& repository();
+    /// All journals, read once. remember  whether a first contact is pinned; counts for the first call
+    [[nodiscard]] const restore::Catalogue& catalogue(bool remember = true);
+    /// Another way of reading it. throws  Error{failed}: it was read before
+    const restore::Catalogue& load_catalogue(restore::CatalogueOptions options);
+    /// Without options of its own.
+    [[nodiscard]] restore::Planner& planner();
+    /// Opens a backup for reading; warnings go to the terminal.
+    [[nodiscard]] std::unique_ptr<restore::OpenBackup> open(const restore::Backup& backup, bool salvage = false);
+
+private:
+    void learn_names(const restore::OpenBackup& open);
+
+    const Command& command_;
+    const Options& options_;
+    Terminal& terminal_;
+    std::unique_ptr<keyring::PassphraseSource> passphrases_;
+    std::unique_ptr<keyring::Vaults> vaults_;
+    std::unique_ptr<keyring::KeyringSet> keyrings_;
+    std::unique_ptr<keyring::Resolver> resolver_;
+    std::optional<storage::Repository> repository_;
+    std::optional<restore::Catalogue> catalogue_;
+    std::unique_ptr<restore::Planner> planner_;
+};
+
+}  // namespace signet::cli

@@ -1,0 +1,24 @@
+// How a key of a vault is shown.
+#pragma once
+
+#include "cli/context.h"
+
+namespace signet::cli {
+
+/// name, version, thumbprint, kind, size, enabled, created, not_before, expires, state.
+[[nodiscard]] Json key_json(const keyring::KeyVersion& key, TimePoint now);
+/// Name and value, one a line.
+void print_key(Terminal& terminal, const keyring::KeyVersion& key, TimePoint now);
+
+/// --not-before and --expires.
+[[nodiscard]] std::vector<OptionSpec> date_options();
+[[nodiscard]] keyring::KeyDates dates(const Context& context);
+/// --size, in bits; 0 when it was not given. throws  Error{usage}
+[[nodiscard]] int key_size(const Context& context);
+
+/// The vault, for looking. throws  Error{key_unavailable}: there is none
+[[nodiscard]] keyring::LocalVault& vault(Context& context);
+/// The vault, open for changes; asks for the passphrase.
+[[nodiscard]] keyring::LocalVault& unlocked_vault(Context& context);
+
+}  // namespace signet::cli

@@ -1,0 +1,19 @@
+// How the links of a keyring are shown.
+#pragma once
+
+#include "cli/context.h"
+
+namespace signet::cli {
+
+/// thumbprint, name, role, region, locations, status, and what else is known.
+[[nodiscard]] Json link_json(const keyring::Link& link, const keyring::ProtectorReport& report);
+/// Asks the vaults; never unwraps.
+[[nodiscard]] Json link_json(Context& context, const keyring::Link& link);
+
+/// "ok", "degraded", "inaccessible" or "none" (nothing wraps yet): the state of a keyring is that of its default.
+[[nodiscard]] std::string keyring_state(Context& context);
+
+/// What linking did, as the result of a command.
+void print_link_report(Context& context, const keyring::LinkReport& report);
+
+}  // namespace signet::cli

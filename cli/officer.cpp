@@ -1,0 +1,110 @@
+#include "cli/officer.h"
+
+#include "cli/signals.h"
+#include "format/names.h"
+
+#include <set>
+
+namespace signet::cli {
+namespace {
+
+constexpr std::size_t kShortestFingerprint = 16;
+
+EntryId policy_in_force(const keyring::Trust& trust) { return trust.policy() ? trust.policy()->entry : EntryId{}; }
+
+/// A journal shorter than what was seen would be forked by the next entry.
+void check_not_rolled_back(Context& context, const IdentityId& identity, const storage::Journal& journal) {
+    const keyring::RepositoryPin* pin = context.keyring().pin(context.repository().config().repository);
+    if (pin == nullptr) return;
+    const auto seen = pin->seen.find(identity);
+    if (seen == pin->seen.end() || seen->second.sequence <= journal.entries.size()) return;
+    throw Error(ErrorCode::damaged, "journal/" + identity.hex() + ": entries up to " + std::to_string(seen->second.sequence) +
+                                        " were seen, and " + std::to_string(journal.entries.size()) + " are there");
+}
+
+}  // namespace
+
+format::SignedEntry append_to_journal(Context& context, const crypto::SigningKey& key, const EntryMaker& make) {
+    const storage::Repository& repository = context.repository();
+    const IdentityId identity = key.verify_key().identity();
+    const EntryId policy = policy_in_force(load_trust(repository));
+    for (;;) {
+        stop_if_interrupted();
+        storage::Journal journal = repository.load_journal(identity);
+        if (journal.problem) throw *journal.problem;
+        check_not_rolled_back(context, identity, journal);
+        format::EntryHead head;
+        head.repository = repository.config().repository;
+        head.config_hash = repository.config_hash();
+        head.signer = key.verify_key();
+        head.sequence = journal.entries.size() + 1;
+        if (!journal.entries.empty()) head.previous = journal.entries.back().id;
+        head.time = context.clock().now();
+        head.audit_head = context.keyring().audit().head();
+        head.policy = policy;
+        Bytes object = make(head, key);
+        format::SignedEntry entry = format::decode_entry(object, format::journal_name(identity, head.sequence));
+        if (!repository.append_entry(identity, head.sequence, object)) continue;
+        context.keyring().note_seen(head.repository, {{identity, {head.sequence, entry.id}}});
+        return entry;
+    }
+}
+
+keyring::Trust load_trust(const storage::Repository& repository) {
+    const IdentityId first = repository.config().officer;
+    keyring::TrustInput input;
+    std::set<IdentityId> known;
+    std::vector<IdentityId> waiting = {first};
+    while (!waiting.empty()) {
+        const IdentityId officer = waiting.back();
+        waiting.pop_back();
+        if (!known.insert(officer).second) continue;
+        const storage::Journal journal = repository.load_journal(officer);
+        if (journal.problem && officer == first) throw *journal.problem;
+        for (const format::SignedEntry& entry : journal.entries) input.add(entry);
+        for (const auto& entry : input.entries()) {
+            if (!entry.trust || entry.signer != officer) continue;
+            for (const format::TrustStatement& statement : entry.trust->statements) {
+                if (statement.role == format::Role::officer) waiting.push_back(statement.identity);
+            }
+        }
+    }
+    return keyring::Trust::compute(first, input);
+}
+
+crypto::SigningKey officer_of(Context& context) {
+    const storage::Repository& repository = context.repository();
+    const auto own = context.keyring().officer_identity(context.vaults());
+    const keyring::Trust trust = load_trust(repository);
+    if (!own || trust.find(*own, format::Role::officer) == nullptr) {
+        throw Error(ErrorCode::refused,
+                    own ? "this keyring's officer " + own->short_hex(16) + " is no officer of the repository"
+                        : "this keyring has no officer, and only an officer can do this",
+                    "run this with the keyring of the officer " + repository.config().officer.hex());
+    }
+    return context.keyring().officer(context.vaults());
+}
+
+format::SignedEntry append_officer_entry(Context& context, format::EntryKind kind, const Bytes& fields) {
+    pin_on_first_contact(context);
+    const crypto::SigningKey key = officer_of(context);
+    return append_to_journal(context, key, [&](const format::EntryHead& head, const crypto::SigningKey& signer) {
+        return format::make_plain_entry(kind, head, fields, signer);
+    });
+}
+
+void pin_on_first_contact(Context& context) {
+    const storage::Repository& repository = context.repository();
+    const format::RepositoryConfig& config = repository.config();
+    if (context.keyring().pin(config.repository) == nullptr) {
+        context.terminal().warning("first contact with repository " + config.repository.hex() + ": its officer is " +
+                                   config.officer.hex() + "; compare this with what signet init printed");
+    }
+    context.keyring().pin_repository(config.repository, config.officer, repository.config_hash());
+}
+
+bool is_fingerprint_of(std::string_view text, const IdentityId& identity) {
+    return text.size() >= kShortestFingerprint && identity.hex().compare(0, text.size(), text) == 0;
+}
+
+}  // namespace signet::cli

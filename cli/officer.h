@@ -1,0 +1,39 @@
+// What officers say in a repository: trust and policy, appended to a journal.
+#pragma once
+
+#include "cli/context.h"
+#include "format/officer_entry.h"
+
+#include <functional>
+#include <map>
+#include <string>
+
+namespace signet::cli {
+
+/// A journal's entry that is to be made, given its head.
+using EntryMaker = std::function<Bytes(const format::EntryHead&, const crypto::SigningKey&)>;
+
+/// Signs an entry with `key` and appends it to that identity's journal, after what stands there. Loses no race: who finds
+/// the sequence number taken reads again.
+/// returns  the entry, verified. throws  Error{damaged}: the journal has a problem; Error{io}
+format::SignedEntry append_to_journal(Context& context, const crypto::SigningKey& key, const EntryMaker& make);
+
+/// The officers' entries alone: who is trusted, and which policy is in force. Cheap: reads officers' journals only.
+/// throws  Error{damaged}: the first officer's journal has a problem
+[[nodiscard]] keyring::Trust load_trust(const storage::Repository& repository);
+
+/// This keyring's officer. Asks for a passphrase where a vault holds the key.
+/// throws  Error{refused}: it is not an officer of the repository
+[[nodiscard]] crypto::SigningKey officer_of(Context& context);
+
+/// An entry of the officer without a sealed part.
+format::SignedEntry append_officer_entry(Context& context, format::EntryKind kind, const Bytes& fields);
+
+/// Pins a repository that this keyring does not know, with a notice that shows the officer's fingerprint; or compares.
+/// throws  Error{refused}: pinned to another officer or config
+void pin_on_first_contact(Context& context);
+
+/// Whether a fingerprint, or its first 16 digits at least, names this identity.
+[[nodiscard]] bool is_fingerprint_of(std::string_view text, const IdentityId& identity);
+
+}  // namespace signet::cli

@@ -1,0 +1,62 @@
+#include "cli/selection.h"
+
+namespace signet::cli {
+
+std::vector<OptionSpec> selection_options() {
+    return {
+        {.name = "series", .takes = Takes::one, .value_name = "NAME", .help = "backups of this series alone"},
+        {.name = "host", .takes = Takes::one, .value_name = "NAME", .help = "backups of this host alone"},
+        {.name = "path", .takes = Takes::many, .value_name = "PATH", .help = "backups of this path alone; may be repeated"},
+        {.name = "tag", .takes = Takes::many, .value_name = "TAG", .help = "backups with this tag alone; may be repeated"},
+    };
+}
+
+std::vector<OptionSpec> with_selection(std::vector<OptionSpec> own) {
+    for (OptionSpec& option : selection_options()) own.push_back(std::move(option));
+    return own;
+}
+
+restore::BackupFilter selection(const Context& context) {
+    const Options& options = context.options();
+    restore::BackupFilter filter;
+    filter.series = options.text("series");
+    filter.host = options.text("host");
+    filter.paths = options.list("path");
+    filter.tags = options.list("tag");
+    if (context.command().find_option("at") != nullptr) filter.at = time_option(context, "at");
+    return filter;
+}
+
+std::optional<TimePoint> time_option(const Context& context, std::string_view name) {
+    const auto text = context.options().text(name);
+    if (!text) return std::nullopt;
+    return parse_time(*text, context.clock().now());
+}
+
+Chosen choose(Context& context, const std::string& reference) {
+    const restore::BackupReference parsed = restore::BackupReference::parse(reference);
+    return {context.catalogue().resolve(parsed.backup, selection(context)), parsed.path};
+}
+
+BackupAndPaths backup_and_paths(const std::vector<std::string>& words) {
+    BackupAndPaths result;
+    std::size_t next = 0;
+    if (!words.empty() && (words.front().empty() || words.front().front() != '/')) {
+        result.reference = restore::BackupReference::parse(words.front());
+        next = 1;
+    }
+    const std::string& root = result.reference.path;
+    for (; next < words.size(); ++next) {
+        const std::string path = path_in_backup(words[next]);
+        if (root == "/") result.paths.push_back(path);
+        else result.paths.push_back(path == "/" ? root : root + path);
+    }
+    return result;
+}
+
+std::string path_in_backup(const std::string& text) {
+    // The catalogue's rules for what stands behind a colon are the ones wanted.
+    return restore::BackupReference::parse("latest:" + (text.empty() || text.front() != '/' ? "/" + text : text)).path;
+}
+
+}  // namespace signet::cli

@@ -1,0 +1,38 @@
+// The options that choose backups, the same for every command that takes a choice.
+#pragma once
+
+#include "cli/context.h"
+
+#include <vector>
+
+namespace signet::cli {
+
+/// --series, --host, --path, --tag.
+[[nodiscard]] std::vector<OptionSpec> selection_options();
+/// `own` and the options that choose.
+[[nodiscard]] std::vector<OptionSpec> with_selection(std::vector<OptionSpec> own);
+/// What they chose. Times ("--at", "--from") are added where the command has them.
+[[nodiscard]] restore::BackupFilter selection(const Context& context);
+/// A time option. throws  Error{usage}
+[[nodiscard]] std::optional<TimePoint> time_option(const Context& context, std::string_view name);
+
+/// The backup that a word names, and the path behind a colon.
+struct Chosen {
+    const restore::Backup& backup;
+    std::string path;
+};
+[[nodiscard]] Chosen choose(Context& context, const std::string& reference);
+
+/// The words of a command that takes a backup and paths in it. A first word that starts with a slash is a path already, of
+/// the latest backup.
+struct BackupAndPaths {
+    restore::BackupReference reference;
+    std::vector<std::string> paths;  ///< in the backup; below the reference's own path
+};
+[[nodiscard]] BackupAndPaths backup_and_paths(const std::vector<std::string>& words);
+
+/// A path in a backup: absolute, without "." and "..", and without a slash at its end.
+/// throws  Error{usage}
+[[nodiscard]] std::string path_in_backup(const std::string& text);
+
+}  // namespace signet::cli
