@@ -43,14 +43,18 @@ void ChunkTable::add(const format::IndexedPack& pack, const DekId& dek, std::str
     }
 }
 
-const ChunkPlace* ChunkTable::find(const ChunkId& id) const {
-    if (slots_.empty()) return nullptr;
+std::optional<std::uint32_t> ChunkTable::number_of(const ChunkId& id) const {
+    if (slots_.empty()) return std::nullopt;
     const std::size_t mask = slots_.size() - 1;
     for (std::size_t slot = hash_of(id) & mask; slots_[slot] != kEmpty; slot = (slot + 1) & mask) {
-        const Row& found = row(slots_[slot]);
-        if (found.id == id) return &found.place;
+        if (row(slots_[slot]).id == id) return slots_[slot];
     }
-    return nullptr;
+    return std::nullopt;
+}
+
+const ChunkPlace* ChunkTable::find(const ChunkId& id) const {
+    const auto number = number_of(id);
+    return number ? &row(*number).place : nullptr;
 }
 
 std::size_t ChunkTable::memory() const {

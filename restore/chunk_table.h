@@ -51,6 +51,8 @@ public:
 
     /// nullptr when no pack in reach has the chunk.
     [[nodiscard]] const ChunkPlace* find(const ChunkId& id) const;
+    /// A number below chunk_count() that no other chunk has.
+    [[nodiscard]] std::optional<std::uint32_t> number_of(const ChunkId& id) const;
     [[nodiscard]] const PackPlace& pack(std::uint32_t number) const { return packs_[number]; }
     [[nodiscard]] const FramePlace& frame(std::uint32_t number) const { return frames_[number]; }
     [[nodiscard]] std::size_t pack_count() const { return packs_.size(); }

@@ -3,7 +3,6 @@
 #include "core/crypto/digest.h"
 
 namespace signet::restore {
-namespace {
 
 Digest fingerprint_of(const format::Entry& entry) {
     ByteWriter writer;
@@ -18,8 +17,6 @@ Digest fingerprint_of(const format::Entry& entry) {
     }
     return crypto::sha256(writer.view());
 }
-
-}  // namespace
 
 Links::Claim Links::claim(Item& item) {
     const Digest fingerprint = fingerprint_of(item.entry);

@@ -20,6 +20,9 @@ struct Item {
     std::shared_ptr<LinkState> link;  ///< one of several names of an inode
 };
 
+/// Of type and content, whatever the name and the metadata.
+[[nodiscard]] Digest fingerprint_of(const format::Entry& entry);
+
 /// Where an inode was made.
 struct LinkState {
     enum class Progress { making, made, given_up };
