@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <unistd.h>
+#include <utility>
 
 namespace signet::backup {
 namespace {
@@ -187,11 +188,11 @@ void Walk::take_entries(WalkEvent& event, const std::vector<ScannedEntry>& entri
     if (event.folder_known && setup_.old_state.folder_lost_entries()) event.folder_changed = true;
 }
 
-void Walk::visit_folder(Lister& lister, const std::shared_ptr<FolderNode>& node, const std::string& name, bool is_source) {
+std::vector<Walk::Subfolder> Walk::enter_folder(Lister& lister, const std::shared_ptr<FolderNode>& node,
+                                                const std::string& name, bool is_source) {
     check_interrupted();
     lister.take(node);
     auto listing = std::move(node->listing);
-    const auto folders = std::move(node->folders);
     for (const auto& problem : listing.problems) {
         ++setup_.statistics.errors;
         setup_.on_problem(problem.path, problem.error_number, problem.what);
@@ -206,16 +207,23 @@ void Walk::visit_folder(Lister& lister, const std::shared_ptr<FolderNode>& node,
     event.entry.flags = listing.attributes.flags;
     take_entries(event, listing.entries);
     emit(std::move(event));
-    std::size_t next = 0;
-    for (const auto& entry : listing.entries) {
-        if (!entry.stat.is_directory()) continue;
-        const auto& child = folders[next++];
+    std::vector<Subfolder> subfolders;
+    for (auto& child : std::exchange(node->folders, {})) {
         if (child->depth >= format::kMaxDepth) {
             ++setup_.statistics.errors;
             setup_.on_problem(child->path, 0, "is nested too deeply");
             continue;
         }
-        visit_folder(lister, child, entry.name, false);
+        auto child_name = child->path.substr(child->path.rfind('/') + 1);
+        subfolders.push_back({std::move(child_name), std::move(child)});
+    }
+    return subfolders;
+}
+
+void Walk::visit_folder(Lister& lister, const std::shared_ptr<FolderNode>& node, const std::string& name, bool is_source) {
+    // Folders may be nested thousands deep, so what this frame holds is kept small.
+    for (const auto& [child_name, child] : enter_folder(lister, node, name, is_source)) {
+        visit_folder(lister, child, child_name, false);
     }
     leave();
 }

@@ -57,6 +57,12 @@ private:
     void place_sources(Top& root);
     void examine(Top& top, const std::string& path, std::size_t depth, Lister& lister);
     void visit_top(Top& top, const std::string& path, const std::string& name);
+    struct Subfolder {
+        std::string name;
+        std::shared_ptr<FolderNode> node;
+    };
+    [[nodiscard]] std::vector<Subfolder> enter_folder(Lister& lister, const std::shared_ptr<FolderNode>& node,
+                                                      const std::string& name, bool is_source);
     void visit_folder(Lister& lister, const std::shared_ptr<FolderNode>& node, const std::string& name, bool is_source);
     void take_entries(WalkEvent& event, const std::vector<ScannedEntry>& entries);
     void take_entry(WalkEvent& event, const ScannedEntry& scanned);
