@@ -16,6 +16,7 @@ using CompressContext = Handle<ZSTD_CCtx, ZSTD_freeCCtx>;
 using DecompressContext = Handle<ZSTD_DCtx, ZSTD_freeDCtx>;
 
 constexpr std::array<std::uint8_t, 4> kFrameMagic{0x28, 0xb5, 0x2f, 0xfd};
+constexpr std::uint64_t kMaxWindow = 128 * 1024 * 1024;
 constexpr std::size_t kSampleFrom = 128 * 1024;
 constexpr std::size_t kSampleSize = 16 * 1024;
 
@@ -36,8 +37,19 @@ CompressContext make_compress_context(int level) {
     return context;
 }
 
+/// Whether a frame's window is within what every decoder must be ready for (RFC 8878 section 3.1.1.1.2).
+bool is_window_in_limits(ByteView frame) {
+    constexpr unsigned kSingleSegment = 0x20;
+    if (frame.size() < 6) return false;
+    // Without a window of its own, the window is the content, and that has its limit already.
+    if ((frame[4] & kSingleSegment) != 0) return true;
+    const std::uint64_t base = std::uint64_t{1} << (10U + (frame[5] >> 3U));
+    return base + base / 8 * (frame[5] & 7U) <= kMaxWindow;
+}
+
 /// The size that the one zstd frame in `frame` declares.
-/// returns  false: not exactly one frame, a skippable or older frame, a dictionary, or no declared size
+/// returns  false: not exactly one frame, a skippable or older frame, a dictionary, too large a window,
+///          or no declared size
 bool declared_size(ByteView frame, std::uint64_t& size) {
     if (frame.size() < kFrameMagic.size() || !std::equal(kFrameMagic.begin(), kFrameMagic.end(), frame.begin())) {
         return false;
@@ -46,6 +58,7 @@ bool declared_size(ByteView frame, std::uint64_t& size) {
     if (declared == ZSTD_CONTENTSIZE_UNKNOWN || declared == ZSTD_CONTENTSIZE_ERROR) return false;
     if (ZSTD_findFrameCompressedSize(frame.data(), frame.size()) != frame.size()) return false;
     if (ZSTD_getDictID_fromFrame(frame.data(), frame.size()) != 0) return false;
+    if (!is_window_in_limits(frame)) return false;
     size = declared;
     return true;
 }

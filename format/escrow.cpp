@@ -3,6 +3,7 @@
 #include "core/crypto/aead.h"
 #include "core/crypto/digest.h"
 #include "core/crypto/random.h"
+#include "core/crypto/rsa.h"
 #include "format/encoding.h"
 #include "format/limits.h"
 
@@ -44,6 +45,16 @@ public:
 private:
     ByteWriter writer_;
 };
+
+void check_private_key(const EscrowSecret& secret, const Thumbprint& thumbprint, std::string_view what) {
+    std::optional<Thumbprint> found;
+    try {
+        found = Thumbprint::of(crypto::RsaPrivateKey::from_pkcs8(secret.pkcs8.reveal()).public_key());
+    } catch (const Error& error) {
+        throw_damaged(what, error.what());
+    }
+    if (*found != thumbprint) throw_damaged(what, "holds another private key than it says");
+}
 
 EscrowSecret decode_secret(ByteView plaintext, std::string_view what) {
     ByteReader reader(plaintext, what);
@@ -97,7 +108,7 @@ EscrowSecret open_escrow(ByteView object, const RepositoryId& repository, const 
     ByteReader reader(object, what);
     read_magic(reader, kMagic, what);
     if (reader.id<RepositoryId>() != repository) throw_damaged(what, "belongs to another repository");
-    (void)Thumbprint::decode(reader);
+    const Thumbprint thumbprint = Thumbprint::decode(reader);
     crypto::ScryptCost cost;
     cost.log2_n = reader.u8();
     cost.r = reader.u8();
@@ -115,7 +126,9 @@ EscrowSecret open_escrow(ByteView object, const RepositoryId& repository, const 
     crypto::Aead cipher(derived.key.reveal());
     const SecretBytes plaintext =
         cipher.open_secret(crypto::Nonce::counter(0), object.first(kHeaderSize), sealed, what);
-    return decode_secret(plaintext.reveal(), what);
+    EscrowSecret secret = decode_secret(plaintext.reveal(), what);
+    check_private_key(secret, thumbprint, what);
+    return secret;
 }
 
 }  // namespace signet::format

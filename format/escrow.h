@@ -15,7 +15,7 @@ struct EscrowSecret {
 
 [[nodiscard]] Bytes seal_escrow(const RepositoryId& repository, const Thumbprint& thumbprint, const EscrowSecret& secret,
                                 const SecretBytes& passphrase, const crypto::ScryptCost& cost);
-/// throws  Error{wrong_passphrase}, Error{damaged}, Error{unsupported}
+/// throws  Error{wrong_passphrase}; Error{damaged}: also when the private key is not the thumbprint's; Error{unsupported}
 [[nodiscard]] EscrowSecret open_escrow(ByteView object, const RepositoryId& repository, const SecretBytes& passphrase,
                                        std::string_view what);
 

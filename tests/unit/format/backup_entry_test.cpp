@@ -148,6 +148,12 @@ TEST_CASE("public fields that do not fit together are refused", "[format][backup
     REQUIRE_THROWS_MATCHES(backup_public(entry_with(fields, dek)), Error, has_code(ErrorCode::damaged));
 }
 
+TEST_CASE("an entry of another kind is no backup", "[format][backup_entry]") {
+    SignedEntry entry = decode(sample_backup(sample_dek()));
+    entry.kind = EntryKind::remark;
+    REQUIRE_THROWS_MATCHES(backup_public(entry), Error, has_code(ErrorCode::damaged));
+}
+
 TEST_CASE("every changed bit of public fields is refused or means something else", "[format][backup_entry]") {
     const Bytes bytes = encoded(sample_public(sample_dek()));
     each_bit_flip(bytes, [](const Bytes& changed, std::size_t bit) {

@@ -136,8 +136,14 @@ TEST_CASE("a content has at most 65,536 references", "[format][content]") {
 }
 
 TEST_CASE("a list larger than a chunk is refused", "[format][content]") {
-    const Bytes large(kMaxFrameRaw + 1);
-    REQUIRE_THROWS_MATCHES(decode_list(large, 0, 1, "list"), Error, has_code(ErrorCode::damaged));
+    // Right in all else: 65,536 references, each with a length of one octet.
+    ByteWriter list;
+    list.u8(0);
+    list.varint(kMaxReferences);
+    for (std::size_t i = 0; i < kMaxReferences; ++i) list.u8(1);
+    list.raw(Bytes(16 * kMaxReferences));
+    REQUIRE(list.size() > kMaxFrameRaw);
+    REQUIRE_THROWS_MATCHES(decode_list(list.view(), 0, kMaxReferences, "list"), Error, has_code(ErrorCode::damaged));
 }
 
 TEST_CASE("hostile counts of references allocate nothing", "[format][content][hostile]") {

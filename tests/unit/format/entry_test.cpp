@@ -139,8 +139,12 @@ TEST_CASE("a part of more than 16 MiB is refused on both sides", "[format][entry
     REQUIRE_THROWS_MATCHES(entry_prefix(EntryKind::trust, Bytes(kMaxEntryPart + 1), 0), Error, has_code(ErrorCode::failed));
     REQUIRE_THROWS_MATCHES(entry_prefix(EntryKind::trust, Bytes(200), kMaxEntryPart + 1), Error,
                            has_code(ErrorCode::failed));
+    // Right in all else, and signed.
     Bytes object = trust_entry();
-    object.resize(kMaxEntry + 1);
+    object.insert(object.end() - 64, kMaxEntryPart, std::uint8_t{0});
+    ByteWriter size;
+    size.u32(static_cast<std::uint32_t>(object.size() - 20 - 64));
+    object = resigned(std::move(object), 12, size.view());
     REQUIRE_THROWS_MATCHES(decode_entry(std::move(object), officer_name(2)), Error, has_code(ErrorCode::damaged));
 }
 

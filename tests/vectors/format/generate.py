@@ -28,7 +28,8 @@ OTHER_DEK = DataKey(REPOSITORY, "second")
 ID_KEY, INDEX_KEY, LABEL_KEY = (stable(f"writer {name} key", 32) for name in ("id", "index", "label"))
 KEYS = ID_KEY + INDEX_KEY + LABEL_KEY
 with open(os.path.join(HERE, "protector.pem"), "rb") as file:
-    PROTECTOR = serialization.load_pem_private_key(file.read(), None).public_key()
+    PROTECTOR_PRIVATE = serialization.load_pem_private_key(file.read(), None)
+PROTECTOR = PROTECTOR_PRIVATE.public_key()
 THUMBPRINT = b"\1" + sha256(PROTECTOR.public_bytes(serialization.Encoding.DER,
                                                    serialization.PublicFormat.SubjectPublicKeyInfo))
 KMS = b"\2" + stable("kms key", 32)
@@ -345,6 +346,11 @@ def packs():
     raw = PACK_FRAMES[0]
     add("ok", PACK, "ok", "", "three frames: raw, compressed, metadata", chunks=ids)
     largest = Frame([(DATA, bytes(1 << 20))])
+    window = bytes.fromhex("28b52ffd 80 88") + u32(len(counted([raw.record()])))
+    plain_one = counted([raw.record()])
+    window += u32(len(plain_one) << 3 | 1)[:3] + plain_one
+    add("ok-largest-window", pack(DEK, [raw], 8, directory=window), "ok", "", "a directory with a window of 128 MiB",
+        chunks=ids[:32])
     add("ok-largest-frame", pack(DEK, [largest], 9), "ok", "", "one frame of 1 MiB",
         chunks=chunk_id(ID_KEY, DATA, bytes(1 << 20)))
     add("magic", pack(DEK, [raw], magic=b"SIGNETPL"), comment="another magic")
@@ -387,6 +393,8 @@ def packs():
     said("directory-truncated", "the last octet of the directory is missing", zstd(plain[:-1]))
     said("directory-two-zstd-frames", "two zstd frames", zstd(plain[:5]) + zstd(plain[5:]))
     said("directory-skippable-frame", "a skippable zstd frame after it", zstd(plain) + bytes.fromhex("502a4d1800000000"))
+    window = bytes.fromhex("28b52ffd 80 89") + u32(len(plain)) + u32(len(plain) << 3 | 1)[:3] + plain
+    said("directory-window", "a zstd frame that needs a window of 144 MiB", window)
     said("directory-only-skippable", "nothing but a skippable zstd frame", bytes.fromhex("502a4d1804000000") + bytes(4))
     said("directory-without-size", "a zstd frame without its size", zstd(plain, with_size=False))
     said("directory-not-zstd", "not a zstd frame", plain)
@@ -501,7 +509,9 @@ def indexes():
 
 def escrows():
     passphrase = b"correct horse"
-    pkcs8 = stable("stands for a private key", 100)
+    pkcs8 = PROTECTOR_PRIVATE.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8,
+                                            serialization.NoEncryption())
+    private = sha256(pkcs8)
     seed = stable("officer", 32)
     plain = escrow_plaintext("escrow", pkcs8, seed)
 
@@ -514,9 +524,10 @@ def escrows():
                       **changes)
 
     good = made()
-    add("ok", good, "ok", "", "with the officer's seed", private=pkcs8, seed=seed)
-    add("ok-without-seed", made(escrow_plaintext("escrow", pkcs8, b"")), "ok", "", "without a seed", private=pkcs8)
-    add("ok-another-cost", made(log2_n=11, r=2, p=3), "ok", "", "another cost", private=pkcs8, seed=seed)
+    add("ok", good, "ok", "", "with the officer's seed", private_sha256=private, seed=seed)
+    add("ok-without-seed", made(escrow_plaintext("escrow", pkcs8, b"")), "ok", "", "without a seed",
+        private_sha256=private)
+    add("ok-another-cost", made(log2_n=11, r=2, p=3), "ok", "", "another cost", private_sha256=private, seed=seed)
     add("wrong-passphrase", good, "wrong-passphrase", "check", "another passphrase", passphrase=b"correct house")
     add("salt-changed", flipped(good, 62), "wrong-passphrase", "check", "a changed bit in the salt")
     add("check-changed", flipped(good, 78), "wrong-passphrase", "check", "a changed bit in the check value")
@@ -533,7 +544,7 @@ def escrows():
     add("cost-memory", made(log2_n=20, r=9), comment="1.125 GiB of memory")
     add("nothing-sealed", good[:110 + 16], comment="a header and nothing but a tag")
     add("truncated-header", good[:109], comment="shorter than a header")
-    add("too-large", good + bytes(65536), comment="more than 64 KiB")
+    add("too-large", made(escrow_plaintext("n" * 65536, pkcs8, seed)), comment="more than 64 KiB")
     add("changed", flipped(good, 120), stage="seal", comment="a changed bit")
     add("truncated", good[:-1], stage="seal", comment="the last octet is missing")
     add("octet-left-over", good + b"\0", stage="seal", comment="an octet after the end")
@@ -545,6 +556,10 @@ def escrows():
     inside("seed-too-long", "a seed of 33 octets", escrow_plaintext("escrow", pkcs8, seed + b"\0"))
     inside("no-private-key", "an empty private key", escrow_plaintext("escrow", b"", seed))
     inside("name-not-utf8", "a name that is not UTF-8", escrow_plaintext(b"\xff", pkcs8, seed))
+    inside("private-key-not-a-key", "octets that are no private key", escrow_plaintext("escrow", bytes(100), seed))
+    add("private-key-of-another", made(thumbprint=b"\1" + bytes(32)), stage="plaintext",
+        comment="another private key than the thumbprint says")
+    add("symmetric-thumbprint", made(thumbprint=KMS), stage="plaintext", comment="a key manager's thumbprint")
     inside("octet-after-seed", "an octet after the seed", plain + b"\0")
 
 
@@ -577,6 +592,7 @@ def contents():
     add("level-5", content(5, [(ids[0], 5, 5)], 5), comment="level 5")
     add("no-references", content(5, []), comment="a size and no references")
     add("hostile-count", varint(65536) + varint(0) + varint(65536) + b"\1" * 100, comment="65,536 references in a few octets")
+    add("list-length-zero", content(5, [(ids[0], 0, 2), (ids[1], 9, 3)], 1), comment="a list of no octets")
     add("length-zero", content(5, [(ids[0], 0), (ids[1], 5)]), comment="a chunk of no octets")
     add("length-over-limit", content((1 << 20) + 2, [(ids[0], (1 << 20) + 1), (ids[1], 1)]), comment="a chunk over 1 MiB")
     add("single-length-over-limit", content((1 << 20) + 1, [(ids[0], (1 << 20) + 1)]), comment="one chunk over 1 MiB")
