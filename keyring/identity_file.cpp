@@ -75,7 +75,8 @@ std::optional<IdentitySecrets> read_identity_file(const std::string& path, const
     std::string_view rest = as_text(file.bytes);
     const std::string_view first = take_line(rest, path);
     if (first != kind + " 1") {
-        const bool newer = first.starts_with(kind + " ") && first.size() > kind.size() + 1;
+        const std::string_view version = first.starts_with(kind + " ") ? first.substr(kind.size() + 1) : "";
+        const bool newer = !version.empty() && version.find_first_not_of("0123456789") == std::string_view::npos;
         throw Error(newer ? ErrorCode::unsupported : ErrorCode::damaged,
                     path + (newer ? ": made by a newer version of signet" : ": not a file of this kind"));
     }

@@ -86,12 +86,12 @@ struct Refusal {
 
 /// How to link.
 struct LinkOptions {
-    std::optional<LinkRole> role;  ///< unset: what it is already, or `linked`
-    std::optional<std::string> provider;  ///< unset: of the location
-    std::optional<std::string> region;    ///< unset: what it is already, or "local"
-    std::optional<std::string> thumbprint;  ///< what it must be: whole or a prefix
-    std::optional<std::string> twin_of;     ///< the link that it must be the same key as: thumbprint prefix or name
-    std::string name;                       ///< empty: the vault's name for it
+    std::optional<LinkRole> role = std::nullopt;           ///< unset: what it is already, or `linked`
+    std::optional<std::string> provider = std::nullopt;    ///< unset: of the location
+    std::optional<std::string> region = std::nullopt;      ///< unset: what it is already, or "local"
+    std::optional<std::string> thumbprint = std::nullopt;  ///< what it must be: whole or a prefix
+    std::optional<std::string> twin_of = std::nullopt;     ///< the link that has the same key: thumbprint or name
+    std::string name = {};                                 ///< empty: the vault's name for it
 };
 
 /// What linking did.

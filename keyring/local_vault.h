@@ -42,8 +42,8 @@ struct KeyVersion {
 
 /// When a key may be used.
 struct KeyDates {
-    std::optional<TimePoint> not_before;
-    std::optional<TimePoint> expires;
+    std::optional<TimePoint> not_before = std::nullopt;
+    std::optional<TimePoint> expires = std::nullopt;
 };
 
 /// Whether text can name a key: [A-Za-z0-9][A-Za-z0-9._-]{0,126}.
