@@ -75,3 +75,22 @@ TEST_CASE("two seals of one segment have nothing in common", "[format][index]") 
     const Bytes second = segment.seal(sample_repository(), kWriter, key);
     CHECK(Bytes(first.begin() + 60, first.end()) != Bytes(second.begin() + 60, second.end()));
 }
+
+TEST_CASE("an index segment of more than 64 MiB is not made", "[format][index]") {
+    FrameRecord frame;
+    frame.codec = Codec::zstd;
+    frame.sealed_size = 1000;
+    frame.raw_size = kMaxFrameRaw;
+    frame.chunk_lengths.assign(65'536, 16);
+    IndexedPack pack;
+    pack.size = kMaxPack;
+    pack.frames.assign(62, frame);
+    pack.chunks.resize(62 * 65'536);
+    IndexSegment segment{sample_dek().id(), {pack}};
+    REQUIRE_THROWS_MATCHES(segment.seal(sample_repository(), kWriter, sample_writer_keys().index_key), Error,
+                           has_code(ErrorCode::failed));
+    segment.packs[0].frames.resize(55);
+    segment.packs[0].chunks.resize(55 * 65'536);
+    const Bytes object = segment.seal(sample_repository(), kWriter, sample_writer_keys().index_key);
+    CHECK(open(object).packs[0].chunks.size() == 55 * 65'536);
+}

@@ -63,7 +63,15 @@ TEST_CASE("a pack's directory opens from the end of the object alone", "[format]
                            has_code(ErrorCode::damaged));
     REQUIRE_THROWS_MATCHES(directory_size(view.last(16), object.size() + 1, "pack"), Error, has_code(ErrorCode::damaged));
     REQUIRE_THROWS_MATCHES(directory_size(view.last(16), 100, "pack"), Error, has_code(ErrorCode::damaged));
-    REQUIRE_THROWS_MATCHES(directory_size(view.last(16), kMaxPack + 1, "pack"), Error, has_code(ErrorCode::damaged));
+    for (const std::uint64_t length : {std::uint64_t{kMaxPack}, std::uint64_t{kMaxPack} + 1, std::uint64_t{144}, std::uint64_t{143}}) {
+        ByteWriter trailer;
+        trailer.u32(100);
+        trailer.u64(length);
+        trailer.raw("PKEN");
+        const auto code = outcome([&] { CHECK(directory_size(trailer.view(), length, "pack") == 100); });
+        CHECK(code == (length == kMaxPack ? std::nullopt : std::optional(ErrorCode::damaged)));
+        CHECK(outcome([&] { (void)directory_size(trailer.view().first(15), length, "pack"); }) == ErrorCode::damaged);
+    }
 }
 
 TEST_CASE("every changed bit of a pack is refused", "[format][pack]") {

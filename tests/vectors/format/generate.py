@@ -495,7 +495,7 @@ def indexes():
     inside("hostile-frame-count", "65,535 frames in a few octets",
            plain=DEK.id + varint(1) + sha256(PACK) + varint(len(PACK)) + varint(65535) + ids)
     inside("no-frames", "a pack without frames",
-           plain=DEK.id + varint(1) + sha256(PACK) + varint(len(PACK)) + varint(0))
+           plain=DEK.id + varint(2) + sha256(PACK) + varint(len(PACK)) + varint(0) + packs_[1:] + ids)
     inside("frames-do-not-fit", "frames longer than their pack",
            plain=DEK.id + varint(1) + sha256(PACK) + varint(200) + counted([f.record() for f in PACK_FRAMES]) + ids)
     inside("pack-over-limit", "a pack of more than 80 MiB", plain=DEK.id + varint(1) + sha256(PACK) + varint(
