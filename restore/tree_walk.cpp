@@ -114,7 +114,7 @@ public:
         if (!selected && !filter_.may_want_below("/")) return;
         path_.clear();
         if (!visitor_.enter("/", entry, selected)) return;
-        push(std::move(entry.content));
+        push(root.content);
         while (!levels_.empty()) {
             check_interrupted();
             step();
