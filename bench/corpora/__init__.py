@@ -1,0 +1,1 @@
+"""Deterministic corpora, each in two versions that can be switched in place."""
