@@ -305,6 +305,10 @@ def entries():
     sealed("labels-host-not-utf8", "labels", "a host that is not UTF-8", labels_=labels(host=b"\x80"))
     sealed("labels-hostile-count", "labels", "2^32-1 paths", labels_=blob("h") + blob("u") + blob("s") + varint(2**32 - 1))
     sealed("sealed-part-left-over", "labels", "an octet after the sealed body", extra_sealed=b"\0")
+    for name, size in (("empty", 0), ("shorter-than-a-tag", 15), ("only-a-tag", 16)):
+        part = bytes(32) + u32(size) + bytes(size) + bytes(32) + u32(20) + bytes(20)
+        add("labels-" + name, sign(prefix(BACKUP, head().encode() + public(), len(part)) + part, WRITER), stage="labels",
+            comment=f"sealed labels of {size} octets")
     add("remark-tags-order", remark_entry(head(2, OFFICER), remark_fields, ["b", "a"], LABEL_KEY), stage="labels",
         comment="a remark's tags not in ascending order", signer=OFFICER)
     sealed("body-octet-left-over", "body", "an octet after the last problem", body_=body(KEYS, ROOT) + b"\0")
