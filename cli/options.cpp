@@ -11,6 +11,7 @@
 #include <boost/program_options/options_description.hpp>
 #include <boost/program_options/parsers.hpp>
 #include <boost/program_options/value_semantic.hpp>
+#include <boost/program_options/variables_map.hpp>
 
 #include <algorithm>
 #include <array>
@@ -227,9 +228,22 @@ private:
             if (source.values.empty()) parsed.options.emplace_back(source.name, std::vector<std::string>());
         }
         try {
-            po::store(parsed, options_.values_);
+            po::store(parsed, values_);
         } catch (const po::error& problem) {
             throw Error(ErrorCode::usage, where + ": " + plain(problem), see(command_));
+        }
+        take_over_values();
+    }
+
+    /// From Boost's map to ours.
+    void take_over_values() {
+        for (const auto& [name, value] : values_) {
+            if (value.empty()) continue;
+            Options::Value& ours = options_.values_[name];
+            if (const auto* flag = boost::any_cast<bool>(&value.value())) ours.count = *flag ? 1 : 0;
+            else if (const auto* count = boost::any_cast<int>(&value.value())) ours.count = *count;
+            else if (const auto* text = boost::any_cast<std::string>(&value.value())) ours.texts = {*text};
+            else ours.texts = value.as<std::vector<std::string>>();
         }
     }
 
@@ -243,23 +257,26 @@ private:
     const Command& command_;
     Options& options_;
     po::options_description description_;
+    po::variables_map values_;
     bool passphrase_given_ = false;
 };
 
-bool Options::flag(std::string_view name) const {
-    const auto found = values_.find(std::string(name));
-    return found != values_.end() && !found->second.empty() && found->second.as<bool>();
+const Options::Value* Options::find(std::string_view name) const {
+    const auto found = values_.find(name);
+    return found == values_.end() ? nullptr : &found->second;
 }
 
+bool Options::flag(std::string_view name) const { return count(name) > 0; }
+
 int Options::count(std::string_view name) const {
-    const auto found = values_.find(std::string(name));
-    return found == values_.end() || found->second.empty() ? 0 : found->second.as<int>();
+    const Value* value = find(name);
+    return value == nullptr ? 0 : value->count;
 }
 
 std::optional<std::string> Options::text(std::string_view name) const {
-    const auto found = values_.find(std::string(name));
-    if (found == values_.end() || found->second.empty()) return std::nullopt;
-    return found->second.as<std::string>();
+    const Value* value = find(name);
+    if (value == nullptr || value->texts.empty()) return std::nullopt;
+    return value->texts.front();
 }
 
 std::string Options::text_or(std::string_view name, std::string fallback) const {
@@ -267,16 +284,13 @@ std::string Options::text_or(std::string_view name, std::string fallback) const 
 }
 
 std::vector<std::string> Options::list(std::string_view name) const {
-    const auto found = values_.find(std::string(name));
-    if (found == values_.end() || found->second.empty()) return {};
-    return found->second.as<std::vector<std::string>>();
+    const Value* value = find(name);
+    return value == nullptr ? std::vector<std::string>() : value->texts;
 }
 
 bool Options::given(std::string_view name) const {
-    const auto found = values_.find(std::string(name));
-    if (found == values_.end() || found->second.empty()) return false;
-    if (const bool* flag = boost::any_cast<bool>(&found->second.value())) return *flag;
-    return true;
+    const Value* value = find(name);
+    return value != nullptr && (value->count > 0 || !value->texts.empty());
 }
 
 std::optional<std::uint64_t> Options::integer(std::string_view name, std::uint64_t least, std::uint64_t most) const {

@@ -3,9 +3,8 @@
 
 #include "cli/command.h"
 
-#include <boost/program_options/variables_map.hpp>
-
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -46,7 +45,12 @@ public:
 
 private:
     friend class OptionParser;
-    boost::program_options::variables_map values_;
+    struct Value {
+        int count = 0;  ///< of a switch
+        std::vector<std::string> texts;
+    };
+    [[nodiscard]] const Value* find(std::string_view name) const;
+    std::map<std::string, Value, std::less<>> values_;
     std::vector<std::string> arguments_;
     std::vector<std::string> after_dashes_;
     std::string config_file_;

@@ -306,8 +306,9 @@ FolderHandle Target::make_folder(const FolderHandle& parent, const std::string& 
     const bool mine = existed && in_the_way == InTheWay::replace;
     if (!fd && errno == EACCES && mine) {
         // One's own folder without permission to read it: its mode is set anew in the end anyway.
-        static_cast<void>(::fchmodat(above.fd(), name.c_str(), kNewFolderMode, AT_SYMLINK_NOFOLLOW));
-        fd = UniqueFd(::openat(above.fd(), name.c_str(), kOpenFolder));
+        if (::fchmodat(above.fd(), name.c_str(), kNewFolderMode, AT_SYMLINK_NOFOLLOW) == 0) {
+            fd = UniqueFd(::openat(above.fd(), name.c_str(), kOpenFolder));
+        }
     }
     if (!fd) throw Error::from_errno("open", path, errno);
     if (mine) {
