@@ -669,6 +669,7 @@ def trees():
             comment=comment)
 
     holes("none", "no stretches", [])
+    holes("none-empty", "no stretches of nothing", [], content(0))
     holes("without-hole", "one stretch and no hole", [(0, 5)])
     holes("nothing-at-all", "neither hole nor data", [(0, 0)], content(0))
     holes("empty-hole", "an empty hole in the middle", [(1, 2), (0, 3)])
