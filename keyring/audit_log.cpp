@@ -1,10 +1,10 @@
 #include "keyring/audit_log.h"
 
+#include <fcntl.h>
+#include <unistd.h>
 #include <algorithm>
 #include <cerrno>
-#include <fcntl.h>
 #include <map>
-#include <unistd.h>
 
 #include "core/crypto/digest.h"
 #include "core/error.h"
@@ -57,9 +57,9 @@ std::string text_of(const Json& line, const char* name) {
 
 /// The end of the log, as the next line must follow it.
 struct Tail {
-    Digest head;                      ///< of the last line, whole or torn
-    std::uint64_t sequence = 0;       ///< of the last whole line
-    std::optional<Digest> whole_head; ///< of the last whole line, when the last one is torn
+    Digest head;                       ///< of the last line, whole or torn
+    std::uint64_t sequence = 0;        ///< of the last whole line
+    std::optional<Digest> whole_head;  ///< of the last whole line, when the last one is torn
     bool ends_with_line_feed = true;
 };
 
@@ -197,8 +197,8 @@ public:
 private:
     void take_whole(const Json& line) {
         const auto sequence = line.at("seq").get<std::uint64_t>();
-        if (sequence != sequence_ + 1) problem("has number " + std::to_string(sequence) + ", not " +
-                                               std::to_string(sequence_ + 1));
+        if (sequence != sequence_ + 1)
+            problem("has number " + std::to_string(sequence) + ", not " + std::to_string(sequence_ + 1));
         sequence_ = sequence;
         if (text_of(line, "prev") != report_.head.hex()) problem("does not follow the line before it");
         const bool says_torn = line.contains("prev_whole");
@@ -217,8 +217,8 @@ private:
                                text_of(line, "location"), text_of(line, "time")};
         } else if (event == "outcome") {
             const auto intent = line.find("intent");
-            const bool known = intent != line.end() && intent->is_number_unsigned() &&
-                               open_.erase(intent->get<std::uint64_t>()) == 1;
+            const bool known =
+                intent != line.end() && intent->is_number_unsigned() && open_.erase(intent->get<std::uint64_t>()) == 1;
             if (!known) problem("is an outcome without an intent");
         } else if (event != "note") {
             problem("is of an unknown kind");

@@ -1,7 +1,7 @@
 #include "keyring/identity_file.h"
 
-#include <cerrno>
 #include <sys/stat.h>
+#include <cerrno>
 
 #include "core/crypto/digest.h"
 #include "core/error.h"

@@ -1,8 +1,8 @@
 #include "keyring/keyring.h"
 
+#include <sys/stat.h>
 #include <algorithm>
 #include <cerrno>
-#include <sys/stat.h>
 
 #include "core/crypto/digest.h"
 #include "core/crypto/random.h"
@@ -63,7 +63,8 @@ Link decode_link(const Json& json, std::string_view what) {
     link.follow = fields.text("follow");
     link.spki = fields.base64("public_key");
     const auto thumbprint = format::Thumbprint::parse(fields.text("thumbprint"));
-    if (!thumbprint || *thumbprint != format::Thumbprint{.digest = crypto::sha256(link.spki)}) fields.fail("thumbprint");
+    if (!thumbprint || *thumbprint != format::Thumbprint{.digest = crypto::sha256(link.spki)})
+        fields.fail("thumbprint");
     link.thumbprint = *thumbprint;
     link.linked = fields.time("linked");
     link.last_state = fields.text("last_state");
@@ -84,8 +85,8 @@ Json encode_pin(const RepositoryPin& pin) {
 
 RepositoryPin decode_pin(const Json& json, std::string_view what) {
     const JsonObject fields(json, what);
-    RepositoryPin pin{fields.id<RepositoryId>("repository"), fields.id<IdentityId>("officer"),
-                      fields.id<Digest>("config_hash"), {}};
+    RepositoryPin pin{
+        fields.id<RepositoryId>("repository"), fields.id<IdentityId>("officer"), fields.id<Digest>("config_hash"), {}};
     for (const Json& entry : fields.array("seen")) {
         const JsonObject seen(entry, what);
         pin.seen[seen.id<IdentityId>("identity")] = {seen.number("sequence"), seen.id<EntryId>("entry")};
@@ -132,7 +133,8 @@ bool is_consistent(const std::vector<Link>& links) {
         for (std::size_t j = i + 1; j < links.size(); ++j) {
             if (links[i].thumbprint == links[j].thumbprint) return false;
             const bool both_default = links[i].role == LinkRole::default_ && links[j].role == LinkRole::default_;
-            if (both_default && links[i].provider == links[j].provider && links[i].region == links[j].region) return false;
+            if (both_default && links[i].provider == links[j].provider && links[i].region == links[j].region)
+                return false;
         }
     }
     return true;
@@ -235,11 +237,13 @@ const RepositoryPin* Keyring::pin(const RepositoryId& repository) const {
 
 void Keyring::pin_repository(const RepositoryId& repository, const IdentityId& officer, const Digest& config_hash) {
     change([&](Content& next) {
-        const auto [pin, is_new] = next.pins.try_emplace(repository, RepositoryPin{repository, officer, config_hash, {}});
+        const auto [pin, is_new] =
+            next.pins.try_emplace(repository, RepositoryPin{repository, officer, config_hash, {}});
         if (!is_new && (pin->second.officer != officer || pin->second.config_hash != config_hash)) {
-            throw Error(ErrorCode::refused,
-                        "repository " + repository.short_hex() + " is pinned to another officer: " + pin->second.officer.hex(),
-                        "if its officer really changed, remove the pin first");
+            throw Error(
+                ErrorCode::refused,
+                "repository " + repository.short_hex() + " is pinned to another officer: " + pin->second.officer.hex(),
+                "if its officer really changed, remove the pin first");
         }
     });
 }

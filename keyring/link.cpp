@@ -18,11 +18,16 @@ std::string quoted(std::string_view value) { return "\"" + std::string(value) + 
 std::string remedy(Outcome outcome, const Location& location) {
     const std::string key = location.name + (location.version ? "/" + std::to_string(*location.version) : "");
     switch (outcome) {
-        case Outcome::key_disabled: return "signet key enable " + key;
-        case Outcome::key_deleted: return "signet key recover " + key;
-        case Outcome::key_expired: return "make a new version: signet key rotate " + location.name;
-        case Outcome::not_found: return "see what is there: signet key list";
-        default: return {};
+        case Outcome::key_disabled:
+            return "signet key enable " + key;
+        case Outcome::key_deleted:
+            return "signet key recover " + key;
+        case Outcome::key_expired:
+            return "make a new version: signet key rotate " + location.name;
+        case Outcome::not_found:
+            return "see what is there: signet key list";
+        default:
+            return {};
     }
 }
 
@@ -53,13 +58,14 @@ void check_rules(const KeyDescription& key, LinkRole role, TimePoint now, std::v
         warnings.push_back(place + " expires at " + to_rfc3339(*key.attributes.expires));
     }
     if (role == LinkRole::recovery && key.can_unwrap) {
-        warnings.push_back(place + " holds the private half: a recovery protector is safer with its public half alone here");
+        warnings.push_back(place +
+                           " holds the private half: a recovery protector is safer with its public half alone here");
     }
 }
 
 Link* find_in(std::vector<Link>& links, const format::Thumbprint& thumbprint) {
-    const auto found = std::find_if(links.begin(), links.end(),
-                                    [&](const Link& link) { return link.thumbprint == thumbprint; });
+    const auto found =
+        std::find_if(links.begin(), links.end(), [&](const Link& link) { return link.thumbprint == thumbprint; });
     return found == links.end() ? nullptr : &*found;
 }
 
@@ -83,8 +89,8 @@ std::optional<format::Thumbprint> make_default(std::vector<Link>& links, Link& c
     return former;
 }
 
-/// One link follows one place. Another that follows it already keeps on, and hands over when it meets this version, unless
-/// this one takes over the default now.
+/// One link follows one place. Another that follows it already keeps on, and hands over when it meets this version,
+/// unless this one takes over the default now.
 void follow_place(std::vector<Link>& links, Link& chosen, const std::string& place, LinkRole role) {
     for (Link& link : links) {
         if (link.follow != place || link.thumbprint == chosen.thumbprint) continue;
@@ -120,8 +126,8 @@ void mark_state(Link& link, std::string state, TimePoint now) {
 
 /// Whether a refusal is the key's own state, rather than a withheld permission.
 bool is_state(Outcome outcome) {
-    return outcome == Outcome::key_disabled || outcome == Outcome::key_not_yet_valid || outcome == Outcome::key_expired ||
-           outcome == Outcome::key_deleted || outcome == Outcome::not_found;
+    return outcome == Outcome::key_disabled || outcome == Outcome::key_not_yet_valid ||
+           outcome == Outcome::key_expired || outcome == Outcome::key_deleted || outcome == Outcome::not_found;
 }
 
 bool is_linked(const std::vector<Link>& links, const std::string& location) {
@@ -138,9 +144,12 @@ std::string state_after(const Answer<KeyDescription>& answer) {
 
 std::string_view text(LinkRole role) {
     switch (role) {
-        case LinkRole::default_: return "default";
-        case LinkRole::recovery: return "recovery";
-        case LinkRole::linked: return "linked";
+        case LinkRole::default_:
+            return "default";
+        case LinkRole::recovery:
+            return "recovery";
+        case LinkRole::linked:
+            return "linked";
     }
     invariant(false, "a role has a name");
     return {};
@@ -183,7 +192,8 @@ const Link& Keyring::get(std::string_view reference) const {
     }
     std::string names;
     for (const Link* link : matches) names += (names.empty() ? "" : ", ") + link->thumbprint.short_text();
-    throw Error(ErrorCode::usage, quoted(reference) + " stands for several protectors: " + names, "say which thumbprint");
+    throw Error(ErrorCode::usage, quoted(reference) + " stands for several protectors: " + names,
+                "say which thumbprint");
 }
 
 const Link* Keyring::default_link(std::string_view provider, std::string_view region) const {
@@ -202,8 +212,8 @@ Answer<KeyDescription> Keyring::audited_test(const format::Thumbprint& thumbprin
     try {
         auto answer = vaults.at(location).test(location);
         if (answer.ok() && answer.value->thumbprint != thumbprint) {
-            answer = Answer<KeyDescription>::refuse(Outcome::not_found, "another key is there: " +
-                                                                            answer.value->thumbprint.short_text());
+            answer = Answer<KeyDescription>::refuse(Outcome::not_found,
+                                                    "another key is there: " + answer.value->thumbprint.short_text());
         }
         audit_.outcome(intent, answer.outcome, answer.detail);
         note_answer(place, "test", answer.outcome);
@@ -237,9 +247,8 @@ LinkTest Keyring::test(const format::Thumbprint& thumbprint, Vaults& vaults) {
     const Link link = require_in(content_.links, thumbprint);
     LinkTest report{thumbprint, {}};
     for (const std::string& location : link.locations) report.results.push_back(test_location(link, location, vaults));
-    const auto answered = std::find_if(report.results.begin(), report.results.end(), [](const LinkTest::Result& result) {
-        return !may_fail_over(result.outcome);
-    });
+    const auto answered = std::find_if(report.results.begin(), report.results.end(),
+                                       [](const LinkTest::Result& result) { return !may_fail_over(result.outcome); });
     const std::string state = answered == report.results.end() ? report.results.front().state : answered->state;
     change([&](Content& next) { mark_state(require_in(next.links, thumbprint), state, clock_->now()); });
     return report;
@@ -255,7 +264,8 @@ LinkReport Keyring::link(const Location& location, const LinkOptions& options, V
     const KeyDescription& key = *described.value;
 
     if (options.thumbprint && !key.thumbprint.matches_prefix(*options.thumbprint)) {
-        throw Error(ErrorCode::refused, key.location.text() + " is " + key.thumbprint.text() + ", not " + *options.thumbprint);
+        throw Error(ErrorCode::refused,
+                    key.location.text() + " is " + key.thumbprint.text() + ", not " + *options.thumbprint);
     }
     if (options.twin_of && get(*options.twin_of).thumbprint != key.thumbprint) {
         throw Error(ErrorCode::refused, key.location.text() + " is not a twin of " + *options.twin_of +
@@ -263,12 +273,12 @@ LinkReport Keyring::link(const Location& location, const LinkOptions& options, V
     }
     const Link* existing = find(key.thumbprint);
     const LinkRole role = options.role.value_or(existing != nullptr ? existing->role : LinkRole::linked);
-    const std::string provider =
-        options.provider.value_or(existing != nullptr ? existing->provider : asked.provider());
+    const std::string provider = options.provider.value_or(existing != nullptr ? existing->provider : asked.provider());
     const std::string region =
         options.region.value_or(existing != nullptr ? existing->region : key.region.value_or("local"));
     if (!format::is_region_name(region) || !format::is_region_name(provider)) {
-        throw Error(ErrorCode::usage, quoted(region) + " cannot name a region", "use lower-case letters, digits and '-'");
+        throw Error(ErrorCode::usage, quoted(region) + " cannot name a region",
+                    "use lower-case letters, digits and '-'");
     }
     const bool elsewhere = (existing != nullptr && existing->region != region) || (key.region && *key.region != region);
     if (elsewhere && role == LinkRole::default_ && options.role) {

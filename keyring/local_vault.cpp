@@ -1,8 +1,8 @@
 #include "keyring/local_vault.h"
 
+#include <sys/stat.h>
 #include <algorithm>
 #include <cerrno>
-#include <sys/stat.h>
 
 #include "core/crypto/aead.h"
 #include "core/crypto/digest.h"
@@ -88,7 +88,8 @@ Sealed seal(const SecretBytes& vault_key, const Bytes& context, ByteView plainte
     return sealed;
 }
 
-SecretBytes open_sealed(const SecretBytes& vault_key, const Bytes& context, const Sealed& sealed, std::string_view what) {
+SecretBytes open_sealed(const SecretBytes& vault_key, const Bytes& context, const Sealed& sealed,
+                        std::string_view what) {
     crypto::Aead aead(crypto::hkdf_expand(vault_key.reveal(), {context, sealed.salt}, kKeySize).reveal());
     return aead.open_secret(crypto::Nonce::counter(0), context, sealed.octets, what);
 }
@@ -115,12 +116,8 @@ Json make_passphrase_slot(const VaultId& vault, const SecretBytes& vault_key, co
     crypto::Aead aead(slot.key.reveal());
     const Bytes sealed =
         aead.seal(crypto::Nonce::counter(0), context_of(kSlotLabel, vault, as_bytes("passphrase")), vault_key.reveal());
-    return {{"kind", "passphrase"},
-            {"scrypt_log2_n", cost.log2_n},
-            {"scrypt_r", cost.r},
-            {"scrypt_p", cost.p},
-            {"salt", to_base64(salt)},
-            {"check", slot.check.hex()},
+    return {{"kind", "passphrase"},       {"scrypt_log2_n", cost.log2_n}, {"scrypt_r", cost.r},
+            {"scrypt_p", cost.p},         {"salt", to_base64(salt)},      {"check", slot.check.hex()},
             {"sealed", to_base64(sealed)}};
 }
 
@@ -139,8 +136,9 @@ std::optional<SecretBytes> try_passphrase_slot(const Json& slot, const VaultId& 
     const SlotKey key = derive_slot_key(passphrase, fields.base64("salt"), cost);
     if (!constant_time_equal(key.check.view(), fields.id<Digest>("check").view())) return std::nullopt;
     crypto::Aead aead(key.key.reveal());
-    SecretBytes vault_key = aead.open_secret(crypto::Nonce::counter(0), context_of(kSlotLabel, vault, as_bytes("passphrase")),
-                                             fields.base64("sealed"), what);
+    SecretBytes vault_key =
+        aead.open_secret(crypto::Nonce::counter(0), context_of(kSlotLabel, vault, as_bytes("passphrase")),
+                         fields.base64("sealed"), what);
     if (vault_key.size() != kKeySize) fields.fail("sealed");
     return vault_key;
 }
@@ -175,8 +173,8 @@ StoredKey decode_key(const Json& json, std::string_view what) {
     if (key.version == 0) fields.fail("version");
     key.kind = fields.text("kind");
     if (key.kind != "rsa") {
-        throw Error(ErrorCode::unsupported, std::string(what) + ": " + key.name + " is a key of a kind that this version " +
-                                                "does not know");
+        throw Error(ErrorCode::unsupported,
+                    std::string(what) + ": " + key.name + " is a key of a kind that this version " + "does not know");
     }
     key.size_bits = static_cast<int>(fields.number("size", 4096));
     key.attributes = {fields.boolean("enabled"), fields.optional_time("not_before"), fields.optional_time("expires"),
@@ -185,7 +183,8 @@ StoredKey decode_key(const Json& json, std::string_view what) {
     key.origin = fields.text("origin");
     key.spki = fields.base64("public_key");
     const auto thumbprint = format::Thumbprint::parse(fields.text("thumbprint"));
-    // Of the public half only its hash is looked at here: parsing every key of a large vault would cost more than listing.
+    // Of the public half only its hash is looked at here: parsing every key of a large vault would cost more than
+    // listing.
     if (!thumbprint || *thumbprint != format::Thumbprint{.digest = crypto::sha256(key.spki)}) fields.fail("thumbprint");
     key.thumbprint = *thumbprint;
     stored.sealed = {fields.base64("salt"), fields.base64("sealed")};
@@ -228,7 +227,8 @@ Content decode_body(const Json& body, std::string_view what) {
     }
     for (const Json& json : fields.array("identities")) {
         const JsonObject identity(json, what);
-        content.identities.push_back({identity.text("name"), identity.id<IdentityId>("identity"),
+        content.identities.push_back({identity.text("name"),
+                                      identity.id<IdentityId>("identity"),
                                       {identity.base64("salt"), identity.base64("sealed")}});
     }
     return content;
@@ -256,8 +256,8 @@ bool is_key_name(std::string_view text) {
 struct LocalVault::State {
     std::string folder;
     const Clock* clock = nullptr;
-    Bytes file;         ///< as last read
-    Json mac;           ///< of it, as stored
+    Bytes file;  ///< as last read
+    Json mac;    ///< of it, as stored
     Content content;
     std::vector<KeyVersion> listing;
     SecretBytes vault_key;
@@ -457,7 +457,8 @@ std::optional<KeyVersion> LocalVault::find(std::string_view reference) const {
     for (const KeyVersion& key : keys) {
         if (!key.thumbprint.matches_prefix(reference)) continue;
         if (match) {
-            throw Error(ErrorCode::usage, "\"" + std::string(reference) + "\" is the start of several keys' thumbprints",
+            throw Error(ErrorCode::usage,
+                        "\"" + std::string(reference) + "\" is the start of several keys' thumbprints",
                         "use more digits");
         }
         match = key;
@@ -495,7 +496,8 @@ std::string LocalVault::export_public(std::string_view reference) const { return
 // Making keys.
 
 void LocalVault::State::check_new_name(const std::string& name) const {
-    const bool taken = std::any_of(listing.begin(), listing.end(), [&](const KeyVersion& key) { return key.name == name; });
+    const bool taken =
+        std::any_of(listing.begin(), listing.end(), [&](const KeyVersion& key) { return key.name == name; });
     if (taken) {
         throw Error(ErrorCode::refused, "there is a key " + name + " already",
                     "make a new version of it: signet key rotate " + name);
@@ -554,8 +556,8 @@ KeyVersion LocalVault::rotate(const std::string& name, int bits, const KeyDates&
     state_->require_unlocked();
     refresh();
     const KeyVersion newest = get(name);
-    return state_->add(newest.name, crypto::RsaPrivateKey::generate(bits == 0 ? newest.size_bits : bits), "generated", dates,
-                       false);
+    return state_->add(newest.name, crypto::RsaPrivateKey::generate(bits == 0 ? newest.size_bits : bits), "generated",
+                       dates, false);
 }
 
 // Changing attributes.

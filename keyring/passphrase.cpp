@@ -10,8 +10,9 @@ SecretBytes PassphraseSource::get(const PassphraseRequest& request) {
     const auto known = known_.find({request.object, request.is_new});
     if (known != known_.end()) return known->second.clone();
     if (!ask_) {
-        throw Error(ErrorCode::wrong_passphrase, "no passphrase for " + request.object,
-                    "give one with --passphrase-file, --passphrase-command or --passphrase-fd, or run this on a terminal");
+        throw Error(
+            ErrorCode::wrong_passphrase, "no passphrase for " + request.object,
+            "give one with --passphrase-file, --passphrase-command or --passphrase-fd, or run this on a terminal");
     }
     ++times_asked_;
     SecretBytes answer = ask_(request);

@@ -47,9 +47,12 @@ std::string span_text(std::int64_t ns) {
 
 std::string_view text(AfterRotation value) {
     switch (value) {
-        case AfterRotation::rewrap: return "rewrap";
-        case AfterRotation::inherit: return "inherit";
-        case AfterRotation::fresh: return "fresh";
+        case AfterRotation::rewrap:
+            return "rewrap";
+        case AfterRotation::inherit:
+            return "inherit";
+        case AfterRotation::fresh:
+            return "fresh";
     }
     invariant(false, "a rotation rule has a name");
     return {};

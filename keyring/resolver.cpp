@@ -10,19 +10,26 @@ namespace {
 
 ProtectorStatus status_of(Outcome outcome) {
     switch (outcome) {
-        case Outcome::ok: return ProtectorStatus::usable;
-        case Outcome::key_disabled: return ProtectorStatus::disabled;
-        case Outcome::key_not_yet_valid: return ProtectorStatus::not_yet_valid;
-        case Outcome::key_expired: return ProtectorStatus::expired;
+        case Outcome::ok:
+            return ProtectorStatus::usable;
+        case Outcome::key_disabled:
+            return ProtectorStatus::disabled;
+        case Outcome::key_not_yet_valid:
+            return ProtectorStatus::not_yet_valid;
+        case Outcome::key_expired:
+            return ProtectorStatus::expired;
         case Outcome::key_deleted:
-        case Outcome::not_found: return ProtectorStatus::deleted;
+        case Outcome::not_found:
+            return ProtectorStatus::deleted;
         case Outcome::unavailable:
         case Outcome::throttled:
-        case Outcome::integrity: return ProtectorStatus::unreachable;
+        case Outcome::integrity:
+            return ProtectorStatus::unreachable;
         case Outcome::denied:
         case Outcome::credential_rejected:
         case Outcome::untrusted:
-        case Outcome::misuse: return ProtectorStatus::denied;
+        case Outcome::misuse:
+            return ProtectorStatus::denied;
     }
     return ProtectorStatus::denied;
 }
@@ -58,33 +65,53 @@ std::string key_of(const Location& location) {
 std::string hint_for(Outcome outcome, const Location& location, const format::Thumbprint& thumbprint) {
     const std::string vault = location.folder.empty() ? "" : " --vault " + location.folder;
     switch (outcome) {
-        case Outcome::key_disabled: return "signet key enable " + key_of(location) + vault;
-        case Outcome::key_deleted: return "signet key recover " + key_of(location) + vault;
-        case Outcome::key_expired: return "signet key rotate " + location.name + vault;
+        case Outcome::key_disabled:
+            return "signet key enable " + key_of(location) + vault;
+        case Outcome::key_deleted:
+            return "signet key recover " + key_of(location) + vault;
+        case Outcome::key_expired:
+            return "signet key rotate " + location.name + vault;
         case Outcome::not_found:
-            return "bring the key back into its vault, or link it where it is: signet keyring link LOCATION --thumbprint " +
+            return "bring the key back into its vault, or link it where it is: signet keyring link LOCATION "
+                   "--thumbprint " +
                    thumbprint.short_text();
-        case Outcome::unavailable: return "make the vault of " + location.text() + " reachable, or name it with --vault";
-        case Outcome::denied: return "check the permissions on the vault of " + location.text();
-        default: return {};
+        case Outcome::unavailable:
+            return "make the vault of " + location.text() + " reachable, or name it with --vault";
+        case Outcome::denied:
+            return "check the permissions on the vault of " + location.text();
+        default:
+            return {};
     }
 }
 
 std::string describe_refusal(Outcome outcome, const std::string& place) {
     switch (outcome) {
-        case Outcome::ok: return "usable in " + place;
-        case Outcome::key_disabled: return "disabled in " + place;
-        case Outcome::key_not_yet_valid: return "not yet valid in " + place;
-        case Outcome::key_expired: return "expired in " + place;
-        case Outcome::key_deleted: return "deleted in " + place;
-        case Outcome::not_found: return "no longer in " + place;
-        case Outcome::unavailable: return "out of reach: " + place;
-        case Outcome::throttled: return "throttled: " + place;
-        case Outcome::denied: return "access is denied: " + place;
-        case Outcome::credential_rejected: return "the login is rejected: " + place;
-        case Outcome::untrusted: return "not to be trusted: " + place;
-        case Outcome::misuse: return "not usable as it is set up: " + place;
-        case Outcome::integrity: return "damaged: " + place;
+        case Outcome::ok:
+            return "usable in " + place;
+        case Outcome::key_disabled:
+            return "disabled in " + place;
+        case Outcome::key_not_yet_valid:
+            return "not yet valid in " + place;
+        case Outcome::key_expired:
+            return "expired in " + place;
+        case Outcome::key_deleted:
+            return "deleted in " + place;
+        case Outcome::not_found:
+            return "no longer in " + place;
+        case Outcome::unavailable:
+            return "out of reach: " + place;
+        case Outcome::throttled:
+            return "throttled: " + place;
+        case Outcome::denied:
+            return "access is denied: " + place;
+        case Outcome::credential_rejected:
+            return "the login is rejected: " + place;
+        case Outcome::untrusted:
+            return "not to be trusted: " + place;
+        case Outcome::misuse:
+            return "not usable as it is set up: " + place;
+        case Outcome::integrity:
+            return "damaged: " + place;
     }
     return place;
 }
@@ -93,15 +120,24 @@ std::string describe_refusal(Outcome outcome, const std::string& place) {
 
 std::string_view text(ProtectorStatus status) {
     switch (status) {
-        case ProtectorStatus::usable: return "usable";
-        case ProtectorStatus::wrap_only: return "wrap-only";
-        case ProtectorStatus::missing: return "missing";
-        case ProtectorStatus::disabled: return "disabled";
-        case ProtectorStatus::not_yet_valid: return "not-yet-valid";
-        case ProtectorStatus::expired: return "expired";
-        case ProtectorStatus::deleted: return "deleted";
-        case ProtectorStatus::denied: return "denied";
-        case ProtectorStatus::unreachable: return "unreachable";
+        case ProtectorStatus::usable:
+            return "usable";
+        case ProtectorStatus::wrap_only:
+            return "wrap-only";
+        case ProtectorStatus::missing:
+            return "missing";
+        case ProtectorStatus::disabled:
+            return "disabled";
+        case ProtectorStatus::not_yet_valid:
+            return "not-yet-valid";
+        case ProtectorStatus::expired:
+            return "expired";
+        case ProtectorStatus::deleted:
+            return "deleted";
+        case ProtectorStatus::denied:
+            return "denied";
+        case ProtectorStatus::unreachable:
+            return "unreachable";
     }
     invariant(false, "a status has a name");
     return {};
@@ -109,7 +145,7 @@ std::string_view text(ProtectorStatus status) {
 
 /// The first location that answers, or why none does.
 struct Resolver::Found {
-    bool any = false;   ///< a location that can hold the private half
+    bool any = false;  ///< a location that can hold the private half
     Outcome outcome = Outcome::unavailable;
     Location location;  ///< that answered, or the first
     std::string detail;
@@ -210,8 +246,9 @@ Resolver::Found Resolver::require_unwrapping(const KnownProtector& protector, co
     const std::string who = "protector " + label(protector.thumbprint, protector.name);
     Found found = look(protector, skipped);
     if (!found.any && skipped.empty()) {
-        throw Error(ErrorCode::key_unavailable, who + " cannot unwrap: only its public half is linked",
-                    "link its private half: signet keyring link LOCATION --thumbprint " + protector.thumbprint.short_text());
+        throw Error(
+            ErrorCode::key_unavailable, who + " cannot unwrap: only its public half is linked",
+            "link its private half: signet keyring link LOCATION --thumbprint " + protector.thumbprint.short_text());
     }
     if (!found.any) throw Error(ErrorCode::key_unavailable, who + " is out of reach: " + skipped.back());
     if (!found.key || !may_unwrap(found.key->state)) {
@@ -271,8 +308,8 @@ format::DataKey Resolver::unwrap(const format::Slot& slot) {
         }
         const Outcome why = latched != nullptr ? latched->outcome : answer.outcome;
         throw Error(why == Outcome::integrity ? ErrorCode::damaged : ErrorCode::key_unavailable,
-                    "data key " + slot.dek.short_hex() + ": protector " + label(slot.thumbprint, protector->name) + " is " +
-                        describe_refusal(why, place) + in_brackets(answer.detail),
+                    "data key " + slot.dek.short_hex() + ": protector " + label(slot.thumbprint, protector->name) +
+                        " is " + describe_refusal(why, place) + in_brackets(answer.detail),
                     hint_for(why, found.location, slot.thumbprint));
     }
 }
@@ -280,7 +317,8 @@ format::DataKey Resolver::unwrap(const format::Slot& slot) {
 format::Slot Resolver::wrap_locked(const format::DataKey& key, const format::Thumbprint& thumbprint, bool any_role) {
     const Link* linked = keyrings_.own().find(thumbprint);
     if (linked == nullptr) {
-        throw Error(ErrorCode::key_unavailable, "protector " + thumbprint.short_text() + " is missing from this keyring",
+        throw Error(ErrorCode::key_unavailable,
+                    "protector " + thumbprint.short_text() + " is missing from this keyring",
                     "signet keyring link LOCATION --thumbprint " + thumbprint.short_text());
     }
     const Link link = *linked;
@@ -291,7 +329,8 @@ format::Slot Resolver::wrap_locked(const format::DataKey& key, const format::Thu
     }
     const Found found = look({link.thumbprint, link.name, link.role, link.locations, link.spki});
     if (found.any && may_fail_over(found.outcome)) {
-        warn_once(who + " cannot be reached in " + found.location.text() + "; wrapped with the public half that is linked");
+        warn_once(who + " cannot be reached in " + found.location.text() +
+                  "; wrapped with the public half that is linked");
     } else if (found.any && found.outcome != Outcome::ok) {
         throw Error(found.outcome == Outcome::integrity ? ErrorCode::damaged : ErrorCode::key_unavailable,
                     who + " must not wrap: " + describe_refusal(found.outcome, found.location.text()) +
@@ -326,9 +365,11 @@ format::Slot Resolver::wrap_any_role(const format::DataKey& key, const format::T
 
 std::vector<format::Thumbprint> Resolver::wrapping_protectors(const std::string& provider,
                                                               const std::string& region) const {
+    const std::lock_guard lock(mutex_);
     const Link* chosen = keyrings_.own().default_link(provider, region);
     if (chosen == nullptr) {
-        throw Error(ErrorCode::key_unavailable, "no default protector for " + provider + "/" + region + " in this keyring",
+        throw Error(ErrorCode::key_unavailable,
+                    "no default protector for " + provider + "/" + region + " in this keyring",
                     "signet keyring link LOCATION --default" + (region == "local" ? "" : " --region " + region));
     }
     std::vector<format::Thumbprint> all = {chosen->thumbprint};

@@ -73,7 +73,7 @@ private:
     [[nodiscard]] format::Slot wrap_locked(const format::DataKey& key, const format::Thumbprint& thumbprint, bool any_role);
     void warn_once(const std::string& sentence);
 
-    std::recursive_mutex mutex_;
+    mutable std::recursive_mutex mutex_;
     KeyringSet& keyrings_;
     Vaults& vaults_;
     std::function<void(const std::string&)> warn_;

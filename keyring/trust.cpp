@@ -81,8 +81,8 @@ std::optional<PolicyInForce> highest_policy(const Officers& officers, const std:
         if (!entry.policy || !speaks(officers, entry)) continue;
         // Of equal numbers the later entry counts.
         if (highest && entry.policy->number < highest->number) continue;
-        highest = PolicyInForce{entry.policy->number, entry.id, entry.signer,
-                                {entry.policy->values.begin(), entry.policy->values.end()}};
+        highest = PolicyInForce{
+            entry.policy->number, entry.id, entry.signer, {entry.policy->values.begin(), entry.policy->values.end()}};
     }
     return highest;
 }

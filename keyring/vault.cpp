@@ -15,17 +15,22 @@ namespace {
 constexpr std::size_t kProbeSize = 32;
 constexpr std::size_t kMaxPem = std::size_t{64} * 1024;
 
-/// How a failure to read a vault or a key file is classified. What does not mean that nothing is there is not an outage.
+/// How a failure to read a vault or a key file is classified. What does not mean that nothing is there is not an
+/// outage.
 Outcome outcome_of(const Error& error) {
     switch (error.code()) {
-        case ErrorCode::key_unavailable: return Outcome::unavailable;
-        case ErrorCode::damaged: return Outcome::integrity;
+        case ErrorCode::key_unavailable:
+            return Outcome::unavailable;
+        case ErrorCode::damaged:
+            return Outcome::integrity;
         case ErrorCode::unsupported:
-        case ErrorCode::refused: return Outcome::misuse;
+        case ErrorCode::refused:
+            return Outcome::misuse;
         case ErrorCode::io:
             return error.system_error() == EACCES || error.system_error() == EPERM ? Outcome::denied
                                                                                    : Outcome::unavailable;
-        default: return Outcome::denied;
+        default:
+            return Outcome::denied;
     }
 }
 
@@ -44,8 +49,8 @@ Answer<KeyDescription> Vault::test(const Location& location) {
     if (!described.ok()) return described;
     const KeyDescription& key = *described.value;
     if (!may_unwrap(key.state)) {
-        return Answer<KeyDescription>::refuse(refusal_of(key.state), key.location.text() + " is " +
-                                                                         std::string(text(key.state)));
+        return Answer<KeyDescription>::refuse(refusal_of(key.state),
+                                              key.location.text() + " is " + std::string(text(key.state)));
     }
     const SecretBytes probe = crypto::random_secret(kProbeSize);
     const bool local_wrap = !may_wrap(key.state) && key.public_key.has_value();
@@ -124,8 +129,8 @@ Answer<KeyDescription> LocalVaultAdapter::newest(const Location& location) {
     try {
         const auto key = vault().newest_enabled(location.name);
         if (!key) {
-            return Answer<KeyDescription>::refuse(Outcome::not_found, "no enabled version of " + location.name + " in the " +
-                                                                          object());
+            return Answer<KeyDescription>::refuse(Outcome::not_found,
+                                                  "no enabled version of " + location.name + " in the " + object());
         }
         return Answer<KeyDescription>::of(description(*key, location));
     } catch (const Error& error) {
@@ -138,7 +143,8 @@ Answer<Bytes> LocalVaultAdapter::wrap(const Location& location, ByteView plainte
     if (!described.ok()) return Answer<Bytes>::refuse(described.outcome, described.detail);
     const KeyDescription& key = *described.value;
     if (!may_wrap(key.state)) {
-        return Answer<Bytes>::refuse(refusal_of(key.state), key.location.text() + " is " + std::string(text(key.state)));
+        return Answer<Bytes>::refuse(refusal_of(key.state),
+                                     key.location.text() + " is " + std::string(text(key.state)));
     }
     return Answer<Bytes>::of(key.public_key->wrap(plaintext));
 }

@@ -1,5 +1,5 @@
-// What the keyring's tests share: a folder with a vault and a keyring, a clock that is set, passphrases that are counted,
-// and vaults that answer as they are told.
+// What the keyring's tests share: a folder with a vault and a keyring, a clock that is set, passphrases that are
+// counted, and vaults that answer as they are told.
 #pragma once
 
 #include "core/crypto/rsa.h"
@@ -9,8 +9,8 @@
 #include "tests/support/matchers.h"
 #include "tests/support/temporary_folder.h"
 
-#include <filesystem>
 #include <sys/stat.h>
+#include <filesystem>
 
 namespace signet::keyring::test {
 
@@ -62,8 +62,9 @@ struct Bench {
     /// The vault, made when first asked for, and unlocked without the passphrase source.
     LocalVault& vault() {
         if (!vault_) {
-            vault_ = LocalVault::exists(vault_folder) ? LocalVault::open(vault_folder, clock)
-                                                      : LocalVault::create(vault_folder, secret("sesame"), kCheap, clock);
+            vault_ = LocalVault::exists(vault_folder)
+                         ? LocalVault::open(vault_folder, clock)
+                         : LocalVault::create(vault_folder, secret("sesame"), kCheap, clock);
             if (!vault_->is_unlocked()) vault_->unlock(secret("sesame"));
         }
         vault_->refresh();

@@ -46,7 +46,8 @@ TEST_CASE("a repository is pinned to its officer and config", "[keyring]") {
     keyring.pin_repository(kRepository, kOfficer, kConfig);
     keyring.pin_repository(kRepository, kOfficer, kConfig);
     REQUIRE_THROWS_MATCHES(keyring.pin_repository(kRepository, kWriter, kConfig), Error, has_code(ErrorCode::refused));
-    REQUIRE_THROWS_MATCHES(keyring.pin_repository(kRepository, kOfficer, Digest{}), Error, has_code(ErrorCode::refused));
+    REQUIRE_THROWS_MATCHES(keyring.pin_repository(kRepository, kOfficer, Digest{}), Error,
+                           has_code(ErrorCode::refused));
     const Keyring again = bench.keyring();
     REQUIRE(again.pin(kRepository) != nullptr);
     CHECK(again.pin(kRepository)->officer == kOfficer);

@@ -97,14 +97,17 @@ TEST_CASE("nothing is kept when a test fails [R60]", "[keyring][link]") {
     SECTION("a region that is no name") {
         link_fails("local:good", {.role = LinkRole::default_, .region = "West Europe"}, ErrorCode::usage);
     }
-    SECTION("no file") { link_fails("public:" + (bench.folder / "nothing.pem"), as_default, ErrorCode::key_unavailable); }
+    SECTION("no file") {
+        link_fails("public:" + (bench.folder / "nothing.pem"), as_default, ErrorCode::key_unavailable);
+    }
     SECTION("not a key") {
         put_content(bench.folder / "junk.pem", "junk");
         link_fails("public:" + (bench.folder / "junk.pem"), as_default, ErrorCode::damaged);
     }
 }
 
-TEST_CASE("a vault that refuses, or gives back something else, is not linked [R60] [R29] [R30] [R31]", "[keyring][link]") {
+TEST_CASE("a vault that refuses, or gives back something else, is not linked [R60] [R29] [R30] [R31]",
+          "[keyring][link]") {
     Bench bench;
     FakeVault& fake = install_fake(bench, "local:/far#prod", crypto::RsaPrivateKey::generate(2048));
     Keyring keyring = bench.keyring();
@@ -124,8 +127,9 @@ TEST_CASE("a vault that refuses, or gives back something else, is not linked [R6
     link_fails(ErrorCode::damaged);
     fake.forgets = false;
     fake.region = "eu-west";
-    CHECK_THROWS_MATCHES(keyring.link(at("local:/far#prod"), {.role = LinkRole::default_, .region = "us-east"}, bench.vaults),
-                         Error, has_code(ErrorCode::refused));
+    CHECK_THROWS_MATCHES(
+        keyring.link(at("local:/far#prod"), {.role = LinkRole::default_, .region = "us-east"}, bench.vaults), Error,
+        has_code(ErrorCode::refused));
     CHECK(saved(bench).empty());
     CHECK(keyring.link(at("local:/far#prod"), {.role = LinkRole::default_}, bench.vaults).link.region == "eu-west");
 }
@@ -150,7 +154,8 @@ TEST_CASE("a default that expires within thirty days is linked with a warning [R
     CHECK(keyring.link(at("local:soon"), {.role = LinkRole::default_}, bench.vaults).warnings.size() == 1);
 }
 
-TEST_CASE("there is one default per provider and region, and linking a new one changes it [R50] [R83]", "[keyring][link]") {
+TEST_CASE("there is one default per provider and region, and linking a new one changes it [R50] [R83]",
+          "[keyring][link]") {
     Bench bench;
     const auto first = bench.vault().create_key("first", 2048).thumbprint;
     const auto second = bench.vault().create_key("second", 2048).thumbprint;
@@ -201,7 +206,8 @@ TEST_CASE("linking the same thumbprint again adds a location", "[keyring][link]"
 
     REQUIRE_THROWS_MATCHES(keyring.link(at(place + "#foreign"), {.twin_of = "prod"}, bench.vaults), Error,
                            has_code(ErrorCode::refused));
-    const LinkReport report = keyring.link(at(place + "#copy/1"), {.region = "eu-west", .twin_of = "prod"}, bench.vaults);
+    const LinkReport report =
+        keyring.link(at(place + "#copy/1"), {.region = "eu-west", .twin_of = "prod"}, bench.vaults);
     CHECK_FALSE(report.is_new);
     CHECK(report.link.role == LinkRole::default_);
     CHECK(report.link.region == "local");
@@ -228,8 +234,8 @@ TEST_CASE("a public half is linked wrap-only [R24]", "[keyring][link]") {
     Bench bench;
     const auto key = crypto::RsaPrivateKey::generate(2048);
     Keyring keyring = bench.keyring();
-    const LinkReport report =
-        keyring.link(bench.public_file("prod-2026.pub.pem", key.public_key()), {.role = LinkRole::default_}, bench.vaults);
+    const LinkReport report = keyring.link(bench.public_file("prod-2026.pub.pem", key.public_key()),
+                                           {.role = LinkRole::default_}, bench.vaults);
     CHECK_FALSE(report.proven);
     CHECK(report.link.wrap_only());
     CHECK(report.link.name == "prod-2026");
@@ -375,7 +381,8 @@ TEST_CASE("a version that is not valid yet is not followed until it is", "[keyri
     bench.vault().create_key("prod", 2048);
     Keyring keyring = bench.keyring();
     keyring.link(at("local:prod"), {.role = LinkRole::default_}, bench.vaults);
-    const auto second = bench.vault().rotate("prod", 0, {.not_before = bench.clock.in_days(7), .expires = {}}).thumbprint;
+    const auto second =
+        bench.vault().rotate("prod", 0, {.not_before = bench.clock.in_days(7), .expires = {}}).thumbprint;
     CHECK(keyring.refresh_followed(bench.vaults).changes.empty());
     bench.clock.add_days(7);
     CHECK(keyring.refresh_followed(bench.vaults).changes.size() == 1);

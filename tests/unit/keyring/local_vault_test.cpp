@@ -1,9 +1,11 @@
 #include "keyring/local_vault.h"
 
-#include <csignal>
 #include <fcntl.h>
-#include <set>
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <csignal>
+#include <set>
 
 #include "core/crypto/identity_key.h"
 #include "core/crypto/random.h"
@@ -33,7 +35,8 @@ private:
 
 std::set<std::string> names_in(const std::string& folder) {
     std::set<std::string> names;
-    for (const auto& entry : std::filesystem::directory_iterator(folder)) names.insert(entry.path().filename().string());
+    for (const auto& entry : std::filesystem::directory_iterator(folder))
+        names.insert(entry.path().filename().string());
     return names;
 }
 
@@ -71,7 +74,8 @@ TEST_CASE("a vault is not made over another one", "[keyring][vault]") {
 TEST_CASE("a vault that is not there is a missing key, an empty passphrase a wrong use", "[keyring][vault]") {
     Bench bench;
     REQUIRE_THROWS_MATCHES(LocalVault::open(bench.vault_folder), Error, has_code(ErrorCode::key_unavailable));
-    REQUIRE_THROWS_MATCHES(LocalVault::create(bench.vault_folder, secret(""), kCheap), Error, has_code(ErrorCode::usage));
+    REQUIRE_THROWS_MATCHES(LocalVault::create(bench.vault_folder, secret(""), kCheap), Error,
+                           has_code(ErrorCode::usage));
     CHECK_FALSE(LocalVault::exists(bench.vault_folder));
 }
 
@@ -187,7 +191,8 @@ TEST_CASE("vault.json of any other shape is damage, never a crash", "[keyring][v
     }
 }
 
-TEST_CASE("a vault that goes back to an older generation is noticed by a process that saw the newer", "[keyring][vault]") {
+TEST_CASE("a vault that goes back to an older generation is noticed by a process that saw the newer",
+          "[keyring][vault]") {
     Bench bench;
     bench.vault().create_key("prod", 2048);
     const std::string older = content_of(bench.vault_folder + "/vault.json");
@@ -221,7 +226,8 @@ TEST_CASE("listing needs no passphrase", "[keyring][vault]") {
     CHECK(key.origin == "generated");
     CHECK(key.created == bench.clock.now());
     CHECK(key.state(bench.clock.now()) == KeyState::enabled);
-    CHECK(format::Thumbprint::of(crypto::RsaPublicKey::from_pem(vault.export_public("prod"), "test")) == made.thumbprint);
+    CHECK(format::Thumbprint::of(crypto::RsaPublicKey::from_pem(vault.export_public("prod"), "test")) ==
+          made.thumbprint);
     REQUIRE_THROWS_MATCHES(vault.set_enabled("prod", false), Error, has_code(ErrorCode::usage));
     REQUIRE_THROWS_MATCHES(vault.create_key("other", 2048), Error, has_code(ErrorCode::usage));
     REQUIRE_THROWS_MATCHES(vault.export_private(made.thumbprint), Error, has_code(ErrorCode::usage));
@@ -286,12 +292,14 @@ TEST_CASE("an imported key is the next version of its name, and taken in once", 
     CHECK(imported.thumbprint == format::Thumbprint::of(key.public_key()));
     REQUIRE_THROWS_MATCHES(bench.vault().import_key("again", key), Error, has_code(ErrorCode::refused));
     const SecretBytes exported = bench.vault().export_private(imported.thumbprint);
-    CHECK(format::Thumbprint::of(crypto::RsaPrivateKey::from_pkcs8(exported.reveal()).public_key()) == imported.thumbprint);
+    CHECK(format::Thumbprint::of(crypto::RsaPrivateKey::from_pkcs8(exported.reveal()).public_key()) ==
+          imported.thumbprint);
 }
 
 TEST_CASE("disabled and deleted keys unwrap nothing; keys outside their dates still do", "[keyring][vault]") {
     Bench bench;
-    const KeyVersion key = bench.vault().create_key("prod", 2048, {.not_before = {}, .expires = bench.clock.in_days(10)});
+    const KeyVersion key =
+        bench.vault().create_key("prod", 2048, {.not_before = {}, .expires = bench.clock.in_days(10)});
     const Bytes wrapped = key.public_key().wrap(as_bytes("secret"));
     const auto outcome = [&] { return bench.vault().unwrap(key.thumbprint, wrapped).outcome; };
     const auto state = [&] { return bench.vault().get("prod").state(bench.clock.now()); };
@@ -375,7 +383,8 @@ TEST_CASE("the same private half is sealed differently each time", "[keyring][va
     LocalVault other = LocalVault::create(elsewhere / "vault", secret("sesame"), kCheap, bench.clock);
     other.import_key("prod", key);
     const auto sealed_of = [](const std::string& file) { return file.substr(file.find("\"sealed\""), 200); };
-    CHECK(sealed_of(content_of(bench.vault_folder + "/vault.json")) != sealed_of(content_of(elsewhere / "vault/vault.json")));
+    CHECK(sealed_of(content_of(bench.vault_folder + "/vault.json")) !=
+          sealed_of(content_of(elsewhere / "vault/vault.json")));
 }
 
 TEST_CASE("a replacement that cannot be written leaves the old vault", "[keyring][vault]") {
@@ -394,6 +403,28 @@ TEST_CASE("a replacement that cannot be written leaves the old vault", "[keyring
     CHECK(bench.vault().generation() == 2);
     bench.vault().set_enabled("prod", false);
     CHECK(bench.vault().generation() == 3);
+}
+
+TEST_CASE("a process killed while it changes a vault leaves one that opens", "[keyring][vault]") {
+    Bench bench;
+    bench.vault().create_key("prod", 2048);
+    std::uint64_t generation = bench.vault().generation();
+    for (int round = 0; round < 20; ++round) {
+        const pid_t child = ::fork();
+        if (child == 0) {
+            for (bool enabled = false;; enabled = !enabled) bench.vault().set_enabled("prod", enabled);
+        }
+        ::usleep(static_cast<useconds_t>(3000 + 1700 * round));
+        ::kill(child, SIGKILL);
+        ::waitpid(child, nullptr, 0);
+        LocalVault vault = LocalVault::open(bench.vault_folder, bench.clock);
+        vault.unlock(secret("sesame"));
+        CHECK(vault.list().size() == 1);
+        CHECK(vault.generation() >= generation);
+        generation = vault.generation();
+        // The lock died with its holder.
+        vault.set_enabled("prod", true);
+    }
 }
 
 TEST_CASE("two who change one vault both succeed", "[keyring][vault]") {

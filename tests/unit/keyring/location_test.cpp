@@ -25,9 +25,9 @@ TEST_CASE("locations are read and written the same", "[keyring][location]") {
 }
 
 TEST_CASE("what is no location is a wrong use", "[keyring][location]") {
-    for (const char* text : {"", "prod", "local:", "local:#prod", "local:dir#", "local:prod/", "local:prod/0", "local:prod/01",
-                             "local:prod/-1", "local:prod/4294967296", "local:prod/1/2", "local:a b", "public:", "file:x",
-                             "public:a\nb", "local:x\x1b[2J"}) {
+    for (const char* text : {"", "prod", "local:", "local:#prod", "local:dir#", "local:prod/", "local:prod/0",
+                             "local:prod/01", "local:prod/-1", "local:prod/4294967296", "local:prod/1/2", "local:a b",
+                             "public:", "file:x", "public:a\nb", "local:x\x1b[2J"}) {
         CAPTURE(text);
         CHECK_THROWS_MATCHES(Location::parse(text), Error, has_code(ErrorCode::usage));
     }

@@ -7,10 +7,12 @@ namespace {
 
 TEST_CASE("a passphrase is asked for once for each object", "[keyring][passphrase]") {
     std::vector<std::string> asked;
-    PassphraseSource source([&](const PassphraseRequest& request) {
-        asked.push_back(request.object);
-        return secret("for " + request.object);
-    }, PassphraseSource::Manner::prompt);
+    PassphraseSource source(
+        [&](const PassphraseRequest& request) {
+            asked.push_back(request.object);
+            return secret("for " + request.object);
+        },
+        PassphraseSource::Manner::prompt);
     CHECK_FALSE(source.knows("vault a"));
     CHECK(source.get({"unlock", "vault a", false}).equals(as_bytes("for vault a")));
     CHECK(source.get({"unlock", "vault a", false}).equals(as_bytes("for vault a")));

@@ -37,9 +37,13 @@ TEST_CASE("policy values are read and written the same", "[keyring][policy]") {
 
 TEST_CASE("a value that a policy name cannot have is refused", "[keyring][policy]") {
     Policy policy;
-    const std::vector<std::pair<std::string, std::string>> wrong = {
-        {"after-rotation", "sometimes"}, {"dedup-horizon", "soon"}, {"dedup-horizon", "-1d"}, {"max-deks", "0"},
-        {"max-deks", "4097"},            {"max-deks", "64x"},       {"max-deks", "-1"}};
+    const std::vector<std::pair<std::string, std::string>> wrong = {{"after-rotation", "sometimes"},
+                                                                    {"dedup-horizon", "soon"},
+                                                                    {"dedup-horizon", "-1d"},
+                                                                    {"max-deks", "0"},
+                                                                    {"max-deks", "4097"},
+                                                                    {"max-deks", "64x"},
+                                                                    {"max-deks", "-1"}};
     for (const auto& [name, value] : wrong) {
         CAPTURE(name, value);
         CHECK_THROWS_MATCHES(policy.set(name, value), Error, has_code(ErrorCode::usage));

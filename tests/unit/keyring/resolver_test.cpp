@@ -1,5 +1,8 @@
 #include "keyring/resolver.h"
 
+#include <atomic>
+#include <thread>
+
 #include "core/crypto/random.h"
 #include "tests/unit/keyring/bench.h"
 
@@ -57,7 +60,8 @@ TEST_CASE("only the default and the recovery links wrap [R86]", "[keyring][resol
     REQUIRE_THROWS_MATCHES(with.resolver.wrap(key, {}), Error, has_code(ErrorCode::key_unavailable));
 }
 
-TEST_CASE("without a default there is nothing to wrap with, and the hint has the command [R51] [R53]", "[keyring][resolver]") {
+TEST_CASE("without a default there is nothing to wrap with, and the hint has the command [R51] [R53]",
+          "[keyring][resolver]") {
     Linked bench;
     Resolving with(bench);
     try {
@@ -78,7 +82,8 @@ TEST_CASE("linked protectors unwrap when their thumbprint is asked for [R87] [R1
     CHECK(with.warnings.empty());
 }
 
-TEST_CASE("after a rotation old data keys open and new ones need the new version [R89] [R91] [R92]", "[keyring][resolver]") {
+TEST_CASE("after a rotation old data keys open and new ones need the new version [R89] [R91] [R92]",
+          "[keyring][resolver]") {
     Bench bench;
     const auto first = bench.vault().create_key("prod", 2048).thumbprint;
     bench.keyring().link(at("local:prod"), {.role = LinkRole::default_}, bench.vaults);
@@ -209,7 +214,8 @@ TEST_CASE("a missing protector is named with where it was [R123]", "[keyring][re
     }
 }
 
-TEST_CASE("disabled and deleted protectors open nothing, and no passphrase is asked for them [R25]", "[keyring][resolver]") {
+TEST_CASE("disabled and deleted protectors open nothing, and no passphrase is asked for them [R25]",
+          "[keyring][resolver]") {
     Linked bench;
     const Slot slot = bench.slot_under(DataKey::generate(kRepository), bench.old);
     bench.vault().set_enabled("old", false);
@@ -241,7 +247,8 @@ TEST_CASE("an expired protector unwraps with a warning, said once, and never wra
     REQUIRE_THROWS_MATCHES(with.resolver.wrap(key, bench.prod), Error, has_code(ErrorCode::key_unavailable));
 }
 
-TEST_CASE("a disabled protector does not wrap, one out of reach does with a warning [R74] [R104]", "[keyring][resolver]") {
+TEST_CASE("a disabled protector does not wrap, one out of reach does with a warning [R74] [R104]",
+          "[keyring][resolver]") {
     Linked bench;
     const DataKey key = DataKey::generate(kRepository);
     Resolving with(bench);
@@ -291,7 +298,8 @@ TEST_CASE("whether unwrapping needs a person is known beforehand", "[keyring][re
     bench.vault().set_enabled("prod", false);
     CHECK_FALSE(with.resolver.unwraps_unattended(bench.prod));
 
-    PassphraseSource prompt([](const PassphraseRequest&) { return secret("sesame"); }, PassphraseSource::Manner::prompt);
+    PassphraseSource prompt([](const PassphraseRequest&) { return secret("sesame"); },
+                            PassphraseSource::Manner::prompt);
     Vaults vaults(bench.vault_folder, prompt, bench.clock);
     Resolver resolver(with.keyrings, vaults);
     CHECK_FALSE(resolver.unwraps_unattended(bench.old));
@@ -383,8 +391,30 @@ TEST_CASE("a protector that cannot be audited is not used", "[keyring][resolver]
     std::filesystem::create_directory(bench.keyring_folder + "/audit.log");
     const int asked = bench.passphrases.times_asked();
     REQUIRE_THROWS_MATCHES(with.resolver.unwrap(slot), Error, has_code(ErrorCode::io));
-    REQUIRE_THROWS_MATCHES(with.resolver.wrap(DataKey::generate(kRepository), bench.prod), Error, has_code(ErrorCode::io));
+    REQUIRE_THROWS_MATCHES(with.resolver.wrap(DataKey::generate(kRepository), bench.prod), Error,
+                           has_code(ErrorCode::io));
     CHECK(bench.passphrases.times_asked() == asked);
+}
+
+TEST_CASE("several threads use one resolver", "[keyring][resolver]") {
+    Linked bench;
+    Resolving with(bench);
+    std::atomic<int> opened = 0;
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 4; ++i) {
+        threads.emplace_back([&] {
+            for (int j = 0; j < 5; ++j) {
+                const DataKey key = DataKey::generate(kRepository);
+                const auto slots = with.resolver.wrap_for_backup(key);
+                if (with.resolver.status(bench.prod).can_unwrap && same_key(with.resolver.unwrap(slots.front()), key)) {
+                    ++opened;
+                }
+            }
+        });
+    }
+    for (std::thread& thread : threads) thread.join();
+    CHECK(opened == 20);
+    CHECK(with.keyrings.own().audit().verify().intact());
 }
 
 // Twins.
@@ -432,8 +462,9 @@ TEST_CASE("a refusal is never bypassed through a twin [R131]", "[keyring][twin]"
     const DataKey key = DataKey::generate(kRepository);
     Resolving with(bench);
     const Slot slot = with.resolver.wrap(key, bench.thumbprint);
-    for (const Outcome outcome : {Outcome::denied, Outcome::key_disabled, Outcome::key_deleted, Outcome::not_found,
-                                  Outcome::credential_rejected, Outcome::untrusted, Outcome::misuse, Outcome::integrity}) {
+    for (const Outcome outcome :
+         {Outcome::denied, Outcome::key_disabled, Outcome::key_deleted, Outcome::not_found,
+          Outcome::credential_rejected, Outcome::untrusted, Outcome::misuse, Outcome::integrity}) {
         CAPTURE(text(outcome));
         bench.near.describes = outcome;
         CHECK_THROWS_AS(with.resolver.unwrap(slot), Error);

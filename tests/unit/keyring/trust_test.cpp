@@ -26,7 +26,8 @@ TrustStatement officer(const IdentityId& identity, std::uint64_t first = 1, std:
 /// Entries with hours as times, and whatever sequence numbers the test wants.
 struct Journals {
     TrustInput input;
-    void trust(const IdentityId& signer, std::uint64_t sequence, std::int64_t hour, std::vector<TrustStatement> statements) {
+    void trust(const IdentityId& signer, std::uint64_t sequence, std::int64_t hour,
+               std::vector<TrustStatement> statements) {
         input.add({signer, sequence, crypto::random_id<EntryId>(), TimePoint{hour * 3600 * kNsPerSecond},
                    format::TrustFields{std::move(statements)}, std::nullopt});
     }
