@@ -7,14 +7,18 @@
 namespace signet::cli {
 namespace {
 
-/// The policy of the repository where one is named, else the defaults.
+/// The policy of the repository where one is named and there, else the defaults.
 Json policy_json(Context& context) {
     Json values = Json::object();
     for (const keyring::PolicyName& name : keyring::policy_names()) values[std::string(name.name)] = name.default_value;
     if (!context.has_repository()) return values;
-    const keyring::Trust trust = load_trust(context.repository());
-    if (trust.policy()) {
+    try {
+        const keyring::Trust trust = load_trust(context.repository());
+        if (!trust.policy()) return values;
         for (const auto& [name, value] : trust.policy()->values) values[name] = value;
+    } catch (const Error& error) {
+        // A variable may name a repository that is yet to be made.
+        if (error.code() != ErrorCode::no_repository) throw;
     }
     return values;
 }

@@ -1,0 +1,116 @@
+"""Plans, and the message that matters: which keys are missing, and for which time."""
+
+import os
+
+from harness import SignetTest, main, write
+
+
+class MissingKey(SignetTest):
+    """Two backups under one version of a key, two under the next, whose runs refer to nothing of the others."""
+
+    def setUp(self):
+        super().setUp()
+        self.init()
+        self.source = self.sample_tree()
+        self.signet("keyring", "policy", "set", "after-rotation=fresh")
+        self.ids = [self.at("2026-01-01T00:00:00Z"), self.at("2026-01-10T00:00:00Z")]
+        self.old = self.signet("key", "show", "prod/1", "--json").json()["thumbprint"]
+        self.new = self.signet("key", "rotate", "prod", "--json").json()["thumbprint"]
+        self.ids += [self.at("2026-02-01T00:00:00Z"), self.at("2026-02-10T00:00:00Z")]
+
+    def at(self, time):
+        write(f"{self.source}/time", time)
+        return self.backup("--series", "prod-db", "--time", time, self.source)["backup_id"]
+
+    def lose(self, version):
+        """A keyring that has linked the other version alone."""
+        self.env["SIGNET_KEYRING"] = self.path(f"without-{version}")
+        self.signet("keyring", "link", f"local:prod/{3 - version}")
+
+    def test_a_restore_without_its_key_is_13_creates_nothing_and_says_what_is_missing(self):
+        self.lose(1)
+        result = self.signet("restore", self.ids[1], "-t", "out", expect=13)
+        self.assertNothingAt(self.path("out"))
+        self.assertEqual(result.out, "")
+        self.assertTrue(result.err.startswith("signet: cannot restore ") or "\nsignet: cannot restore " in result.err, str(result))
+        self.assertSays(result.err, self.old[:19], "missing from this keyring", "needed for", "restorable now", "2026-02-01")
+        # What a needed key is needed for is a stretch of time.
+        self.assertSays(result.err, "2026-01-01 00:00 .. 2026-01-10 00:00")
+
+    def test_the_report_for_machines(self):
+        self.lose(1)
+        result = self.signet("restore", self.ids[1], "-t", "out", "--json", expect=13)
+        report = result.last()
+        self.assertEqual((report["message_type"], report["restorable"]), ("key_report", False))
+        for name in "series from to required coverage nearest".split():
+            self.assertIn(name, report)
+        one = report["required"][0]
+        for name in "thumbprint name status inherited alternatives locations needed_from needed_to backups logs deks".split():
+            self.assertIn(name, one)
+        self.assertEqual((one["thumbprint"], one["status"], one["needed_to"]), (self.old, "missing", "2026-01-10T00:00:00Z"))
+        self.assertEqual(report["nearest"]["after"], "2026-02-01T00:00:00Z")
+        ending = result.errors()[-1]
+        self.assertEqual((ending["message_type"], ending["code"]), ("exit_error", 13))
+        self.assertNothingAt(self.path("out"))
+
+    def test_other_commands_that_need_the_key_say_the_same(self):
+        self.lose(1)
+        for words in (["ls", self.ids[0]], ["dump", self.ids[0]], ["stats", self.ids[0]], ["diff", self.ids[0], "latest"]):
+            self.assertSays(self.signet(*words, expect=13).err, self.old[:19])
+        found = self.signet("find", "*.jpg", expect=3)
+        self.assertSays(found.out, self.ids[3][:8])
+
+    def test_what_does_not_need_the_key_is_restored(self):
+        self.lose(1)
+        self.signet("plan")
+        self.signet("restore", "latest", "-t", "out")
+        self.assertSameTree(self.source, self.path("out") + self.source)
+
+    def test_plan_needs_no_key_and_writes_nothing(self):
+        env = {"SIGNET_KEYRING": self.path("nobody"), "SIGNET_VAULT": self.path("nobody-vault"), "SIGNET_PASSPHRASE_FILE": None}
+        plan = self.signet("plan", "--json", env=env, expect=13).json()
+        self.assertEqual([one["thumbprint"] for one in plan["required"]], [self.new])
+        self.assertNothingAt(self.path("nobody"))
+        self.assertNothingAt(self.path("nobody-vault"))
+
+    def test_plan_by_backup_time_stretch_and_what_if(self):
+        self.assertTrue(self.signet("plan", self.ids[0], "--json").json()["restorable"])
+        plan = self.signet("plan", "--at", "2026-01-15", "--json").json()
+        self.assertEqual([one["thumbprint"] for one in plan["required"]], [self.old])
+        plan = self.signet("plan", "--series", "prod-db", "--from", "2026-01-05", "--to", "2026-02-05", "--json").json()
+        self.assertEqual({one["thumbprint"] for one in plan["required"]}, {self.old, self.new})
+        plan = self.signet("plan", "--without-key", self.new[:19], "--json", expect=13).json()
+        self.assertEqual(plan["required"][0]["status"], "missing")
+        self.signet("plan", "--without-key", "nothing", expect=2)
+        self.signet("plan", "--at", "2020-01-01", expect=2)
+
+    def test_plan_for_a_disabled_key(self):
+        self.signet("key", "disable", "prod/1")
+        plan = self.signet("plan", self.ids[0], "--json", expect=13).json()
+        self.assertEqual(plan["required"][0]["status"], "disabled")
+        result = self.signet("restore", self.ids[0], "-t", "out", expect=13)
+        self.assertSays(result.err, "disabled")
+        self.assertNothingAt(self.path("out"))
+
+    def test_timeline(self):
+        self.lose(1)
+        text = self.signet("timeline").out
+        self.assertSays(text, "restorable", "!", "#", "gap", self.old[:19])
+        lanes = self.signet("timeline", "--json").json()
+        self.assertEqual(lanes["message_type"], "key_report")
+        self.assertEqual([stretch["restorable"] for stretch in lanes["coverage"]], [False, True])
+        self.assertEqual(lanes["coverage"][0]["blocked_by"], [self.old])
+        self.assertEqual(len(lanes["lanes"]), 1)
+
+    def test_further_keyrings_add_their_protectors(self):
+        first = self.env["SIGNET_KEYRING"]
+        self.lose(1)
+        self.signet("restore", self.ids[0], "-t", "out", expect=13)
+        self.signet("-k", self.env["SIGNET_KEYRING"], "-k", first, "restore", self.ids[0], "-t", "out")
+        self.assertTrue(os.path.isdir(self.path("out")))
+        # A keyring named besides the host's own must be there.
+        self.signet("-k", first, "-k", self.path("nowhere"), "list", expect=2)
+
+
+if __name__ == "__main__":
+    main()

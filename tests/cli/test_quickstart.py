@@ -1,0 +1,118 @@
+"""From nothing to a restored tree: with keys of one's own, with escrow, and on a bare machine."""
+
+import os
+
+from harness import PASSPHRASE, SignetTest, main, write
+
+
+class QuickStart(SignetTest):
+    def test_key_backup_rotation_backup_restore_and_a_plan_that_names_the_missing_key(self):
+        source = self.sample_tree()
+        self.signet("key", "create", "prod", "--size", "2048")
+        self.signet("keyring", "link", "local:prod", "--default")
+        self.signet("init")
+        first = self.backup(source)
+        self.signet("key", "rotate", "prod")
+        # Without a passphrase at hand nothing older can be wrapped anew: the second backup inherits.
+        second = self.backup(source, env={"SIGNET_PASSPHRASE_FILE": None}, start_new_session=True)
+        self.assertNotEqual(first["protector_thumbprint"], second["protector_thumbprint"])
+        self.assertEqual(len(self.signet("list", "--json").json()), 2)
+
+        self.signet("restore", "latest", "-t", "out")
+        self.assertSameTree(source, self.path("out") + source)
+
+        other = self.path("other-keyring")
+        self.signet("-k", other, "keyring", "link", "local:prod/2")
+        result = self.signet("-k", other, "plan", "--from", "-1d", "--to", "now", expect=13)
+        self.assertSays(result.out, first["protector_thumbprint"][:19], "missing from this keyring", "needed for")
+
+    def test_init_makes_everything_when_nothing_is_linked(self):
+        made = self.signet("init", "--json").last()
+        self.assertTrue(made["escrow"])
+        self.assertEqual(len(self.objects("escrow")), 1)
+        source = self.sample_tree()
+        self.backup(source)
+        self.signet("restore", "latest", "-t", "out")
+        self.assertSameTree(source, self.path("out") + source)
+
+    def test_init_prints_the_officer_and_refuses_an_existing_repository(self):
+        result = self.signet("init")
+        self.assertSays(result.out, "repository", "officer", "writer", "escrow")
+        before = self.objects()
+        result = self.signet("init", expect=17)
+        self.assertMessage(result, "already")
+        self.assertEqual(self.objects(), before)
+
+    def test_init_with_keys_of_ones_own_stores_no_private_half(self):
+        self.assertFalse(self.init()["escrow"])
+        self.assertEqual(self.objects("escrow"), [])
+
+
+class BareMachine(SignetTest):
+    def bare(self, name="bare"):
+        """Another machine that reaches the repository and knows the passphrase."""
+        repository = self.repository
+        self.use(self.path(name))
+        self.env["SIGNET_REPOSITORY"] = repository
+
+    def test_repository_and_passphrase_restore_everything(self):
+        officer = self.signet("init", "--json").last()["officer"]
+        source = self.sample_tree()
+        self.backup(source)
+        self.bare()
+        result = self.signet("restore", "latest", "-t", "early", expect=13)
+        self.assertNothingAt(self.path("early"))
+        self.signet("keyring", "recover", "--officer", officer)
+        self.signet("restore", "latest", "-t", "out")
+        self.assertSameTree(source, self.path("out") + source)
+        # Twice is once.
+        self.signet("keyring", "recover", "--officer", officer)
+        self.assertEqual(self.signet("keyring", "show", "--json").json()["officer"], officer)
+
+    def test_recovery_refuses_another_officer_and_leaves_nothing(self):
+        self.signet("init")
+        self.bare()
+        self.signet("keyring", "recover", "--officer", "0" * 64, expect=17)
+        self.assertNothingAt(self.env["SIGNET_VAULT"])
+        self.signet("keyring", "recover", expect=2)
+
+    def test_recovery_with_a_wrong_passphrase_is_12(self):
+        officer = self.signet("init", "--json").last()["officer"]
+        self.bare()
+        write(self.env["SIGNET_PASSPHRASE_FILE"], "wrong\n")
+        self.signet("keyring", "recover", "--officer", officer, expect=12)
+        self.assertNothingAt(self.env["SIGNET_VAULT"])
+
+    def test_keys_of_ones_own_cannot_be_recovered_from_a_repository(self):
+        officer = self.init()["officer"]
+        self.bare()
+        result = self.signet("keyring", "recover", "--officer", officer, expect=13)
+        self.assertMessage(result, "link")
+
+    def test_a_rotated_escrow_protector_is_in_the_repository_as_well(self):
+        officer = self.signet("init", "--json").last()["officer"]
+        source = self.sample_tree()
+        self.backup(source)
+        self.signet("key", "rotate", "escrow")
+        write(f"{source}/more", "more")
+        self.backup(source)
+        self.bare()
+        self.signet("keyring", "recover", "--officer", officer)
+        self.signet("restore", "latest", "-t", "out")
+        self.assertSameTree(source, self.path("out") + source)
+
+    def test_after_a_change_of_passphrase_the_new_one_recovers(self):
+        officer = self.signet("init", "--json").last()["officer"]
+        source = self.sample_tree()
+        self.backup(source)
+        new = self.write("new-passphrase", "another\n")
+        self.signet("key", "passphrase", "--new-passphrase-file", new)
+        self.bare()
+        write(self.env["SIGNET_PASSPHRASE_FILE"], "another\n")
+        self.signet("keyring", "recover", "--officer", officer)
+        self.signet("restore", "latest", "-t", "out")
+        self.assertSameTree(source, self.path("out") + source)
+
+
+if __name__ == "__main__":
+    main()
