@@ -121,6 +121,8 @@ private:
     void choose_references(const Standing& standing);
     [[nodiscard]] std::vector<format::Slot> wrap();
     void rewrap_reached(std::vector<format::Reach>& reach);
+    void hold_to_pin();
+    void note_committed(const Committer& committer);
     void warn(const std::string& message) const {
         if (request_.on_warning) request_.on_warning(message);
     }
@@ -233,6 +235,44 @@ void Run::rewrap_reached(std::vector<format::Reach>& reach) {
     }
 }
 
+/// Whatever this keyring has seen of the repository must still be there: a host never forks its own journal unknowingly.
+void Run::hold_to_pin() {
+    const auto& config = repository_.config();
+    const auto* pin = keyring_.pin(config.repository);
+    if (pin == nullptr) {
+        if (request_.dry_run) return;
+        warn("first contact with repository " + config.repository.hex() + ": from now on its officer is " + config.officer.hex() +
+             "; compare this with what `signet init` printed");
+        keyring_.pin_repository(config.repository, config.officer, repository_.config_hash());
+        return;
+    }
+    if (pin->officer != config.officer || pin->config_hash != repository_.config_hash()) {
+        throw Error(ErrorCode::refused,
+                    "config.json of repository " + config.repository.hex() +
+                        " is not the one that this keyring knows: its officer was " + pin->officer.hex() +
+                        " and now is said to be " + config.officer.hex(),
+                    "do not trust this repository before you know why");
+    }
+    const auto seen = pin->seen.find(writer_.identity());
+    if (seen == pin->seen.end()) return;
+    const auto& entries = history_.journal().entries;
+    const auto sequence = seen->second.sequence;
+    if (entries.size() < sequence || entries[sequence - 1].id != seen->second.entry) {
+        throw Error(ErrorCode::damaged,
+                    format::journal_name(writer_.identity(), sequence) + ": this keyring has seen it (" +
+                        seen->second.entry.short_hex(16) + "), and now it is gone or another: the repository was rolled back",
+                    "bring the missing entries back, or accept the loss with `signet keyring adopt`");
+    }
+}
+
+void Run::note_committed(const Committer& committer) {
+    try {
+        keyring_.note_seen(repository_.config().repository, {{writer_.identity(), committer.last()}});
+    } catch (const Error& error) {
+        warn(std::string("what was committed is not remembered: ") + error.what());
+    }
+}
+
 BackupReport Run::execute() {
     report_.started = Clock::system().now();
     last_partial_ = report_.started;
@@ -248,6 +288,7 @@ BackupReport Run::execute() {
         warn("this repository does not trust this writer yet: until an officer runs `signet keyring trust " +
              writer_.identity().hex() + "`, restores refuse its backups");
     }
+    hold_to_pin();
     const auto slots = wrap();
     choose_references(standing);
     ChunkTable table;
@@ -307,6 +348,7 @@ BackupReport Run::execute() {
         body.problems = std::move(problems_);
         report_.backup = committer.commit(std::move(waiting_), std::move(reach), std::move(body), report_.errors > 0);
         new_state.commit(result.sources);
+        note_committed(committer);
     }
     report_.finished = Clock::system().now();
     return std::move(report_);

@@ -90,7 +90,8 @@ struct BackupReport {
 /// Makes one backup. The repository holds either a new committed backup or none; what an interrupted or failed run had
 /// stored is found again by the next.
 /// throws  Error{busy}: another run of this series is active; Error{key_unavailable}: no protector can wrap;
-///         Error{interrupted}; Error{io}: the repository cannot be written; Error{usage}: a source does not exist
+///         Error{interrupted}; Error{io}: the repository cannot be written; Error{failed}: none of the sources exists;
+///         Error{damaged}, Error{refused}: the repository is not the one this keyring has seen
 [[nodiscard]] BackupReport run_backup(const BackupRequest& request, const storage::Repository& repository,
                                       keyring::KeyringSet& keyrings, keyring::Resolver& resolver);
 

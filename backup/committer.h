@@ -32,6 +32,9 @@ public:
     [[nodiscard]] EntryId commit(std::vector<format::IndexedPack> packs, std::vector<format::Reach> reach,
                                  format::BackupBody body, bool has_errors);
 
+    /// The newest entry written; sequence 0 before the first.
+    [[nodiscard]] keyring::SeenEntry last() const { return {next_sequence_ - 1, previous_}; }
+
 private:
     [[nodiscard]] format::BackupPublic fields_with(const std::vector<format::IndexedPack>& packs);
     [[nodiscard]] EntryId append(format::EntryKind kind, const format::BackupPublic& fields, const format::BackupBody& body);

@@ -61,8 +61,7 @@ History::History(const storage::Repository& repository, const IdentityId& writer
     }
     for (const auto& entry : journal_.entries) {
         if (entry.kind != format::EntryKind::backup && entry.kind != format::EntryKind::partial) continue;
-        storage::RunEntry run{&entry, format::BackupPublic::decode(entry.public_fields(),
-                                                                   format::journal_name(writer, entry.head.sequence))};
+        storage::RunEntry run{&entry, format::backup_public(entry)};
         auto& dek = deks_[run.fields.dek];
         dek.id = run.fields.dek;
         dek.made = run.fields.started;

@@ -32,6 +32,12 @@ std::shared_ptr<FolderNode> Lister::add_root(const std::string& path, std::uint6
 
 void Lister::list(FolderNode& node) {
     node.listing = list_folder(node.path, rules_, node.device);
+    if (node.expected && !node.expected->automount && !node.listing.stat.is_same_inode(*node.expected) &&
+        node.listing.problems.empty()) {
+        node.listing.entries.clear();
+        node.listing.problems.push_back({node.path, 0, "was replaced while the backup ran"});
+        node.listing.stat = *node.expected;
+    }
     const auto prefix = node.path == "/" ? node.path : node.path + "/";
     for (const auto& entry : node.listing.entries) {
         if (!entry.stat.is_directory()) continue;
@@ -39,6 +45,7 @@ void Lister::list(FolderNode& node) {
         child->path = prefix + entry.name;
         child->device = node.device;
         child->depth = node.depth + 1;
+        child->expected = entry.stat;
         node.folders.push_back(std::move(child));
     }
 }

@@ -17,6 +17,7 @@ struct FolderNode {
     std::string path;
     std::uint64_t device = 0;  ///< stay on this file system; 0: any
     std::size_t depth = 0;
+    std::optional<SourceStat> expected;  ///< as the folder above listed it; what is opened must be that
     Listing listing;
     std::vector<std::shared_ptr<FolderNode>> folders;  ///< subfolders, in the order of the listing
 

@@ -29,9 +29,11 @@ UniqueFd open_regular(FileJob& file) {
 void check_unchanged(FileJob& file, int fd) {
     SourceStat now;
     if (stat_at(fd, "", false, now) == 0 && now.same_state(file.stat)) return;
-    if (!S_ISREG(now.mode)) {
+    if (!S_ISREG(now.mode) || (!now.is_same_inode(file.stat) && !is_reached_without_links(file.path, now))) {
+        // A new file in the place of the old one is only a change. But somebody may have put a link in the place of a
+        // folder above, and then this file is not part of the source.
         file.failed = true;
-        file.what = "is no regular file any more";
+        file.what = "was replaced while the backup ran";
         return;
     }
     file.changed_while_read = true;

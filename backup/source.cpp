@@ -8,9 +8,11 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/openat2.h>
 #include <memory>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -99,6 +101,7 @@ int stat_at(int folder_fd, const char* name, bool follow, SourceStat& result) {
     if ((raw.stx_mask & STATX_BTIME) != 0) result.born = time_of(raw.stx_btime);
     result.major = raw.stx_rdev_major;
     result.minor = raw.stx_rdev_minor;
+    result.automount = (raw.stx_attributes & STATX_ATTR_AUTOMOUNT) != 0;
     return 0;
 }
 
@@ -117,6 +120,15 @@ int stat_path(const std::string& path, bool follow, SourceStat& result) {
     const auto parent = open_parent(path, last);
     if (!parent) return errno;
     return stat_at(parent.get(), last.c_str(), follow, result);
+}
+
+bool is_reached_without_links(const std::string& path, const SourceStat& stat) {
+    open_how how{};
+    how.flags = O_PATH | O_CLOEXEC;
+    how.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+    const UniqueFd fd(static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof how)));
+    SourceStat there;
+    return fd && stat_at(fd.get(), "", false, there) == 0 && there.is_same_inode(stat);
 }
 
 Attributes attributes_of(int fd, bool with_flags) {

@@ -26,7 +26,9 @@ struct SourceStat {
     std::optional<format::FileTime> born;
     std::uint32_t major = 0;  ///< of a device
     std::uint32_t minor = 0;
+    bool automount = false;   ///< opening it mounts another file system in its place
 
+    [[nodiscard]] bool is_same_inode(const SourceStat& other) const { return device == other.device && inode == other.inode; }
     [[nodiscard]] bool is_directory() const { return S_ISDIR(mode); }
     [[nodiscard]] bool is_file() const { return S_ISREG(mode); }
     /// Whether the file has fewer blocks than its size needs.
@@ -70,6 +72,9 @@ struct Listing {
 [[nodiscard]] UniqueFd open_source(const std::string& path, int extra_flags);
 /// statx of a path of any length.
 [[nodiscard]] int stat_path(const std::string& path, bool follow, SourceStat& result);
+
+/// Whether the path leads to this inode through folders alone, without any symbolic link.
+[[nodiscard]] bool is_reached_without_links(const std::string& path, const SourceStat& stat);
 
 /// Extended attributes and file flags of an open file or folder.
 [[nodiscard]] Attributes attributes_of(int fd, bool with_flags);

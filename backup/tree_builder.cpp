@@ -111,7 +111,13 @@ bool TreeBuilder::take_job(const WalkEvent& folder, WalkedEntry& walked, Folder&
     for (const auto& reference : references) chunks.push_back(reference.id);
     entry.content = fold(job.content_size, std::move(references), &chunks);
     ByteWriter encoded;
-    entry.encode(encoded);
+    try {
+        entry.encode(encoded);
+    } catch (const Error& error) {  // more attributes than an entry can hold
+        ++statistics_.errors;
+        setup_.on_problem(path, 0, error.what());
+        return true;
+    }
     // A file that changed while it was read is read again next time.
     if (!job.changed_while_read) {
         const auto file_system = walked.link ? walked.link->file_system : 0;

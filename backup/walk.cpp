@@ -129,7 +129,13 @@ void Walk::store_other(WalkEvent& event, const ScannedEntry& scanned, WalkedEntr
         return;
     }
     ByteWriter encoded;
-    entry.encode(encoded);
+    try {
+        entry.encode(encoded);
+    } catch (const Error& error) {  // more attributes than an entry can hold
+        ++setup_.statistics.errors;
+        setup_.on_problem(path, 0, error.what());
+        return;
+    }
     walked.offset = event.arena.size();
     walked.size = encoded.size();
     event.arena.insert(event.arena.end(), encoded.view().begin(), encoded.view().end());

@@ -48,8 +48,8 @@ void print_backup(Terminal& terminal, const backup::BackupReport& report, bool d
     terminal.result("read     " + counted(report.total_files_processed, "file") + ", " +
                     human_size(report.total_bytes_processed) + " in " + human_duration(seconds_of(report)));
     if (report.errors > 0) {
-        terminal.result("errors   " + counted(report.errors, "thing") + " could not be read and " +
-                        (report.errors == 1 ? "is" : "are") + " not in the backup");
+        terminal.result("errors   " + counted(report.errors, "thing") +
+                        " could not be read, or changed while being read; each is named above");
     }
     if (report.backup) {
         terminal.result("backup   " + report.backup->short_hex(8));

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <csignal>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -103,8 +104,14 @@ Child::~Child() {
     if (process_ < 0) return;
     output_ = UniqueFd();
     ::kill(process_, SIGTERM);
-    while (::waitpid(process_, nullptr, 0) < 0 && errno == EINTR) {
+    constexpr int kPatienceMs = 5000;
+    constexpr int kStepMs = 20;
+    for (int waited = 0; waited < kPatienceMs; waited += kStepMs) {
+        if (::waitpid(process_, nullptr, WNOHANG) != 0) return;
+        (void)::poll(nullptr, 0, kStepMs);
     }
+    ::kill(process_, SIGKILL);
+    (void)::waitpid(process_, nullptr, 0);
 }
 
 ChildEnd Child::wait() {

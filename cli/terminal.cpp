@@ -70,6 +70,13 @@ void Terminal::warning(std::string_view sentence) {
     }
 }
 
+void Terminal::warning(std::string_view item, std::string_view what) {
+    if (!json_) return warning(printable(item) + ": " + std::string(what));
+    Json line = {{"message_type", "warning"}, {"message", what}};
+    set_text(line, "item", item);
+    write_error(to_line(line) + "\n");
+}
+
 void Terminal::problem(std::string_view item, std::string_view what, std::string_view during) {
     if (!json_) {
         write_error("signet: " + printable(item) + ": " + std::string(what) + "\n");

@@ -36,6 +36,8 @@ public:
     void message(std::string_view sentence);
     /// "signet: warning: …"; also with --quiet.
     void warning(std::string_view sentence);
+    /// The same about one thing.
+    void warning(std::string_view item, std::string_view what);
     /// Something could not be read or written; the command goes on.
     /// item    the path; shown as it can be shown
     /// during  "archival", "restore", … for machines

@@ -11,7 +11,7 @@ namespace signet {
 enum class ErrorCode {
     failed,             ///< anything without a class of its own (exit 1)
     io,                 ///< the system refused a read or write: no space, no permission, device error (exit 1)
-    usage,              ///< contradictory or unknown flags, a source that does not exist (exit 2)
+    usage,              ///< contradictory or unknown flags (exit 2)
     no_repository,      ///< nothing there, or not a repository (exit 10)
     busy,               ///< another run of this series is active (exit 11)
     wrong_passphrase,   ///< (exit 12)

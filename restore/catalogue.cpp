@@ -178,7 +178,7 @@ void Catalogue::judge(const storage::Repository& repository) {
         for (const format::SignedEntry& entry : journal.entries) {
             try {
                 if (entry.kind == format::EntryKind::backup || entry.kind == format::EntryKind::partial) {
-                    auto fields = format::BackupPublic::decode(entry.public_fields(), name_of(entry));
+                    auto fields = format::backup_public(entry);
                     runs_.emplace(std::pair(entry.identity, entry.head.sequence), storage::RunEntry{&entry, std::move(fields)});
                 } else if (entry.kind != format::EntryKind::remark) {
                     input.add(entry);

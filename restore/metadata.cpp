@@ -103,7 +103,9 @@ MetadataWriter::Creation MetadataWriter::creation(const format::Entry& entry, bo
         (owner.uid == kLeaveUid || owner.uid == uid_) && (owner.gid == kLeaveGid || (owner.gid == gid_ && !gives_group));
     const mode_t mode = mode_of(entry, owner.complete);
     const bool as_asked = (mode & ~static_cast<mode_t>(0777)) == 0 && (mode & umask_) == 0 && !gives_acl && !has_acl(entry);
-    if (owner_is_mine && as_asked) return {mode, true};
+    // Attributes of a file that its owner may not write cannot be set any more once it has its mode.
+    const bool can_set_attributes = is_root_ || entry.xattrs.empty() || (mode & S_IWUSR) != 0;
+    if (owner_is_mine && as_asked && can_set_attributes) return {mode, true};
     return {};
 }
 

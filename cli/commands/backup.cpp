@@ -55,13 +55,12 @@ bool writer_is_trusted(Context& context) {
 }
 
 backup::BackupReport make_backup(Context& context, backup::BackupRequest& request) {
-    std::unique_ptr<StreamCommand> command;
-    if (!request.stream_command.empty()) {
-        command = std::make_unique<StreamCommand>(request.stream_command);
-        request.stream_fd = command->output();
-        request.confirm_stream = [&] { command->confirm(); };
-    } else if (request.stream_fd >= 0) {
-        request.confirm_stream = stop_if_interrupted;
+    std::unique_ptr<StreamSource> stream;
+    if (!request.stream_command.empty()) stream = std::make_unique<StreamSource>(request.stream_command);
+    else if (request.stream_fd >= 0) stream = std::make_unique<StreamSource>();
+    if (stream) {
+        request.stream_fd = stream->output();
+        request.confirm_stream = [&] { stream->confirm(); };
     }
     backup::Progress progress;
     request.progress = &progress;

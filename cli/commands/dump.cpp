@@ -54,7 +54,7 @@ ExitCode run(Context& context) {
     request.interrupted = &interrupted();
     restore::RestoreProgress progress;
     request.progress = &progress;
-    request.on_warning = [&](const std::string& path, const std::string& what) { terminal.problem(path, what, "dump"); };
+    request.on_warning = [&](const std::string& path, const std::string& what) { terminal.warning(path, what); };
     std::optional<OutputFile> file;
     if (target) file.emplace(*target);
     request.fd = file ? file->descriptor() : STDOUT_FILENO;

@@ -23,7 +23,8 @@ restore::RestoreRequest request_of(const Context& context, BackupAndPaths wanted
     if (!target) throw Error(ErrorCode::usage, "restore needs a folder to restore into", "give -t DIR");
     request.target = *target;
     request.root = std::move(wanted.reference.path);
-    request.paths = std::move(wanted.paths);
+    // Paths are those below the root.
+    for (const std::string& path : wanted.paths) request.paths.push_back(request.root == "/" ? path : path.substr(request.root.size()));
     for (const std::string& pattern : options.list("include")) request.includes.add(pattern, false);
     for (const std::string& pattern : options.list("iinclude")) request.includes.add(pattern, true);
     for (const std::string& file : options.list("include-file")) {
@@ -50,7 +51,7 @@ restore::RestoreRequest request_of(const Context& context, BackupAndPaths wanted
 void connect_to_terminal(Terminal& terminal, restore::RestoreRequest& request) {
     request.on_problem = [&](const std::string& path, const std::string& what) { terminal.problem(path, what, "restore"); };
     request.on_warning = [&](const std::string& path, const std::string& what) {
-        if (terminal.verbosity() >= 1 || terminal.json()) terminal.problem(path, what, "metadata");
+        if (terminal.verbosity() >= 1) terminal.warning(path, what);
     };
     if (terminal.verbosity() < 1 && !request.dry_run) return;
     request.on_item = [&](std::string_view action, const std::string& path, std::uint64_t size) {

@@ -46,6 +46,7 @@ struct EngineBench {
         config.officer = officer.verify_key().identity();
         storage::Repository::create(*store, config);
         repository = storage::Repository::open(store);
+        keyrings.own().pin_repository(config.repository, config.officer, config.hash());
         say(format::EntryKind::trust, trust_in(writer()).encode());
     }
 

@@ -1,3 +1,4 @@
+#include "backup/source.h"
 #include "tests/unit/backup/engine_bench.h"
 
 #include <fcntl.h>
@@ -378,4 +379,31 @@ TEST_CASE("a path longer than PATH_MAX is backed up", "[backup]") {
     CHECK(report.total_files_processed == 1);
     CHECK(report.others == 1);
     CHECK(report.dirs_new >= 41);
+}
+
+TEST_CASE("a repository that was rolled back is noticed before this host forks its journal", "[backup]") {
+    EngineBench bench;
+    bench.put("f", "one");
+    (void)bench.run();
+    const auto earlier = bench.store->snapshot();
+    bench.put("f", "two");
+    (void)bench.run();
+    for (const auto& [name, content] : bench.store->snapshot()) {
+        if (!earlier.contains(name)) bench.store->lose(name);
+    }
+    CHECK_THROWS_MATCHES(bench.run(), Error, has_code(ErrorCode::damaged));
+}
+
+TEST_CASE("a file replaced by a new one is stored as changed; one behind a swapped folder is not stored", "[backup]") {
+    EngineBench bench;
+    bench.put("d/f", "source");
+    bench.put("e/f", "elsewhere");
+    SourceStat stat;
+    const auto path = bench.source + "/d/f";
+    REQUIRE(stat_path(bench.source + "/e/f", false, stat) == 0);
+    CHECK(is_reached_without_links(bench.source + "/e/f", stat));
+    CHECK_FALSE(is_reached_without_links(path, stat));
+    fs::rename(bench.source + "/d", bench.source + "/d-before");
+    fs::create_directory_symlink(bench.source + "/e", bench.source + "/d");
+    CHECK_FALSE(is_reached_without_links(path, stat));  // the same inode, but through a link
 }
