@@ -60,10 +60,10 @@ std::string helps(const std::vector<RequiredProtector>& required) {
     std::vector<std::string> commands;
     for (const RequiredProtector& one : required) {
         if (one.usable) continue;
-        std::string command = one.report.hint;
-        if (command.empty() && one.report.status == keyring::ProtectorStatus::missing && !one.locations.empty()) {
-            command = "signet keyring link " + one.locations.front();
-        }
+        // Where the protector was when the slot was made says more than the resolver, which has never met it, can.
+        std::string command = one.report.status == keyring::ProtectorStatus::missing && !one.locations.empty()
+                                  ? "signet keyring link " + one.locations.front()
+                                  : one.report.hint;
         if (!command.empty() && std::find(commands.begin(), commands.end(), command) == commands.end()) {
             commands.push_back(command);
         }

@@ -1,0 +1,253 @@
+#include "restore/catalogue.h"
+
+#include "core/crypto/digest.h"
+#include "tests/unit/restore/repository_bench.h"
+
+using namespace signet;
+using namespace signet::restore;
+using namespace signet::restore::test;
+
+namespace {
+
+TimePoint day(int number) { return {(1'700'000'000LL + number * 86'400LL) * kNsPerSecond}; }
+
+RunOptions at(int number, const std::string& series = "things") {
+    RunOptions options;
+    options.time = day(number);
+    options.series = series;
+    return options;
+}
+
+Node tree(const std::string& text) { return root({file("f", text)}); }
+
+std::string journal_object(const RepositoryBench& bench, std::uint64_t sequence) {
+    return format::journal_name(bench.keyrings.own().writer_if_present()->identity(), sequence);
+}
+
+bool mentions(const std::vector<std::string>& lines, const std::string& text) {
+    return std::any_of(lines.begin(), lines.end(), [&](const std::string& line) { return line.find(text) != std::string::npos; });
+}
+
+}  // namespace
+
+TEST_CASE("backups are listed by time, with the names of one's own", "[restore][catalogue]") {
+    RepositoryBench bench;
+    const EntryId second = bench.back_up(tree("2"), at(2));
+    const EntryId first = bench.back_up(tree("1"), at(1));
+    const Catalogue catalogue = bench.catalogue();
+    REQUIRE(catalogue.backups().size() == 2);
+    CHECK(catalogue.backups()[0].id == first);
+    CHECK(catalogue.backups()[1].id == second);
+    REQUIRE(catalogue.backups()[0].labels);
+    CHECK(catalogue.backups()[0].labels->series == "things");
+    CHECK(catalogue.backups()[0].trusted);
+    CHECK(catalogue.findings().empty());
+}
+
+TEST_CASE("partial entries are no backups", "[restore][catalogue]") {
+    RepositoryBench bench;
+    RunOptions partial = at(1);
+    partial.partial = true;
+    bench.back_up(tree("1"), partial);
+    const EntryId backup = bench.back_up(tree("2"), at(2));
+    const Catalogue catalogue = bench.catalogue();
+    REQUIRE(catalogue.backups().size() == 1);
+    CHECK(catalogue.backups()[0].id == backup);
+    CHECK(catalogue.runs().size() == 2);
+}
+
+TEST_CASE("the newest backup up to a moment is found", "[restore][catalogue]") {
+    RepositoryBench bench;
+    const EntryId first = bench.back_up(tree("1"), at(1));
+    const EntryId second = bench.back_up(tree("2"), at(2));
+    const EntryId other = bench.back_up(tree("3"), at(3, "others"));
+    const Catalogue catalogue = bench.catalogue();
+    CHECK(catalogue.latest().id == other);
+    BackupFilter filter;
+    filter.series = "things";
+    CHECK(catalogue.latest(filter).id == second);
+    filter.at = day(2);
+    CHECK(catalogue.latest(filter).id == second);
+    filter.at = {day(2).ns - 1};
+    CHECK(catalogue.latest(filter).id == first);
+    filter.at = day(0);
+    CHECK_THROWS_MATCHES(catalogue.latest(filter), Error, has_code(ErrorCode::usage));
+
+    BackupFilter by_id;
+    by_id.series = catalogue.find(other.hex()).fields->series.hex().substr(0, 12);
+    CHECK(catalogue.latest(by_id).id == other);
+    CHECK(catalogue.select(by_id).size() == 1);
+}
+
+TEST_CASE("host, path and tags choose backups", "[restore][catalogue]") {
+    RepositoryBench bench;
+    RunOptions tagged = at(1);
+    tagged.tags = {"a", "b"};
+    const EntryId first = bench.back_up(tree("1"), tagged);
+    bench.back_up(tree("2"), at(2));
+    const Catalogue catalogue = bench.catalogue();
+    BackupFilter filter;
+    filter.tags = {"b"};
+    CHECK(catalogue.latest(filter).id == first);
+    filter.tags = {"b", "c"};
+    CHECK(catalogue.select(filter).empty());
+    filter.tags.clear();
+    filter.host = "host";
+    filter.paths = {"/data"};
+    CHECK(catalogue.select(filter).size() == 2);
+    filter.paths = {"/other"};
+    CHECK(catalogue.select(filter).empty());
+}
+
+TEST_CASE("a backup is named by the start of its id", "[restore][catalogue]") {
+    RepositoryBench bench;
+    const EntryId id = bench.back_up(tree("1"));
+    bench.back_up(tree("2"), at(2));
+    const Catalogue catalogue = bench.catalogue();
+    CHECK(catalogue.resolve(id.hex().substr(0, 8)).id == id);
+    CHECK(catalogue.resolve(id.hex()).id == id);
+    CHECK_THROWS_MATCHES(catalogue.resolve("abc"), Error, has_code(ErrorCode::usage));
+    CHECK_THROWS_MATCHES(catalogue.resolve("zzzz"), Error, has_code(ErrorCode::usage));
+    CHECK_THROWS_MATCHES(catalogue.resolve(std::string(64, 'f')), Error, has_code(ErrorCode::usage));
+}
+
+TEST_CASE("a reference to a backup may name a folder in it", "[restore][catalogue]") {
+    CHECK(BackupReference::parse("latest").path == "/");
+    CHECK(BackupReference::parse("latest:/a//b/").path == "/a/b");
+    CHECK(BackupReference::parse("12ab:/").backup == "12ab");
+    for (const char* bad : {"", "newest", "12ab:a", "12ab:/a/../b", "12ab:/./b", "12AB"}) {
+        CAPTURE(bad);
+        CHECK_THROWS_MATCHES(BackupReference::parse(bad), Error, has_code(ErrorCode::usage));
+    }
+}
+
+TEST_CASE("latest does not skip a damaged newer manifest in silence", "[restore][catalogue][trust]") {
+    RepositoryBench bench;
+    const EntryId first = bench.back_up(tree("1"), at(1));
+    const EntryId second = bench.back_up(tree("2"), at(2));
+    SECTION("one bit of it") {
+        bench.store->tamper(journal_object(bench, 2), [](Bytes& octets) { octets[octets.size() / 2] ^= 1; });
+    }
+    SECTION("lost, with a later one there") {
+        bench.back_up(tree("3"), at(3));
+        bench.store->lose(journal_object(bench, 2));
+    }
+    const Catalogue catalogue = bench.catalogue();
+    CHECK_THROWS_MATCHES(catalogue.resolve("latest"), Error, has_code(ErrorCode::damaged));
+    CHECK(catalogue.resolve(first.hex()).id == first);
+    CHECK_THROWS_MATCHES(catalogue.resolve(second.hex()), Error, has_code(ErrorCode::damaged));
+    CHECK_FALSE(bench.notices.empty());
+}
+
+TEST_CASE("latest does not skip an untrusted newer manifest in silence", "[restore][catalogue][trust]") {
+    RepositoryBench bench;
+    const EntryId mine = bench.back_up(tree("1"), at(1));
+    bench.use_stranger();
+    const EntryId foreign = bench.back_up(tree("2"), at(2));
+    const Catalogue catalogue = bench.catalogue();
+    CHECK_THROWS_MATCHES(catalogue.resolve("latest"), Error, has_code(ErrorCode::refused));
+    CHECK_THROWS_MATCHES(catalogue.resolve(foreign.hex()), Error, has_code(ErrorCode::refused));
+    CHECK(catalogue.resolve(mine.hex()).id == mine);
+    CHECK(catalogue.find(foreign.hex()).id == foreign);
+    CHECK_FALSE(catalogue.find(foreign.hex()).trusted);
+    CHECK(mentions(bench.notices, "not trusted"));
+
+    BackupFilter before;
+    before.at = day(1);
+    CHECK(catalogue.latest(before).id == mine);
+    BackupFilter series;
+    series.series = "things";
+    CHECK(catalogue.latest(series).id == mine);
+}
+
+TEST_CASE("a first contact pins the repository and shows the officer", "[restore][catalogue][pins]") {
+    RepositoryBench bench;
+    bench.back_up(tree("1"), at(1));
+    const RepositoryId id = bench.repository->config().repository;
+    CHECK(bench.keyrings.own().pin(id) == nullptr);
+    static_cast<void>(bench.catalogue(true));
+    CHECK(mentions(bench.notices, bench.repository->config().officer.hex()));
+    const keyring::RepositoryPin* pin = bench.keyrings.own().pin(id);
+    REQUIRE(pin != nullptr);
+    CHECK(pin->officer == bench.repository->config().officer);
+    CHECK(pin->seen.size() == 2);
+    static_cast<void>(bench.catalogue(true));
+    CHECK_FALSE(mentions(bench.notices, "first contact"));
+}
+
+TEST_CASE("a repository with another officer than was pinned is refused", "[restore][catalogue][pins]") {
+    RepositoryBench bench;
+    bench.back_up(tree("1"));
+    static_cast<void>(bench.catalogue(true));
+    format::RepositoryConfig config = bench.repository->config();
+    config.officer = IdentityId::from(crypto::sha256(as_bytes("somebody")).view());
+    bench.store->plant(format::kConfigName, config.encode());
+    bench.repository = storage::Repository::open(bench.store);
+    CHECK_THROWS_MATCHES(bench.catalogue(), Error, has_code(ErrorCode::refused));
+}
+
+TEST_CASE("a repository that was rolled back is noticed, entry by entry", "[restore][catalogue][pins]") {
+    RepositoryBench bench;
+    bench.back_up(tree("1"), at(1));
+    bench.back_up(tree("2"), at(2));
+    static_cast<void>(bench.catalogue(true));
+    const std::string lost = journal_object(bench, 2);
+    SECTION("the newest entry is gone") { bench.store->lose(lost); }
+    SECTION("the whole journal is gone") {
+        bench.store->lose(lost);
+        bench.store->lose(journal_object(bench, 1));
+    }
+    try {
+        static_cast<void>(bench.catalogue());
+        FAIL("a rollback went unnoticed");
+    } catch (const Error& error) {
+        CHECK(error.code() == ErrorCode::damaged);
+        CHECK(std::string(error.what()).find(lost) != std::string::npos);
+    }
+    CatalogueOptions tolerant;
+    tolerant.remember = false;
+    tolerant.tolerate_rollback = true;
+    std::vector<std::string> notices;
+    tolerant.notice = [&](const std::string& sentence) { notices.push_back(sentence); };
+    static_cast<void>(Catalogue::load(*bench.repository, bench.keyrings, tolerant));
+    CHECK(mentions(notices, lost));
+}
+
+TEST_CASE("an entry that was seen and is damaged now is damage, not a rollback", "[restore][catalogue][pins]") {
+    RepositoryBench bench;
+    const EntryId first = bench.back_up(tree("1"), at(1));
+    bench.back_up(tree("2"), at(2));
+    static_cast<void>(bench.catalogue(true));
+    bench.store->tamper(journal_object(bench, 2), [](Bytes& octets) { octets.back() ^= 1; });
+    const Catalogue catalogue = bench.catalogue();
+    CHECK(catalogue.resolve(first.hex()).id == first);
+    CHECK_THROWS_MATCHES(catalogue.latest(), Error, has_code(ErrorCode::damaged));
+}
+
+TEST_CASE("tags are those of the latest remark", "[restore][catalogue]") {
+    RepositoryBench bench;
+    RunOptions options = at(1);
+    options.tags = {"old"};
+    const EntryId id = bench.back_up(tree("1"), options);
+    CHECK(bench.catalogue().find(id.hex()).tags == std::vector<std::string>{"old"});
+    bench.tag(id, {"new"});
+    bench.tag(id, {"newer", "newest"});
+    CHECK(bench.catalogue().find(id.hex()).tags == std::vector<std::string>{"newer", "newest"});
+}
+
+TEST_CASE("names of another writer are not known before a body was opened", "[restore][catalogue]") {
+    RepositoryBench bench;
+    bench.use_stranger();
+    const EntryId id = bench.back_up(tree("1"));
+    bench.trust(bench.catalogue().find(id.hex()).writer);
+    CHECK_FALSE(bench.catalogue().find(id.hex()).labels);
+    static_cast<void>(bench.open(id));
+    CHECK(bench.catalogue().find(id.hex()).labels);
+}
+
+TEST_CASE("a store that cannot be listed is no empty repository", "[restore][catalogue]") {
+    RepositoryBench bench;
+    bench.back_up(tree("1"));
+    bench.store->fail_at(1);
+    CHECK_THROWS_MATCHES(bench.catalogue(), Error, has_code(ErrorCode::io));
+}

@@ -1,0 +1,251 @@
+#include "restore/opener.h"
+
+#include "core/crypto/random.h"
+#include "tests/unit/restore/repository_bench.h"
+
+#include <filesystem>
+
+using namespace signet;
+using namespace signet::restore;
+using namespace signet::restore::test;
+
+namespace {
+
+TimePoint day(int number) { return {(1'700'000'000LL + number * 86'400LL) * kNsPerSecond}; }
+
+RunOptions at(int number, std::vector<std::string> protectors) {
+    RunOptions options;
+    options.time = day(number);
+    options.protectors = std::move(protectors);
+    return options;
+}
+
+Node tree(std::initializer_list<int> seeds) {
+    std::vector<Node> files;
+    for (const int seed : seeds) files.push_back(file("f" + std::to_string(seed), noise(500, static_cast<std::uint64_t>(seed))));
+    return root(std::move(files));
+}
+
+/// Another copy of the newest backup's data key, as a re-wrap stores it.
+format::Slot rewrapped(RepositoryBench& bench, const std::string& protector) {
+    const format::DataKey key = bench.resolver.unwrap(bench.catalogue().latest().fields->slots.front());
+    return bench.resolver.wrap_any_role(key, bench.thumbprint(protector));
+}
+
+}  // namespace
+
+TEST_CASE("restore writes nothing while a protector is missing [R121]", "[restore][opener]") {
+    RepositoryBench bench;
+    bench.add_protector("next");
+    bench.back_up(tree({1}), at(1, {"prod"}));
+    bench.back_up(tree({1, 2}), at(2, {"next"}));
+    bench.unlink("prod");
+    try {
+        bench.restore();
+        FAIL("restored without a protector");
+    } catch (const KeyUnavailable& error) {
+        CHECK(error.code() == ErrorCode::key_unavailable);
+        CHECK_FALSE(error.plan().restorable);
+        REQUIRE_FALSE(error.plan().required.empty());
+        CHECK(error.plan().required.front().report.thumbprint == bench.thumbprint("prod"));
+    }
+    CHECK_FALSE(std::filesystem::exists(bench.target()));
+}
+
+TEST_CASE("restore works as soon as the missing protector is linked again [R123]", "[restore][opener]") {
+    RepositoryBench bench;
+    bench.add_protector("next");
+    bench.back_up(tree({1}), at(1, {"prod"}));
+    bench.back_up(tree({1, 2}), at(2, {"next"}));
+    bench.unlink("prod");
+    CHECK_THROWS_AS(bench.restore(), KeyUnavailable);
+    static_cast<void>(bench.keyrings.own().link(keyring::Location::parse("local:prod"), {}, bench.vaults));
+    CHECK(bench.restore().files_restored == 2);
+}
+
+TEST_CASE("a protector need not be the default to restore [R126]", "[restore][opener]") {
+    RepositoryBench bench;
+    bench.add_protector("old");
+    bench.back_up(tree({1}), at(1, {"old"}));
+    CHECK(bench.restore().files_restored == 1);
+}
+
+TEST_CASE("each backup opens with the protectors of its own creation [R91]", "[restore][opener]") {
+    RepositoryBench bench;
+    bench.add_protector("next");
+    const EntryId first = bench.back_up(tree({1}), at(1, {"prod"}));
+    const EntryId second = bench.back_up(tree({2}), at(2, {"next"}));
+    bench.unlink("prod");
+    CHECK_THROWS_AS(bench.open(first), KeyUnavailable);
+    CHECK(bench.open(second)->body().root.type == format::EntryType::directory);
+}
+
+TEST_CASE("a protector that refuses when it is used is in the report", "[restore][opener]") {
+    RepositoryBench bench;
+    bench.back_up(tree({1}), at(1, {"prod"}));
+    // The vault describes the key as well, and then does not unwrap: its private half is damaged on the way.
+    class Refusing final : public keyring::Vault {
+    public:
+        explicit Refusing(keyring::Vault& real) : real_(real) {}
+        keyring::Answer<keyring::KeyDescription> describe(const keyring::Location& location) override {
+            return real_.describe(location);
+        }
+        keyring::Answer<Bytes> wrap(const keyring::Location& location, ByteView plaintext) override {
+            return real_.wrap(location, plaintext);
+        }
+        keyring::Answer<SecretBytes> unwrap(const keyring::Location&, ByteView) override {
+            return keyring::Answer<SecretBytes>::refuse(keyring::Outcome::denied, "not today");
+        }
+    private:
+        keyring::Vault& real_;
+    };
+    const auto location = keyring::Location::parse(bench.keyrings.own().links().front().locations.front());
+    keyring::LocalVaultAdapter real(bench.folder / "vault", bench.passphrases, Clock::system());
+    bench.vaults.replace(location.without_version(), std::make_unique<Refusing>(real));
+    try {
+        static_cast<void>(bench.open());
+        FAIL("opened all the same");
+    } catch (const KeyUnavailable& error) {
+        CHECK(error.plan().required.front().report.status == keyring::ProtectorStatus::denied);
+    }
+    CHECK_FALSE(std::filesystem::exists(bench.target()));
+}
+
+TEST_CASE("a later slot opens an old backup, and no manifest was touched", "[restore][opener]") {
+    RepositoryBench bench;
+    bench.add_protector("next");
+    bench.back_up(tree({1}), at(1, {"prod"}));
+    bench.repository->put_slot(rewrapped(bench, "next"));
+    bench.unlink("prod");
+    CHECK(bench.restore().files_restored == 1);
+}
+
+TEST_CASE("a stored slot that lies is passed over", "[restore][opener][hostile]") {
+    RepositoryBench bench;
+    bench.add_protector("next");
+    bench.back_up(tree({1}), at(1, {"prod"}));
+    format::Slot slot = rewrapped(bench, "next");
+    SECTION("it wraps another data key, honestly") {
+        const auto other = format::DataKey::generate(bench.repository->config().repository);
+        format::Slot foreign = bench.resolver.wrap_any_role(other, bench.thumbprint("next"));
+        foreign.dek = slot.dek;
+        bench.repository->put_slot(foreign);
+    }
+    SECTION("it wraps another secret under this data key's id") {
+        const format::DataKey other(bench.repository->config().repository, slot.dek, crypto::random_secret(32));
+        bench.repository->put_slot(bench.resolver.wrap_any_role(other, bench.thumbprint("next")));
+    }
+    SECTION("it wraps nothing") {
+        slot.wrapped.back() ^= 1;
+        bench.repository->put_slot(slot);
+    }
+    SECTION("its octets changed") {
+        bench.repository->put_slot(slot);
+        const auto names = bench.repository->list_slots();
+        for (const auto& [dek, name] : names) {
+            if (name.thumbprint != bench.thumbprint("next")) continue;
+            bench.store->tamper(format::slot_name(name.thumbprint, name.dek, name.content),
+                                [](Bytes& octets) { octets.back() ^= 1; });
+        }
+    }
+    // With the signed slot's protector at hand the lie does not matter; alone it opens nothing.
+    CHECK(bench.restore().files_restored == 1);
+    bench.unlink("prod");
+    CHECK_THROWS_MATCHES(bench.open(), Error, has_code(ErrorCode::damaged));
+}
+
+TEST_CASE("a backup by an untrusted writer is not opened", "[restore][opener][trust]") {
+    RepositoryBench bench;
+    bench.use_stranger();
+    const EntryId id = bench.back_up(tree({1}));
+    const Catalogue catalogue = bench.catalogue();
+    Planner planner(catalogue, *bench.repository, bench.resolver);
+    CHECK_THROWS_MATCHES(OpenBackup::open(*bench.repository, planner, bench.resolver, catalogue.find(id.hex())), Error,
+                         has_code(ErrorCode::refused));
+}
+
+TEST_CASE("a backup whose index is lost or changed is damaged", "[restore][opener]") {
+    RepositoryBench bench;
+    bench.back_up(tree({1}));
+    const std::string name = format::index_name(bench.catalogue().latest().fields->indexes.front().id);
+    SECTION("lost") { bench.store->lose(name); }
+    SECTION("changed") {
+        bench.store->tamper(name, [](Bytes& octets) { octets.back() ^= 1; });
+    }
+    CHECK_THROWS_MATCHES(bench.open(), Error, has_code(ErrorCode::damaged));
+}
+
+TEST_CASE("a pack that no index segment describes is damage", "[restore][opener][hostile]") {
+    RepositoryBench bench;
+    RunOptions options;
+    options.change = [](format::BackupPublic& fields, format::BackupBody&) {
+        fields.packs.push_back({crypto::random_id<PackId>(), 1000});
+    };
+    bench.back_up(tree({1}), options);
+    CHECK_THROWS_MATCHES(bench.open(), Error, has_code(ErrorCode::damaged));
+}
+
+TEST_CASE("packs that a backup does not reach are not used", "[restore][opener][hostile]") {
+    RepositoryBench bench;
+    bench.back_up(tree({1}), at(1, {}));
+    RunOptions options = at(2, {});
+    options.change = [](format::BackupPublic& fields, format::BackupBody&) { fields.reach.clear(); };
+    bench.back_up(tree({1, 2}), options);
+    CHECK_THROWS_MATCHES(bench.restore(), Error, has_code(ErrorCode::damaged));
+}
+
+TEST_CASE("salvaging restores what opens and lists what does not", "[restore][opener][salvage]") {
+    RepositoryBench bench;
+    bench.add_protector("next");
+    bench.back_up(tree({1}), at(1, {"prod"}));
+    bench.back_up(tree({1, 2}), at(2, {"next"}));
+    bench.unlink("prod");
+    RestoreRequest request;
+    request.salvage = true;
+    const RestoreReport report = bench.restore(request);
+    CHECK(report.content_errors == 1);
+    REQUIRE(report.problems.size() == 1);
+    CHECK(report.problems[0].path == "/f1");
+    CHECK(report.problems[0].code == ErrorCode::key_unavailable);
+    CHECK_FALSE(std::filesystem::exists(bench.target() + "/f1"));
+    CHECK((content_of(bench.target() + "/f2") == noise(500, 2)));
+}
+
+TEST_CASE("without its own data key nothing of a backup can be salvaged", "[restore][opener][salvage]") {
+    RepositoryBench bench;
+    bench.add_protector("next");
+    bench.back_up(tree({1}), at(1, {"prod"}));
+    bench.back_up(tree({1, 2}), at(2, {"next"}));
+    bench.unlink("next");
+    RestoreRequest request;
+    request.salvage = true;
+    CHECK_THROWS_AS(bench.restore(request), KeyUnavailable);
+}
+
+TEST_CASE("the passphrase is asked for once", "[restore][opener]") {
+    RepositoryBench bench;
+    bench.back_up(tree({1}), at(1, {}));
+    bench.back_up(tree({1, 2}), at(2, {}));
+    bench.back_up(tree({1, 2, 3}), at(3, {}));
+    keyring::PassphraseSource source([](const keyring::PassphraseRequest&) { return SecretBytes(as_bytes("sesame")); },
+                                     keyring::PassphraseSource::Manner::unattended);
+    keyring::Vaults vaults(bench.folder / "vault", source);
+    keyring::Resolver resolver(bench.keyrings, vaults);
+    const Catalogue catalogue = bench.catalogue();
+    Planner planner(catalogue, *bench.repository, resolver);
+    static_cast<void>(OpenBackup::open(*bench.repository, planner, resolver, catalogue.latest()));
+    CHECK(source.times_asked() == 1);
+}
+
+TEST_CASE("a wrong passphrase is not a missing key", "[restore][opener]") {
+    RepositoryBench bench;
+    bench.back_up(tree({1}));
+    keyring::PassphraseSource source([](const keyring::PassphraseRequest&) { return SecretBytes(as_bytes("wrong")); },
+                                     keyring::PassphraseSource::Manner::unattended);
+    keyring::Vaults vaults(bench.folder / "vault", source);
+    keyring::Resolver resolver(bench.keyrings, vaults);
+    const Catalogue catalogue = bench.catalogue();
+    Planner planner(catalogue, *bench.repository, resolver);
+    CHECK_THROWS_MATCHES(OpenBackup::open(*bench.repository, planner, resolver, catalogue.latest()), Error,
+                         has_code(ErrorCode::wrong_passphrase));
+}
