@@ -39,7 +39,8 @@ public:
         level.path = path;
         if (levels_.empty()) {
             level.folder = run_.target().root();
-            level.selected = selected && level.folder && !level.folder->existed() && run_.request().root != "/";
+            // The caller's own folder stays as it is; one that was made for the restore is the backup's.
+            level.selected = level.folder && !level.folder->existed() && run_.request().root != "/";
         } else {
             note_name(entry.name);
         }

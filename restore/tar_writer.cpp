@@ -136,7 +136,7 @@ struct TarWriter::State {
 
 TarWriter::TarWriter(int fd, bool plain, const format::BackupBody& body) : state_(std::make_unique<State>(fd, plain, body)) {
     archive* writer = state_->writer.get();
-    state_->check(::archive_write_set_format_pax_restricted(writer));
+    state_->check(::archive_write_set_format_pax(writer));
     state_->check(::archive_write_add_filter_none(writer));
     state_->check(::archive_write_set_bytes_per_block(writer, kBlockSize));
     state_->check(::archive_write_set_bytes_in_last_block(writer, 512));

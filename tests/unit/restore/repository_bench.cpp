@@ -254,7 +254,11 @@ RepositoryBench::RepositoryBench() {
 }
 
 format::Thumbprint RepositoryBench::add_protector(const std::string& name) {
-    const auto key = vaults.local().unlocked().create_key(name, 2048);
+    // Made once for the process: that is the slow part of most tests.
+    static std::map<std::string, SecretBytes> made;
+    if (!made.contains(name)) made.emplace(name, crypto::RsaPrivateKey::generate(2048).to_pkcs8());
+    const auto key =
+        vaults.local().unlocked().import_key(name, crypto::RsaPrivateKey::from_pkcs8(made.at(name).reveal()), "generated");
     keyring::LinkOptions options;
     options.role = default_protector_.empty() ? keyring::LinkRole::default_ : keyring::LinkRole::linked;
     if (default_protector_.empty()) default_protector_ = name;

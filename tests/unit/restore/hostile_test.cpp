@@ -1,0 +1,237 @@
+// Nothing outside the target is written, read or removed, whatever a backup holds and whoever interferes (the borg, tar and
+// libarchive bugs of that class, as trees).
+#include "restore/extractor.h"
+#include "restore/target.h"
+#include "tests/unit/restore/repository_bench.h"
+
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <sys/stat.h>
+#include <thread>
+#include <unistd.h>
+
+using namespace signet;
+using namespace signet::restore;
+using namespace signet::restore::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A bench with something precious beside the target.
+struct Guarded : RepositoryBench {
+    std::string outside = folder / "outside";
+    std::vector<std::string> before;
+    Guarded() {
+        fs::create_directories(outside + "/sub");
+        std::ofstream(outside + "/file") << "precious";
+        std::ofstream(outside + "/sub/file") << "precious too";
+        before = listing(outside);
+    }
+    void check_untouched() const { CHECK(listing(outside) == before); }
+};
+
+void run_any_way(Guarded& bench, RestoreRequest request) {
+    try {
+        bench.restore(request);
+    } catch (const Error& error) {
+        CHECK(error.code() == ErrorCode::damaged);
+    }
+    bench.check_untouched();
+}
+
+}  // namespace
+
+TEST_CASE("names that lead out of the target are refused", "[restore][hostile]") {
+    Guarded bench;
+    const std::string up = GENERATE(std::string("../outside/file"), std::string(".."), std::string("."), std::string("/etc/passwd"),
+                                    std::string("a/../../outside/file"), std::string(""), std::string("..\0x", 4), std::string("x\0", 2));
+    const int kind = GENERATE(0, 1, 2, 3);
+    Node bad = kind == 0 ? file(up, "evil") : kind == 1 ? folder(up, {file("file", "evil")}) : kind == 2 ? link_to(up, "x") : file(up, "evil").linked(1);
+    bench.back_up(root({folder("d", {bad})}));
+    RestoreRequest request;
+    request.salvage = GENERATE(false, true);
+    request.delete_extra = GENERATE(false, true);
+    run_any_way(bench, request);
+    CHECK(listing(bench.target()).size() <= 1);
+}
+
+TEST_CASE("a name cannot come twice, as a link and then as a folder", "[restore][hostile]") {
+    Guarded bench;
+    Node link = link_to("d", bench.outside);
+    const int order = GENERATE(0, 1);
+    std::vector<Node> nodes{link, folder("d", {file("file", "evil")})};
+    if (order == 1) std::swap(nodes[0], nodes[1]);
+    bench.back_up(root(nodes));
+    RestoreRequest request;
+    request.salvage = GENERATE(false, true);
+    run_any_way(bench, request);
+}
+
+TEST_CASE("a link that is there already is not followed", "[restore][hostile]") {
+    Guarded bench;
+    bench.back_up(root({folder("d", {file("file", "evil"), folder("sub", {file("file", "evil")})}), file("f", "evil")}));
+    fs::create_directories(bench.target());
+    fs::create_directory_symlink(bench.outside, bench.target() + "/d");
+    fs::create_symlink(bench.outside + "/file", bench.target() + "/f");
+    RestoreRequest request;
+    request.overwrite = GENERATE(Overwrite::always, Overwrite::if_changed, Overwrite::never);
+    request.delete_extra = GENERATE(false, true);
+    const RestoreReport report = bench.restore(request);
+    bench.check_untouched();
+    if (request.overwrite == Overwrite::never) {
+        CHECK(report.content_errors == 1);
+        CHECK(fs::is_symlink(bench.target() + "/d"));
+    } else {
+        CHECK(report.content_errors == 0);
+        CHECK_FALSE(fs::is_symlink(bench.target() + "/d"));
+        CHECK(content_of(bench.target() + "/d/sub/file") == "evil");
+        CHECK(content_of(bench.target() + "/f") == "evil");
+    }
+}
+
+TEST_CASE("links out of the target are restored as links, and nothing goes through them", "[restore][hostile]") {
+    Guarded bench;
+    bench.back_up(root({link_to("a", bench.outside).mode(0777), link_to("b", "../outside/file").owner(12, 34).xattr("user.x", "1"),
+                        link_to("c", "/dev/null")}));
+    bench.restore();
+    bench.check_untouched();
+    CHECK(fs::read_symlink(bench.target() + "/a") == bench.outside);
+    struct stat status {};
+    REQUIRE(::stat((bench.outside + "/file").c_str(), &status) == 0);
+    CHECK(status.st_uid == ::geteuid());
+}
+
+TEST_CASE("a link identity joins only what this restore made", "[restore][hostile]") {
+    Guarded bench;
+    SECTION("a symbolic link and a file of one identity are two things") {
+        bench.back_up(root({link_to("a", bench.outside + "/file").linked(5), file("b", "evil").linked(5)}));
+        bench.restore();
+        CHECK(content_of(bench.target() + "/b") == "evil");
+        struct stat status {};
+        REQUIRE(::lstat((bench.target() + "/b").c_str(), &status) == 0);
+        CHECK(S_ISREG(status.st_mode));
+    }
+    SECTION("files of one identity and different content are two files") {
+        bench.back_up(root({file("a", "one").linked(5), file("b", "two").linked(5)}));
+        bench.restore();
+        CHECK(content_of(bench.target() + "/a") == "one");
+        CHECK(content_of(bench.target() + "/b") == "two");
+    }
+    SECTION("a file that was there is not linked to") {
+        bench.back_up(root({file("a", "new").linked(5), file("b", "new").linked(5)}));
+        fs::create_directories(bench.target());
+        fs::create_hard_link(bench.outside + "/file", bench.target() + "/a");
+        bench.restore();
+        CHECK(content_of(bench.target() + "/b") == "new");
+    }
+    SECTION("a kept file is not linked to") {
+        bench.back_up(root({file("a", "new").linked(5), file("b", "new").linked(5), file("c", "new").linked(5)}));
+        fs::create_directories(bench.target());
+        fs::create_hard_link(bench.outside + "/file", bench.target() + "/a");
+        RestoreRequest request;
+        request.overwrite = Overwrite::never;
+        bench.restore(request);
+        CHECK(content_of(bench.target() + "/a") == "precious");
+        CHECK(content_of(bench.target() + "/b") == "new");
+        CHECK(content_of(bench.target() + "/c") == "new");
+    }
+    bench.check_untouched();
+}
+
+TEST_CASE("special files in the way are not opened", "[restore][hostile]") {
+    Guarded bench;
+    bench.back_up(root({file("f", "x"), file("g", "y")}));
+    fs::create_directories(bench.target());
+    REQUIRE(::mkfifo((bench.target() + "/f").c_str(), 0600) == 0);
+    RestoreRequest request;
+    request.overwrite = GENERATE(Overwrite::always, Overwrite::if_changed);
+    request.verify = GENERATE(false, true);
+    CHECK(bench.restore(request).content_errors == 0);
+    CHECK(content_of(bench.target() + "/f") == "x");
+}
+
+TEST_CASE("deleting follows no link and crosses no file system", "[restore][hostile][delete]") {
+    Guarded bench;
+    bench.back_up(root({folder("d", {file("f", "x")})}));
+    fs::create_directories(bench.target() + "/d/extra/deep");
+    fs::create_directory_symlink(bench.outside, bench.target() + "/d/extra/link");
+    fs::create_directory_symlink(bench.outside, bench.target() + "/d/extra/deep/link");
+    fs::create_directory_symlink(bench.outside, bench.target() + "/d/elsewhere");
+    RestoreRequest request;
+    request.delete_extra = true;
+    CHECK(bench.restore(request).content_errors == 0);
+    bench.check_untouched();
+    CHECK(listing(bench.target()).size() == 2);
+}
+
+TEST_CASE("a folder swapped for a link during a restore leads nowhere", "[restore][hostile][race]") {
+    Guarded bench;
+    std::vector<Node> nodes;
+    for (int i = 100; i < 400; ++i) nodes.push_back(file(std::to_string(i), noise(700, static_cast<std::uint64_t>(i))));
+    std::vector<Node> folders;
+    for (char c = 'a'; c < 'h'; ++c) folders.push_back(folder(std::string(1, c), nodes));
+    bench.back_up(root({folder("top", folders)}));
+    fs::create_directories(bench.target());
+    std::atomic<bool> stop{false};
+    std::jthread racer([&] {
+        std::error_code ignored;
+        const fs::path top = bench.target() + "/top";
+        while (!stop) {
+            for (char c = 'a'; c < 'h'; ++c) {
+                const fs::path victim = top / std::string(1, c);
+                fs::rename(victim, top / "aside", ignored);
+                fs::create_directory_symlink(bench.outside, victim, ignored);
+                fs::remove(victim, ignored);
+                fs::rename(top / "aside", victim, ignored);
+            }
+        }
+    });
+    for (int round = 0; round < 3; ++round) {
+        RestoreRequest request;
+        request.jobs = 3;
+        try {
+            bench.restore(request);
+        } catch (const Error&) {
+            // Whatever the racer spoils is an error at most.
+        }
+    }
+    stop = true;
+    racer.join();
+    bench.check_untouched();
+}
+
+TEST_CASE("a folder that is no longer the same is not entered again", "[restore][hostile][target]") {
+    signet::test::TemporaryFolder folder;
+    Target target(folder / "t");
+    const FolderHandle made = target.make_folder(target.root(), "d", InTheWay::replace);
+    target.close(*made);
+    SECTION("another folder") {
+        fs::rename(folder / "t/d", folder / "t/e");
+        fs::create_directory(folder / "t/d");
+        CHECK_THROWS_MATCHES(target.pin(made), Error, has_code(ErrorCode::refused));
+    }
+    SECTION("a link to the same folder") {
+        fs::rename(folder / "t/d", folder / "t/e");
+        fs::create_directory_symlink("e", folder / "t/d");
+        CHECK_THROWS_MATCHES(target.pin(made), Error, has_code(ErrorCode::io));
+    }
+    SECTION("the same") { CHECK(target.pin(made).fd() >= 0); }
+}
+
+TEST_CASE("announced sizes cost no memory before they are believed", "[restore][hostile][bombs]") {
+    Guarded bench;
+    // A frame of a thousand chunks of zeros that stands for a large file: decoded once, written piece by piece.
+    RunOptions options;
+    options.chunk_size = 1'000'000;
+    options.frame_size = 1'048'576;
+    options.pack_size = 1'000'000;
+    bench.back_up(root({file("zeros", std::string(40'000'000, '\0'))}), options);
+    RestoreRequest request;
+    request.sparse = true;
+    CHECK(bench.restore(request).content_errors == 0);
+    struct stat status {};
+    REQUIRE(::stat((bench.target() + "/zeros").c_str(), &status) == 0);
+    CHECK(status.st_size == 40'000'000);
+    CHECK(status.st_blocks == 0);
+}
