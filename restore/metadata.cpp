@@ -112,7 +112,7 @@ MetadataWriter::Creation MetadataWriter::creation(const format::Entry& entry, bo
 bool MetadataWriter::wants_attribute(const std::string& name, MetadataLosses& losses) const {
     if (name.starts_with("user.") || name.starts_with("system.posix_acl_")) return true;
     if (plain_) return false;
-    if (is_root_) return true;
+    if (is_root_ || !(name.starts_with("security.") || name.starts_with("trusted."))) return true;
     ++losses.attributes;
     return false;
 }

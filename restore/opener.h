@@ -19,7 +19,8 @@ struct OpenOptions {
     std::function<void(const std::string&)> warn = {};
 };
 
-/// A backup whose keys are all at hand. For any number of threads at once, each with its own chunk_reader().
+/// A backup whose keys are all at hand. Needs neither catalogue nor planner any more. For any number of threads at once,
+/// each with its own chunk_reader().
 class OpenBackup {
 public:
     /// Plans first, then really unwraps every data key.
@@ -29,6 +30,7 @@ public:
                                                           keyring::Resolver& resolver, const Backup& backup,
                                                           const OpenOptions& options = {});
 
+    /// Without its entry.
     [[nodiscard]] const Backup& backup() const { return backup_; }
     [[nodiscard]] const format::BackupBody& body() const { return body_; }
     [[nodiscard]] const format::Entry& root() const { return body_.root; }
@@ -39,8 +41,12 @@ public:
     [[nodiscard]] const std::map<DekId, std::string>& missing_keys() const { return missing_; }
 
 private:
-    explicit OpenBackup(const Backup& backup) : backup_(backup) {}
+    explicit OpenBackup(const Backup& backup) : backup_(backup), fields_(*backup.fields) {
+        backup_.entry = nullptr;
+        backup_.fields = &fields_;
+    }
     Backup backup_;
+    const format::BackupPublic fields_;
     std::map<DekId, format::DataKey> keys_;
     std::map<DekId, std::string> missing_;
     format::BackupBody body_;

@@ -3,6 +3,8 @@
 #include "core/crypto/digest.h"
 #include "tests/unit/restore/repository_bench.h"
 
+#include <chrono>
+
 using namespace signet;
 using namespace signet::restore;
 using namespace signet::restore::test;
@@ -250,4 +252,18 @@ TEST_CASE("a store that cannot be listed is no empty repository", "[restore][cat
     bench.back_up(tree("1"));
     bench.store->fail_at(1);
     CHECK_THROWS_MATCHES(bench.catalogue(), Error, has_code(ErrorCode::io));
+}
+
+TEST_CASE("a thousand backups are listed and planned in a moment", "[.slow][restore][catalogue]") {
+    RepositoryBench bench;
+    for (int i = 0; i < 1000; ++i) bench.back_up(tree(std::to_string(i % 50)), at(i));
+    const auto start = std::chrono::steady_clock::now();
+    const auto since = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
+    const Catalogue catalogue = bench.catalogue();
+    const double loaded = since();
+    Planner planner(catalogue, *bench.repository, bench.resolver);
+    const Plan plan = planner.plan(BackupFilter{});
+    WARN("loaded in " << loaded << " s, planned in " << since() - loaded << " s");
+    CHECK(catalogue.backups().size() == 1000);
+    CHECK(plan.restorable);
 }
