@@ -5,7 +5,10 @@
 #include "cli/selection.h"
 #include "cli/size.h"
 
+#include <algorithm>
+#include <cerrno>
 #include <charconv>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace signet::cli {
@@ -48,9 +51,18 @@ std::vector<std::string> sources(const Context& context) {
     return paths;
 }
 
+/// Where nothing of what was named is there, somebody made a mistake. What is missing beside others is for the engine to report.
+void refuse_missing(const std::vector<std::string>& paths) {
+    struct stat status {};
+    const auto is_missing = [&](const std::string& path) {
+        return ::lstat(path.c_str(), &status) != 0 && (errno == ENOENT || errno == ENOTDIR);
+    };
+    if (paths.empty() || !std::all_of(paths.begin(), paths.end(), is_missing)) return;
+    throw Error(ErrorCode::usage, "nothing to back up: " + printable(paths.front()) + " does not exist");
+}
+
 void check(const Context& context) {
     const Options& options = context.options();
-    options.refuse_together({"stdin", "stdin-from-command"});
     const bool stream = options.flag("stdin") || options.flag("stdin-from-command");
     if (!stream && options.given("stdin-filename")) {
         throw Error(ErrorCode::usage, "--stdin-filename needs --stdin or --stdin-from-command");
@@ -127,6 +139,7 @@ backup::BackupRequest backup_request(const Context& context) {
     if (!stream && request.paths.empty()) {
         throw Error(ErrorCode::usage, "nothing to back up", "signet backup PATH…");
     }
+    refuse_missing(request.paths);
     request.working_directory = working_folder();
     request.series = options.text("series");
     request.tags = options.list("tag");

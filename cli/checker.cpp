@@ -64,7 +64,25 @@ void Checker::damage(const std::string& object, const std::string& message) {
     report_.damages.push_back(std::move(found));
 }
 
+void Checker::check_seen() {
+    for (const keyring::Keyring& keyring : context_.keyrings().all()) {
+        const keyring::RepositoryPin* pin = keyring.pin(catalogue_.repository());
+        if (pin == nullptr) continue;
+        for (const auto& [identity, seen] : pin->seen) {
+            const auto& journals = catalogue_.journals();
+            const auto found = std::find_if(journals.begin(), journals.end(), [&](const auto& journal) { return journal.identity == identity; });
+            const std::size_t entries = found == journals.end() ? 0 : found->entries.size();
+            if (entries < seen.sequence) {
+                damage(format::journal_name(identity, seen.sequence), "this keyring has seen it, and the journal ends at entry " + std::to_string(entries));
+            } else if (found->entries[seen.sequence - 1].id != seen.entry) {
+                damage(format::journal_name(identity, seen.sequence), "this keyring has seen another entry there");
+            }
+        }
+    }
+}
+
 void Checker::check_journals() {
+    check_seen();
     for (const restore::JournalFinding& finding : catalogue_.findings()) {
         damage("journal/" + finding.identity.hex(), finding.error.what());
     }

@@ -46,6 +46,8 @@ private:
     /// Which backups use an object.
     using Users = std::map<std::string, std::set<std::string>>;
     void note_users();
+    /// What this keyring has seen must still be there.
+    void check_seen();
     void check_journals();
     void check_references();
     void check_object(const storage::ObjectInfo& info);

@@ -17,6 +17,7 @@
 #include <array>
 #include <charconv>
 #include <cctype>
+#include <set>
 #include <unistd.h>
 
 namespace signet::cli {
@@ -78,6 +79,18 @@ constexpr std::array<Variable, 7> kVariables = {{
     {"SIGNET_PASSPHRASE_COMMAND", "passphrase-command"},
     {"SIGNET_PASSPHRASE_FD", "passphrase-fd"},
     {"SIGNET_CACHE_DIR", "cache-dir"},
+}};
+
+/// Options of which one at most can be meant.
+using ExclusiveGroup = std::array<const char*, 3>;
+constexpr std::array<ExclusiveGroup, 7> kExclusive = {{
+    {"passphrase-file", "passphrase-command", "passphrase-fd"},
+    {"new-passphrase-file", "new-passphrase-command", "new-passphrase-fd"},
+    {"import-passphrase-file", "import-passphrase-command", "import-passphrase-fd"},
+    {"quiet", "verbose", nullptr},
+    {"cache-dir", "no-cache", nullptr},
+    {"default", "recovery", nullptr},
+    {"stdin", "stdin-from-command", nullptr},
 }};
 
 bool is_passphrase_option(const std::string& name) { return name.compare(0, 11, "passphrase-") == 0; }
@@ -166,8 +179,6 @@ public:
             throw Error(ErrorCode::usage, "unexpected argument: " + options_.arguments_[wanted.most],
                         "signet " + command_.name + " " + command_.synopsis);
         }
-        options_.refuse_together({"quiet", "verbose"});
-        options_.refuse_together({"cache-dir", "no-cache"});
         if (options_.flag("dry-run") && command_.dry_run == DryRun::not_offered) {
             throw Error(ErrorCode::usage, "signet " + command_.name + " has no dry run", see(command_));
         }
@@ -199,23 +210,38 @@ private:
         return (near.empty() ? "" : "did you mean --" + near + "? ") + see(command_);
     }
 
-    /// A source of passphrases outweighs all weaker ones, and there is one in each place at most.
-    void drop_weaker_passphrases(std::vector<Source>& sources, const std::string& where) {
-        const auto is_passphrase = [](const Source& source) { return is_passphrase_option(source.name); };
-        if (passphrase_given_) {
-            sources.erase(std::remove_if(sources.begin(), sources.end(), is_passphrase), sources.end());
-            return;
+    /// Of options that exclude each other, the ones of a stronger place outweigh all of weaker places, and one place gives one
+    /// at most.
+    void settle_exclusive(std::vector<Source>& sources, const std::string& where) {
+        for (std::size_t number = 0; number < kExclusive.size(); ++number) {
+            const auto& group = kExclusive.at(number);
+            const auto is_member = [&](const Source& source) {
+                return std::any_of(group.begin(), group.end(), [&](const char* name) { return name != nullptr && source.name == name; });
+            };
+            if (settled_.count(number) != 0) {
+                sources.erase(std::remove_if(sources.begin(), sources.end(), is_member), sources.end());
+                continue;
+            }
+            const Source* first = nullptr;
+            for (const Source& source : sources) {
+                if (!is_member(source) || is_switched_off(source)) continue;
+                if (first != nullptr && first->name != source.name) {
+                    throw Error(ErrorCode::usage, "--" + first->name + " and --" + source.name + " cannot be given together" +
+                                                      (where == "command line" ? "" : " (" + where + ")"), see(command_));
+                }
+                first = &source;
+            }
+            if (first != nullptr) settled_.insert(number);
         }
-        const auto count = std::count_if(sources.begin(), sources.end(), is_passphrase);
-        if (count > 1) {
-            throw Error(ErrorCode::usage, "more than one source of the passphrase (" + where + ")",
-                        "give one of --passphrase-file, --passphrase-command, --passphrase-fd");
-        }
-        passphrase_given_ = count == 1;
+    }
+
+    static bool is_switched_off(const Source& source) {
+        return source.values.size() == 1 && (source.values.front() == "false" || source.values.front() == "no" ||
+                                             source.values.front() == "off" || source.values.front() == "0");
     }
 
     void store(std::vector<Source> sources, const std::string& where) {
-        drop_weaker_passphrases(sources, where);
+        settle_exclusive(sources, where);
         po::parsed_options parsed(&description_);
         for (const Source& source : sources) {
             note_source(source, where);
@@ -258,7 +284,7 @@ private:
     Options& options_;
     po::options_description description_;
     po::variables_map values_;
-    bool passphrase_given_ = false;
+    std::set<std::size_t> settled_;
 };
 
 const Options::Value* Options::find(std::string_view name) const {

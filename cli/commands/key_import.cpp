@@ -49,7 +49,6 @@ RsaPrivateKey load(const Context& context, const std::string& path) {
 ExitCode run(Context& context) {
     const std::string& name = context.arguments()[0];
     if (!keyring::is_key_name(name)) throw Error(ErrorCode::usage, "no name for a key: " + printable(name));
-    context.options().refuse_together({"import-passphrase-file", "import-passphrase-command", "import-passphrase-fd"});
     const keyring::KeyDates valid = dates(context);
     const RsaPrivateKey key = load(context, context.arguments()[1]);
     context.vaults().make_local();

@@ -28,7 +28,6 @@ void renew_escrow(Context& context) {
 
 ExitCode run(Context& context) {
     const Options& options = context.options();
-    options.refuse_together({"new-passphrase-file", "new-passphrase-command", "new-passphrase-fd"});
     if (context.has_repository()) (void)context.repository();
     keyring::LocalVault& keys = vault(context);
     const std::string object = context.vaults().local().object();

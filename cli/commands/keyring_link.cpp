@@ -6,7 +6,6 @@ namespace {
 
 ExitCode run(Context& context) {
     const Options& options = context.options();
-    options.refuse_together({"default", "recovery"});
     keyring::LinkOptions link;
     if (options.flag("default")) link.role = keyring::LinkRole::default_;
     if (options.flag("recovery")) link.role = keyring::LinkRole::recovery;

@@ -1,0 +1,79 @@
+"""Places that cannot be written: read-only, full, of another user."""
+
+import os
+import subprocess
+import unittest
+
+from harness import SignetTest, main, write
+
+IS_ROOT = os.geteuid() == 0
+
+
+class Limits(SignetTest):
+    def mount(self, name, size):
+        """A small file system; skips the test where that is not allowed."""
+        folder = self.path(name)
+        os.makedirs(folder, exist_ok=True)
+        ended = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True)
+        if ended.returncode != 0:
+            self.skipTest("cannot mount: " + ended.stderr.decode())
+        self.addCleanup(subprocess.run, ["umount", "-l", folder], check=False)
+        return folder
+
+    def move_repository_to(self, folder):
+        subprocess.run(["cp", "-a", self.repository, folder + "/repository"], check=True)
+        self.env["SIGNET_REPOSITORY"] = folder + "/repository"
+
+    @unittest.skipUnless(IS_ROOT, "needs root")
+    def test_a_full_disk_is_1_and_loses_nothing(self):
+        self.from_template()
+        self.move_repository_to(self.mount("disk", "12m"))
+        big = self.write("big", os.urandom(40_000_000))
+        result = self.signet("backup", "--series", "big", big, expect=1)
+        self.assertMessage(result, "No space left")
+        self.assertEqual(len(self.signet("list", "--json").json()), 2)
+        self.signet("check")
+        self.signet("restore", "-t", "out")
+        self.assertSameTree(self.source, self.path("out") + self.template_source)
+
+    @unittest.skipUnless(IS_ROOT, "needs root")
+    def test_a_full_target_is_1_and_leaves_no_partial_file(self):
+        self.from_template()
+        write(f"{self.source}/big", os.urandom(9_000_000))
+        self.backup("--series", "big", self.source)
+        target = self.mount("target", "4m")
+        result = self.signet("restore", "latest", "-t", target, expect=1)
+        self.assertMessage(result, "No space left")
+        self.assertNothingAt(target + self.source + "/big")
+
+    @unittest.skipUnless(IS_ROOT, "needs root")
+    def test_a_read_only_repository_can_be_read(self):
+        self.from_template()
+        folder = self.mount("disk", "20m")
+        self.move_repository_to(folder)
+        subprocess.run(["mount", "-o", "remount,ro", folder], check=True)
+        self.addCleanup(subprocess.run, ["mount", "-o", "remount,rw", folder], check=False)
+        for words in (["list"], ["plan"], ["check"], ["ls"], ["restore", "-t", "out"]):
+            self.signet(*words)
+        self.assertMessage(self.signet("backup", self.source, expect=1), "Read-only")
+        self.assertMessage(self.signet("tag", "latest", "--add", "x", expect=1), "Read-only")
+        self.env["SIGNET_REPOSITORY"] = folder + "/new"
+        self.assertMessage(self.signet("init", expect=1), "Read-only")
+
+    @unittest.skipUnless(IS_ROOT, "needs root")
+    def test_a_keyring_that_cannot_be_written_still_restores(self):
+        self.from_template()
+        folder = self.mount("keys", "5m")
+        subprocess.run(["cp", "-a", self.env["SIGNET_KEYRING"], self.env["SIGNET_VAULT"], folder], check=True)
+        subprocess.run(["mount", "-o", "remount,ro", folder], check=True)
+        self.addCleanup(subprocess.run, ["mount", "-o", "remount,rw", folder], check=False)
+        env = {"SIGNET_KEYRING": folder + "/keyring", "SIGNET_VAULT": folder + "/vault"}
+        self.signet("list", env=env)
+        self.signet("plan", env=env)
+        # Every use of a protector is written down first: without that, it is not used.
+        self.assertMessage(self.signet("restore", "-t", "out", env=env, expect=1), "Read-only")
+        self.assertNothingAt(self.path("out"))
+
+
+if __name__ == "__main__":
+    main()

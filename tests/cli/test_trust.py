@@ -1,0 +1,159 @@
+"""Writers, officers, pins: whose backups are believed; and hosts that can write and not read."""
+
+import os
+import shutil
+
+from harness import SignetTest, main, write
+
+
+class Trust(SignetTest):
+    def setUp(self):
+        super().setUp()
+        self.from_template()
+        self.own = self.env["SIGNET_KEYRING"]
+
+    def other_host(self, name="other"):
+        """A host of its own that has linked the same key, without the officer. returns its environment"""
+        env = {"SIGNET_KEYRING": self.path(name), "SIGNET_CACHE_DIR": self.path(name + "-cache"), "SIGNET_VAULT": self.path(name + "-vault")}
+        self.signet("keyring", "link", f"local:{self.path('vault')}#prod", "--default", env=env)
+        return env
+
+    def test_an_untrusted_writers_backup_is_made_with_a_warning_and_not_restored_until_trusted(self):
+        other = self.other_host()
+        result = self.signet("backup", "--json", "--series", "theirs", self.source, env=other)
+        self.assertFalse(result.last()["trusted"])
+        writer = self.signet("keyring", "show", "--json", env=other).json()["writer"]
+        self.assertSays(result.err, "signet keyring trust " + writer)
+        backup = result.last()["backup_id"]
+        rows = {row["id"]: row for row in self.signet("list", "--json").json()}
+        self.assertFalse(rows[backup]["restorable"])
+        self.assertSays(self.signet("list").out, "untrusted")
+        self.assertMessage(self.signet("restore", backup, "-t", "out", expect=17), "trust")
+        self.assertMessage(self.signet("restore", "latest", "-t", "out", expect=17), "trust")
+        self.assertNothingAt(self.path("out"))
+        self.signet("restore", self.second, "-t", "mine")
+        self.signet("check")
+
+        self.assertMessage(self.signet("keyring", "trust", writer, env=other, expect=17), "officer")
+        self.signet("keyring", "trust", writer[:16])
+        self.signet("restore", backup, "-t", "out")
+        self.assertSameTree(self.source, self.path("out") + self.source)
+        result = self.signet("backup", "--json", "--series", "theirs", self.source, env=other)
+        self.assertTrue(result.last()["trusted"])
+        self.assertNotIn("keyring trust", result.err)
+
+    def test_trust_can_end(self):
+        writer = self.signet("keyring", "show", "--json").json()["writer"]
+        self.signet("keyring", "trust", writer, "--until", "1")
+        self.signet("restore", self.first, "-t", "out")
+        self.signet("restore", self.second, "-t", "out2", expect=17)
+        self.assertNothingAt(self.path("out2"))
+
+    def test_names_of_another_writer_are_learnt_by_opening_its_backup(self):
+        other = self.other_host()
+        self.backup("--series", "theirs", self.source, env=other)
+        self.signet("keyring", "trust", self.signet("keyring", "show", "--json", env=other).json()["writer"])
+        self.assertIsNone(self.signet("list", "--json").json()[-1]["series"])
+        self.signet("ls", "latest")
+        self.assertEqual(self.signet("list", "--json").json()[-1]["series"], "theirs")
+
+    def test_unknown_identities_are_usage(self):
+        self.signet("keyring", "trust", "0123456789abcdef", expect=2)
+        self.signet("keyring", "trust", "x", expect=2)
+
+    def test_first_contact_shows_the_officer_and_later_ones_do_not(self):
+        officer = self.signet("keyring", "show", "--json").json()["officer"]
+        other = self.other_host()
+        self.assertSays(self.signet("backup", self.source, env=other).err, officer)
+        self.assertNotIn(officer, self.signet("backup", self.source, env=other).err)
+
+    def test_adopt_compares_the_officer(self):
+        officer = self.signet("keyring", "show", "--json").json()["officer"]
+        other = self.other_host()
+        self.assertMessage(self.signet("keyring", "adopt", "--officer", "f" * 64, env=other, expect=17), officer)
+        self.assertTrue(self.signet("keyring", "adopt", "--officer", officer[:16], "--json", env=other).json()["new"])
+        self.assertFalse(self.signet("keyring", "adopt", "--officer", officer, "--json", env=other).json()["new"])
+
+    def test_another_repository_in_the_place_of_a_pinned_one_is_noticed(self):
+        """Somebody puts up a repository with the same id and an officer of their own."""
+        import json
+        path = os.path.join(self.repository, "config.json")
+        with open(path) as file:
+            config = json.load(file)
+        config["officer"] = "ab" * 32
+        os.chmod(path, 0o600)
+        write(path, json.dumps(config, sort_keys=True, separators=(",", ":")) + "\n")
+        for words in (["list"], ["backup", self.source], ["restore", "-t", "out"], ["plan"]):
+            with self.subTest(words):
+                self.assertMessage(self.signet(*words, expect=(14, 17)))
+        self.assertNothingAt(self.path("out"))
+
+    def test_a_journal_that_was_cut_short_is_noticed(self):
+        self.signet("list")
+        self.signet("restore", "-t", "first")
+        for name in self.objects("journal"):
+            if name.endswith("0000000002"):
+                os.remove(os.path.join(self.repository, name))
+        self.assertMessage(self.signet("restore", "-t", "out", expect=14), "journal/")
+        self.assertMessage(self.signet("backup", self.source, expect=14), "journal/")
+        self.signet("check", expect=14)
+        self.assertNothingAt(self.path("out"))
+
+
+class WriteOnlyHost(SignetTest):
+    def setUp(self):
+        super().setUp()
+        self.from_template()
+        pem = self.signet("key", "export-public", "prod").raw
+        reader = dict(self.env)
+        self.use(self.path("host"))
+        self.reader = {name: reader[name] for name in ("SIGNET_KEYRING", "SIGNET_VAULT", "SIGNET_PASSPHRASE_FILE", "SIGNET_CACHE_DIR")}
+        self.env["SIGNET_REPOSITORY"] = reader["SIGNET_REPOSITORY"]
+        del self.env["SIGNET_PASSPHRASE_FILE"]
+        self.write("host/prod.pem", pem)
+        self.signet("keyring", "link", "public:host/prod.pem", "--default")
+        self.writer = None
+        self.backup("--series", "host", self.source)
+        self.writer = self.signet("keyring", "show", "--json").json()["writer"]
+        self.signet("keyring", "trust", self.writer, env=self.reader)
+
+    def test_it_has_nothing_that_reads(self):
+        self.assertNothingAt(self.env["SIGNET_VAULT"])
+        shown = self.signet("keyring", "show", "--json").json()
+        self.assertEqual([link["status"] for link in shown["links"]], ["wrap-only"])
+        self.assertEqual(shown["state"], "ok")
+        for words in (["restore", "-t", "out"], ["ls"], ["dump", "latest", self.source + "/letter.txt"], ["find", "x", "--backup", "latest"]):
+            with self.subTest(words):
+                result = self.signet(*words, expect=13)
+                self.assertSays(result.err, "only its public half is linked")
+        self.assertNothingAt(self.path("out"))
+        plan = self.signet("plan", "--json", expect=13).json()
+        self.assertEqual(plan["required"][0]["status"], "wrap-only")
+
+    def test_it_deduplicates_with_and_without_its_cache(self):
+        write(f"{self.source}/fresh", os.urandom(5000))
+        self.assertLess(self.backup("--series", "host", self.source)["data_added"], 9000)
+        shutil.rmtree(self.env["SIGNET_CACHE_DIR"], ignore_errors=True)
+        self.assertLess(self.backup("--series", "host", self.source)["data_added"], 1000)
+        self.assertLess(self.backup("--series", "host", "--no-cache", self.source)["data_added"], 1000)
+        self.assertLess(self.backup("--series", "elsewhere", "--no-cache", self.source)["data_added"], 1000)
+
+    def test_its_names_are_known_to_it(self):
+        row = self.signet("list", "--json", "--series", "host").json()[0]
+        self.assertEqual(row["paths"], [self.source])
+
+    def test_a_key_holder_restores_its_backups(self):
+        self.signet("restore", "--series", "host", "-t", "out", env=self.reader, expect=2)  # whose series? its name is not known yet
+        backup = self.signet("list", "--json", "--series", "host").json()[0]["id"]
+        self.signet("restore", backup, "-t", "out", env=self.reader)
+        self.assertSameTree(self.source, self.path("out") + self.source)
+
+    def test_secrets_on_the_host_are_private(self):
+        mode = os.stat(os.path.join(self.env["SIGNET_KEYRING"], "writer.key")).st_mode
+        self.assertEqual(mode & 0o777, 0o600)
+        os.chmod(os.path.join(self.env["SIGNET_KEYRING"], "writer.key"), 0o644)
+        self.signet("backup", self.source, expect=17)
+
+
+if __name__ == "__main__":
+    main()
