@@ -5,7 +5,7 @@
 #include "cli/signals.h"
 #include "core/secret.h"
 
-#include <cstdio>
+#include <cerrno>
 #include <exception>
 #include <new>
 
@@ -73,7 +73,10 @@ ExitCode guarded(const std::vector<std::string>& words, Terminal& terminal) {
     try {
         terminal.finish();
     } catch (const Error& error) {
-        if (code == ExitCode::done) fail(error);
+        // Who closed the pipe knows, and has read enough.
+        if (code != ExitCode::done) return code;
+        if (error.system_error() != EPIPE) fail(error);
+        code = ExitCode::failed;
     }
     return code;
 }

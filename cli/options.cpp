@@ -135,17 +135,19 @@ public:
 
     void variables() {
         std::vector<Source> passphrases;
+        std::string where = "environment";
         for (const Variable& known : kVariables) {
             const std::string value = variable(known.name);
             if (value.empty()) continue;
             if (is_passphrase_option(known.option)) {
                 passphrases.push_back({known.option, {value}});
+                where = known.name;
             } else {
                 const bool is_list = std::string_view(known.option) == "keyring";
                 store({{known.option, is_list ? split_at_colons(value) : std::vector<std::string>{value}}}, known.name);
             }
         }
-        store(passphrases, "environment");
+        store(passphrases, passphrases.size() == 1 ? where : "environment");
     }
 
     void configuration() {

@@ -72,6 +72,14 @@ class Configuration(SignetTest):
         write(self.path("home", ".config/signet/signet.ini"), "jobs = 2\n")
         self.assertEqual(self.settings()["jobs"]["values"], ["2"])
 
+    def test_the_sample_is_understood(self):
+        sample = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "samples", "signet.ini")
+        env = dict.fromkeys(("SIGNET_REPOSITORY", "SIGNET_KEYRING", "SIGNET_VAULT", "SIGNET_CACHE_DIR", "SIGNET_PASSPHRASE_FILE"))
+        settings = self.settings("--config", sample, env=env)
+        self.assertEqual(settings["repo"]["values"], ["/srv/backup"])
+        for words in (["backup"], ["list"], ["check"]):
+            self.signet(*words, "--config", sample, env=env, expect=10)
+
     def test_default_places(self):
         env = {"SIGNET_KEYRING": None, "SIGNET_VAULT": None, "SIGNET_CACHE_DIR": None}
         settings = self.settings(env=env)
