@@ -75,6 +75,18 @@ class Browse(SignetTest):
         self.assertEqual(nodes[self.below("/photos")]["type"], "dir")
         self.signet("ls", "latest", "/nowhere", expect=2)
 
+    def test_nothing_a_terminal_could_obey_is_printed(self):
+        """Names, series and errors come from others."""
+        name = self.source + "/\x1b]0;owned\x07\n"
+        write(name, "x")
+        self.backup("--series", "s\x1b[31m", "--tag", "t\x1b[0m", self.source)
+        for words in (["list"], ["show"], ["ls"], ["ls", "-l"], ["find", "*owned*"], ["stats", "latest"], ["plan"], ["timeline"],
+                      ["restore", "-t", "out"], ["diff", self.second, "latest"]):
+            result = self.signet(*words)
+            self.assertNotIn("\x1b", result.out + result.err, words)
+        self.assertNotIn("\x1b", self.signet("ls", "latest", "/\x1bnowhere", expect=2).err)
+        self.assertNotIn("\x1b", self.signet("\x1bnowhere", expect=2).err)
+
     def test_find(self):
         self.assertSays(self.signet("find", "*.jpg").out, self.first[:8], self.second[:8], "one.jpg")
         found = self.signet("find", "--json", "--backup", "latest", "-i", "NEW*").json()

@@ -3,6 +3,7 @@
 import os
 import pty
 import select
+import shutil
 import subprocess
 import time
 
@@ -36,6 +37,23 @@ class Passphrase(SignetTest):
         self.signet("ls", "--passphrase-fd", str(read), env=env, pass_fds=[read])
         os.close(read)
         self.signet("ls", "--passphrase-fd", "99", env=env, expect=2)
+
+    def test_from_what_a_shell_hands_over(self):
+        """<(…) is a path below /dev/fd, which a process that hides its memory cannot open by name."""
+        self.from_template()
+        as_nobody = []
+        if os.geteuid() == 0:
+            if not shutil.which("setpriv"):
+                self.skipTest("no setpriv")
+            subprocess.run(["chown", "-R", "65534:65534", self.scratch], check=True)
+            as_nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        env = dict(self.env)
+        del env["SIGNET_PASSPHRASE_FILE"]
+        script = f"exec {SIGNET} ls --passphrase-file <(echo '{PASSPHRASE}')"
+        ended = subprocess.run([*as_nobody, "bash", "-c", script], env=env, cwd="/", capture_output=True)
+        if ended.returncode in (126, 127):
+            self.skipTest("cannot run as another user")
+        self.assertEqual(ended.returncode, 0, ended.stderr)
 
     def test_one_line_end_is_not_part_of_it(self):
         self.from_template()

@@ -48,6 +48,45 @@ class QuickStart(SignetTest):
         self.assertEqual(self.objects("escrow"), [])
 
 
+class MoreRepositories(SignetTest):
+    def test_one_escrow_protector_serves_several_repositories_and_each_holds_it(self):
+        first = self.signet("init", "--json").last()
+        self.env["SIGNET_REPOSITORY"] = self.path("second")
+        second = self.signet("init", "--json").last()
+        self.assertTrue(second["escrow"])
+        self.assertEqual(first["protector_thumbprint"], second["protector_thumbprint"])
+        self.assertEqual(len(self.objects("escrow")), 1)
+        self.assertEqual(len(self.signet("key", "list", "--json").json()), 1)
+
+    def test_a_region_has_a_protector_of_its_own(self):
+        first = self.signet("init", "--json").last()
+        self.env["SIGNET_REPOSITORY"] = self.path("second")
+        second = self.signet("init", "--region", "west-europe", "--json").last()
+        self.assertNotEqual(first["protector_thumbprint"], second["protector_thumbprint"])
+        summary = self.backup(self.sample_tree())
+        self.assertEqual(summary["protector_thumbprint"], second["protector_thumbprint"])
+        roles = [(link["role"], link["region"]) for link in self.signet("keyring", "show", "--json").json()["links"]]
+        self.assertEqual(sorted(roles), [("default", "local"), ("default", "west-europe")])
+        self.signet("init", "--region", "West Europe", expect=2)
+
+    def test_a_recovery_protector_opens_backups_too(self):
+        self.init()
+        self.signet("key", "create", "safe", "--size", "2048", env={"SIGNET_VAULT": self.path("safe")})
+        self.write("safe.pem", self.signet("key", "export-public", "safe", env={"SIGNET_VAULT": self.path("safe")}).raw)
+        self.signet("keyring", "link", "public:safe.pem", "--recovery")
+        source = self.sample_tree()
+        self.backup(source)
+        env = {"SIGNET_KEYRING": self.path("safe-keyring"), "SIGNET_VAULT": self.path("safe")}
+        self.signet("keyring", "link", "local:safe", env=env)
+        self.signet("restore", "-t", "out", env=env)
+        self.assertSameTree(source, self.path("out") + source)
+
+    def test_a_host_with_nothing_linked_is_told_what_to_do(self):
+        self.init()
+        env = {"SIGNET_KEYRING": self.path("fresh"), "SIGNET_VAULT": self.path("fresh-vault")}
+        self.assertMessage(self.signet("backup", self.sample_tree(), env=env, expect=13), "signet keyring link")
+
+
 class BareMachine(SignetTest):
     def bare(self, name="bare"):
         """Another machine that reaches the repository and knows the passphrase."""

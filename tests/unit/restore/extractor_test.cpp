@@ -494,7 +494,7 @@ TEST_CASE("things of another type make way, folders that hold something do not",
     CHECK(fs::read_symlink(bench.target() + "/c") == "t");
 }
 
-TEST_CASE("--delete removes what is not in the backup, below the restored root alone", "[restore][extractor][delete]") {
+TEST_CASE("delete removes what is not in the backup, below the restored root alone", "[restore][extractor][delete]") {
     RepositoryBench bench;
     bench.back_up(root({folder("a", {file("keep", "1"), folder("sub", {file("deep", "2")})}), folder("b", {file("other", "3")})}));
     bench.restore();
@@ -536,7 +536,7 @@ TEST_CASE("--delete removes what is not in the backup, below the restored root a
     CHECK(status_of(bench.target() + "/a").st_mtim.tv_sec == 1'600'000'000);
 }
 
-TEST_CASE("--delete over the whole machine is refused", "[restore][extractor][delete]") {
+TEST_CASE("delete over the whole machine is refused", "[restore][extractor][delete]") {
     RepositoryBench bench;
     bench.back_up(root({file("a", "1")}));
     RestoreRequest request;
