@@ -1,5 +1,6 @@
 #include "cli/config_file.h"
 
+#include "cli/input.h"
 #include "core/error.h"
 
 #include <boost/program_options/errors.hpp>
@@ -7,10 +8,8 @@
 #include <boost/program_options/parsers.hpp>
 
 #include <algorithm>
-#include <cerrno>
-#include <fstream>
-#include <map>
 #include <set>
+#include <sstream>
 
 namespace signet::cli {
 namespace {
@@ -55,8 +54,7 @@ const OptionSpec* find_spec(const Command& command, const std::string& name) {
 
 /// Each file is parsed by Boost, which leaves "section.name" as one key; names of options hold no dot.
 std::vector<ConfigValue> parse(const std::string& path) {
-    std::ifstream file(path);
-    if (!file) throw Error(ErrorCode::usage, Error::from_errno("read", "configuration " + path, errno).what());
+    std::istringstream file(read_input(path, "configuration"));
     const po::options_description nothing;
     std::vector<ConfigValue> values;
     for (const po::option& option : po::parse_config_file(file, nothing, true).options) {
@@ -67,7 +65,6 @@ std::vector<ConfigValue> parse(const std::string& path) {
         if (name.compare(0, 2, "--") == 0) name.erase(0, 2);
         values.push_back({std::move(name), option.value.empty() ? "" : option.value.front(), std::move(section)});
     }
-    if (file.bad()) throw Error(ErrorCode::usage, "cannot read configuration " + path);
     return values;
 }
 

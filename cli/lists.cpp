@@ -1,15 +1,11 @@
 #include "cli/lists.h"
 
+#include "cli/input.h"
 #include "cli/places.h"
-#include "core/error.h"
-#include "core/file.h"
 
 #include <algorithm>
 #include <cctype>
-#include <cerrno>
-#include <fcntl.h>
 #include <glob.h>
-#include <unistd.h>
 
 namespace signet::cli {
 namespace {
@@ -41,11 +37,7 @@ bool is_name(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 |
 }  // namespace
 
 std::vector<std::string> read_lines(const std::string& path, char separator) {
-    UniqueFd file(path == "-" ? ::dup(STDIN_FILENO) : ::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!file) throw Error(ErrorCode::usage, Error::from_errno("read", path, errno).what());
-    std::string content;
-    Bytes block(64 * 1024);
-    while (const std::size_t size = read_full(file.get(), block, path)) content += as_text(ByteView(block).first(size));
+    const std::string content = read_input(path == "-" ? "/dev/stdin" : path, "list");
     std::vector<std::string> lines;
     for (std::size_t from = 0; from < content.size();) {
         const std::size_t to = std::min(content.find(separator, from), content.size());

@@ -50,7 +50,13 @@ ExitCode run_command(const std::vector<std::string>& words, Terminal& terminal) 
     const Options& options = invocation.options;
     terminal.configure(options.flag("json"), options.flag("quiet") ? -1 : options.count("verbose"));
     Context context(*invocation.command, options, terminal);
-    return invocation.command->run(context);
+    try {
+        return invocation.command->run(context);
+    } catch (const Error& error) {
+        // Whoever used it wrongly is told at least where to read.
+        if (error.code() != ErrorCode::usage || !error.hint().empty()) throw;
+        throw Error(ErrorCode::usage, error.what(), "see: signet help " + invocation.command->name);
+    }
 }
 
 /// Runs and finishes, and turns whatever is thrown into an exit code. A result that could not be written is a failure.

@@ -1,6 +1,7 @@
 #include "cli/passphrase.h"
 
 #include "cli/child.h"
+#include "cli/input.h"
 #include "cli/signals.h"
 #include "cli/terminal.h"
 #include "core/file.h"
@@ -98,8 +99,7 @@ private:
 }  // namespace
 
 SecretBytes passphrase_from_file(const std::string& path) {
-    const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!file) throw Error(ErrorCode::usage, Error::from_errno("read", "passphrase file " + path, errno).what());
+    const UniqueFd file = open_input(path, "passphrase file");
     return read_passphrase(file.get(), "passphrase file " + path);
 }
 

@@ -2,6 +2,7 @@
 
 #include "cli/places.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
@@ -16,6 +17,8 @@ constexpr std::string_view kClearLine = "\r\x1b[K";
 }  // namespace
 
 void Terminal::configure(bool json, int verbosity) {
+    static const bool buffered = std::setvbuf(stdout, nullptr, isatty(STDOUT_FILENO) == 1 ? _IOLBF : _IOFBF, 64 * 1024) == 0;
+    (void)buffered;  // a smaller buffer costs more calls and is no failure
     json_ = json;
     verbosity_ = verbosity;
     output_is_terminal_ = isatty(STDOUT_FILENO) == 1;
@@ -59,14 +62,14 @@ void Terminal::object(const Json& value) {
 void Terminal::raw(ByteView bytes) { write_output(as_text(bytes)); }
 
 void Terminal::message(std::string_view sentence) {
-    if (!json_ && !quiet()) write_error(std::string(sentence) + "\n");
+    if (!json_ && !quiet()) write_error(printable(sentence) + "\n");
 }
 
 void Terminal::warning(std::string_view sentence) {
     if (json_) {
         write_error(to_line({{"message_type", "warning"}, {"message", sentence}}) + "\n");
     } else {
-        write_error("signet: warning: " + std::string(sentence) + "\n");
+        write_error("signet: warning: " + printable(sentence) + "\n");
     }
 }
 
@@ -79,7 +82,7 @@ void Terminal::warning(std::string_view item, std::string_view what) {
 
 void Terminal::problem(std::string_view item, std::string_view what, std::string_view during) {
     if (!json_) {
-        write_error("signet: " + printable(item) + ": " + std::string(what) + "\n");
+        write_error("signet: " + printable(item) + ": " + printable(what) + "\n");
         return;
     }
     Json line = {{"message_type", "error"}, {"error", {{"message", what}}}, {"during", during}};
@@ -96,13 +99,13 @@ void Terminal::failure(const Error& error, ExitCode code) {
                     "\n");
         return;
     }
-    std::string text = std::string("signet: ") + error.what() + "\n";
-    if (!error.hint().empty()) text += "hint: " + error.hint() + "\n";
+    std::string text = "signet: " + printable(error.what()) + "\n";
+    if (!error.hint().empty()) text += "hint: " + printable(error.hint()) + "\n";
     write_error(text);
 }
 
 void Terminal::block(std::string_view text) {
-    if (!json_) write_error(text);
+    if (!json_) write_error(printable_lines(text));
 }
 
 void Terminal::progress_line(std::string_view line) {
@@ -166,6 +169,17 @@ std::string printable(std::string_view text) {
             result += character;
         }
         at += size;
+    }
+    return result;
+}
+
+std::string printable_lines(std::string_view text) {
+    std::string result;
+    for (std::size_t from = 0; from < text.size();) {
+        const std::size_t to = std::min(text.find('\n', from), text.size());
+        result += printable(text.substr(from, to - from));
+        if (to < text.size()) result += '\n';
+        from = to + 1;
     }
     return result;
 }

@@ -77,6 +77,9 @@ private:
 /// What can be shown: control characters and octets that are not UTF-8 as \n, \t, \x1b.
 [[nodiscard]] std::string printable(std::string_view text);
 
+/// The same, line by line.
+[[nodiscard]] std::string printable_lines(std::string_view text);
+
 /// "512 B", "1.5 KiB", "23.4 GiB".
 [[nodiscard]] std::string human_size(std::uint64_t bytes);
 /// "0.42 s", "1:05", "2:03:09".

@@ -33,7 +33,7 @@ ExitCode run(Context& context) {
     restore::Planner planner(context.catalogue(false), context.repository(), context.resolver(), plan_options(context));
     const restore::Plan plan = make_plan(context, planner);
     Terminal& terminal = context.terminal();
-    std::string text = terminal.json() ? plan.json() : plan.text();
+    std::string text = terminal.json() ? plan.json() : printable_lines(plan.text());
     if (text.empty() || text.back() != '\n') text += '\n';
     terminal.raw(as_bytes(text));
     return plan.restorable ? ExitCode::done : ExitCode::key_unavailable;
