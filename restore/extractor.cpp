@@ -13,7 +13,7 @@ namespace {
 
 using format::EntryType;
 
-constexpr std::size_t kOpenGroups = 16;
+constexpr std::size_t kOpenGroups = 32;
 constexpr std::size_t kMostInGroup = 1024;
 constexpr std::size_t kMostPending = 8192;
 constexpr std::size_t kMostInItemsTask = 64;
@@ -203,30 +203,30 @@ private:
                 case Links::Claim::make: break;
             }
         }
-        std::uint32_t frame = 0;
         if (item.entry.type != EntryType::file || item.entry.content.size == 0) {
             add_other(std::move(item));
-        } else if (lies_in_one_frame(item.entry, frame)) {
-            add_to_group(frame, std::move(item));
-        } else if (item.entry.content.size < kLargeFile) {
-            add_other(std::move(item));
-        } else {
+        } else if (item.entry.content.size >= kLargeFile) {
             hand_out_large(item);
+        } else {
+            add_file(std::move(item));
         }
     }
 
-    /// Whether a worker can make it from one frame. What is not found at all is left to a worker to report.
-    bool lies_in_one_frame(const format::Entry& entry, std::uint32_t& frame) const {
-        if (entry.content.level != 0 || !entry.extents.empty()) return false;
+    void add_file(Item item) {
+        const format::Content& content = item.entry.content;
         const ChunkTable& table = run_.backup().table();
-        bool is_first = true;
-        for (const format::Reference& reference : entry.content.references) {
-            const ChunkPlace* place = table.find(reference.id);
-            if (place == nullptr || (!is_first && place->frame != frame)) return false;
-            frame = place->frame;
-            is_first = false;
+        const ChunkPlace* first = content.level == 0 ? table.find(content.references.front().id) : nullptr;
+        // What is not found at all is left to a worker to report.
+        if (first == nullptr) {
+            add_other(std::move(item));
+            return;
         }
-        return true;
+        const bool is_inside = item.entry.extents.empty() &&
+                               std::all_of(content.references.begin() + 1, content.references.end(), [&](const auto& reference) {
+                                   const ChunkPlace* place = table.find(reference.id);
+                                   return place != nullptr && place->frame == first->frame;
+                               });
+        add_to_group(first->frame, std::move(item), is_inside);
     }
 
     /// throws  Cancelled: another thread has ended the restore, and says why
@@ -235,18 +235,20 @@ private:
     }
 
     using Groups = std::list<FrameTask>;
-    void add_to_group(std::uint32_t frame, Item item) {
+    void add_to_group(std::uint32_t frame, Item item, bool is_inside) {
         auto group = std::find_if(groups_.begin(), groups_.end(), [&](const FrameTask& one) { return one.frame == frame; });
         if (group == groups_.end()) {
             if (groups_.size() >= kOpenGroups) push_group(std::prev(groups_.end()));
-            groups_.push_front({frame, {}});
+            groups_.emplace_front();
             group = groups_.begin();
+            group->frame = frame;
         } else if (group != groups_.begin()) {
             groups_.splice(groups_.begin(), groups_, group);
         }
-        group->items.push_back(std::move(item));
+        if (!is_inside) group->spanning_octets += item.entry.content.size;
+        (is_inside ? group->items : group->spanning).push_back(std::move(item));
         ++in_groups_;
-        if (group->items.size() >= kMostInGroup) {
+        if (group->items.size() + group->spanning.size() >= kMostInGroup || group->spanning_octets >= kItemsTaskOctets) {
             push_group(group);
         } else if (in_groups_ >= kMostPending) {
             push_group(std::prev(groups_.end()));
@@ -254,7 +256,7 @@ private:
     }
 
     void push_group(Groups::iterator group) {
-        in_groups_ -= group->items.size();
+        in_groups_ -= group->items.size() + group->spanning.size();
         FrameTask task = std::move(*group);
         groups_.erase(group);
         push(std::move(task));

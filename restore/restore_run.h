@@ -15,10 +15,12 @@
 
 namespace signet::restore {
 
-/// Small files whose chunks all lie in one frame.
+/// Files whose first chunks lie in one frame.
 struct FrameTask {
     std::uint32_t frame = 0;
-    std::vector<Item> items;
+    std::vector<Item> items;     ///< all of their chunks are in it
+    std::vector<Item> spanning;  ///< they go on in other frames
+    std::uint64_t spanning_octets = 0;
 };
 /// Anything else, one by one.
 struct ItemsTask {

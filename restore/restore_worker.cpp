@@ -121,10 +121,7 @@ void RestoreWorker::execute(FrameTask& task) {
     } catch (const ContentFailure& damage) {
         failure = damage;
     }
-    if (run_.request().progress != nullptr) {
-        const Item& first = task.items.front();
-        run_.request().progress->set_current(first.folder->path_of(first.entry.name));
-    }
+    show_progress(task.items.empty() ? task.spanning.front() : task.items.front());
     for (Item& item : task.items) {
         run_.check_interrupted();
         const bool made = run_.attempt(*item.folder, item.entry.name, [&] {
@@ -134,6 +131,17 @@ void RestoreWorker::execute(FrameTask& task) {
         if (!made && item.link) give_up_first(item);
     }
     all_done(task.items);
+    // The next frame is most likely the one that another worker opens now: one decoding serves both.
+    for (Item& item : task.spanning) {
+        run_.check_interrupted();
+        make(item);
+    }
+    all_done(task.spanning);
+}
+
+void RestoreWorker::show_progress(const Item& item) {
+    RestoreProgress* progress = run_.request().progress;
+    if (progress != nullptr) progress->set_current(item.folder->path_of(item.entry.name));
 }
 
 void RestoreWorker::execute(ItemsTask& task) {
@@ -228,9 +236,7 @@ void RestoreWorker::execute(PieceTask& task) {
     LargeFile& file = *task.file;
     if (!file.failed.load()) {
         const std::string& name = file.item.entry.name;
-        if (run_.request().progress != nullptr) {
-            run_.request().progress->set_current(file.item.folder->path_of(name));
-        }
+        show_progress(file.item);
         const bool written = run_.attempt(*file.item.folder, name, [&] {
             RunWriter writer(file.fd.get(), run_.request().sparse, name);
             FrameReader::Frame frame;

@@ -37,6 +37,7 @@ private:
     void made_first(const Item& item, const NodeId& id);
     [[nodiscard]] int folder_fd(const FolderHandle& folder);
     void all_done(std::vector<Item>& items);
+    void show_progress(const Item& item);
 
     RestoreRun& run_;
     ChunkReader chunks_;
