@@ -287,7 +287,7 @@ private:
             add_other(std::move(item));
             return;
         }
-        if (!run_.attempt(*folder, name, [&] { hand_out_pieces(file); })) file->failed.store(true);
+        run_.attempt_part(*file, [&] { hand_out_pieces(file); });
         helper_.part_done(file);
     }
 

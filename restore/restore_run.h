@@ -113,6 +113,19 @@ public:
         return false;
     }
 
+    /// The same for one part of a large file, whose first failure alone is counted.
+    template <class Work>
+    void attempt_part(LargeFile& file, const Work& work) {
+        const Item& item = file.item;
+        try {
+            work();
+        } catch (const ContentFailure& failure) {
+            if (!file.failed.exchange(true)) give_up(item.folder->path_of(item.entry.name), failure);
+        } catch (const Error& error) {
+            if (!file.failed.exchange(true)) give_up(item.folder->path_of(item.entry.name), error);
+        }
+    }
+
     /// Things of a folder are done; with the last one its metadata come, and then it is done in the folder above.
     void done(FolderHandle folder, std::uint32_t count = 1);
     /// File flags that forbid further links wait until all links are made. Keeps the folder pending.

@@ -237,7 +237,7 @@ void RestoreWorker::execute(PieceTask& task) {
     if (!file.failed.load()) {
         const std::string& name = file.item.entry.name;
         show_progress(file.item);
-        const bool written = run_.attempt(*file.item.folder, name, [&] {
+        run_.attempt_part(file, [&] {
             RunWriter writer(file.fd.get(), run_.request().sparse, name);
             FrameReader::Frame frame;
             std::uint32_t frame_number = UINT32_MAX;
@@ -259,7 +259,6 @@ void RestoreWorker::execute(PieceTask& task) {
             }
             file.written += writer.flush();
         });
-        if (!written) file.failed.store(true);
     }
     part_done(task.file);
 }

@@ -48,9 +48,9 @@ class Backup(SignetTest):
         self.assertLess(self.backup("--series", "s", self.source)["data_added"], 2000)
         self.assertLess(self.backup("--series", "t", "--no-cache", self.source)["data_added"], 2000)
 
-    def test_a_missing_source_fails_and_makes_no_backup(self):
+    def test_a_missing_source_is_usage_and_makes_no_backup(self):
         before = self.objects("journal")
-        self.assertMessage(self.signet("backup", self.path("nowhere"), expect=1), "nowhere")
+        self.assertMessage(self.signet("backup", self.path("nowhere"), expect=2), "nowhere")
         self.assertEqual(self.objects("journal"), before)
 
     def test_excludes(self):
