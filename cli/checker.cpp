@@ -135,7 +135,7 @@ void Checker::check_references() {
 }
 
 void Checker::check_hash(const storage::ObjectInfo& info, const std::string& expected) {
-    constexpr std::size_t kBlock = 1024 * 1024;
+    constexpr std::size_t kBlock = std::size_t{1024} * 1024;
     const auto reader = context_.repository().store().open_object(info.name);
     crypto::Sha256 hash;
     Bytes block(static_cast<std::size_t>(std::min<std::uint64_t>(kBlock, std::max<std::uint64_t>(1, reader->size()))));

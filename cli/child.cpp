@@ -31,7 +31,12 @@ struct Prepared {
             const std::string name(text.substr(0, text.find('=')));
             if (extra.count(name) == 0) variables.emplace_back(text);
         }
-        for (const auto& [name, value] : extra) variables.push_back(name + "=" + value);
+        for (const auto& [name, value] : extra) {
+            std::string variable = name;
+            variable += '=';
+            variable += value;
+            variables.push_back(std::move(variable));
+        }
         for (std::string& word : words) argv.push_back(word.data());
         argv.push_back(nullptr);
         for (std::string& variable : variables) envp.push_back(variable.data());

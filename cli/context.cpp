@@ -90,6 +90,11 @@ restore::Planner& Context::planner() {
     return *planner_;
 }
 
+void Context::forget_catalogue() {
+    planner_.reset();
+    catalogue_.reset();
+}
+
 std::unique_ptr<restore::OpenBackup> Context::open(const restore::Backup& backup, bool salvage) {
     restore::OpenOptions options;
     options.salvage = salvage;

@@ -53,6 +53,8 @@ public:
     const restore::Catalogue& load_catalogue(restore::CatalogueOptions options);
     /// Without options of its own.
     [[nodiscard]] restore::Planner& planner();
+    /// Gives back the memory of catalogue and planner; what refers to them is not to be used any more.
+    void forget_catalogue();
     /// Opens a backup for reading; warnings go to the terminal.
     [[nodiscard]] std::unique_ptr<restore::OpenBackup> open(const restore::Backup& backup, bool salvage = false);
 

@@ -12,7 +12,7 @@
 namespace signet::cli {
 namespace {
 
-constexpr std::size_t kMaxInput = 64 * 1024 * 1024;
+constexpr std::size_t kMaxInput = std::size_t{64} * 1024 * 1024;
 
 std::optional<int> descriptor_named(std::string_view path) {
     if (path == "/dev/stdin") return STDIN_FILENO;

@@ -96,7 +96,9 @@ format::SignedEntry append_officer_entry(Context& context, format::EntryKind kin
 void pin_on_first_contact(Context& context) {
     const storage::Repository& repository = context.repository();
     const format::RepositoryConfig& config = repository.config();
-    if (context.keyring().pin(config.repository) == nullptr) {
+    const keyring::RepositoryPin* pin = context.keyring().pin(config.repository);
+    if (pin != nullptr && pin->officer == config.officer && pin->config_hash == repository.config_hash()) return;
+    if (pin == nullptr) {
         context.terminal().warning("first contact with repository " + config.repository.hex() + ": its officer is " +
                                    config.officer.hex() + "; compare this with what signet init printed");
     }

@@ -54,7 +54,7 @@ bool writer_is_trusted(Context& context) {
     return writer && load_trust(context.repository()).find(writer->identity(), format::Role::writer) != nullptr;
 }
 
-backup::BackupReport make_backup(Context& context, backup::BackupRequest& request) {
+backup::BackupReport make_backup(Context& context, backup::BackupRequest request) {
     std::unique_ptr<StreamSource> stream;
     if (!request.stream_command.empty()) stream = std::make_unique<StreamSource>(request.stream_command);
     else if (request.stream_fd >= 0) stream = std::make_unique<StreamSource>();

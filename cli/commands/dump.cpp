@@ -49,6 +49,7 @@ ExitCode run(Context& context) {
     restore::DumpRequest request;
     request.path = wanted.paths.empty() ? wanted.reference.path : wanted.paths.front();
     const auto backup = context.open(context.catalogue().resolve(wanted.reference.backup, selection(context)));
+    context.forget_catalogue();
     request.plain = options.flag("plain");
     request.jobs = context.jobs();
     request.interrupted = &interrupted();

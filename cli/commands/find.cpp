@@ -32,6 +32,7 @@ restore::ListRequest request_of(Context& context) {
 std::vector<const restore::Backup*> chosen(Context& context) {
     const std::vector<std::string> named = context.options().list("backup");
     std::vector<const restore::Backup*> backups;
+    backups.reserve(named.size());
     for (const std::string& reference : named) backups.push_back(&context.catalogue().resolve(reference, selection(context)));
     if (!named.empty()) return backups;
     for (const restore::Backup* backup : context.catalogue().select(selection(context))) {

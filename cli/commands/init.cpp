@@ -14,7 +14,7 @@ struct Place {
 };
 
 Place place_of(const Context& context) {
-    const Place place{context.options().text_or("provider", "local"), context.options().text_or("region", "local")};
+    Place place{context.options().text_or("provider", "local"), context.options().text_or("region", "local")};
     for (const std::string& name : {place.provider, place.region}) {
         if (!format::is_region_name(name)) {
             throw Error(ErrorCode::usage, "no name of a provider or region: " + printable(name), "they are [a-z0-9-]{1,64}");

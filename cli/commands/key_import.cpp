@@ -11,7 +11,7 @@ namespace signet::cli {
 namespace {
 
 using crypto::RsaPrivateKey;
-constexpr std::size_t kMaxKeyFile = 1024 * 1024;
+constexpr std::size_t kMaxKeyFile = std::size_t{1024} * 1024;
 
 bool is_pem(ByteView content) { return as_text(content).find("-----BEGIN ") != std::string_view::npos; }
 

@@ -25,7 +25,7 @@ private:
         terminal_.raw(as_bytes(block_));
         block_.clear();
     }
-    static constexpr std::size_t kBlock = 64 * 1024;
+    static constexpr std::size_t kBlock = std::size_t{64} * 1024;
     Terminal& terminal_;
     std::string block_;
     bool is_first_ = true;
@@ -37,6 +37,7 @@ ExitCode run(Context& context) {
     const bool is_whole = wanted.paths.empty() && wanted.reference.path == "/";
     if (wanted.paths.empty()) wanted.paths.push_back(wanted.reference.path);
     const auto backup = context.open(context.catalogue().resolve(wanted.reference.backup, selection(context)));
+    context.forget_catalogue();
     const Owners owners(backup->body());
     const bool is_long = context.options().flag("long");
     ArrayWriter array(terminal);

@@ -119,9 +119,10 @@ ExitCode run(Context& context) {
     const BackupAndPaths wanted = backup_and_paths(context.arguments());
     restore::RestoreRequest request = request_of(context, wanted);
     connect_to_terminal(terminal, request);
-    const restore::Backup& backup = context.catalogue().resolve(wanted.reference.backup, selection(context));
     // Every key first: nothing is written while one is missing.
-    const auto open = context.open(backup, request.salvage);
+    const auto open = context.open(context.catalogue().resolve(wanted.reference.backup, selection(context)), request.salvage);
+    context.forget_catalogue();
+    const restore::Backup& backup = open->backup();
     for (const auto& [dek, why] : open->missing_keys()) {
         terminal.warning("data key " + dek.short_hex() + " does not open, and what it seals is left out: " + why);
     }

@@ -4,7 +4,6 @@ import io
 import os
 import subprocess
 import tarfile
-import time
 
 from harness import SIGNET, SignetTest, main, write
 
@@ -42,12 +41,17 @@ class Browse(SignetTest):
         self.assertNothingAt(self.path("nobody-vault"))
 
     def test_list_is_fast(self):
+        with open(SIGNET, "rb") as file:
+            if b"__asan_init" in file.read():
+                self.skipTest("a sanitizer is slow")
         best = 9
         for _ in range(5):
-            started = time.monotonic()
-            subprocess.run([SIGNET, "list"], env=self.env, stdout=subprocess.DEVNULL, check=True)
-            best = min(best, time.monotonic() - started)
-        self.assertLess(best, 0.1 * float(os.environ.get("SIGNET_TEST_PATIENCE", "1")) * 2)
+            process = subprocess.Popen([SIGNET, "list"], env=self.env, stdout=subprocess.DEVNULL)
+            _, status, usage = os.wait4(process.pid, 0)
+            self.assertEqual(os.waitstatus_to_exitcode(status), 0)
+            process.returncode = 0
+            best = min(best, usage.ru_utime + usage.ru_stime)
+        self.assertLess(best, 0.1)
 
     def test_show(self):
         env = {"SIGNET_KEYRING": self.path("nobody"), "SIGNET_PASSPHRASE_FILE": None}

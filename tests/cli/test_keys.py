@@ -37,6 +37,7 @@ class Keys(SignetTest):
         self.assertEqual(self.signet("key", "export-public", "a", "--json").json()["pem"], pem)
 
     def test_rotation_makes_a_version_that_takes_over(self):
+        """[R89, R92]"""
         self.init()
         old = self.signet("key", "show", "prod", "--json").json()["thumbprint"]
         new = self.signet("key", "rotate", "prod", "--json").json()
@@ -53,6 +54,7 @@ class Keys(SignetTest):
         self.assertEqual(sorted(links.values()), ["default", "linked"])
 
     def test_disable_and_enable(self):
+        """[R7, R74, R101, R117]"""
         self.from_template()
         result = self.signet("key", "disable", "prod")
         self.assertSays(result.err, "default protector")
@@ -66,6 +68,7 @@ class Keys(SignetTest):
         self.signet("restore", "-t", "out")
 
     def test_dates(self):
+        """[R72, R73]"""
         self.signet("key", "create", "old", "--size", "2048", "--expires", "2020-01-01T00:00:00Z")
         self.assertEqual(self.signet("key", "show", "old", "--json").json()["state"], "expired")
         self.signet("keyring", "link", "local:old", "--default", expect=(13, 17))
@@ -73,6 +76,7 @@ class Keys(SignetTest):
 
     @unittest.skipUnless(shutil.which("openssl"), "no openssl")
     def test_import_of_every_form(self):
+        """[R61]"""
         key = self.path("key.pem")
         run = lambda *words: subprocess.run(["openssl", *words], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         run("genrsa", "-out", key, "2048")
@@ -101,6 +105,7 @@ class Keys(SignetTest):
 
 class KeyringLinks(SignetTest):
     def test_nothing_is_linked_when_a_test_fails(self):
+        """[R38, R60]"""
         self.signet("key", "create", "a", "--size", "2048")
         self.signet("keyring", "link", "local:b", expect=13)
         self.signet("keyring", "link", "local:a", "--thumbprint", "sha256:000000000000", expect=(2, 17))
@@ -109,6 +114,7 @@ class KeyringLinks(SignetTest):
         self.assertEqual(self.signet("keyring", "show", "--json").json()["links"], [])
 
     def test_show_link_default_unlink_test(self):
+        """[R60, R83 to R86]"""
         self.signet("key", "create", "a", "--size", "2048")
         self.signet("key", "create", "b", "--size", "2048")
         linked = self.signet("keyring", "link", "local:a", "--default", "--json").json()
@@ -131,6 +137,7 @@ class KeyringLinks(SignetTest):
         self.signet("keyring", "test", expect=13)
 
     def test_the_audit_log_shows_every_use_and_notices_changes(self):
+        """[R144, R145]"""
         self.from_template()
         self.signet("restore", "-t", "out")
         lines = self.signet("keyring", "audit", "--json").lines()
@@ -162,6 +169,7 @@ class KeyringLinks(SignetTest):
         self.assertEqual(len(row["needs"]), 1)
 
     def test_after_rotation_rewrap_leaves_only_the_new_protector_needed(self):
+        """[R98]"""
         self.from_template()
         self.signet("keyring", "policy", "set", "after-rotation=rewrap")
         new = self.signet("key", "rotate", "prod", "--json").json()["thumbprint"]
@@ -177,6 +185,7 @@ class KeyringLinks(SignetTest):
         self.assertSameTree(self.source, self.path("out") + self.source)
 
     def test_after_rotation_inherit_shows_what_is_inherited(self):
+        """[R23, R91]"""
         self.from_template()
         self.signet("keyring", "policy", "set", "after-rotation=inherit")
         old = self.signet("key", "show", "prod", "--json").json()["thumbprint"]

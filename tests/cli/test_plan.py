@@ -28,6 +28,7 @@ class MissingKey(SignetTest):
         self.signet("keyring", "link", f"local:prod/{3 - version}")
 
     def test_a_restore_without_its_key_is_13_creates_nothing_and_says_what_is_missing(self):
+        """[R121, R123]"""
         self.lose(1)
         result = self.signet("restore", self.ids[1], "-t", "out", expect=13)
         self.assertNothingAt(self.path("out"))
@@ -38,6 +39,7 @@ class MissingKey(SignetTest):
         self.assertSays(result.err, "2026-01-01 00:00 .. 2026-01-10 00:00")
 
     def test_the_report_for_machines(self):
+        """[R123, R124]"""
         self.lose(1)
         result = self.signet("restore", self.ids[1], "-t", "out", "--json", expect=13)
         report = result.last()
@@ -61,12 +63,14 @@ class MissingKey(SignetTest):
         self.assertSays(found.out, self.ids[3][:8])
 
     def test_what_does_not_need_the_key_is_restored(self):
+        """[R91]"""
         self.lose(1)
         self.signet("plan")
         self.signet("restore", "latest", "-t", "out")
         self.assertSameTree(self.source, self.path("out") + self.source)
 
     def test_plan_needs_no_key_and_writes_nothing(self):
+        """[R122]"""
         env = {"SIGNET_KEYRING": self.path("nobody"), "SIGNET_VAULT": self.path("nobody-vault"), "SIGNET_PASSPHRASE_FILE": None}
         plan = self.signet("plan", "--json", env=env, expect=13).json()
         self.assertEqual([one["thumbprint"] for one in plan["required"]], [self.new])
@@ -74,6 +78,7 @@ class MissingKey(SignetTest):
         self.assertNothingAt(self.path("nobody-vault"))
 
     def test_plan_by_backup_time_stretch_and_what_if(self):
+        """[R122]"""
         self.assertTrue(self.signet("plan", self.ids[0], "--json").json()["restorable"])
         plan = self.signet("plan", "--at", "2026-01-15", "--json").json()
         self.assertEqual([one["thumbprint"] for one in plan["required"]], [self.old])
@@ -85,6 +90,7 @@ class MissingKey(SignetTest):
         self.signet("plan", "--at", "2020-01-01", expect=2)
 
     def test_plan_for_a_disabled_key(self):
+        """[R74, R101]"""
         self.signet("key", "disable", "prod/1")
         plan = self.signet("plan", self.ids[0], "--json", expect=13).json()
         self.assertEqual(plan["required"][0]["status"], "disabled")
@@ -103,6 +109,7 @@ class MissingKey(SignetTest):
         self.assertEqual(len(lanes["lanes"]), 1)
 
     def test_further_keyrings_add_their_protectors(self):
+        """[R87, R125]"""
         first = self.env["SIGNET_KEYRING"]
         self.lose(1)
         self.signet("restore", self.ids[0], "-t", "out", expect=13)

@@ -7,6 +7,7 @@ from harness import PASSPHRASE, SignetTest, main, write
 
 class QuickStart(SignetTest):
     def test_key_backup_rotation_backup_restore_and_a_plan_that_names_the_missing_key(self):
+        """[R89 to R92, R121 to R123]"""
         source = self.sample_tree()
         self.signet("key", "create", "prod", "--size", "2048")
         self.signet("keyring", "link", "local:prod", "--default")
@@ -27,6 +28,7 @@ class QuickStart(SignetTest):
         self.assertSays(result.out, first["protector_thumbprint"][:19], "missing from this keyring", "needed for")
 
     def test_init_makes_everything_when_nothing_is_linked(self):
+        """[R5]"""
         made = self.signet("init", "--json").last()
         self.assertTrue(made["escrow"])
         self.assertEqual(len(self.objects("escrow")), 1)
@@ -44,6 +46,7 @@ class QuickStart(SignetTest):
         self.assertEqual(self.objects(), before)
 
     def test_init_with_keys_of_ones_own_stores_no_private_half(self):
+        """[R1, R13]"""
         self.assertFalse(self.init()["escrow"])
         self.assertEqual(self.objects("escrow"), [])
 
@@ -59,6 +62,7 @@ class MoreRepositories(SignetTest):
         self.assertEqual(len(self.signet("key", "list", "--json").json()), 1)
 
     def test_a_region_has_a_protector_of_its_own(self):
+        """[R50, R52]"""
         first = self.signet("init", "--json").last()
         self.env["SIGNET_REPOSITORY"] = self.path("second")
         second = self.signet("init", "--region", "west-europe", "--json").last()
@@ -70,6 +74,7 @@ class MoreRepositories(SignetTest):
         self.signet("init", "--region", "West Europe", expect=2)
 
     def test_a_recovery_protector_opens_backups_too(self):
+        """[R65]"""
         self.init()
         self.signet("key", "create", "safe", "--size", "2048", env={"SIGNET_VAULT": self.path("safe")})
         self.write("safe.pem", self.signet("key", "export-public", "safe", env={"SIGNET_VAULT": self.path("safe")}).raw)
@@ -82,6 +87,7 @@ class MoreRepositories(SignetTest):
         self.assertSameTree(source, self.path("out") + source)
 
     def test_a_host_with_nothing_linked_is_told_what_to_do(self):
+        """[R51, R53]"""
         self.init()
         env = {"SIGNET_KEYRING": self.path("fresh"), "SIGNET_VAULT": self.path("fresh-vault")}
         self.assertMessage(self.signet("backup", self.sample_tree(), env=env, expect=13), "signet keyring link")

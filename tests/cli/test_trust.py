@@ -118,6 +118,7 @@ class WriteOnlyHost(SignetTest):
         self.signet("keyring", "trust", self.writer, env=self.reader)
 
     def test_it_has_nothing_that_reads(self):
+        """[R24]"""
         self.assertNothingAt(self.env["SIGNET_VAULT"])
         shown = self.signet("keyring", "show", "--json").json()
         self.assertEqual([link["status"] for link in shown["links"]], ["wrap-only"])
@@ -143,6 +144,7 @@ class WriteOnlyHost(SignetTest):
         self.assertEqual(row["paths"], [self.source])
 
     def test_a_key_holder_restores_its_backups(self):
+        """[R126]"""
         self.signet("restore", "--series", "host", "-t", "out", env=self.reader, expect=2)  # whose series? its name is not known yet
         backup = self.signet("list", "--json", "--series", "host").json()[0]["id"]
         self.signet("restore", backup, "-t", "out", env=self.reader)
