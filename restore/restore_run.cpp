@@ -53,14 +53,14 @@ void RestoreRun::item(std::string_view action, const std::string& path, std::uin
 void RestoreRun::foretell(std::string_view action, const std::string& path, const format::Entry* entry) {
     if (entry == nullptr) {
         ++deleted_;
+    } else if (entry->type == format::EntryType::directory) {
+        ++folders_;
     } else if (action == "unchanged") {
         ++files_unchanged_;
     } else if (action == "skipped") {
         ++files_skipped_;
     } else {
-        ++(entry->type == format::EntryType::directory ? folders_
-           : entry->type == format::EntryType::file    ? files_restored_
-                                                       : others_);
+        ++(entry->type == format::EntryType::file ? files_restored_ : others_);
         bytes_restored_ += entry->type == format::EntryType::file ? entry->content.size : 0;
     }
     if (request_.on_item) item(action, path, entry == nullptr ? 0 : entry->logical_size());

@@ -114,18 +114,24 @@ void RestoreWorker::all_done(std::vector<Item>& items) {
 }
 
 void RestoreWorker::execute(FrameTask& task) {
+    show_progress(task.items.empty() ? task.spanning.front() : task.items.front());
     FrameReader::Frame frame;
     std::optional<ContentFailure> failure;
-    try {
-        frame = reading([&] { return chunks_.frames().get(task.frame); });
-    } catch (const ContentFailure& damage) {
-        failure = damage;
-    }
-    show_progress(task.items.empty() ? task.spanning.front() : task.items.front());
+    // Not opened before a file needs it: over an earlier restore most files may stay as they are.
+    const auto open_frame = [&] {
+        if (failure) throw ContentFailure(*failure);
+        try {
+            if (!frame) frame = reading([&] { return chunks_.frames().get(task.frame); });
+        } catch (const ContentFailure& damage) {
+            failure = damage;
+            throw;
+        }
+    };
     for (Item& item : task.items) {
         run_.check_interrupted();
         const bool made = run_.attempt(*item.folder, item.entry.name, [&] {
-            if (failure) throw ContentFailure(*failure);
+            if (stays(item)) return;
+            open_frame();
             make_small(item, frame);
         });
         if (!made && item.link) give_up_first(item);
@@ -137,6 +143,15 @@ void RestoreWorker::execute(FrameTask& task) {
         make(item);
     }
     all_done(task.spanning);
+}
+
+/// Whether something is there that is left as it is.
+bool RestoreWorker::stays(Item& item) {
+    if (run_.rules().overwrite == Overwrite::always) return false;
+    const Found found = look(folder_fd(item.folder), item.entry.name, item.entry, run_.rules());
+    if (found != Found::unchanged && found != Found::kept) return false;
+    leave(item, found);
+    return true;
 }
 
 void RestoreWorker::show_progress(const Item& item) {

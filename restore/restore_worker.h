@@ -29,6 +29,7 @@ private:
     void make_whole(Item& item, const MakingRules& rules);
     void make_special(Item& item);
     void make_link(Item& item);
+    [[nodiscard]] bool stays(Item& item);
     void leave(Item& item, Found found);
     void finish_file(const Item& item, UniqueFd& fd, NewName& name, bool mode_is_final, std::uint64_t written);
     /// throws  Error{failed}: what was read back is something else
