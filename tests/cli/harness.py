@@ -1,6 +1,6 @@
 """Drives the signet program as a user does: scratch folders, exit codes, standard output and standard error.
 
-Every test gets folders of its own. What most tests start from (a vault, a keyring, a repository with two backups) is made
+Every test gets folders of its own. What many tests start from (a vault, a keyring, a repository with two backups) is made
 once for each process and copied.
 """
 
@@ -163,16 +163,32 @@ class SignetTest(unittest.TestCase):
         self.signet("keyring", "link", "local:prod", "--default")
         return self.signet("init", "--json").last()
 
+    def start_from(self, make):
+        """Copies what `make(test)` has made in scratch folders of its own, once for each process. It returns what is to be
+        set as attributes of the test; `made_at` is where it was."""
+        if make not in _made:
+            folder = os.path.realpath(tempfile.mkdtemp(prefix="signet-cli-made-"))
+            unittest.addModuleCleanup(shutil.rmtree, folder, True)
+            env, scratch = self.env, self.scratch
+            try:
+                self.scratch = folder
+                self.use(folder)
+                _made[make] = (folder, make(self))
+            finally:
+                self.env, self.scratch = env, scratch
+        folder, attributes = _made[make]
+        subprocess.run(["cp", "-a", folder + "/.", self.scratch], check=True)
+        self.made_at = folder
+        for name, value in attributes.items():
+            setattr(self, name, value)
+
     def from_template(self):
         """A customer-managed repository with two backups of one tree, the second after a change.
 
-        Sets self.source, self.first, self.second (ids)."""
-        template = _Template.get(self)
-        for name in ("repository", "keyring", "vault", "source", "cache"):
-            subprocess.run(["cp", "-a", os.path.join(template.folder, name), self.scratch], check=True)
+        Sets source (here), template_source (the path that was backed up), first and second (ids)."""
+        self.start_from(_two_backups)
         self.source = self.path("source")
-        self.first, self.second = template.first, template.second
-        self.template_source = template.source
+        self.template_source = self.made_at + "/source"
 
     # Assertions.
 
@@ -228,32 +244,17 @@ def truncate(octets=1):
     return lambda content: content[:-octets]
 
 
-class _Template:
-    """Made once for each process."""
+_made = {}
 
-    made = None
 
-    @classmethod
-    def get(cls, test):
-        if cls.made is None:
-            cls.made = cls(test)
-        return cls.made
-
-    def __init__(self, test):
-        self.folder = tempfile.mkdtemp(prefix="signet-cli-template-")
-        unittest.addModuleCleanup(shutil.rmtree, self.folder, True)
-        outer_env, outer_scratch = test.env, test.scratch
-        try:
-            test.scratch = self.folder
-            test.use(self.folder)
-            test.init()
-            self.source = test.sample_tree()
-            self.first = test.backup(self.source, "--time", "2026-01-01T12:00:00Z", "--series", "home")["backup_id"]
-            write(f"{self.source}/letter.txt", "dear bob\n" * 40)
-            write(f"{self.source}/new.txt", "new\n")
-            self.second = test.backup(self.source, "--time", "2026-02-01T12:00:00Z", "--series", "home")["backup_id"]
-        finally:
-            test.env, test.scratch = outer_env, outer_scratch
+def _two_backups(test):
+    test.init()
+    source = test.sample_tree()
+    first = test.backup(source, "--time", "2026-01-01T12:00:00Z", "--series", "home")["backup_id"]
+    write(f"{source}/letter.txt", "dear bob\n" * 40)
+    write(f"{source}/new.txt", "new\n")
+    second = test.backup(source, "--time", "2026-02-01T12:00:00Z", "--series", "home")["backup_id"]
+    return {"first": first, "second": second}
 
 
 def wait_until(condition, seconds=20):

@@ -5,22 +5,27 @@ import os
 from harness import SignetTest, main, write
 
 
-class MissingKey(SignetTest):
+def two_eras(test):
     """Two backups under one version of a key, two under the next, whose runs refer to nothing of the others."""
+    test.init()
+    source = test.sample_tree()
+    test.signet("keyring", "policy", "set", "after-rotation=fresh")
 
+    def at(time):
+        write(f"{source}/time", time)
+        return test.backup("--series", "prod-db", "--time", time, source)["backup_id"]
+
+    ids = [at("2026-01-01T00:00:00Z"), at("2026-01-10T00:00:00Z")]
+    old = test.signet("key", "show", "prod/1", "--json").json()["thumbprint"]
+    new = test.signet("key", "rotate", "prod", "--json").json()["thumbprint"]
+    ids += [at("2026-02-01T00:00:00Z"), at("2026-02-10T00:00:00Z")]
+    return {"ids": ids, "old": old, "new": new}
+
+
+class MissingKey(SignetTest):
     def setUp(self):
         super().setUp()
-        self.init()
-        self.source = self.sample_tree()
-        self.signet("keyring", "policy", "set", "after-rotation=fresh")
-        self.ids = [self.at("2026-01-01T00:00:00Z"), self.at("2026-01-10T00:00:00Z")]
-        self.old = self.signet("key", "show", "prod/1", "--json").json()["thumbprint"]
-        self.new = self.signet("key", "rotate", "prod", "--json").json()["thumbprint"]
-        self.ids += [self.at("2026-02-01T00:00:00Z"), self.at("2026-02-10T00:00:00Z")]
-
-    def at(self, time):
-        write(f"{self.source}/time", time)
-        return self.backup("--series", "prod-db", "--time", time, self.source)["backup_id"]
+        self.start_from(two_eras)
 
     def lose(self, version):
         """A keyring that has linked the other version alone."""
@@ -67,7 +72,7 @@ class MissingKey(SignetTest):
         self.lose(1)
         self.signet("plan")
         self.signet("restore", "latest", "-t", "out")
-        self.assertSameTree(self.source, self.path("out") + self.source)
+        self.assertSameTree(self.path("source"), self.path("out") + self.made_at + "/source")
 
     def test_plan_needs_no_key_and_writes_nothing(self):
         """[R122]"""
