@@ -27,7 +27,6 @@ struct RestoreProgress {
     std::atomic<std::uint64_t> items_done{0};    ///< files, folders and all else
     std::atomic<std::uint64_t> bytes_done{0};
     std::atomic<std::uint64_t> errors{0};
-    std::atomic<bool> verifying{false};
     /// The path being restored, for people.
     [[nodiscard]] std::string current() const;
     void set_current(std::string path);

@@ -150,7 +150,7 @@ void RestoreRun::done(FolderHandle folder, std::uint32_t count) {
 
 void RestoreRun::finish_folder(Folder& folder, const FolderHandle& handle) {
     if (!folder.extras.empty() || folder.metadata) {
-        attempt(folder, ".", [&] {
+        attempt(folder, {}, [&] {
             for (const std::string& name : folder.extras) {
                 if (attempt(folder, name, [&] { target_.remove(handle, name); })) deleted(folder.path_of(name));
             }

@@ -154,6 +154,7 @@ std::string Folder::path() const {
 
 std::string Folder::path_of(std::string_view name) const {
     std::string whole = path();
+    if (name.empty()) return whole;
     if (whole.back() != '/') whole += '/';
     return whole.append(name);
 }

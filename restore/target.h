@@ -35,6 +35,7 @@ public:
     [[nodiscard]] bool gives_acl() const { return gives_acl_; }
     /// Path below the target, for people: "/a/b"; "/" for the target itself.
     [[nodiscard]] std::string path() const;
+    /// Of something in it; an empty name is the folder itself.
     [[nodiscard]] std::string path_of(std::string_view name) const;
 
     // What is still to be done in it: things under way, and what comes last. For the extractor.
