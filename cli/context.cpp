@@ -38,6 +38,7 @@ keyring::KeyringSet& Context::keyrings() {
         std::vector<std::string> folders = options_.list("keyring");
         if (folders.empty()) folders.push_back(default_keyring());
         std::vector<keyring::Keyring> opened;
+        opened.reserve(folders.size());
         for (const std::string& folder : folders) {
             opened.push_back(keyring::Keyring::open(absolute_path(folder), !opened.empty(), clock()));
         }
