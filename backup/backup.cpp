@@ -291,6 +291,7 @@ BackupReport Run::execute() {
     hold_to_pin();
     const auto slots = wrap();
     choose_references(standing);
+    Sources sources(request_);
     ChunkTable table;
     history_.load_index(table, keys_.index_key, request_.cache_directory);
 
@@ -318,7 +319,7 @@ BackupReport Run::execute() {
     };
     Pipeline::Result result;
     try {
-        result = Pipeline::run({request_, cutter, keys_.id_key, table, history_, *packs, old_state, !state_path().empty(),
+        result = Pipeline::run({request_, sources, cutter, keys_.id_key, table, history_, *packs, old_state, !state_path().empty(),
                                 new_state, report_, on_problem});
         if (request_.confirm_stream) request_.confirm_stream();
         if (request_.interrupted != nullptr && *request_.interrupted) throw Error(ErrorCode::interrupted, "interrupted");

@@ -16,7 +16,7 @@ constexpr std::size_t kEndRoom = 1024 * 1024;
 constexpr std::size_t kIncompressibleFrom = 128 * 1024;
 
 std::size_t round_up(std::size_t size) {
-    constexpr auto unit = storage::kDirectAlignment;
+    constexpr auto unit = kDirectAlignment;
     return (size + unit - 1) / unit * unit;
 }
 

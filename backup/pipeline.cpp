@@ -91,7 +91,7 @@ Pipeline::Result Pipeline::run(const Setup& setup) {
     TreeBuilder builder({shared, setup.cutter, ids.clone(), level, setup.new_state, setup.report, on_problem, request.on_item,
                          request.progress, abandoned});
     format::BackupStatistics known;
-    Walk walk({request, setup.old_state, setup.table, setup.history, setup.report, known, small_files, large_files, events,
+    Walk walk({request, setup.sources, setup.old_state, setup.table, setup.history, setup.report, known, small_files, large_files, events,
                on_problem, abandoned, setup.use_state});
 
     std::vector<std::thread> readers;

@@ -13,6 +13,7 @@ class Pipeline {
 public:
     struct Setup {
         const BackupRequest& request;
+        Sources& sources;
         const Cutter& cutter;
         const SecretBytes& id_key;
         ChunkTable& table;

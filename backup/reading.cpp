@@ -1,5 +1,6 @@
 #include "backup/reading.h"
 
+#include "core/direct_io.h"
 #include "core/error.h"
 #include "core/file.h"
 #include "format/limits.h"
@@ -113,10 +114,10 @@ public:
         if (!item_.buffer) {
             item_.buffer = reader_.buffers_.take();
             if (!item_.buffer) return {};
-            // Octets that were read and belong to no piece yet move to the front.
-            std::memcpy(item_.buffer.data(), carry_.data(), carry_.size());
-            end_ = carry_.size();
-            start_ = 0;
+            // Octets that were read and belong to no piece yet move to the front, so that the next ones come to a page's start.
+            end_ = align_up(carry_.size());
+            start_ = end_ - carry_.size();
+            std::memcpy(item_.buffer.data() + start_, carry_.data(), carry_.size());
             carry_.clear();
         }
         return {item_.buffer.data() + end_, kGroupSize - end_};
@@ -218,11 +219,12 @@ void Reader::read_large(const std::shared_ptr<FileJob>& file) {
         file->read_done();
         return;
     }
-    (void)::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
     const auto size = file->stat.size;
     auto extents = file->stat.may_have_holes() ? find_extents(fd.get(), size) : std::vector<format::Extent>{};
     const bool has_holes = !extents.empty();
     if (!has_holes) extents.push_back({0, size});
+    const UncachedReader source(fd.get(), size);
+    if (!source.can_bypass()) (void)::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
     Stream stream(*this, file);
     std::optional<CutRule> rule;
     std::uint64_t position = 0;
@@ -230,16 +232,12 @@ void Reader::read_large(const std::shared_ptr<FileJob>& file) {
     bool short_file = false;
     for (std::size_t i = 0; i < extents.size() && !short_file && !abandoned_; ++i) {
         position += extents[i].hole;
-        if (has_holes && extents[i].data > 0 && ::lseek(fd.get(), static_cast<off_t>(position), SEEK_SET) < 0) {
-            fail_read(*file, errno);
-            break;
-        }
         stream.seek(position);
         for (std::uint64_t left = extents[i].data; left > 0 && !abandoned_;) {
-            auto room = stream.room();
+            const auto room = stream.room();
             if (room.empty()) break;
-            if (room.size() > left) room = room.first(static_cast<std::size_t>(left));
-            const auto got = read_up_to(fd.get(), room);
+            const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(room.size(), left));
+            const auto got = source.read(room, wanted, position + extents[i].data - left);
             if (got < 0) {
                 fail_read(*file, errno);
                 break;
@@ -248,7 +246,7 @@ void Reader::read_large(const std::shared_ptr<FileJob>& file) {
             stream.filled(count);
             left -= count;
             total += count;
-            short_file = count < room.size();
+            short_file = count < wanted;
             if (!rule) rule = rule_for_file(file->name, size, stream.pending().first(std::min<std::size_t>(count, 16384)));
             stream.cut(*rule, left == 0 || short_file);
             if (!stream.pass_on(false)) break;

@@ -13,33 +13,7 @@ namespace signet::backup {
 namespace {
 
 constexpr std::size_t kGroupFiles = 4096;
-constexpr std::size_t kListAhead = 65'536;
-constexpr int kListingThreads = 2;
-
-std::string join(const std::string& folder, const std::string& name) {
-    return folder == "/" ? "/" + name : folder + "/" + name;
-}
-
 }  // namespace
-
-std::string absolute_path(const std::string& path, const std::string& working_directory) {
-    const std::string whole = !path.empty() && path.front() == '/' ? path : working_directory + "/" + path;
-    std::vector<std::string> parts;
-    for (std::size_t at = 0; at < whole.size();) {
-        const auto slash = std::min(whole.find('/', at), whole.size());
-        const auto part = whole.substr(at, slash - at);
-        at = slash + 1;
-        if (part.empty() || part == ".") continue;
-        if (part == "..") {
-            if (!parts.empty()) parts.pop_back();
-        } else {
-            parts.push_back(part);
-        }
-    }
-    std::string result;
-    for (const auto& part : parts) result += "/" + part;
-    return result.empty() ? "/" : result;
-}
 
 Walk::Walk(Setup setup) : setup_(std::move(setup)) {}
 
@@ -194,15 +168,12 @@ void Walk::take_entries(WalkEvent& event, const std::vector<ScannedEntry>& entri
     if (event.folder_known && setup_.old_state.folder_lost_entries()) event.folder_changed = true;
 }
 
-std::vector<Walk::Subfolder> Walk::enter_folder(Lister& lister, const std::shared_ptr<FolderNode>& node,
-                                                const std::string& name, bool is_source) {
+std::vector<Walk::Subfolder> Walk::enter_folder(const std::shared_ptr<FolderNode>& node, const std::string& name,
+                                                bool is_source) {
     check_interrupted();
-    lister.take(node);
+    setup_.sources.lister().take(node);
     auto listing = std::move(node->listing);
-    for (const auto& problem : listing.problems) {
-        ++setup_.statistics.errors;
-        setup_.on_problem(problem.path, problem.error_number, problem.what);
-    }
+    report_problems(listing.problems);
     note_owner(listing.stat);
     WalkEvent event;
     event.is_source = is_source;
@@ -226,52 +197,17 @@ std::vector<Walk::Subfolder> Walk::enter_folder(Lister& lister, const std::share
     return subfolders;
 }
 
-void Walk::visit_folder(Lister& lister, const std::shared_ptr<FolderNode>& node, const std::string& name, bool is_source) {
+void Walk::visit_folder(const std::shared_ptr<FolderNode>& node, const std::string& name, bool is_source) {
     // Folders may be nested thousands deep, so what this frame holds is kept small.
-    for (const auto& [child_name, child] : enter_folder(lister, node, name, is_source)) {
-        visit_folder(lister, child, child_name, false);
+    for (const auto& [child_name, child] : enter_folder(node, name, is_source)) {
+        visit_folder(child, child_name, false);
     }
     leave();
 }
 
-void Walk::place_sources(Top& root) {
-    const auto& request = setup_.request;
-    for (const auto& given : request.paths) {
-        const auto path = absolute_path(given, request.working_directory);
-        Top* top = &root;
-        for (std::size_t at = 1; at < path.size() && !top->is_source;) {
-            const auto slash = std::min(path.find('/', at), path.size());
-            top = &top->below[path.substr(at, slash - at)];
-            at = slash + 1;
-        }
-        if (top->is_source) continue;  // lies within another source
-        top->is_source = true;
-        top->below.clear();
-    }
-}
-
-void Walk::examine(Top& top, const std::string& path, std::size_t depth, Lister& lister) {
-    const int error = stat_path(path, !top.is_source, top.stat);
-    if (top.is_source) {
-        if (error != 0) {
-            ++setup_.statistics.errors;
-            setup_.on_problem(path, error, error == ENOENT ? "does not exist" : "cannot be examined");
-            return;
-        }
-        top.exists = true;
-        const auto device = setup_.request.one_file_system ? top.stat.device : 0;
-        if (top.stat.is_directory()) top.folder = lister.add_root(path, device, depth);
-        return;
-    }
-    for (auto& [name, below] : top.below) {
-        examine(below, join(path, name), depth + 1, lister);
-        top.exists = top.exists || below.exists;
-    }
-}
-
-void Walk::visit_top(Top& top, const std::string& path, const std::string& name) {
+void Walk::visit_top(const Sources::Top& top, const std::string& path, const std::string& name) {
     if (top.folder) {
-        visit_folder(*lister_, top.folder, name, true);
+        visit_folder(top.folder, name, true);
         return;
     }
     WalkEvent event;
@@ -291,24 +227,27 @@ void Walk::visit_top(Top& top, const std::string& path, const std::string& name)
     }
     take_entries(event, files);
     emit(std::move(event));
-    for (auto& [below_name, below] : top.below) {
+    for (const auto& [below_name, below] : top.below) {
         if (below.exists && (!below.is_source || below.folder)) visit_top(below, join(path, below_name), below_name);
     }
     leave();
 }
 
+void Walk::report_problems(const std::vector<SourceProblem>& problems) {
+    for (const auto& problem : problems) {
+        ++setup_.statistics.errors;
+        setup_.on_problem(problem.path, problem.error_number, problem.what);
+    }
+}
+
 void Walk::run() {
-    Top root;
-    place_sources(root);
-    Lister lister(setup_.request.excludes, kListingThreads, kListAhead);
-    lister_ = &lister;
-    examine(root, "/", 0, lister);
+    report_problems(setup_.sources.problems());
+    const auto& root = setup_.sources.root();
     if (!root.exists) {
         throw Error(ErrorCode::failed, "none of the paths to back up exists", "check the paths given to signet backup");
     }
     visit_top(root, "/", "");
     flush_group();
-    lister_ = nullptr;
 }
 
 void Walk::run_stream() {

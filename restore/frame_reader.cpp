@@ -11,6 +11,8 @@ namespace signet::restore {
 namespace {
 
 constexpr std::size_t kSmallestBuffer = 4096;
+/// Frames from this size on are read one by one past the cache; smaller ones profit from a pack that is read ahead.
+constexpr std::uint32_t kReadOnce = 512 * 1024;
 constexpr std::size_t kBufferClasses = 16;
 /// Free buffers that are kept for the next frames: fresh memory costs a page fault for every 4 KiB.
 constexpr std::size_t kKeptOctets = 8 * 1024 * 1024;
@@ -21,6 +23,13 @@ std::size_t buffer_class(std::size_t size) {
 
 std::string name_of(const ChunkTable& table, const FramePlace& place) {
     return format::pack_name(table.pack(place.pack).id) + ", frame " + std::to_string(place.number);
+}
+
+ByteView read_sealed(const storage::ObjectReader& pack, const FramePlace& place, MutableByteView room) {
+    if (place.sealed_size >= kReadOnce) return pack.read_once(place.offset, place.sealed_size, room);
+    const MutableByteView sealed = room.first(place.sealed_size);
+    pack.read(place.offset, sealed);
+    return sealed;
 }
 
 [[noreturn]] void fail_damaged(const std::string& what, const char* why) {
@@ -39,7 +48,7 @@ struct FrameReader::Pack {
 
 /// What one decoding needs, used again by the next.
 struct FrameReader::Scratch {
-    std::unique_ptr<std::uint8_t[]> sealed = std::make_unique_for_overwrite<std::uint8_t[]>(kSize);
+    AlignedBuffer sealed{kSize + 2 * kDirectAlignment};
     std::unique_ptr<std::uint8_t[]> payload = std::make_unique_for_overwrite<std::uint8_t[]>(kSize);
     format::Decompressor decompressor;
     static constexpr std::size_t kSize = format::kMaxFrameRaw + crypto::kAeadTagSize;
@@ -114,7 +123,7 @@ void FrameReader::trim() {
     }
 }
 
-FrameReader::PackHandle FrameReader::open_pack(std::uint32_t number) {
+FrameReader::PackHandle FrameReader::open_pack(std::uint32_t number, std::uint32_t sealed_size) {
     PackHandle pack;
     {
         const std::lock_guard lock(packs_mutex_);
@@ -143,7 +152,7 @@ FrameReader::PackHandle FrameReader::open_pack(std::uint32_t number) {
         std::array<std::uint8_t, format::kPackHeaderSize> header;
         object->read(0, header);
         format::PackKeys keys = format::PackKeys::open(key->second, header, name);
-        if (options_.read_ahead) object->prefetch(0, 0);
+        if (options_.read_ahead && sealed_size < kReadOnce) object->prefetch(0, 0);
         pack->keys.emplace(std::move(keys));
         pack->object = std::move(object);
     });
@@ -152,14 +161,13 @@ FrameReader::PackHandle FrameReader::open_pack(std::uint32_t number) {
 
 std::shared_ptr<DecodedFrame> FrameReader::decode(std::uint32_t frame) {
     const FramePlace& place = table_.frame(frame);
-    const PackHandle pack = open_pack(place.pack);
+    const PackHandle pack = open_pack(place.pack, place.sealed_size);
     std::unique_ptr<Scratch> scratch = take_scratch();
     if (place.sealed_size > Scratch::kSize || place.sealed_size < crypto::kAeadTagSize ||
         place.raw_size > format::kMaxFrameRaw) {
         fail_damaged(name_of(table_, place), "a size beyond its limit");
     }
-    const MutableByteView sealed(scratch->sealed.get(), place.sealed_size);
-    pack->object->read(place.offset, sealed);
+    const ByteView sealed = read_sealed(*pack->object, place, scratch->sealed.octets());
 
     std::shared_ptr<DecodedFrame> decoded = make_frame(place.raw_size);
     const MutableByteView raw(decoded->data_.get(), place.raw_size);

@@ -28,17 +28,19 @@ struct ItemsTask {
 };
 /// A large file under way; the last of its parts completes it.
 struct LargeFile {
-    LargeFile(Item what, FolderPin in, UniqueFd open, NewName as, bool is_final)
+    LargeFile(Item what, FolderPin in, UniqueFd open, UniqueFd open_direct, NewName as, bool is_final)
         : item(std::move(what)),
           holes(item.entry),
           pin(std::move(in)),
           fd(std::move(open)),
+          direct_fd(std::move(open_direct)),
           name(std::move(as)),
           mode_is_final(is_final) {}
     Item item;
     HoleMap holes;
     FolderPin pin;   // before `name`, which needs it to the end
     UniqueFd fd;
+    UniqueFd direct_fd;  ///< past the page cache; none where there is no such way
     NewName name;
     bool mode_is_final;
     std::atomic<std::uint64_t> written{0};

@@ -1,6 +1,7 @@
 #include "restore/restore_worker.h"
 
 #include <array>
+#include <cerrno>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -73,6 +74,15 @@ struct stat status_at(int folder_fd, const std::string& name) {
     return status;
 }
 
+/// Blocks for the whole file at once: writes past the page cache need not wait for each other then, and a disk that is too
+/// small is known before the first octet. returns  none where there is no way past the cache
+UniqueFd prepare_direct(int fd, const format::Entry& entry) {
+    UniqueFd direct = open_directly(fd, O_WRONLY);
+    if (!direct || ::fallocate(fd, 0, 0, static_cast<off_t>(entry.content.size)) == 0) return direct;
+    if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG) throw Error::from_errno("write", entry.name, errno);
+    return {};
+}
+
 }  // namespace
 
 std::shared_ptr<LargeFile> start_large_file(RestoreRun& run, Item& item) {
@@ -81,7 +91,10 @@ std::shared_ptr<LargeFile> start_large_file(RestoreRun& run, Item& item) {
     NewName name;
     bool mode_is_final = false;
     if (!create_file(run, pin.fd(), item, run.rules(), fd, name, mode_is_final)) return nullptr;
-    return std::make_shared<LargeFile>(std::move(item), std::move(pin), std::move(fd), std::move(name), mode_is_final);
+    UniqueFd direct_fd;
+    if (item.entry.extents.empty() && !run.request().sparse) direct_fd = prepare_direct(fd.get(), item.entry);
+    return std::make_shared<LargeFile>(std::move(item), std::move(pin), std::move(fd), std::move(direct_fd), std::move(name),
+                                       mode_is_final);
 }
 
 RestoreWorker::RestoreWorker(RestoreRun& run) : run_(run), chunks_(run.backup().chunk_reader()) {}
@@ -253,7 +266,8 @@ void RestoreWorker::execute(PieceTask& task) {
         const std::string& name = file.item.entry.name;
         show_progress(file.item);
         run_.attempt_part(file, [&] {
-            RunWriter writer(file.fd.get(), run_.request().sparse, name);
+            if (pages_.octets().empty()) pages_ = AlignedBuffer(PartWriter::kBuffer);
+            PartWriter writer(file.fd.get(), file.direct_fd.get(), run_.request().sparse, pages_, name);
             FrameReader::Frame frame;
             std::uint32_t frame_number = UINT32_MAX;
             for (const Piece& piece : task.pieces) {
@@ -261,7 +275,6 @@ void RestoreWorker::execute(PieceTask& task) {
                 const ByteView octets = reading([&] {
                     const ChunkPlace& place = chunks_.locate(piece.reference.id, piece.reference.length);
                     if (place.frame != frame_number) {
-                        writer.flush();
                         frame = chunks_.frames().get(place.frame);
                         frame_number = place.frame;
                     }
@@ -270,7 +283,7 @@ void RestoreWorker::execute(PieceTask& task) {
                     return found;
                 });
                 file.holes.split(piece.offset, octets,
-                                 [&](ByteView part, std::uint64_t offset) { writer.add(frame, part, offset); });
+                                 [&](ByteView part, std::uint64_t offset) { writer.add(part, offset); });
             }
             file.written += writer.flush();
         });

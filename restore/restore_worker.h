@@ -1,6 +1,7 @@
 // One thread of a restore: takes tasks and makes what they say.
 #pragma once
 
+#include "restore/part_writer.h"
 #include "restore/restore_run.h"
 
 namespace signet::restore {
@@ -44,6 +45,7 @@ private:
     ChunkReader chunks_;
     FolderPin pin_;  ///< of the folder that was used last
     Bytes buffer_;
+    AlignedBuffer pages_;  ///< for parts of large files; allocated when first needed
 };
 
 }  // namespace signet::restore

@@ -174,18 +174,28 @@ private:
     bool exists_ = false;  ///< there is a file of that name below tmp/, and it is ours to remove
 };
 
+constexpr std::uint64_t kWorthBypassing = 1024 * 1024;
+
 class LocalStore::Reader final : public ObjectReader {
 public:
-    Reader(UniqueFd fd, std::uint64_t size, std::string name) : fd_(std::move(fd)), size_(size), name_(std::move(name)) {}
+    Reader(UniqueFd fd, std::uint64_t size, std::string name)
+        : fd_(std::move(fd)), size_(size), name_(std::move(name)) {
+        if (size >= kWorthBypassing) uncached_.emplace(fd_.get(), size);
+    }
 
     std::uint64_t size() const override { return size_; }
     void read(std::uint64_t offset, MutableByteView out) const override {
-        // The size is checked first, so that no offset from a damaged index reaches the system.
-        const bool inside = offset <= size_ && out.size() <= size_ - offset;
-        if (!inside || pread_full(fd_.get(), out, offset, name_) != out.size()) {
-            throw Error(ErrorCode::damaged, name_ + ": ends before octet " + std::to_string(offset) + " + " +
-                                                std::to_string(out.size()));
-        }
+        check_inside(offset, out.size());
+        if (pread_full(fd_.get(), out, offset, name_) != out.size()) fail_short(offset, out.size());
+    }
+    ByteView read_once(std::uint64_t offset, std::size_t size, MutableByteView room) const override {
+        check_inside(offset, size);
+        const auto before = static_cast<std::size_t>(offset % kDirectAlignment);
+        if (!uncached_) return ObjectReader::read_once(offset, size, room);
+        const ssize_t got = uncached_->read(room, before + size, offset - before);
+        if (got < 0) throw Error::from_errno("read", name_, errno);
+        if (static_cast<std::size_t>(got) != before + size) fail_short(offset, size);
+        return room.subspan(before, size);
     }
     void prefetch(std::uint64_t offset, std::uint64_t length) const noexcept override {
         if (offset > size_ || length > size_) return;
@@ -194,9 +204,17 @@ public:
     }
 
 private:
+    /// The size is checked first, so that no offset from a damaged index reaches the system.
+    void check_inside(std::uint64_t offset, std::size_t size) const {
+        if (offset > size_ || size > size_ - offset) fail_short(offset, size);
+    }
+    [[noreturn]] void fail_short(std::uint64_t offset, std::size_t size) const {
+        throw Error(ErrorCode::damaged, name_ + ": ends before octet " + std::to_string(offset) + " + " + std::to_string(size));
+    }
     UniqueFd fd_;
     std::uint64_t size_;
     std::string name_;
+    std::optional<UncachedReader> uncached_;  ///< of large objects
 };
 
 LocalStore::LocalStore(std::string folder, UniqueFd root) : folder_(std::move(folder)), root_(std::move(root)) {}

@@ -30,6 +30,12 @@ const ObjectInfo* CompleteListing::find(std::string_view name) const {
 
 void PendingObject::write_aligned(MutableByteView buffer, std::size_t length) { write(buffer.first(length)); }
 
+ByteView ObjectReader::read_once(std::uint64_t offset, std::size_t size, MutableByteView room) const {
+    const MutableByteView octets = room.first(size);
+    read(offset, octets);
+    return octets;
+}
+
 void ObjectReader::prefetch(std::uint64_t /*offset*/, std::uint64_t /*length*/) const noexcept {}
 
 bool Store::put(std::string_view name, ByteView content, Durability durability) {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "core/bytes.h"
+#include "core/direct_io.h"
 
 namespace signet::storage {
 
@@ -73,8 +74,6 @@ protected:
     PendingObject() = default;
 };
 
-inline constexpr std::size_t kDirectAlignment = 4096;
-
 /// One object, open for reading. For any number of threads at once.
 class ObjectReader {
 public:
@@ -85,6 +84,9 @@ public:
     [[nodiscard]] virtual std::uint64_t size() const = 0;
     /// Fills `out` from `offset`. throws  Error{damaged}: the object ends before; Error{io}
     virtual void read(std::uint64_t offset, MutableByteView out) const = 0;
+    /// Reads many octets that will not be wanted again.
+    /// room  aligned to kDirectAlignment, at least size + 2 * kDirectAlignment. returns  where in it they are. throws  as read()
+    [[nodiscard]] virtual ByteView read_once(std::uint64_t offset, std::size_t size, MutableByteView room) const;
     /// Says that these octets will be wanted soon. Best effort; length 0: up to the end.
     virtual void prefetch(std::uint64_t offset, std::uint64_t length) const noexcept;
 

@@ -1,0 +1,72 @@
+// Past the page cache: for octets that are read or written once. It saves a copy and fresh pages, and leaves the host's cache
+// to what the host works on. docs/decisions/0011.
+#pragma once
+
+#include "core/bytes.h"
+#include "core/file.h"
+
+#include <atomic>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <sys/types.h>
+
+namespace signet {
+
+/// What memory, offset and length must be multiples of.
+inline constexpr std::size_t kDirectAlignment = 4096;
+
+[[nodiscard]] constexpr std::size_t align_up(std::size_t value) {
+    return (value + kDirectAlignment - 1) / kDirectAlignment * kDirectAlignment;
+}
+
+/// Memory that may be read into and written from directly.
+class AlignedBuffer {
+public:
+    AlignedBuffer() = default;
+    /// size  is rounded up. throws  std::bad_alloc
+    explicit AlignedBuffer(std::size_t size);
+    [[nodiscard]] MutableByteView octets() const { return {memory_.get(), size_}; }
+
+private:
+    struct Free {
+        void operator()(std::uint8_t* memory) const noexcept { std::free(memory); }
+    };
+    std::unique_ptr<std::uint8_t, Free> memory_;
+    std::size_t size_ = 0;
+};
+
+/// The file of an open descriptor once more. access  O_RDONLY or O_WRONLY
+/// returns  none where the file system has no such way, or is not known to be faster that way (ext4 and XFS are)
+[[nodiscard]] UniqueFd open_directly(int fd, int access);
+
+/// returns  whether all was written; otherwise an ordinary write tells why not
+[[nodiscard]] bool try_pwrite_directly(int direct_fd, ByteView bytes, std::uint64_t offset) noexcept;
+
+/// Reads a large file: through the page cache where that holds it already, else past it. For any number of threads at once.
+class UncachedReader {
+public:
+    /// fd  open for reading; kept by the caller for as long as this lives. size  of the file, in octets
+    UncachedReader(int fd, std::uint64_t size);
+    ~UncachedReader();
+    UncachedReader(const UncachedReader&) = delete;
+    UncachedReader& operator=(const UncachedReader&) = delete;
+
+    /// Whether reads can go past the cache at all.
+    [[nodiscard]] bool can_bypass() const { return static_cast<bool>(direct_); }
+    /// Reads up to `wanted` octets from offset `at` into `room`; fewer only at the end of the file.
+    /// room  at least `wanted`; what lies beyond may be overwritten
+    /// returns  octets read, or -1 with errno set
+    [[nodiscard]] ssize_t read(MutableByteView room, std::size_t wanted, std::uint64_t at) const;
+
+private:
+    [[nodiscard]] bool is_cached(std::uint64_t at, std::size_t length) const;
+    [[nodiscard]] std::size_t read_directly(MutableByteView room, std::size_t wanted, std::uint64_t at) const;
+    int fd_;
+    UniqueFd direct_;
+    void* mapping_ = nullptr;  ///< never read: it only lets the kernel say what is cached
+    std::uint64_t size_ = 0;
+    mutable std::atomic<bool> refused_{false};
+};
+
+}  // namespace signet

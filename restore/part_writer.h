@@ -1,0 +1,41 @@
+// Writes one part of a large file: octets that follow each other are gathered into whole pages and written past the page
+// cache. Where that is not possible, through it.
+#pragma once
+
+#include "core/direct_io.h"
+
+#include <cstdint>
+#include <string>
+
+namespace signet::restore {
+
+class PartWriter {
+public:
+    static constexpr std::size_t kBuffer = 1024 * 1024;
+
+    /// fd         the file, open for writing
+    /// direct_fd  the same file past the page cache; -1: there is no such way
+    /// sparse     blocks of zeros are left out; direct_fd is not used then
+    /// buffer     kBuffer octets. object  for messages
+    PartWriter(int fd, int direct_fd, bool sparse, const AlignedBuffer& buffer, const std::string& object)
+        : fd_(fd), direct_fd_(sparse ? -1 : direct_fd), sparse_(sparse), pages_(buffer.octets()), object_(object) {}
+
+    /// throws  Error{io}
+    void add(ByteView octets, std::uint64_t offset);
+    /// Writes what is gathered. returns  octets written since the beginning. throws  Error{io}
+    std::uint64_t flush();
+
+private:
+    void write_through_cache(ByteView octets, std::uint64_t offset);
+    void write(std::size_t count);
+    int fd_;
+    int direct_fd_;
+    bool sparse_;
+    MutableByteView pages_;
+    const std::string& object_;
+    std::size_t filled_ = 0;
+    std::uint64_t offset_ = 0;  ///< in the file, of pages_[0]; a multiple of the alignment
+    std::uint64_t written_ = 0;
+};
+
+}  // namespace signet::restore
