@@ -9,10 +9,10 @@
 #include "format/names.h"
 #include "keyring/trust.h"
 
-#include <algorithm>
-#include <cstring>
 #include <grp.h>
 #include <pwd.h>
+#include <algorithm>
+#include <cstring>
 #include <set>
 
 namespace signet::backup {
@@ -36,7 +36,8 @@ std::string series_name(const BackupRequest& request) {
 }
 
 format::Labels labels_of(const BackupRequest& request, const std::string& series) {
-    format::Labels labels{request.host, request.user, series, {}, request.tags, request.stream_command, request.program};
+    format::Labels labels{request.host, request.user,           series,         {},
+                          request.tags, request.stream_command, request.program};
     for (const auto& path : request.paths) labels.paths.push_back(absolute_path(path, request.working_directory));
     std::sort(labels.tags.begin(), labels.tags.end());
     labels.tags.erase(std::unique(labels.tags.begin(), labels.tags.end()), labels.tags.end());
@@ -47,18 +48,21 @@ std::string owner_name(std::uint32_t uid) {
     passwd entry{};
     passwd* found = nullptr;
     std::vector<char> memory(16'384);
-    return ::getpwuid_r(uid, &entry, memory.data(), memory.size(), &found) == 0 && found != nullptr ? entry.pw_name : "";
+    return ::getpwuid_r(uid, &entry, memory.data(), memory.size(), &found) == 0 && found != nullptr ? entry.pw_name
+                                                                                                    : "";
 }
 
 std::string group_name(std::uint32_t gid) {
     group entry{};
     group* found = nullptr;
     std::vector<char> memory(65'536);
-    return ::getgrgid_r(gid, &entry, memory.data(), memory.size(), &found) == 0 && found != nullptr ? entry.gr_name : "";
+    return ::getgrgid_r(gid, &entry, memory.data(), memory.size(), &found) == 0 && found != nullptr ? entry.gr_name
+                                                                                                    : "";
 }
 
 template <class Name>
-std::vector<std::pair<std::uint32_t, std::string>> named(const std::vector<std::uint32_t>& numbers, const Name& name_of) {
+std::vector<std::pair<std::uint32_t, std::string>> named(const std::vector<std::uint32_t>& numbers,
+                                                         const Name& name_of) {
     std::vector<std::pair<std::uint32_t, std::string>> result;
     for (const auto number : numbers) {
         auto name = name_of(number);
@@ -155,8 +159,8 @@ void Run::choose_references(const Standing& standing) {
                                          [&](const auto& slot) { return slot.thumbprint == default_protector; });
         if (!current) {
             unattended = unattended && std::any_of(dek.slots.begin(), dek.slots.end(), [&](const auto& slot) {
-                return resolver_.unwraps_unattended(slot.thumbprint);
-            });
+                             return resolver_.unwraps_unattended(slot.thumbprint);
+                         });
         }
     }
     history_.choose(standing.policy, standing.policy.rotation_rule(unattended), default_protector, report_.started);
@@ -205,7 +209,8 @@ void Run::store_partial_when_due(Committer& committer, PackWriter& packs) {
 }
 
 void Run::keep_what_is_stored(Committer& committer, PackWriter& packs) {
-    // The run has failed or was interrupted, but complete packs can serve the next one. A failure here adds nothing new.
+    // The run has failed or was interrupted, but complete packs can serve the next one. A failure here adds nothing
+    // new.
     try {
         packs.finish();
         auto stored = packs.take_stored();
@@ -235,14 +240,15 @@ void Run::rewrap_reached(std::vector<format::Reach>& reach) {
     }
 }
 
-/// Whatever this keyring has seen of the repository must still be there: a host never forks its own journal unknowingly.
+/// Whatever this keyring has seen of the repository must still be there: a host never forks its own journal
+/// unknowingly.
 void Run::hold_to_pin() {
     const auto& config = repository_.config();
     const auto* pin = keyring_.pin(config.repository);
     if (pin == nullptr) {
         if (request_.dry_run) return;
-        warn("first contact with repository " + config.repository.hex() + ": from now on its officer is " + config.officer.hex() +
-             "; compare this with what `signet init` printed");
+        warn("first contact with repository " + config.repository.hex() + ": from now on its officer is " +
+             config.officer.hex() + "; compare this with what `signet init` printed");
         keyring_.pin_repository(config.repository, config.officer, repository_.config_hash());
         return;
     }
@@ -260,7 +266,8 @@ void Run::hold_to_pin() {
     if (entries.size() < sequence || entries[sequence - 1].id != seen->second.entry) {
         throw Error(ErrorCode::damaged,
                     format::journal_name(writer_.identity(), sequence) + ": this keyring has seen it (" +
-                        seen->second.entry.short_hex(16) + "), and now it is gone or another: the repository was rolled back",
+                        seen->second.entry.short_hex(16) +
+                        "), and now it is gone or another: the repository was rolled back",
                     "bring the missing entries back, or accept the loss with `signet keyring adopt`");
     }
 }
@@ -295,8 +302,8 @@ BackupReport Run::execute() {
     ChunkTable table;
     history_.load_index(table, keys_.index_key, request_.cache_directory);
 
-    Committer committer({repository_, keyring_, writer_, keys_, dek_, common_fields(slots), labels_of(request_, report_.series),
-                         standing.policy_entry},
+    Committer committer({repository_, keyring_, writer_, keys_, dek_, common_fields(slots),
+                         labels_of(request_, report_.series), standing.policy_entry},
                         history_.journal());
     PackWriter::Options options;
     options.dry_run = request_.dry_run;
@@ -314,15 +321,17 @@ BackupReport Run::execute() {
         ++report_.errors;
         if (request_.progress != nullptr) ++request_.progress->errors;
         if (request_.on_problem) {
-            request_.on_problem(path, what + (error_number != 0 ? std::string(": ") + std::strerror(error_number) : ""));
+            request_.on_problem(path,
+                                what + (error_number != 0 ? std::string(": ") + std::strerror(error_number) : ""));
         }
     };
     Pipeline::Result result;
     try {
-        result = Pipeline::run({request_, sources, cutter, keys_.id_key, table, history_, *packs, old_state, !state_path().empty(),
-                                new_state, report_, on_problem});
+        result = Pipeline::run({request_, sources, cutter, keys_.id_key, table, history_, *packs, old_state,
+                                !state_path().empty(), new_state, report_, on_problem});
         if (request_.confirm_stream) request_.confirm_stream();
-        if (request_.interrupted != nullptr && *request_.interrupted) throw Error(ErrorCode::interrupted, "interrupted");
+        if (request_.interrupted != nullptr && *request_.interrupted)
+            throw Error(ErrorCode::interrupted, "interrupted");
     } catch (const Error&) {
         if (!request_.dry_run) keep_what_is_stored(committer, *packs);
         throw;
@@ -367,8 +376,8 @@ void Progress::set_current(std::string path) {
     current_ = std::move(path);
 }
 
-BackupReport run_backup(const BackupRequest& request, const storage::Repository& repository, keyring::KeyringSet& keyrings,
-                        keyring::Resolver& resolver) {
+BackupReport run_backup(const BackupRequest& request, const storage::Repository& repository,
+                        keyring::KeyringSet& keyrings, keyring::Resolver& resolver) {
     return Run(request, repository, keyrings, resolver).execute();
 }
 

@@ -2,8 +2,8 @@
 
 #include "core/error.h"
 
-#include <cerrno>
 #include <sys/mman.h>
+#include <cerrno>
 
 namespace signet::backup {
 

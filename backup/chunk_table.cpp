@@ -8,7 +8,7 @@ ChunkTable::ChunkTable() : shards_(std::make_unique<std::array<Shard, kShards>>(
 
 std::size_t ChunkTable::Shard::place(const ChunkId& id) const {
     const std::size_t mask = ids.size() - 1;
-    std::size_t at = std::hash<ChunkId>{}(id) & mask;
+    std::size_t at = std::hash<ChunkId>{}(id)&mask;
     while (packs[at] != kUnknown && ids[at] != id) at = (at + 1) & mask;
     return at;
 }

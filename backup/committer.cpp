@@ -39,8 +39,7 @@ format::BackupPublic Committer::fields_with(const std::vector<format::IndexedPac
     fields.finished = Clock::system().now();
     for (const auto& pack : packs) fields.packs.push_back({pack.id, pack.size});
     for (const auto& segment : segments_of(setup_.dek.id(), packs)) {
-        fields.indexes.push_back(
-            setup_.repository.put_index(segment, setup_.writer.identity(), setup_.keys.index_key));
+        fields.indexes.push_back(setup_.repository.put_index(segment, setup_.writer.identity(), setup_.keys.index_key));
     }
     setup_.repository.store().flush();
     return fields;
@@ -58,7 +57,8 @@ EntryId Committer::append(format::EntryKind kind, const format::BackupPublic& fi
         head.time = Clock::system().now();
         head.audit_head = setup_.keyring.audit().head();
         head.policy = setup_.policy;
-        const auto object = format::make_backup_entry(kind, head, fields, setup_.labels, body, setup_.dek, setup_.writer.key);
+        const auto object =
+            format::make_backup_entry(kind, head, fields, setup_.labels, body, setup_.dek, setup_.writer.key);
         if (setup_.repository.append_entry(identity, next_sequence_, object)) {
             previous_ = EntryId::from(crypto::sha256(object).view());
             ++next_sequence_;
@@ -88,13 +88,14 @@ void Committer::partial(std::vector<format::IndexedPack> packs) {
     own_.push_back(std::move(reach));
 }
 
-EntryId Committer::commit(std::vector<format::IndexedPack> packs, std::vector<format::Reach> reach, format::BackupBody body,
-                          bool has_errors) {
+EntryId Committer::commit(std::vector<format::IndexedPack> packs, std::vector<format::Reach> reach,
+                          format::BackupBody body, bool has_errors) {
     auto fields = fields_with(packs);
     fields.has_errors = has_errors;
     fields.reach = std::move(reach);
     fields.reach.insert(fields.reach.end(), own_.begin(), own_.end());
-    std::sort(fields.reach.begin(), fields.reach.end(), [](const auto& a, const auto& b) { return a.sequence < b.sequence; });
+    std::sort(fields.reach.begin(), fields.reach.end(),
+              [](const auto& a, const auto& b) { return a.sequence < b.sequence; });
     body.keys = setup_.keys.clone();
     return append(format::EntryKind::backup, fields, body);
 }

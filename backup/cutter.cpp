@@ -10,8 +10,8 @@ namespace signet::backup {
 namespace {
 
 CutRule by_content(std::uint32_t mean) {
-    // From the minimum (half the mean) on, a border comes after mean/2 octets on average; mask bits lie at the top, where
-    // the hash has seen most octets.
+    // From the minimum (half the mean) on, a border comes after mean/2 octets on average; mask bits lie at the top,
+    // where the hash has seen most octets.
     int bits = 0;
     while ((std::uint32_t{2} << bits) < mean / 2) ++bits;
     ++bits;
@@ -42,11 +42,14 @@ bool is_page_file(std::string_view name, std::uint64_t size, ByteView start) {
         return true;
     }
     if (size % 4096 != 0) return false;
-    if (size % 8192 == 0 && is_postgres_page(start, 0) && (start.size() < 16384 || is_postgres_page(start, 8192))) return true;
+    if (size % 8192 == 0 && is_postgres_page(start, 0) && (start.size() < 16384 || is_postgres_page(start, 8192)))
+        return true;
     if (size % (1024 * 1024) == 0 && start.size() >= 2 && start[1] == 0xD1) return true;  // PostgreSQL WAL segment
-    if (size % (1024 * 1024) == 0 && start.size() >= 512 && start[510] == 0x55 && start[511] == 0xAA) return true;  // disk
-    constexpr std::string_view kEndings[] = {".ibd", "ibdata1", ".mdf", ".ndf", ".ldf", ".dbf", ".db",  ".sqlite", ".mdb",
-                                             ".fdb", ".img",    ".raw", ".qcow2", ".vmdk", ".vdi", ".vhd", ".vhdx"};
+    if (size % (1024 * 1024) == 0 && start.size() >= 512 && start[510] == 0x55 && start[511] == 0xAA)
+        return true;  // disk
+    constexpr std::string_view kEndings[] = {".ibd",   "ibdata1", ".mdf", ".ndf", ".ldf", ".dbf",
+                                             ".db",    ".sqlite", ".mdb", ".fdb", ".img", ".raw",
+                                             ".qcow2", ".vmdk",   ".vdi", ".vhd", ".vhdx"};
     return std::any_of(std::begin(kEndings), std::end(kEndings), [&](auto end) { return ends_with(name, end); });
 }
 
@@ -66,7 +69,8 @@ CutRule rule_for_tree(std::uint64_t size) {
 CutRule rule_for_stream() { return by_content(256 * 1024); }
 
 Cutter::Cutter(const SecretBytes& cut_key) {
-    const auto table = crypto::hkdf_expand(cut_key.reveal(), {as_bytes(std::string_view("signet/gear/v1\0", 15))}, 256 * 8);
+    const auto table =
+        crypto::hkdf_expand(cut_key.reveal(), {as_bytes(std::string_view("signet/gear/v1\0", 15))}, 256 * 8);
     std::memcpy(gear_.data(), table.reveal().data(), 256 * 8);
 }
 
@@ -81,7 +85,8 @@ std::size_t Cutter::next(const CutRule& rule, ByteView available, std::uint64_t 
     if (rule.kind == CutRule::Kind::whole || available.size() <= rule.minimum) {
         return std::min<std::size_t>(available.size(), rule.maximum);
     }
-    // Two octets a step, both checked: the parity of a border must not matter, or an odd insertion would shift them all.
+    // Two octets a step, both checked: the parity of a border must not matter, or an odd insertion would shift them
+    // all.
     const std::size_t limit = std::min<std::size_t>(available.size(), rule.maximum);
     const std::uint8_t* octets = available.data();
     std::uint64_t hash = 0;

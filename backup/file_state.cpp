@@ -4,12 +4,12 @@
 #include "core/crypto/digest.h"
 #include "core/crypto/random.h"
 
+#include <fcntl.h>
+#include <unistd.h>
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <fcntl.h>
-#include <unistd.h>
 
 namespace signet::backup {
 namespace {
@@ -48,7 +48,8 @@ Bytes header_of(const StateIdentity& identity, ByteView salt) {
 
 crypto::Aead cipher_for(const SecretBytes& cache_key, ByteView header) {
     return crypto::Aead(
-        crypto::hkdf_expand(cache_key.reveal(), {as_bytes(std::string_view("signet/state/v1\0", 16)), header}, 32).reveal());
+        crypto::hkdf_expand(cache_key.reveal(), {as_bytes(std::string_view("signet/state/v1\0", 16)), header}, 32)
+            .reveal());
 }
 
 /// Folders in the order of the walk: a slash sorts below every other octet.
@@ -104,7 +105,8 @@ OldState::OldState(const std::string& path, const StateIdentity& identity, const
         (void)::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
         Bytes header(kHeaderSize);
         Bytes sealed(kFirstBlock + crypto::kAeadTagSize);
-        if (read_full(fd.get(), header, path) != header.size() || read_full(fd.get(), sealed, path) != sealed.size()) return;
+        if (read_full(fd.get(), header, path) != header.size() || read_full(fd.get(), sealed, path) != sealed.size())
+            return;
         if (header != header_of(identity, ByteView(header).last(32))) return;
         auto reader = std::make_unique<Reader>(std::move(fd), cipher_for(cache_key, header));
         Bytes first(kFirstBlock);
@@ -210,7 +212,8 @@ NewState::NewState(const std::string& path, const StateIdentity& identity, const
         auto writer = std::make_unique<Writer>(cipher_for(cache_key, header));
         writer->path = path;
         writer->temporary = path + ".new." + std::to_string(::getpid());
-        writer->fd = UniqueFd(::open(writer->temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+        writer->fd =
+            UniqueFd(::open(writer->temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
         if (!writer->fd) return;
         write_full(writer->fd.get(), header, path);
         write_full(writer->fd.get(), Bytes(kFirstBlock + crypto::kAeadTagSize), path);
@@ -249,7 +252,8 @@ void NewState::entry(const Fingerprint& fingerprint, ByteView encoded, const std
         // ChunkId is an array of octets, so a vector of them is one run of octets.
         const ByteView ids(chunks.front().octets.data(), chunks.size() * ChunkId::kSize);
         const void* found = ::memmem(encoded.data(), encoded.size(), ids.data(), ids.size());
-        if (found != nullptr) offset = static_cast<std::size_t>(static_cast<const std::uint8_t*>(found) - encoded.data());
+        if (found != nullptr)
+            offset = static_cast<std::size_t>(static_cast<const std::uint8_t*>(found) - encoded.data());
         out.varint(offset);
         if (offset == 0) out.raw(ids);
     } else {

@@ -34,7 +34,8 @@ std::map<DekId, std::uint64_t> weights(const std::vector<storage::RunEntry>& run
 /// A cached copy counts only if its hash is its name.
 bool load_cached(const std::string& path, const IndexId& id, Bytes& object) {
     try {
-        return read_file_if_present(path, format::kMaxIndexObject, object) && crypto::sha256(object).octets == id.octets;
+        return read_file_if_present(path, format::kMaxIndexObject, object) &&
+               crypto::sha256(object).octets == id.octets;
     } catch (const Error&) {
         return false;
     }
@@ -85,7 +86,8 @@ void History::collect_slots() {
         const auto known = deks_.find(dek);
         if (known == deks_.end()) continue;
         const auto& slots = known->second.slots;
-        if (std::any_of(slots.begin(), slots.end(), [&](const auto& s) { return s.thumbprint == name.thumbprint; })) continue;
+        if (std::any_of(slots.begin(), slots.end(), [&](const auto& s) { return s.thumbprint == name.thumbprint; }))
+            continue;
         known->second.slots.push_back(repository_.load_slot(name));
     }
 }
@@ -97,8 +99,8 @@ const storage::RunEntry* History::latest_of(const SeriesId& series) const {
     return nullptr;
 }
 
-void History::choose(const keyring::Policy& policy, keyring::AfterRotation rule, const format::Thumbprint& default_protector,
-                     TimePoint now) {
+void History::choose(const keyring::Policy& policy, keyring::AfterRotation rule,
+                     const format::Thumbprint& default_protector, TimePoint now) {
     const auto weight = weights(runs_);
     std::vector<KnownDek*> candidates;
     for (auto& [id, dek] : deks_) {

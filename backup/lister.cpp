@@ -32,8 +32,8 @@ std::shared_ptr<FolderNode> Lister::add_root(const std::string& path, std::uint6
 
 void Lister::list(FolderNode& node) {
     node.listing = list_folder(node.path, rules_, node.device);
-    if (node.expected && !node.expected->automount && !node.listing.stat.is_same_inode(*node.expected) &&
-        node.listing.problems.empty()) {
+    if (node.expected && !node.expected->automount && node.listing.stat.mode != 0 &&
+        !node.listing.stat.is_same_inode(*node.expected)) {
         node.listing.entries.clear();
         node.listing.problems.push_back({node.path, 0, "was replaced while the backup ran"});
         node.listing.stat = *node.expected;

@@ -11,7 +11,7 @@
 namespace signet::backup {
 namespace {
 
-constexpr std::size_t kMaxChunksInPack = 200'000;         // keeps the directory below kEndRoom
+constexpr std::size_t kMaxChunksInPack = 200'000;  // keeps the directory below kEndRoom
 constexpr std::size_t kEndRoom = 1024 * 1024;
 constexpr std::size_t kIncompressibleFrom = 128 * 1024;
 
@@ -50,7 +50,8 @@ PackWriter::PackWriter(const format::DataKey& key, storage::Store* store, const 
       store_(store),
       options_(options),
       on_stored_(std::move(on_stored)),
-      buffers_(options.buffers, round_up(options.pack_size + format::kPackHeaderSize + format::kMaxFrameRaw + 16 + kEndRoom)),
+      buffers_(options.buffers,
+               round_up(options.pack_size + format::kPackHeaderSize + format::kMaxFrameRaw + 16 + kEndRoom)),
       to_store_(options.buffers) {
     if (!options_.dry_run) storing_ = std::thread([this] { store_packs(); });
 }
@@ -69,9 +70,7 @@ void PackWriter::fail(std::exception_ptr error) {
     buffers_.cancel();
 }
 
-void PackWriter::cancel() {
-    fail(std::make_exception_ptr(Error(ErrorCode::interrupted, "interrupted")));
-}
+void PackWriter::cancel() { fail(std::make_exception_ptr(Error(ErrorCode::interrupted, "interrupted"))); }
 
 void PackWriter::rethrow_failure() {
     const std::lock_guard lock(mutex_);
@@ -92,8 +91,9 @@ PackWriter::Place PackWriter::reserve(Lane lane, const format::FrameRecord& reco
         {
             const std::lock_guard lock(mutex_);
             if (failure_) std::rethrow_exception(failure_);
-            if (open && (open->used + record.sealed_size > options_.pack_size + format::kPackHeaderSize ||
-                         open->frames.size() + 1 > format::kMaxFrames || open->chunks.size() + ids.size() > kMaxChunksInPack) &&
+            if (open &&
+                (open->used + record.sealed_size > options_.pack_size + format::kPackHeaderSize ||
+                 open->frames.size() + 1 > format::kMaxFrames || open->chunks.size() + ids.size() > kMaxChunksInPack) &&
                 !open->frames.empty()) {
                 close_locked(open, to_complete);
             }
@@ -125,7 +125,8 @@ void PackWriter::add(Lane lane, format::FrameKind kind, ByteView raw, std::span<
     record.raw_size = static_cast<std::uint32_t>(raw.size());
     record.chunk_lengths.assign(lengths.begin(), lengths.end());
     ByteView payload = raw;
-    const bool try_it = context.level > 0 && !(raw.size() >= kIncompressibleFrom && context.compressor.looks_incompressible(raw));
+    const bool try_it =
+        context.level > 0 && !(raw.size() >= kIncompressibleFrom && context.compressor.looks_incompressible(raw));
     if (try_it) {
         context.compressed.resize(std::max(context.compressed.size(), format::Compressor::bound(raw.size())));
         const auto size = context.compressor.compress(raw, context.compressed);
@@ -145,7 +146,8 @@ void PackWriter::add(Lane lane, format::FrameKind kind, ByteView raw, std::span<
     const format::FrameCipher::Position position{place.number, kind, record.codec, record.raw_size};
     cipher.seal(position, payload, sealed);
 
-    // What was sealed is opened and compared with its source while both are in cache: a bad encoder or bad memory shows now.
+    // What was sealed is opened and compared with its source while both are in cache: a bad encoder or bad memory shows
+    // now.
     context.opened.resize(std::max(context.opened.size(), payload.size()));
     const auto opened = MutableByteView(context.opened).first(payload.size());
     bool same = cipher.open(position, sealed, opened);
@@ -157,7 +159,8 @@ void PackWriter::add(Lane lane, format::FrameKind kind, ByteView raw, std::span<
         same = std::memcmp(opened.data(), raw.data(), raw.size()) == 0;
     }
     if (!same) {
-        throw Error(ErrorCode::failed, "a sealed frame did not open to what went into it: this machine's memory or processor is faulty",
+        throw Error(ErrorCode::failed,
+                    "a sealed frame did not open to what went into it: this machine's memory or processor is faulty",
                     "nothing was committed; test this machine's memory before the next backup");
     }
     std::shared_ptr<OpenPack> to_complete;

@@ -10,8 +10,8 @@ namespace signet::backup {
 namespace {
 
 constexpr int kLargeReaders = 2;
-constexpr std::size_t kReadBuffers = 28;          // of 1 MiB: one for each reader, the rest on their way to the workers
-constexpr std::size_t kEventWeight = 16'384;      // files between the walk and the tree builder
+constexpr std::size_t kReadBuffers = 28;      // of 1 MiB: one for each reader, the rest on their way to the workers
+constexpr std::size_t kEventWeight = 16'384;  // files between the walk and the tree builder
 
 /// The first failure ends everything; the others follow from it.
 class Failure {
@@ -53,8 +53,9 @@ Pipeline::Result Pipeline::run(const Setup& setup) {
     std::atomic<bool> abandoned{false};
     std::atomic<std::uint64_t> added{0};
     Failure failure(abandoned);
-    BufferPool buffers(std::max<std::size_t>(kReadBuffers, static_cast<std::size_t>(small_readers + kLargeReaders + 2 * workers)),
-                       kGroupSize + 4096);
+    BufferPool buffers(
+        std::max<std::size_t>(kReadBuffers, static_cast<std::size_t>(small_readers + kLargeReaders + 2 * workers)),
+        kGroupSize + 4096);
     BoundedQueue<ReadJob> small_files(static_cast<std::size_t>(small_readers));
     BoundedQueue<ReadJob> large_files(64);
     BoundedQueue<WorkItem> work(static_cast<std::size_t>(2 * workers + 4));
@@ -88,11 +89,11 @@ Pipeline::Result Pipeline::run(const Setup& setup) {
         hooks.starting = [progress](const std::string& path) { progress->set_current(path); };
         hooks.read = [progress](std::uint64_t octets) { progress->bytes_done += octets; };
     }
-    TreeBuilder builder({shared, setup.cutter, ids.clone(), level, setup.new_state, setup.report, on_problem, request.on_item,
-                         request.progress, abandoned});
+    TreeBuilder builder({shared, setup.cutter, ids.clone(), level, setup.new_state, setup.report, on_problem,
+                         request.on_item, request.progress, abandoned});
     format::BackupStatistics known;
-    Walk walk({request, setup.sources, setup.old_state, setup.table, setup.history, setup.report, known, small_files, large_files, events,
-               on_problem, abandoned, setup.use_state});
+    Walk walk({request, setup.sources, setup.old_state, setup.table, setup.history, setup.report, known, small_files,
+               large_files, events, on_problem, abandoned, setup.use_state});
 
     std::vector<std::thread> readers;
     const auto start_readers = [&](int count, BoundedQueue<ReadJob>& queue) {
@@ -137,7 +138,8 @@ Pipeline::Result Pipeline::run(const Setup& setup) {
     if (!abandoned) guarded([&] { builder.finish(); });
     failure.rethrow();
 
-    Result result{builder.root(), builder.sources(), builder.statistics(), ascending(walk.owners()), ascending(walk.groups())};
+    Result result{builder.root(), builder.sources(), builder.statistics(), ascending(walk.owners()),
+                  ascending(walk.groups())};
     result.statistics.files += known.files;
     result.statistics.others += known.others;
     result.statistics.bytes += known.bytes;

@@ -5,11 +5,11 @@
 #include "core/file.h"
 #include "format/limits.h"
 
+#include <fcntl.h>
+#include <unistd.h>
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <fcntl.h>
-#include <unistd.h>
 #include <utility>
 
 namespace signet::backup {
@@ -114,7 +114,8 @@ public:
         if (!item_.buffer) {
             item_.buffer = reader_.buffers_.take();
             if (!item_.buffer) return {};
-            // Octets that were read and belong to no piece yet move to the front, so that the next ones come to a page's start.
+            // Octets that were read and belong to no piece yet move to the front, so that the next ones come to a
+            // page's start.
             end_ = align_up(carry_.size());
             start_ = end_ - carry_.size();
             std::memcpy(item_.buffer.data() + start_, carry_.data(), carry_.size());
@@ -247,7 +248,8 @@ void Reader::read_large(const std::shared_ptr<FileJob>& file) {
             left -= count;
             total += count;
             short_file = count < wanted;
-            if (!rule) rule = rule_for_file(file->name, size, stream.pending().first(std::min<std::size_t>(count, 16384)));
+            if (!rule)
+                rule = rule_for_file(file->name, size, stream.pending().first(std::min<std::size_t>(count, 16384)));
             stream.cut(*rule, left == 0 || short_file);
             if (!stream.pass_on(false)) break;
             if (hooks_.read) hooks_.read(count);

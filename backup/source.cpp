@@ -2,33 +2,31 @@
 
 #include "format/limits.h"
 
-#include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/openat2.h>
-#include <memory>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <memory>
 
 namespace signet::backup {
 namespace {
 
 constexpr std::size_t kLongPath = 4000;  // PATH_MAX is 4096 with the zero octet
 // Flags that a person can set and a restore can set again; the others describe how the file system stores the file.
-constexpr std::uint32_t kKeptFlags = FS_SECRM_FL | FS_UNRM_FL | FS_SYNC_FL | FS_IMMUTABLE_FL | FS_APPEND_FL | FS_NODUMP_FL |
-                                     FS_NOATIME_FL | FS_COMPR_FL | FS_NOCOMP_FL | FS_JOURNAL_DATA_FL | FS_NOTAIL_FL |
-                                     FS_DIRSYNC_FL | FS_TOPDIR_FL | FS_NOCOW_FL;
+constexpr std::uint32_t kKeptFlags = FS_SECRM_FL | FS_UNRM_FL | FS_SYNC_FL | FS_IMMUTABLE_FL | FS_APPEND_FL |
+                                     FS_NODUMP_FL | FS_NOATIME_FL | FS_COMPR_FL | FS_NOCOMP_FL | FS_JOURNAL_DATA_FL |
+                                     FS_NOTAIL_FL | FS_DIRSYNC_FL | FS_TOPDIR_FL | FS_NOCOW_FL;
 
-format::FileTime time_of(const struct statx_timestamp& time) {
-    return {time.tv_sec, time.tv_nsec};
-}
+format::FileTime time_of(const struct statx_timestamp& time) { return {time.tv_sec, time.tv_nsec}; }
 
 /// The folder that holds the last component of a very long path, component by component, and that component.
 UniqueFd open_parent(const std::string& path, std::string& last) {
@@ -37,7 +35,8 @@ UniqueFd open_parent(const std::string& path, std::string& last) {
     while (folder) {
         const auto slash = path.find('/', at);
         if (slash == std::string::npos) break;
-        folder = UniqueFd(::openat(folder.get(), path.substr(at, slash - at).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+        folder =
+            UniqueFd(::openat(folder.get(), path.substr(at, slash - at).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
         at = slash + 1;
     }
     last = path.substr(at);
@@ -50,9 +49,15 @@ int open_without_atime(int folder, const char* name, int flags) {
     return ::openat(folder, name, flags);
 }
 
+void note(Attributes& attributes, int error_number, const std::string& problem) {
+    if (!attributes.problem.empty()) return;
+    attributes.problem = problem;
+    attributes.error_number = error_number;
+}
+
 template <class List, class Get>
-std::vector<format::Xattr> read_xattrs(const List& list, const Get& get) {
-    std::vector<format::Xattr> result;
+void read_xattrs(const List& list, const Get& get, Attributes& attributes) {
+    auto& result = attributes.xattrs;
     char small[1024];
     std::vector<char> large;
     char* names = small;
@@ -62,23 +67,30 @@ std::vector<format::Xattr> read_xattrs(const List& list, const Get& get) {
         names = large.data();
         size = list(names, large.size());
     }
+    if (size < 0 && errno != ENOTSUP && errno != ENODATA) note(attributes, errno, "cannot list its attributes");
     std::string value;
     for (ssize_t at = 0; at < size;) {
         const std::string name(names + at);
         at += static_cast<ssize_t>(name.size()) + 1;
-        if (name.empty() || name.size() > format::kMaxName) continue;
+        if (name.empty()) continue;
         value.resize(256);
         ssize_t length = get(name.c_str(), value.data(), value.size());
         if (length < 0 && errno == ERANGE) {
             value.resize(format::kMaxXattrValue);
             length = get(name.c_str(), value.data(), value.size());
         }
-        if (length < 0) continue;  // not readable by this user, or gone
+        if (length < 0) {
+            if (errno != ENODATA)
+                note(attributes, errno, "cannot read attribute " + name);  // else it is gone meanwhile
+            continue;
+        }
         result.push_back({name, value.substr(0, static_cast<std::size_t>(length))});
     }
     std::sort(result.begin(), result.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
-    if (result.size() > format::kMaxXattrs) result.resize(format::kMaxXattrs);
-    return result;
+    if (result.size() > format::kMaxXattrs) {
+        note(attributes, E2BIG, "cannot keep attribute " + result[format::kMaxXattrs].name);
+        result.resize(format::kMaxXattrs);
+    }
 }
 
 }  // namespace
@@ -133,8 +145,9 @@ bool is_reached_without_links(const std::string& path, const SourceStat& stat) {
 
 Attributes attributes_of(int fd, bool with_flags) {
     Attributes result;
-    result.xattrs = read_xattrs([&](char* names, std::size_t size) { return ::flistxattr(fd, names, size); },
-                                [&](const char* name, char* value, std::size_t size) { return ::fgetxattr(fd, name, value, size); });
+    read_xattrs([&](char* names, std::size_t size) { return ::flistxattr(fd, names, size); },
+                [&](const char* name, char* value, std::size_t size) { return ::fgetxattr(fd, name, value, size); },
+                result);
     int flags = 0;
     if (with_flags && ::ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0) {
         const auto kept = static_cast<std::uint32_t>(flags) & kKeptFlags;
@@ -153,9 +166,10 @@ Attributes attributes_of_path(const std::string& path) {
         if (!parent) return result;
         usable = "/proc/self/fd/" + std::to_string(parent.get()) + "/" + last;
     }
-    result.xattrs =
-        read_xattrs([&](char* names, std::size_t size) { return ::llistxattr(usable.c_str(), names, size); },
-                    [&](const char* name, char* value, std::size_t size) { return ::lgetxattr(usable.c_str(), name, value, size); });
+    read_xattrs(
+        [&](char* names, std::size_t size) { return ::llistxattr(usable.c_str(), names, size); },
+        [&](const char* name, char* value, std::size_t size) { return ::lgetxattr(usable.c_str(), name, value, size); },
+        result);
     return result;
 }
 
@@ -186,8 +200,12 @@ Listing list_folder(const std::string& path, const ExcludeRules& rules, std::uin
         return give_up(error, "cannot open folder");
     }
     const int folder = fd.get();
-    if (const int error = stat_at(folder, "", false, listing.stat); error != 0) return give_up(error, "cannot read folder");
+    if (const int error = stat_at(folder, "", false, listing.stat); error != 0)
+        return give_up(error, "cannot read folder");
     listing.attributes = attributes_of(folder, true);
+    if (!listing.attributes.problem.empty()) {
+        listing.problems.push_back({path, listing.attributes.error_number, listing.attributes.problem});
+    }
     std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(fd.release()), ::closedir);
     if (!stream) return give_up(errno, "cannot read folder");
     const auto marker = rules.caches || !rules.if_present.empty() ? rules.marker_in(folder) : std::string();
@@ -216,7 +234,8 @@ Listing list_folder(const std::string& path, const ExcludeRules& rules, std::uin
         entry.name = name;
         listing.entries.push_back(std::move(entry));
     }
-    std::sort(listing.entries.begin(), listing.entries.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+    std::sort(listing.entries.begin(), listing.entries.end(),
+              [](const auto& a, const auto& b) { return a.name < b.name; });
     return listing;
 }
 

@@ -49,6 +49,9 @@ struct ScannedEntry {
 struct Attributes {
     std::vector<format::Xattr> xattrs;
     std::optional<std::uint32_t> flags;
+    // Of the first one that is left out, if any.
+    std::string problem;  ///< "cannot read attribute user.x"
+    int error_number = 0;
 };
 
 struct SourceProblem {
@@ -76,9 +79,9 @@ struct Listing {
 /// Whether the path leads to this inode through folders alone, without any symbolic link.
 [[nodiscard]] bool is_reached_without_links(const std::string& path, const SourceStat& stat);
 
-/// Extended attributes and file flags of an open file or folder.
+/// Extended attributes and file flags of an open file or folder. What cannot be read or kept is named in `problem`.
 [[nodiscard]] Attributes attributes_of(int fd, bool with_flags);
-/// Extended attributes of something that is not opened (a link, a FIFO, a device).
+/// The same of something that is not opened (a link, a FIFO, a device).
 [[nodiscard]] Attributes attributes_of_path(const std::string& path);
 /// Target of a symbolic link. returns  false with errno set on failure
 [[nodiscard]] bool read_link(const std::string& path, std::string& target);

@@ -99,6 +99,10 @@ bool TreeBuilder::take_job(const WalkEvent& folder, WalkedEntry& walked, Folder&
         setup_.on_problem(path, job.error_number, job.what);
     }
     if (job.failed) return true;
+    if (!job.attributes.problem.empty()) {
+        ++statistics_.errors;
+        setup_.on_problem(path, job.attributes.error_number, job.attributes.problem);
+    }
     auto entry = entry_of(walked.name, job.stat);
     entry.xattrs = job.attributes.xattrs;
     entry.flags = job.attributes.flags;
@@ -118,8 +122,8 @@ bool TreeBuilder::take_job(const WalkEvent& folder, WalkedEntry& walked, Folder&
         setup_.on_problem(path, 0, error.what());
         return true;
     }
-    // A file that changed while it was read is read again next time.
-    if (!job.changed_while_read) {
+    // What is not whole is read again next time.
+    if (!job.changed_while_read && job.attributes.problem.empty()) {
         const auto file_system = walked.link ? walked.link->file_system : 0;
         setup_.state.entry(Fingerprint::of(job.stat, file_system), encoded.view(), chunks);
     }

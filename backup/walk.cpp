@@ -3,10 +3,10 @@
 #include "core/error.h"
 #include "format/limits.h"
 
-#include <algorithm>
-#include <cerrno>
 #include <fcntl.h>
 #include <unistd.h>
+#include <algorithm>
+#include <cerrno>
 #include <utility>
 
 namespace signet::backup {
@@ -19,7 +19,8 @@ Walk::Walk(Setup setup) : setup_(std::move(setup)) {}
 
 void Walk::check_interrupted() const {
     const auto* interrupted = setup_.request.interrupted;
-    if (setup_.abandoned || (interrupted != nullptr && *interrupted)) throw Error(ErrorCode::interrupted, "interrupted");
+    if (setup_.abandoned || (interrupted != nullptr && *interrupted))
+        throw Error(ErrorCode::interrupted, "interrupted");
 }
 
 void Walk::note_owner(const SourceStat& stat) {
@@ -96,7 +97,9 @@ void Walk::read_file(WalkEvent& event, const ScannedEntry& scanned, WalkedEntry 
 void Walk::store_other(WalkEvent& event, const ScannedEntry& scanned, WalkedEntry walked, const std::string& path) {
     auto entry = entry_of(scanned.name, scanned.stat);
     entry.link = walked.link;
-    entry.xattrs = attributes_of_path(path).xattrs;
+    auto attributes = attributes_of_path(path);
+    if (!attributes.problem.empty()) report_problems({{path, attributes.error_number, attributes.problem}});
+    entry.xattrs = std::move(attributes.xattrs);
     if (entry.type == format::EntryType::symlink && !read_link(path, entry.target)) {
         ++setup_.statistics.errors;
         setup_.on_problem(path, errno, errno == ENOENT ? "vanished" : "cannot read link");
@@ -147,7 +150,8 @@ void Walk::take_entry(WalkEvent& event, const ScannedEntry& scanned) {
                 progress->bytes_total += scanned.stat.size;
                 progress->bytes_done += scanned.stat.size;
             }
-            if (setup_.request.on_item) setup_.request.on_item("unmodified", join(event.path, scanned.name), scanned.stat.size);
+            if (setup_.request.on_item)
+                setup_.request.on_item("unmodified", join(event.path, scanned.name), scanned.stat.size);
         }
         return;
     }
@@ -271,7 +275,8 @@ void Walk::run_stream() {
     walked.name = job->name;
     walked.job = job;
     event.entries.push_back(std::move(walked));
-    if (!setup_.large_files.push(ReadJob{{job}, true, request.stream_fd})) throw Error(ErrorCode::interrupted, "interrupted");
+    if (!setup_.large_files.push(ReadJob{{job}, true, request.stream_fd}))
+        throw Error(ErrorCode::interrupted, "interrupted");
     emit(std::move(event));
     leave();
 }

@@ -1,14 +1,14 @@
 #include "core/direct_io.h"
 
-#include <algorithm>
-#include <cerrno>
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <new>
-#include <string>
 #include <sys/mman.h>
 #include <sys/vfs.h>
 #include <unistd.h>
+#include <algorithm>
+#include <cerrno>
+#include <new>
+#include <string>
 #include <vector>
 
 #ifndef XFS_SUPER_MAGIC
@@ -46,7 +46,8 @@ bool try_pwrite_directly(int direct_fd, ByteView bytes, std::uint64_t offset) no
     return true;
 }
 
-UncachedReader::UncachedReader(int fd, std::uint64_t size) : fd_(fd), direct_(open_directly(fd, O_RDONLY)), size_(size) {
+UncachedReader::UncachedReader(int fd, std::uint64_t size)
+    : fd_(fd), direct_(open_directly(fd, O_RDONLY)), size_(size) {
     if (!direct_) return;
     void* mapping = ::mmap(nullptr, static_cast<std::size_t>(size), PROT_READ, MAP_SHARED, fd, 0);
     if (mapping == MAP_FAILED) {
@@ -82,8 +83,8 @@ std::size_t UncachedReader::read_directly(MutableByteView room, std::size_t want
 }
 
 ssize_t UncachedReader::read(MutableByteView room, std::size_t wanted, std::uint64_t at) const {
-    const bool aligned = reinterpret_cast<std::uintptr_t>(room.data()) % kDirectAlignment == 0 && at % kDirectAlignment == 0 &&
-                         align_up(wanted) <= room.size();
+    const bool aligned = reinterpret_cast<std::uintptr_t>(room.data()) % kDirectAlignment == 0 &&
+                         at % kDirectAlignment == 0 && align_up(wanted) <= room.size();
     std::size_t filled = 0;
     if (direct_ && aligned && !refused_ && !is_cached(at, wanted)) filled = read_directly(room, wanted, at);
     while (filled < wanted) {

@@ -46,9 +46,10 @@ struct RestoreRequest {
     bool verify = false;                 ///< reads everything back and compares chunk ids
     bool sparse = false;                 ///< runs of zeros become holes as well
     bool plain = false;                  ///< no owners, setuid, devices, sockets, security.* and trusted.*, file flags
+    bool ownership_by_name = false;      ///< owners and groups that this host knows by name, else by number
     bool salvage = false;                ///< goes on after content that does not open
     bool dry_run = false;
-    int jobs = 0;                        ///< threads that write; 0: one a processor and one more
+    int jobs = 0;                        ///< threads that write; 0: two a processor
     const std::atomic<bool>* interrupted = nullptr;
     RestoreProgress* progress = nullptr;
     /// From one thread at a time: what could not be restored (any error), and what could only partly.

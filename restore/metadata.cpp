@@ -1,12 +1,14 @@
 #include "restore/metadata.h"
 
-#include <algorithm>
-#include <cerrno>
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/fs.h>
+#include <pwd.h>
 #include <sys/ioctl.h>
 #include <sys/xattr.h>
 #include <unistd.h>
+#include <algorithm>
+#include <cerrno>
 
 #include "core/error.h"
 #include "core/file.h"
@@ -67,8 +69,21 @@ timespec to_timespec(const format::FileTime& time) {
     return result;
 }
 
-MetadataWriter::MetadataWriter(bool plain)
+OwnerMap OwnerMap::by_name(const std::vector<std::pair<std::uint32_t, std::string>>& users,
+                           const std::vector<std::pair<std::uint32_t, std::string>>& groups) {
+    OwnerMap result;
+    for (const auto& [number, name] : users) {
+        if (const passwd* entry = ::getpwnam(name.c_str())) result.users[number] = entry->pw_uid;
+    }
+    for (const auto& [number, name] : groups) {
+        if (const ::group* entry = ::getgrnam(name.c_str())) result.groups[number] = entry->gr_gid;
+    }
+    return result;
+}
+
+MetadataWriter::MetadataWriter(bool plain, OwnerMap owners)
     : plain_(plain),
+      owners_(std::move(owners)),
       is_root_(::geteuid() == 0),
       uid_(::geteuid()),
       gid_(::getegid()),
@@ -78,17 +93,24 @@ MetadataWriter::MetadataWriter(bool plain)
 bool MetadataWriter::may_make(const format::Entry& entry) const {
     switch (entry.type) {
         case format::EntryType::character:
-        case format::EntryType::block: return is_root_ && !plain_;
-        case format::EntryType::socket: return !plain_;
-        default: return true;
+        case format::EntryType::block:
+            return is_root_ && !plain_;
+        case format::EntryType::socket:
+            return !plain_;
+        default:
+            return true;
     }
 }
 
 MetadataWriter::Owner MetadataWriter::owner_of(const format::Entry& entry) const {
     if (plain_) return {kLeaveUid, kLeaveGid, true};
-    if (is_root_) return {entry.uid, entry.gid, true};
-    const bool may_give = entry.gid == gid_ || std::find(groups_.begin(), groups_.end(), entry.gid) != groups_.end();
-    return {kLeaveUid, may_give ? entry.gid : kLeaveGid, may_give && entry.uid == uid_};
+    const auto user = owners_.users.find(entry.uid);
+    const auto group = owners_.groups.find(entry.gid);
+    const uid_t uid = user == owners_.users.end() ? entry.uid : user->second;
+    const gid_t gid = group == owners_.groups.end() ? entry.gid : group->second;
+    if (is_root_) return {uid, gid, true};
+    const bool may_give = gid == gid_ || std::find(groups_.begin(), groups_.end(), gid) != groups_.end();
+    return {kLeaveUid, may_give ? gid : kLeaveGid, may_give && uid == uid_};
 }
 
 /// setuid and setgid mean something only together with the owner that they stand for.
@@ -99,10 +121,11 @@ mode_t MetadataWriter::mode_of(const format::Entry& entry, bool owner_is_right) 
 
 MetadataWriter::Creation MetadataWriter::creation(const format::Entry& entry, bool gives_group, bool gives_acl) const {
     const Owner owner = owner_of(entry);
-    const bool owner_is_mine =
-        (owner.uid == kLeaveUid || owner.uid == uid_) && (owner.gid == kLeaveGid || (owner.gid == gid_ && !gives_group));
+    const bool owner_is_mine = (owner.uid == kLeaveUid || owner.uid == uid_) &&
+                               (owner.gid == kLeaveGid || (owner.gid == gid_ && !gives_group));
     const mode_t mode = mode_of(entry, owner.complete);
-    const bool as_asked = (mode & ~static_cast<mode_t>(0777)) == 0 && (mode & umask_) == 0 && !gives_acl && !has_acl(entry);
+    const bool as_asked =
+        (mode & ~static_cast<mode_t>(0777)) == 0 && (mode & umask_) == 0 && !gives_acl && !has_acl(entry);
     // Attributes of a file that its owner may not write cannot be set any more once it has its mode.
     const bool can_set_attributes = is_root_ || entry.xattrs.empty() || (mode & S_IWUSR) != 0;
     if (owner_is_mine && as_asked && can_set_attributes) return {mode, true};
@@ -117,7 +140,8 @@ bool MetadataWriter::wants_attribute(const std::string& name, MetadataLosses& lo
     return false;
 }
 
-void MetadataWriter::apply(int fd, const format::Entry& entry, bool is_final, bool lost_acl, MetadataLosses& losses) const {
+void MetadataWriter::apply(int fd, const format::Entry& entry, bool is_final, bool lost_acl,
+                           MetadataLosses& losses) const {
     Owner owner = owner_of(entry);
     if (!is_final) {
         const bool any = owner.uid != kLeaveUid || owner.gid != kLeaveGid;
@@ -191,7 +215,8 @@ void MetadataWriter::apply_flags(int fd, const format::Entry& entry, MetadataLos
 
 bool MetadataWriter::differs(const struct stat& status, const format::Entry& entry) const {
     const Owner owner = owner_of(entry);
-    return (owner.uid != kLeaveUid && status.st_uid != owner.uid) || (owner.gid != kLeaveGid && status.st_gid != owner.gid) ||
+    return (owner.uid != kLeaveUid && status.st_uid != owner.uid) ||
+           (owner.gid != kLeaveGid && status.st_gid != owner.gid) ||
            (status.st_mode & 07777) != mode_of(entry, owner.complete) ||
            status.st_mtim.tv_sec != static_cast<time_t>(entry.modified.seconds) ||
            status.st_mtim.tv_nsec != static_cast<long>(entry.modified.nanoseconds);

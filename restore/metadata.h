@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <string>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -20,11 +21,20 @@ struct MetadataLosses {
     [[nodiscard]] std::uint64_t count() const { return owners + attributes + refused.size(); }
 };
 
+/// Numbers that owners have on this host, by the number that is stored. Empty: the stored numbers hold.
+struct OwnerMap {
+    std::map<std::uint32_t, uid_t> users;
+    std::map<std::uint32_t, gid_t> groups;
+    /// By name, for names that this host knows; the others keep their number. users, groups  stored number and name
+    [[nodiscard]] static OwnerMap by_name(const std::vector<std::pair<std::uint32_t, std::string>>& users,
+                                          const std::vector<std::pair<std::uint32_t, std::string>>& groups);
+};
+
 /// Who the process is. Immutable; for any number of threads at once.
 class MetadataWriter {
 public:
     /// plain  no owners, setuid and setgid bits, security.* and trusted.* attributes, file flags
-    explicit MetadataWriter(bool plain);
+    explicit MetadataWriter(bool plain, OwnerMap owners = {});
 
     /// Whether an entry can be restored at all: devices need root; sockets and devices are left out of plain restores.
     [[nodiscard]] bool may_make(const format::Entry& entry) const;
@@ -61,6 +71,7 @@ private:
     [[nodiscard]] bool wants_attribute(const std::string& name, MetadataLosses& losses) const;
 
     const bool plain_;
+    const OwnerMap owners_;
     const bool is_root_;
     const uid_t uid_;
     const gid_t gid_;

@@ -1,8 +1,8 @@
 #include "restore/restore_run.h"
 
-#include <cerrno>
 #include <fcntl.h>
 #include <unistd.h>
+#include <cerrno>
 
 namespace signet::restore {
 namespace {
@@ -20,8 +20,10 @@ bool ends_everything(const Error& error) {
         case EIO:
         case ENOMEM:
         case EMFILE:
-        case ENFILE: return true;
-        default: return false;
+        case ENFILE:
+            return true;
+        default:
+            return false;
     }
 }
 
@@ -41,7 +43,8 @@ RestoreRun::RestoreRun(OpenBackup& backup, const RestoreRequest& request, std::s
     : backup_(backup),
       request_(request),
       target_(request.target, !request.dry_run),
-      metadata_(request.plain),
+      metadata_(request.plain,
+                request.ownership_by_name ? OwnerMap::by_name(backup.body().owners, backup.body().groups) : OwnerMap{}),
       rules_{request.overwrite, request.delete_extra, request.verify},
       queue_(queue_size) {}
 
@@ -89,7 +92,8 @@ void RestoreRun::left(const Item& one, Found found) {
         request_.progress->bytes_done.fetch_add(one.entry.logical_size(), std::memory_order_relaxed);
     }
     if (request_.on_item) {
-        item(found == Found::kept ? "skipped" : "unchanged", one.folder->path_of(one.entry.name), one.entry.logical_size());
+        item(found == Found::kept ? "skipped" : "unchanged", one.folder->path_of(one.entry.name),
+             one.entry.logical_size());
     }
 }
 
@@ -175,7 +179,8 @@ void RestoreRun::set_late_flags() {
     for (const Item& one : late_flags_) {
         attempt(*one.folder, one.entry.name, [&] {
             const FolderPin pin = target_.pin(one.folder);
-            const UniqueFd fd(::openat(pin.fd(), one.entry.name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+            const UniqueFd fd(
+                ::openat(pin.fd(), one.entry.name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
             if (!fd) throw Error::from_errno("open", one.folder->path_of(one.entry.name), errno);
             MetadataLosses losses;
             metadata_.apply_flags(fd.get(), one.entry, losses);

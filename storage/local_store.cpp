@@ -1,15 +1,15 @@
 #include "storage/local_store.h"
 
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <dirent.h>
-#include <fcntl.h>
 #include <functional>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "core/crypto/random.h"
 #include "core/error.h"
@@ -58,8 +58,8 @@ bool may_hold(std::string_view folder, std::string_view prefix) {
 int rename_exclusively(int root, const std::string& from, const std::string& to) {
     if (::renameat2(root, from.c_str(), root, to.c_str(), RENAME_NOREPLACE) == 0) return 0;
     if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP) return errno;
-    // Network file systems know link(2) alone. Its answer may be lost on the way and the repeated call then fail, so the
-    // number of links decides.
+    // Network file systems know link(2) alone. Its answer may be lost on the way and the repeated call then fail, so
+    // the number of links decides.
     const int result = ::linkat(root, from.c_str(), root, to.c_str(), 0) == 0 ? 0 : errno;
     struct stat status {};
     const bool linked = result == 0 || (::fstatat(root, from.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
@@ -151,7 +151,8 @@ private:
         if (flags < 0 || ::fcntl(fd_.get(), F_SETFL, flags | O_DIRECT) != 0) return 0;
         std::size_t done = 0;
         while (done < whole.size()) {
-            const ssize_t count = ::pwrite(fd_.get(), whole.data() + done, whole.size() - done, static_cast<off_t>(done));
+            const ssize_t count =
+                ::pwrite(fd_.get(), whole.data() + done, whole.size() - done, static_cast<off_t>(done));
             if (count < 0 && errno == EINTR) continue;
             if (count < 0 && errno != EINVAL && errno != EOPNOTSUPP) throw Error::from_errno("write", path(), errno);
             if (count <= 0) break;
@@ -199,8 +200,8 @@ public:
     }
     void prefetch(std::uint64_t offset, std::uint64_t length) const noexcept override {
         if (offset > size_ || length > size_) return;
-        static_cast<void>(::posix_fadvise(fd_.get(), static_cast<off_t>(offset), static_cast<off_t>(length),
-                                          POSIX_FADV_WILLNEED));
+        static_cast<void>(
+            ::posix_fadvise(fd_.get(), static_cast<off_t>(offset), static_cast<off_t>(length), POSIX_FADV_WILLNEED));
     }
 
 private:
@@ -209,7 +210,8 @@ private:
         if (offset > size_ || size > size_ - offset) fail_short(offset, size);
     }
     [[noreturn]] void fail_short(std::uint64_t offset, std::size_t size) const {
-        throw Error(ErrorCode::damaged, name_ + ": ends before octet " + std::to_string(offset) + " + " + std::to_string(size));
+        throw Error(ErrorCode::damaged,
+                    name_ + ": ends before octet " + std::to_string(offset) + " + " + std::to_string(size));
     }
     UniqueFd fd_;
     std::uint64_t size_;

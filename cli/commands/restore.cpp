@@ -40,6 +40,7 @@ restore::RestoreRequest request_of(const Context& context, BackupAndPaths wanted
     request.verify = options.flag("verify");
     request.sparse = options.flag("sparse");
     request.plain = options.flag("plain");
+    request.ownership_by_name = options.flag("ownership-by-name");
     request.salvage = options.flag("salvage");
     request.dry_run = context.dry_run();
     request.jobs = context.jobs();
@@ -168,6 +169,7 @@ Command restore_command() {
         {.name = "verify", .help = "read everything back and compare"},
         {.name = "sparse", .help = "make holes of zeros too"},
         {.name = "plain", .help = "no owners, setuid bits, devices, sockets and security attributes"},
+        {.name = "ownership-by-name", .help = "owners and groups by name where this host knows the name, else by number"},
         {.name = "salvage", .help = "restore what opens, list what does not, exit code 3"},
     });
     command.arguments = {"backup", 0, Arguments::kAnyNumber};

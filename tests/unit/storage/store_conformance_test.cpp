@@ -43,9 +43,9 @@ std::vector<std::string> names_of(const CompleteListing& listing) {
 using Names = std::vector<std::string>;
 
 /// Memory that starts on a multiple of kDirectAlignment.
-class AlignedBuffer {
+class MarkedBuffer {
 public:
-    explicit AlignedBuffer(std::size_t capacity) : memory_(capacity + kDirectAlignment, 0xee), capacity_(capacity) {}
+    explicit MarkedBuffer(std::size_t capacity) : memory_(capacity + kDirectAlignment, 0xee), capacity_(capacity) {}
     MutableByteView view() {
         const auto address = reinterpret_cast<std::uintptr_t>(memory_.data());
         const std::size_t skip = (kDirectAlignment - address % kDirectAlignment) % kDirectAlignment;
@@ -178,7 +178,7 @@ TEMPLATE_TEST_CASE("an aligned buffer becomes an object of exactly its length", 
     Store& store = *store_case.store;
     const std::size_t length =
         GENERATE(as<std::size_t>{}, 0, 1, 511, 512, 4095, 4096, 4097, 65'536, 1'000'000, 1'048'576);
-    AlignedBuffer buffer(std::size_t{1} << 20U);
+    MarkedBuffer buffer(std::size_t{1} << 20U);
     const Bytes content = pattern(length);
     std::copy(content.begin(), content.end(), buffer.view().begin());
     const auto pending = store.create();
