@@ -157,6 +157,27 @@ class Backup(SignetTest):
         self.assertIn("letter.txt", names)
         self.assertNotIn("secret", names)
 
+    def test_an_attribute_that_cannot_be_read_is_reported_and_the_file_is_kept(self):
+        if not shutil.which("strace"):
+            self.skipTest("no strace")
+        path = write(f"{self.source}/marked", "content")
+        try:
+            os.setxattr(path, "user.origin", b"value")
+        except OSError:
+            self.skipTest("no extended attributes here")
+        from harness import SIGNET
+        command = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=fgetxattr:error=EACCES", SIGNET, "backup", "--series", "s",
+                   self.source]
+        ended = subprocess.run(command, env=self.env, cwd="/", capture_output=True)
+        error = ended.stderr.decode()
+        if "ptrace" in error:
+            self.skipTest("cannot trace here")
+        self.assertEqual(ended.returncode, 3, error)
+        self.assertIn("cannot read attribute user.origin", error)
+        self.assertIn("marked", self.names())
+        # The next run, which can read it, does not take the file for known.
+        self.signet("backup", "--series", "s", self.source, expect=0)
+
     def test_names_that_are_no_text(self):
         odd = os.fsencode(self.source) + b"/bad\xff\n\x1b[31mname"
         with open(odd, "wb") as file:
