@@ -7,7 +7,6 @@
 #include <unistd.h>
 #include <algorithm>
 #include <cerrno>
-#include <new>
 #include <string>
 #include <vector>
 
@@ -18,9 +17,8 @@
 namespace signet {
 
 AlignedBuffer::AlignedBuffer(std::size_t size)
-    : memory_(static_cast<std::uint8_t*>(std::aligned_alloc(kDirectAlignment, align_up(size)))), size_(align_up(size)) {
-    if (!memory_) throw std::bad_alloc();
-}
+    : memory_(static_cast<std::uint8_t*>(::operator new(align_up(size), std::align_val_t{kDirectAlignment}))),
+      size_(align_up(size)) {}
 
 UniqueFd open_directly(int fd, int access) {
     struct statfs system {};

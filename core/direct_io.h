@@ -7,8 +7,8 @@
 
 #include <atomic>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
+#include <new>
 #include <sys/types.h>
 
 namespace signet {
@@ -30,7 +30,9 @@ public:
 
 private:
     struct Free {
-        void operator()(std::uint8_t* memory) const noexcept { std::free(memory); }
+        void operator()(std::uint8_t* memory) const noexcept {
+            ::operator delete(memory, std::align_val_t{kDirectAlignment});
+        }
     };
     std::unique_ptr<std::uint8_t, Free> memory_;
     std::size_t size_ = 0;
