@@ -2,6 +2,7 @@
 
 #include "backup/committer.h"
 #include "backup/pipeline.h"
+#include "backup/proven_slots.h"
 #include "core/crypto/digest.h"
 #include "core/crypto/random.h"
 #include "format/encoding.h"
@@ -12,6 +13,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <set>
 
@@ -20,7 +22,9 @@ namespace {
 
 // How much a run stores, or how long it takes, before it commits a partial entry on its way.
 constexpr std::uint64_t kPartialBytes = std::uint64_t{8} * 1024 * 1024 * 1024;
-constexpr std::int64_t kPartialNs = 300 * kNsPerSecond;
+constexpr std::chrono::seconds kPartialTime{300};
+// Paths in the list of problems: with the limits of an entry well out of reach.
+constexpr std::size_t kMostProblemOctets = std::size_t{1024} * 1024;
 // A file that changed this shortly before the run may change again within the same tick of its clock.
 constexpr std::int64_t kClockTickNs = 20'000'000;
 
@@ -42,6 +46,17 @@ format::Labels labels_of(const BackupRequest& request, const std::string& series
     std::sort(labels.tags.begin(), labels.tags.end());
     labels.tags.erase(std::unique(labels.tags.begin(), labels.tags.end()), labels.tags.end());
     return labels;
+}
+
+/// Names that no entry can hold are found before anything is read.
+void check_request(const BackupRequest& request, const format::Labels& labels) {
+    if (labels.encode().size() > format::kMaxEntryPart / 2) {
+        throw Error(ErrorCode::usage, "the paths to back up are too many for one backup: " + std::to_string(labels.paths.size()),
+                    "name the folders that they are in, and exclude what is not wanted");
+    }
+    if (request.stream_fd >= 0 && !format::is_entry_name(request.stream_name)) {
+        throw Error(ErrorCode::usage, "a stream cannot be called \"" + request.stream_name + "\": a name is 1 to 255 octets without /");
+    }
 }
 
 std::string owner_name(std::uint32_t uid) {
@@ -116,7 +131,12 @@ public:
           resolver_(resolver),
           writer_(keyring_.writer()),
           keys_(format::WriterKeys::derive(writer_.secret.reveal(), repository.config().repository)),
-          history_(repository, writer_.identity()),
+          cache_key_(format::derive_cache_key(writer_.secret.reveal(), repository.config().repository)),
+          series_name_(format::to_utf8(series_name(request))),
+          series_(format::series_id(keys_.label_key, series_name_)),
+          lock_(lock_series(request, keyring_, repository.config().repository, series_name_, series_)),
+          history_(repository, writer_.identity(), [this](const std::string& message) { warn(message); }),
+          proven_(proven_path(), cache_key_),
           dek_(format::DataKey::generate(repository.config().repository)) {}
 
     BackupReport execute();
@@ -124,7 +144,16 @@ public:
 private:
     void choose_references(const Standing& standing);
     [[nodiscard]] std::vector<format::Slot> wrap();
-    void rewrap_reached(std::vector<format::Reach>& reach);
+    [[nodiscard]] bool is_current(const KnownDek& dek) const;
+    [[nodiscard]] bool can_unwrap(const KnownDek& dek) const;
+    bool rewrap_by(const KnownDek& dek, const format::Slot& slot, const format::SlotName* claimed);
+    void rewrap_reached(const std::vector<format::Reach>& reach);
+    [[nodiscard]] bool must_rewrap(const std::vector<format::Reach>& reach);
+    [[nodiscard]] std::string proven_path() const;
+    [[nodiscard]] static FileLock lock_series(const BackupRequest& request, const keyring::Keyring& keyring,
+                                              const RepositoryId& repository, const std::string& name, const SeriesId& series);
+    void finish(Committer& committer, PackWriter& packs, Pipeline::Result& result, const OldState& old_state,
+                NewState& new_state);
     void hold_to_pin();
     void note_committed(const Committer& committer);
     void warn(const std::string& message) const {
@@ -141,29 +170,68 @@ private:
     keyring::Resolver& resolver_;
     keyring::WriterIdentity writer_;
     format::WriterKeys keys_;
+    SecretBytes cache_key_;
+    std::string series_name_;
+    SeriesId series_;
+    FileLock lock_;  ///< before the history is read: what a run that was waited for has stored is part of it
     History history_;
+    ProvenSlots proven_;
     format::DataKey dek_;
     BackupReport report_;
-    SeriesId series_;
     std::vector<format::Problem> problems_;
     std::vector<format::IndexedPack> waiting_;  ///< stored, in no entry yet
     std::uint64_t waiting_bytes_ = 0;
-    TimePoint last_partial_;
+    std::chrono::steady_clock::time_point last_partial_;
+    std::size_t problem_octets_ = 0;
 };
 
+FileLock Run::lock_series(const BackupRequest& request, const keyring::Keyring& keyring, const RepositoryId& repository,
+                          const std::string& name, const SeriesId& series) {
+    const auto locks = keyring.folder() + "/locks";
+    make_folders(locks, 0700);
+    return {locks + "/" + repository.short_hex(16) + "-" + series.hex(), request.lock_wait_seconds, "series " + name};
+}
+
+std::string Run::proven_path() const {
+    if (request_.cache_directory.empty()) return {};
+    return request_.cache_directory + "/" + repository_.config().repository.hex() + "/proven-slots-" + writer_.identity().short_hex(16);
+}
+
+/// Whether the default protector opens a data key for certain: by a signed slot, or one that this host wrapped or opened.
+bool Run::is_current(const KnownDek& dek) const {
+    const auto& now = report_.protectors.front();
+    return std::any_of(dek.slots.begin(), dek.slots.end(), [&](const auto& slot) { return slot.thumbprint == now; }) ||
+           std::any_of(dek.claims.begin(), dek.claims.end(),
+                       [&](const auto& claim) { return claim.slot.thumbprint == now && proven_.has(claim.name); });
+}
+
+bool Run::can_unwrap(const KnownDek& dek) const {
+    const auto opens = [&](const format::Slot& slot) { return resolver_.unwraps_unattended(slot.thumbprint); };
+    return std::any_of(dek.slots.begin(), dek.slots.end(), opens) ||
+           std::any_of(dek.claims.begin(), dek.claims.end(), [&](const auto& claim) { return opens(claim.slot); });
+}
+
 void Run::choose_references(const Standing& standing) {
-    const auto default_protector = report_.protectors.front();
-    bool unattended = true;
-    for (const auto& [id, dek] : history_.deks()) {
-        const bool current = std::any_of(dek.slots.begin(), dek.slots.end(),
-                                         [&](const auto& slot) { return slot.thumbprint == default_protector; });
-        if (!current) {
-            unattended = unattended && std::any_of(dek.slots.begin(), dek.slots.end(), [&](const auto& slot) {
-                             return resolver_.unwraps_unattended(slot.thumbprint);
-                         });
-        }
+    const auto& policy = standing.policy;
+    bool cannot = false;
+    History::Choice choice;
+    choice.series = series_;
+    choice.horizon_ns = policy.dedup_horizon_ns;
+    choice.max_deks = policy.max_deks;
+    choice.now = report_.started;
+    choice.is_current = [&](const KnownDek& dek) { return is_current(dek); };
+    choice.rule = [&](const KnownDek& dek) {
+        const bool unwraps = can_unwrap(dek);
+        const auto rule = policy.rotation_rule(unwraps);
+        if (rule != keyring::AfterRotation::rewrap || unwraps) return rule;
+        cannot = true;
+        return keyring::AfterRotation::inherit;
+    };
+    history_.choose(choice);
+    if (cannot) {
+        warn("the policy after-rotation=rewrap cannot be followed here for some data keys, since no protector that opens them can "
+             "be used unattended: they are inherited until the dedup-horizon");
     }
-    history_.choose(standing.policy, standing.policy.rotation_rule(unattended), default_protector, report_.started);
 }
 
 std::vector<format::Slot> Run::wrap() {
@@ -201,8 +269,8 @@ void Run::store_partial_when_due(Committer& committer, PackWriter& packs) {
         waiting_.push_back(std::move(pack));
     }
     if (request_.progress != nullptr) request_.progress->bytes_stored = packs.sealed_bytes();
-    const auto now = Clock::system().now();
-    if (waiting_bytes_ < kPartialBytes && now.ns - last_partial_.ns < kPartialNs) return;
+    const auto now = std::chrono::steady_clock::now();
+    if (waiting_bytes_ < kPartialBytes && now - last_partial_ < kPartialTime) return;
     committer.partial(std::exchange(waiting_, {}));
     waiting_bytes_ = 0;
     last_partial_ = now;
@@ -221,23 +289,51 @@ void Run::keep_what_is_stored(Committer& committer, PackWriter& packs) {
     }
 }
 
-void Run::rewrap_reached(std::vector<format::Reach>& reach) {
+/// Opens a data key by one slot and makes sure that the default protector opens it too.
+bool Run::rewrap_by(const KnownDek& dek, const format::Slot& slot, const format::SlotName* claimed) {
+    if (!resolver_.unwraps_unattended(slot.thumbprint)) return false;
+    try {
+        const auto key = resolver_.unwrap(slot);
+        if (key.commitment() != dek.commitment) {
+            throw Error(ErrorCode::damaged, "a slot of " + slot.thumbprint.short_text() + " holds another data key");
+        }
+        const auto& now = report_.protectors.front();
+        if (claimed != nullptr && slot.thumbprint == now) {
+            proven_.add(*claimed);
+            return true;
+        }
+        const auto added = resolver_.wrap(key, now);
+        repository_.put_slot(added);
+        proven_.add({added.thumbprint, added.dek, crypto::sha256(added.encode())});
+        return true;
+    } catch (const Error& error) {
+        warn("data key " + dek.id.short_hex() + ": " + error.what());
+        return false;
+    }
+}
+
+void Run::rewrap_reached(const std::vector<format::Reach>& reach) {
     std::set<DekId> reached;
     for (const auto& part : reach) reached.insert(part.dek);
     for (const auto& id : reached) {
         const auto& dek = history_.deks().at(id);
         if (!dek.needs_rewrap) continue;
-        for (const auto& slot : dek.slots) {
-            if (!resolver_.unwraps_unattended(slot.thumbprint)) continue;
-            try {
-                const auto key = resolver_.unwrap(slot);
-                repository_.put_slot(resolver_.wrap(key, report_.protectors.front()));
-                break;
-            } catch (const Error& error) {
-                warn("data key " + id.short_hex() + " stays under its earlier protector: " + error.what());
-            }
-        }
+        const auto& now = report_.protectors.front();
+        // A claim that the default protector opens it is worth a look before another slot is added.
+        bool done = std::any_of(dek.claims.begin(), dek.claims.end(), [&](const auto& claim) {
+            return claim.slot.thumbprint == now && rewrap_by(dek, claim.slot, &claim.name);
+        });
+        done = done || std::any_of(dek.slots.begin(), dek.slots.end(),
+                                   [&](const auto& slot) { return rewrap_by(dek, slot, nullptr); });
+        done = done || std::any_of(dek.claims.begin(), dek.claims.end(), [&](const auto& claim) {
+            return claim.slot.thumbprint != now && rewrap_by(dek, claim.slot, &claim.name);
+        });
+        if (!done) warn("data key " + id.short_hex() + " stays under its earlier protectors");
     }
+}
+
+bool Run::must_rewrap(const std::vector<format::Reach>& reach) {
+    return std::any_of(reach.begin(), reach.end(), [&](const auto& part) { return history_.deks().at(part.dek).needs_rewrap; });
 }
 
 /// Whatever this keyring has seen of the repository must still be there: a host never forks its own journal
@@ -282,14 +378,11 @@ void Run::note_committed(const Committer& committer) {
 
 BackupReport Run::execute() {
     report_.started = Clock::system().now();
-    last_partial_ = report_.started;
-    report_.series = format::to_utf8(series_name(request_));
+    last_partial_ = std::chrono::steady_clock::now();
+    report_.series = series_name_;
     report_.dek = dek_.id();
-    series_ = format::series_id(keys_.label_key, report_.series);
-    const auto locks = keyring_.folder() + "/locks";
-    make_folders(locks, 0700);
-    const FileLock lock(locks + "/" + repository_.config().repository.short_hex(16) + "-" + series_.hex(),
-                        request_.lock_wait_seconds, "series " + report_.series);
+    const auto labels = labels_of(request_, series_name_);
+    check_request(request_, labels);
     const auto standing = standing_of(repository_, writer_.identity(), history_.journal().entries.size() + 1);
     if (!standing.trusted) {
         warn("this repository does not trust this writer yet: until an officer runs `signet keyring trust " +
@@ -303,21 +396,23 @@ BackupReport Run::execute() {
     history_.load_index(table, keys_.index_key, request_.cache_directory);
 
     Committer committer({repository_, keyring_, writer_, keys_, dek_, common_fields(slots),
-                         labels_of(request_, report_.series), standing.policy_entry},
+                         labels, standing.policy_entry},
                         history_.journal());
     PackWriter::Options options;
     options.dry_run = request_.dry_run;
     std::unique_ptr<PackWriter> packs;
     packs = std::make_unique<PackWriter>(dek_, &repository_.store(), options,
                                          [&] { store_partial_when_due(committer, *packs); });
-    const auto cache_key = format::derive_cache_key(writer_.secret.reveal(), repository_.config().repository);
     const StateIdentity identity{repository_.config().repository, writer_.identity(), crypto::sha256(series_.view())};
-    OldState old_state(state_path(), identity, cache_key);
-    NewState new_state(state_path(), identity, cache_key);
+    OldState old_state(state_path(), identity, cache_key_);
+    NewState new_state(state_path(), identity, cache_key_);
     new_state.ignore_changed_after({report_.started.ns - kClockTickNs});
     const Cutter cutter(format::derive_cut_key(writer_.secret.reveal(), repository_.config().repository));
     const auto on_problem = [&](const std::string& path, int error_number, const std::string& what) {
-        if (problems_.size() < format::kMaxProblems) problems_.push_back({path, error_number, what});
+        problem_octets_ += path.size() + what.size();
+        if (problems_.size() < format::kMaxProblems && problem_octets_ <= kMostProblemOctets) {
+            problems_.push_back({path, error_number, what});
+        }
         ++report_.errors;
         if (request_.progress != nullptr) ++request_.progress->errors;
         if (request_.on_problem) {
@@ -332,36 +427,46 @@ BackupReport Run::execute() {
         if (request_.confirm_stream) request_.confirm_stream();
         if (request_.interrupted != nullptr && *request_.interrupted)
             throw Error(ErrorCode::interrupted, "interrupted");
+        packs->finish();
+        finish(committer, *packs, result, old_state, new_state);
     } catch (const Error&) {
         if (!request_.dry_run) keep_what_is_stored(committer, *packs);
         throw;
     }
-    packs->finish();
+    report_.finished = Clock::system().now();
+    return std::move(report_);
+}
+
+/// Everything is stored: says what was done, and commits it.
+void Run::finish(Committer& committer, PackWriter& packs, Pipeline::Result& result, const OldState& old_state,
+                 NewState& new_state) {
     auto& statistics = result.statistics;
-    statistics.added_sealed = packs->sealed_bytes();
+    statistics.added_sealed = packs.sealed_bytes();
     statistics.errors = report_.errors;
     report_.data_added = statistics.added_raw;
     report_.data_added_packed = statistics.added_sealed;
     report_.total_files_processed = statistics.files;
     report_.total_bytes_processed = statistics.bytes;
-    report_.skipped_unchanged = request_.skip_if_unchanged && report_.errors == 0 && old_state.root() == result.sources;
-    if (!request_.dry_run && !report_.skipped_unchanged) {
-        auto stored = packs->take_stored();
-        std::move(stored.begin(), stored.end(), std::back_inserter(waiting_));
-        auto reach = history_.reach();
-        rewrap_reached(reach);
-        format::BackupBody body;
-        body.root = std::move(result.root);
-        body.owners = named(result.owners, owner_name);
-        body.groups = named(result.groups, group_name);
-        body.statistics = statistics;
-        body.problems = std::move(problems_);
-        report_.backup = committer.commit(std::move(waiting_), std::move(reach), std::move(body), report_.errors > 0);
-        new_state.commit(result.sources);
-        note_committed(committer);
-    }
-    report_.finished = Clock::system().now();
-    return std::move(report_);
+    auto reach = history_.reach();
+    // Skipping must not leave a backup behind that lacks what this run had to store, or that stays under an old protector.
+    report_.skipped_unchanged = request_.skip_if_unchanged && report_.errors == 0 && old_state.root() == result.sources &&
+                                report_.files_new + report_.files_changed == 0 && !must_rewrap(reach) &&
+                                history_.latest_of(series_) != nullptr;
+    if (request_.dry_run || report_.skipped_unchanged) return;
+    rewrap_reached(reach);
+    format::BackupBody body;
+    body.root = std::move(result.root);
+    body.owners = named(result.owners, owner_name);
+    body.groups = named(result.groups, group_name);
+    body.statistics = statistics;
+    body.problems = std::move(problems_);
+    auto stored = packs.take_stored();
+    std::move(stored.begin(), stored.end(), std::back_inserter(waiting_));
+    // A copy: should the commit fail, what is stored is still waiting for a partial entry.
+    report_.backup = committer.commit(waiting_, std::move(reach), std::move(body), report_.errors > 0);
+    waiting_.clear();
+    new_state.commit(result.sources);
+    note_committed(committer);
 }
 
 }  // namespace

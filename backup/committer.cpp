@@ -38,10 +38,10 @@ format::BackupPublic Committer::fields_with(const std::vector<format::IndexedPac
     auto fields = setup_.fields;
     fields.finished = Clock::system().now();
     for (const auto& pack : packs) fields.packs.push_back({pack.id, pack.size});
+    setup_.repository.store().flush();  // packs are durable before anything names them
     for (const auto& segment : segments_of(setup_.dek.id(), packs)) {
         fields.indexes.push_back(setup_.repository.put_index(segment, setup_.writer.identity(), setup_.keys.index_key));
     }
-    setup_.repository.store().flush();
     return fields;
 }
 

@@ -5,6 +5,7 @@
 #include "core/crypto/random.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <algorithm>
 #include <cerrno>
@@ -100,8 +101,9 @@ struct OldState::Reader {
 
 OldState::OldState(const std::string& path, const StateIdentity& identity, const SecretBytes& cache_key) {
     try {
-        UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-        if (!fd) return;
+        UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+        struct stat status {};
+        if (!fd || ::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode)) return;
         (void)::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
         Bytes header(kHeaderSize);
         Bytes sealed(kFirstBlock + crypto::kAeadTagSize);

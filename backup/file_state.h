@@ -50,7 +50,7 @@ public:
     [[nodiscard]] bool enter(const std::string& folder);
     /// The entry of that name in the current folder; names come in ascending order. nullptr: not known
     [[nodiscard]] const StateEntry* find(std::string_view name);
-    /// Digest of the last backup's root entry; nothing when not known.
+    /// Digest of the last backup's sources; nothing when not known.
     [[nodiscard]] const std::optional<Digest>& root() const { return root_; }
     /// After the last find() in a folder: whether the last run knew entries there that find() was never asked for.
     [[nodiscard]] bool folder_lost_entries();

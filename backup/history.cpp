@@ -4,6 +4,7 @@
 #include "core/file.h"
 
 #include <algorithm>
+#include <tuple>
 
 namespace signet::backup {
 namespace {
@@ -52,7 +53,8 @@ void save_cached(const std::string& folder, const std::string& path, ByteView ob
 
 }  // namespace
 
-History::History(const storage::Repository& repository, const IdentityId& writer)
+History::History(const storage::Repository& repository, const IdentityId& writer,
+                 const std::function<void(const std::string&)>& warn)
     : repository_(repository), writer_(writer), journal_(repository.load_journal(writer)) {
     if (journal_.problem) throw *journal_.problem;
     const auto listing = repository.store().list("packs/");
@@ -65,6 +67,7 @@ History::History(const storage::Repository& repository, const IdentityId& writer
         storage::RunEntry run{&entry, format::backup_public(entry)};
         auto& dek = deks_[run.fields.dek];
         dek.id = run.fields.dek;
+        dek.commitment = run.fields.commitment;
         dek.made = run.fields.started;
         dek.slots.insert(dek.slots.end(), run.fields.slots.begin(), run.fields.slots.end());
         for (std::uint32_t i = 0; i < run.fields.packs.size(); ++i) {
@@ -78,17 +81,24 @@ History::History(const storage::Repository& repository, const IdentityId& writer
         runs_.push_back(std::move(run));
     }
     used_ = std::make_unique<std::atomic<std::uint8_t>[]>(packs_.size() + 1);
-    if (!runs_.empty()) collect_slots();
+    if (!runs_.empty()) collect_slots(warn);
 }
 
-void History::collect_slots() {
+void History::collect_slots(const std::function<void(const std::string&)>& warn) {
     for (const auto& [dek, name] : repository_.list_slots()) {
         const auto known = deks_.find(dek);
         if (known == deks_.end()) continue;
         const auto& slots = known->second.slots;
         if (std::any_of(slots.begin(), slots.end(), [&](const auto& s) { return s.thumbprint == name.thumbprint; }))
             continue;
-        known->second.slots.push_back(repository_.load_slot(name));
+        try {
+            auto slot = repository_.load_slot(name);
+            if (slot.commitment == known->second.commitment) known->second.claims.push_back({name, std::move(slot)});
+        } catch (const Error& error) {
+            // Whatever lies there, the run does not depend on it.
+            if (error.code() != ErrorCode::damaged && error.code() != ErrorCode::unsupported) throw;
+            warn(std::string("a slot is left out: ") + error.what());
+        }
     }
 }
 
@@ -99,29 +109,40 @@ const storage::RunEntry* History::latest_of(const SeriesId& series) const {
     return nullptr;
 }
 
-void History::choose(const keyring::Policy& policy, keyring::AfterRotation rule,
-                     const format::Thumbprint& default_protector, TimePoint now) {
+/// Of the series' newest backup, and of what interrupted runs stored since.
+std::set<DekId> History::deks_of(const SeriesId& series) const {
+    std::set<DekId> result;
+    for (auto run = runs_.rbegin(); run != runs_.rend(); ++run) {
+        if (run->fields.series != series) continue;
+        result.insert(run->fields.dek);
+        for (const auto& reach : run->fields.reach) result.insert(reach.dek);
+        if (run->entry->kind == format::EntryKind::backup) break;
+    }
+    return result;
+}
+
+void History::choose(const Choice& choice) {
     const auto weight = weights(runs_);
+    const auto own = deks_of(choice.series);
     std::vector<KnownDek*> candidates;
     for (auto& [id, dek] : deks_) {
-        const bool current = std::any_of(dek.slots.begin(), dek.slots.end(),
-                                         [&](const auto& slot) { return slot.thumbprint == default_protector; });
         dek.referable = true;
         dek.needs_rewrap = false;
-        if (!current) {
+        if (!choice.is_current(dek)) {
+            const auto rule = choice.rule(dek);
             if (rule == keyring::AfterRotation::fresh) dek.referable = false;
-            if (rule == keyring::AfterRotation::inherit) dek.referable = dek.made.ns + policy.dedup_horizon_ns > now.ns;
+            if (rule == keyring::AfterRotation::inherit) dek.referable = dek.made.ns + choice.horizon_ns > choice.now.ns;
             if (rule == keyring::AfterRotation::rewrap) dek.needs_rewrap = true;
         }
         if (dek.referable) candidates.push_back(&dek);
     }
-    const auto limit = policy.max_deks > 0 ? policy.max_deks - 1 : 0;  // the run's own is one of them
+    const auto limit = choice.max_deks > 0 ? choice.max_deks - 1 : 0;  // the run's own is one of them
     if (candidates.size() > limit) {
-        std::sort(candidates.begin(), candidates.end(), [&](const KnownDek* a, const KnownDek* b) {
-            const auto left = weight.contains(a->id) ? weight.at(a->id) : 0;
-            const auto right = weight.contains(b->id) ? weight.at(b->id) : 0;
-            return left != right ? left > right : a->made > b->made;
-        });
+        const auto rank = [&](const KnownDek& dek) {
+            return std::tuple(own.contains(dek.id), weight.contains(dek.id) ? weight.at(dek.id) : 0, dek.made);
+        };
+        std::sort(candidates.begin(), candidates.end(),
+                  [&](const KnownDek* a, const KnownDek* b) { return rank(*a) > rank(*b); });
         for (std::size_t i = limit; i < candidates.size(); ++i) candidates[i]->referable = false;
     }
     for (auto& pack : packs_) pack.usable = pack.usable && deks_.at(pack.dek).referable;

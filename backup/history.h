@@ -8,6 +8,7 @@
 #include "storage/repository.h"
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -23,29 +24,46 @@ struct KnownPack {
     bool usable = false;         ///< exists, and its DEK may be referred to
 };
 
-/// A data key of earlier runs and who opens it, as far as slots claim.
+/// A slot that somebody stored.
+struct ClaimedSlot {
+    format::SlotName name;
+    format::Slot slot;
+};
+
+/// A data key of earlier runs and who opens it.
 struct KnownDek {
     DekId id;
+    Digest commitment;
     TimePoint made;
-    std::vector<format::Slot> slots;  ///< from entries and from slots/
+    std::vector<format::Slot> slots;   ///< of this writer's signed entries
+    std::vector<ClaimedSlot> claims;   ///< from slots/: true only once opened, whoever can add objects can add these
     bool referable = true;
     bool needs_rewrap = false;        ///< to be wrapped under the default if a backup refers to it
 };
 
 class History {
 public:
-    /// Reads the writer's journal and lists packs and slots.
-    History(const storage::Repository& repository, const IdentityId& writer);
+    /// Reads the writer's journal and lists packs and slots. warn  takes one sentence about an object that is left out
+    History(const storage::Repository& repository, const IdentityId& writer,
+            const std::function<void(const std::string&)>& warn);
 
     [[nodiscard]] const storage::Journal& journal() const { return journal_; }
     [[nodiscard]] const std::vector<storage::RunEntry>& runs() const { return runs_; }
     /// The newest committed backup of a series; nullptr when there is none.
     [[nodiscard]] const storage::RunEntry* latest_of(const SeriesId& series) const;
 
-    /// Decides what a new run may refer to: policy after a rotation, the horizon, at most max_deks data keys.
-    /// default_protector  wraps the new run's DEK
-    void choose(const keyring::Policy& policy, keyring::AfterRotation rule, const format::Thumbprint& default_protector,
-                TimePoint now);
+    /// What a choice depends on.
+    struct Choice {
+        SeriesId series;                                                    ///< of the new run
+        std::int64_t horizon_ns = 0;                                        ///< Policy::dedup_horizon_ns
+        std::size_t max_deks = 0;
+        TimePoint now;
+        std::function<bool(const KnownDek&)> is_current;                    ///< the run's default protector opens it, for certain
+        std::function<keyring::AfterRotation(const KnownDek&)> rule;        ///< for one that is not
+    };
+    /// Decides what a new run may refer to: policy after a rotation, the horizon, at most max_deks data keys, those of the
+    /// series first.
+    void choose(const Choice& choice);
     /// Loads the index segments of usable packs into a table.
     /// cache_directory  where sealed copies of segments are kept; empty: none
     void load_index(ChunkTable& table, const SecretBytes& index_key, const std::string& cache_directory) const;
@@ -58,7 +76,8 @@ public:
     [[nodiscard]] std::vector<format::Reach> reach() const;
 
 private:
-    void collect_slots();
+    void collect_slots(const std::function<void(const std::string&)>& warn);
+    [[nodiscard]] std::set<DekId> deks_of(const SeriesId& series) const;
     const storage::Repository& repository_;
     IdentityId writer_;
     storage::Journal journal_;

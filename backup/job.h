@@ -29,6 +29,8 @@ struct FileJob {
     std::vector<format::Extent> extents;    ///< empty: no holes
     bool failed = false;                    ///< nothing of it can be stored
     bool changed_while_read = false;
+    bool is_unsized = false;                ///< its size is not to be believed: it is read each time
+    bool replaced = false;                  ///< what was read is another inode than the walk saw
     int error_number = 0;
     std::string what;
 
@@ -56,15 +58,31 @@ struct FileJob {
     /// Waits until every piece has its id. returns  false when the run was abandoned
     bool wait(const std::atomic<bool>& abandoned) {
         std::unique_lock lock(mutex_);
-        while (!(read_ && outstanding_ == 0)) {
+        for (;;) {
             if (abandoned) return false;
+            if (read_ && outstanding_ == 0) return true;
             done_.wait_for(lock, std::chrono::milliseconds(200));
         }
+    }
+    /// Another name of the same inode. returns  false when the file was read already, in vain: the name is not taken
+    bool add_name(const std::string& other) {
+        const std::lock_guard lock(mutex_);
+        if (read_ && failed) return false;
+        other_names_.push_back(other);
+        return true;
+    }
+    /// Makes another name the path. returns  false when there is none. Only the reader calls it.
+    bool take_other_name() {
+        const std::lock_guard lock(mutex_);
+        if (other_names_.empty()) return false;
+        path = std::move(other_names_.back());
+        other_names_.pop_back();
         return true;
     }
 
 private:
     std::mutex mutex_;
+    std::vector<std::string> other_names_;
     std::condition_variable done_;
     std::size_t outstanding_ = 0;
     bool read_ = false;

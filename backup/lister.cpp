@@ -2,10 +2,16 @@
 
 #include "format/limits.h"
 
+#include <system_error>
+
 namespace signet::backup {
 
 Lister::Lister(const ExcludeRules& rules, int threads, std::size_t max_ahead) : rules_(rules), max_ahead_(max_ahead) {
-    for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
+    try {
+        for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
+    } catch (const std::system_error&) {
+        // Fewer threads, or none: the walk lists what nobody has listed.
+    }
 }
 
 Lister::~Lister() {
@@ -67,7 +73,11 @@ void Lister::run() {
         if (node->state != FolderNode::State::waiting) continue;  // the walk was there first
         node->state = FolderNode::State::listing;
         lock.unlock();
-        list(*node);
+        try {
+            list(*node);
+        } catch (...) {
+            node->failure = std::current_exception();
+        }
         finish(node, lock);
         ahead_ += node->listing.entries.size() + 1;
         done_.notify_all();
@@ -89,6 +99,7 @@ void Lister::take(const std::shared_ptr<FolderNode>& node) {
     done_.wait(lock, [&] { return node->state == FolderNode::State::done; });
     const auto size = node->listing.entries.size() + 1;
     ahead_ -= size;
+    if (node->failure) std::rethrow_exception(node->failure);
     if (ahead_ + size >= max_ahead_) work_.notify_all();
 }
 

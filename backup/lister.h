@@ -5,6 +5,7 @@
 
 #include <condition_variable>
 #include <deque>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -20,6 +21,7 @@ struct FolderNode {
     std::optional<SourceStat> expected;  ///< as the folder above listed it; what is opened must be that
     Listing listing;
     std::vector<std::shared_ptr<FolderNode>> folders;  ///< subfolders, in the order of the listing
+    std::exception_ptr failure;                        ///< of the thread that listed it; take() throws it
 
 private:
     friend class Lister;

@@ -106,27 +106,30 @@ Pipeline::Result Pipeline::run(const Setup& setup) {
             });
         }
     };
-    start_readers(small_readers, small_files);
-    start_readers(kLargeReaders, large_files);
     std::vector<std::thread> storing;
-    for (int i = 0; i < workers; ++i) {
-        storing.emplace_back([&] {
-            guarded([&] {
-                StoreWorker worker(shared, ids.clone(), level);
-                while (auto item = work.pop()) worker.process(std::move(*item));
-                if (!abandoned) worker.finish();
+    std::thread building;
+    guarded([&] {  // a system may refuse threads
+        start_readers(small_readers, small_files);
+        start_readers(kLargeReaders, large_files);
+        for (int i = 0; i < workers; ++i) {
+            storing.emplace_back([&] {
+                guarded([&] {
+                    StoreWorker worker(shared, ids.clone(), level);
+                    while (auto item = work.pop()) worker.process(std::move(*item));
+                    if (!abandoned) worker.finish();
+                });
             });
-        });
-    }
-    std::thread building([&] {
-        guarded([&] {
-            while (auto event = events.pop()) {
-                if (!builder.take(std::move(*event))) return;
-            }
+        }
+        building = std::thread([&] {
+            guarded([&] {
+                while (auto event = events.pop()) {
+                    if (!builder.take(std::move(*event))) return;
+                }
+            });
         });
     });
 
-    guarded([&] { request.stream_fd >= 0 ? walk.run_stream() : walk.run(); });
+    if (!abandoned) guarded([&] { request.stream_fd >= 0 ? walk.run_stream() : walk.run(); });
     if (request.progress != nullptr) request.progress->scan_finished = true;
     small_files.close();
     large_files.close();
@@ -134,7 +137,7 @@ Pipeline::Result Pipeline::run(const Setup& setup) {
     work.close();
     for (auto& thread : storing) thread.join();
     events.close();
-    building.join();
+    if (building.joinable()) building.join();
     if (!abandoned) guarded([&] { builder.finish(); });
     failure.rethrow();
 

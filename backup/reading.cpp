@@ -15,9 +15,10 @@
 namespace signet::backup {
 namespace {
 
-/// Opens a source and makes sure that it is what the walk saw.
+/// Opens a source, by another of its names where the first is gone. Whether it is what the walk saw is checked after reading.
 UniqueFd open_regular(FileJob& file) {
     UniqueFd fd = open_source(file.path, O_NONBLOCK);
+    while (!fd && errno == ENOENT && file.take_other_name()) fd = open_source(file.path, O_NONBLOCK);
     if (!fd) {
         file.failed = true;
         file.error_number = errno;
@@ -37,6 +38,9 @@ void check_unchanged(FileJob& file, int fd) {
         file.what = "was replaced while the backup ran";
         return;
     }
+    // Owner, mode and times are those of what was read, not of what stood there when its folder was listed.
+    file.replaced = !now.is_same_inode(file.stat);
+    file.stat = now;
     file.changed_while_read = true;
     file.what = "changed while it was read";
 }
@@ -73,13 +77,18 @@ std::vector<format::Extent> find_extents(int fd, std::uint64_t size) {
         }
         const auto end = ::lseek(fd, data, SEEK_HOLE);
         if (end < 0) return {};
-        const auto from = static_cast<std::uint64_t>(data);
-        const auto to = std::min(static_cast<std::uint64_t>(end), size);
+        // The file may change meanwhile: what was data may be a hole by now, and what was a hole data.
+        const auto from = std::max(static_cast<std::uint64_t>(data), at);
+        const auto to = std::min(std::max(static_cast<std::uint64_t>(end), from + 1), size);
         if (from >= size) {
             result.push_back({size - at, 0});
             return result;
         }
-        result.push_back({from - at, to - from});
+        if (from == at && !result.empty()) {
+            result.back().data += to - from;
+        } else {
+            result.push_back({from - at, to - from});
+        }
         at = to;
     }
     // Only what the format can hold: the smallest holes of a very ragged file are read as zeros.
@@ -177,10 +186,21 @@ void Reader::read(const ReadJob& job) {
 std::size_t Reader::read_small(FileJob& file, MutableByteView out) {
     const UniqueFd fd = open_regular(file);
     if (!fd) return 0;
-    const auto got = read_up_to(fd.get(), out.first(static_cast<std::size_t>(file.stat.size)));
+    // Files of /proc and their like say that they are empty.
+    const auto wanted = file.stat.size > 0 ? static_cast<std::size_t>(file.stat.size) : std::min(out.size(), kUnsizedFile);
+    const auto got = read_up_to(fd.get(), out.first(wanted));
     if (got < 0) {
         fail_read(file, errno);
         return 0;
+    }
+    if (file.stat.size == 0 && got > 0) {
+        file.is_unsized = true;
+        SourceStat now;
+        if (static_cast<std::size_t>(got) == kUnsizedFile && stat_at(fd.get(), "", false, now) == 0 && now.size == 0) {
+            file.failed = true;
+            file.what = "says that it is empty, and is not: pass its content to --stdin";
+            return 0;
+        }
     }
     file.attributes = attributes_of(fd.get(), true);
     check_unchanged(file, fd.get());
@@ -262,6 +282,7 @@ void Reader::read_large(const std::shared_ptr<FileJob>& file) {
         if (file->failed) break;
         position += extents[i].data;
     }
+    if (abandoned_) file->failed = true;  // read in part only: no entry is made of it
     if (!file->failed) {
         file->attributes = attributes_of(fd.get(), true);
         check_unchanged(*file, fd.get());

@@ -106,7 +106,7 @@ bool TreeBuilder::take_job(const WalkEvent& folder, WalkedEntry& walked, Folder&
     auto entry = entry_of(walked.name, job.stat);
     entry.xattrs = job.attributes.xattrs;
     entry.flags = job.attributes.flags;
-    entry.link = walked.link;
+    if (!job.replaced) entry.link = walked.link;
     entry.extents = job.extents;
     entry.changed_while_read = job.changed_while_read;
     std::vector<format::Reference> references(job.references.begin(), job.references.end());
@@ -123,7 +123,7 @@ bool TreeBuilder::take_job(const WalkEvent& folder, WalkedEntry& walked, Folder&
         return true;
     }
     // What is not whole is read again next time.
-    if (!job.changed_while_read && job.attributes.problem.empty()) {
+    if (!job.changed_while_read && !job.is_unsized && job.attributes.problem.empty()) {
         const auto file_system = walked.link ? walked.link->file_system : 0;
         setup_.state.entry(Fingerprint::of(job.stat, file_system), encoded.view(), chunks);
     }
@@ -163,6 +163,22 @@ bool TreeBuilder::enter(WalkEvent& event) {
     return true;
 }
 
+/// A folder is kept whatever its owner hung on it: attributes that no entry can hold are left out, and said.
+ByteWriter TreeBuilder::encode_folder(Folder& folder) {
+    try {
+        ByteWriter encoded;
+        folder.entry.encode(encoded);
+        return encoded;
+    } catch (const Error& error) {
+        ++statistics_.errors;
+        setup_.on_problem(folder.path, 0, error.what());
+    }
+    folder.entry.xattrs.clear();
+    ByteWriter encoded;
+    folder.entry.encode(encoded);
+    return encoded;
+}
+
 void TreeBuilder::leave() {
     auto folder = std::move(open_.back());
     open_.pop_back();
@@ -178,18 +194,17 @@ void TreeBuilder::leave() {
         append(take_file ? *file++ : *sub++);
     }
     folder.entry.content = store(content);
+    const auto encoded = encode_folder(folder);
     if (folder.is_source) {
         ByteWriter source;
         source.blob(folder.path);
-        folder.entry.encode(source);
+        source.raw(encoded.view());
         sources_.update(source.view());
     }
     if (open_.empty()) {
         root_ = std::move(folder.entry);
         return;
     }
-    ByteWriter encoded;
-    folder.entry.encode(encoded);
     open_.back().folders.emplace_back(as_text(encoded.view()));
 }
 

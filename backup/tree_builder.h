@@ -48,6 +48,7 @@ private:
         std::vector<std::string> folders;  ///< encoded, ascending by name
     };
     bool enter(WalkEvent& event);
+    [[nodiscard]] ByteWriter encode_folder(Folder& folder);
     void leave();
     bool take_job(const WalkEvent& folder, WalkedEntry& walked, Folder& into);
     [[nodiscard]] format::Content store(ByteView content);

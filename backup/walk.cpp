@@ -66,7 +66,7 @@ void Walk::read_file(WalkEvent& event, const ScannedEntry& scanned, WalkedEntry 
     if (setup_.request.progress != nullptr) setup_.request.progress->bytes_total += scanned.stat.size;
     if (walked.link) {
         auto& job = linked_[{scanned.stat.device, scanned.stat.inode}];
-        if (job) {  // another name of a file that is being read
+        if (job && job->add_name(path)) {  // another name of a file that is being read
             walked.job = job;
             event.entries.push_back(std::move(walked));
             return;
@@ -87,8 +87,9 @@ void Walk::read_file(WalkEvent& event, const ScannedEntry& scanned, WalkedEntry 
             if (!setup_.large_files.push(std::move(large))) throw Error(ErrorCode::interrupted, "interrupted");
         }
     } else {
-        if (group_bytes_ + scanned.stat.size > kGroupSize || group_.files.size() >= kGroupFiles) flush_group();
-        group_bytes_ += scanned.stat.size;
+        const auto room = scanned.stat.size > 0 ? scanned.stat.size : kUnsizedFile;
+        if (group_bytes_ + room > kGroupSize || group_.files.size() >= kGroupFiles) flush_group();
+        group_bytes_ += room;
         group_.files.push_back(walked.job);
     }
     event.entries.push_back(std::move(walked));

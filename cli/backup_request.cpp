@@ -4,6 +4,7 @@
 #include "cli/places.h"
 #include "cli/selection.h"
 #include "cli/size.h"
+#include "format/tree.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -158,6 +159,10 @@ backup::BackupRequest backup_request(const Context& context) {
     request.lock_wait_seconds = options.seconds("lock-wait").value_or(0);
     request.stream_name = options.text_or("stdin-filename", "stdin");
     if (options.flag("stdin")) request.stream_fd = STDIN_FILENO;
+    if (!format::is_entry_name(request.stream_name)) {
+        throw Error(ErrorCode::usage, "--stdin-filename " + printable(request.stream_name) + ": not a name",
+                    "a name is 1 to 255 octets without /, and not . or ..");
+    }
     return request;
 }
 

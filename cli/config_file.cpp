@@ -52,9 +52,25 @@ const OptionSpec* find_spec(const Command& command, const std::string& name) {
     return found == options.end() ? nullptr : &*found;
 }
 
+/// Boost ends a line at any #. Here a comment begins at the start of a line or after a blank, so that values can have one.
+constexpr char kKeptHash = '\x01';
+
+std::string hide_hashes(std::string text) {
+    for (std::size_t i = 1; i < text.size(); ++i) {
+        const char before = text[i - 1];
+        if (text[i] == '#' && before != ' ' && before != '\t' && before != '\n' && before != '#') text[i] = kKeptHash;
+    }
+    return text;
+}
+
+std::string show_hashes(std::string text) {
+    std::replace(text.begin(), text.end(), kKeptHash, '#');
+    return text;
+}
+
 /// Each file is parsed by Boost, which leaves "section.name" as one key; names of options hold no dot.
 std::vector<ConfigValue> parse(const std::string& path) {
-    std::istringstream file(read_input(path, "configuration"));
+    std::istringstream file(hide_hashes(read_input(path, "configuration")));
     const po::options_description nothing;
     std::vector<ConfigValue> values;
     for (const po::option& option : po::parse_config_file(file, nothing, true).options) {
@@ -63,7 +79,7 @@ std::vector<ConfigValue> parse(const std::string& path) {
         if (section == "global") section.clear();
         std::string name = dot == std::string::npos ? option.string_key : option.string_key.substr(dot + 1);
         if (name.compare(0, 2, "--") == 0) name.erase(0, 2);
-        values.push_back({std::move(name), option.value.empty() ? "" : option.value.front(), std::move(section)});
+        values.push_back({std::move(name), option.value.empty() ? "" : show_hashes(option.value.front()), std::move(section)});
     }
     return values;
 }

@@ -35,6 +35,12 @@ std::optional<TimePoint> time_option(const Context& context, std::string_view na
 
 Chosen choose(Context& context, const std::string& reference) {
     const restore::BackupReference parsed = restore::BackupReference::parse(reference);
+    if (parsed.backup != "latest") {
+        for (const char* name : {"at", "series", "host", "path", "tag"}) {
+            if (context.command().find_option(name) == nullptr || !context.options().given(name)) continue;
+            throw Error(ErrorCode::usage, "a backup is named by its id or chosen by --" + std::string(name) + ", not both");
+        }
+    }
     return {context.catalogue().resolve(parsed.backup, selection(context)), parsed.path};
 }
 

@@ -301,7 +301,10 @@ std::string to_rfc3339(TimePoint time) {
 }
 
 std::string to_table_time(TimePoint time) {
-    const Civil civil = to_civil(time);
+    const auto seconds = static_cast<std::time_t>(time.ns / kNsPerSecond - (time.ns % kNsPerSecond < 0 ? 1 : 0));
+    std::tm local{};
+    const bool is_local = ::localtime_r(&seconds, &local) != nullptr;
+    const Civil civil = to_civil(is_local ? TimePoint{time.ns + local.tm_gmtoff * kNsPerSecond} : time);
     std::array<char, 48> text{};
     std::snprintf(text.data(), text.size(), "%04lld-%02d-%02d %02d:%02d:%02d", static_cast<long long>(civil.year),
                   civil.month, civil.day, civil.hour, civil.minute, civil.second);

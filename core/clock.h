@@ -27,7 +27,7 @@ public:
 
 /// RFC 3339 in UTC with as many decimals as needed: "2026-03-14T09:30:00Z", "2026-03-14T09:30:00.25Z".
 [[nodiscard]] std::string to_rfc3339(TimePoint time);
-/// "2026-03-14 09:30:05" in UTC, for tables.
+/// "2026-03-14 09:30:05" in the local time zone, as parse_time() reads it: for tables and messages.
 [[nodiscard]] std::string to_table_time(TimePoint time);
 
 /// Parses what people type: RFC 3339, a date, "2026-03-14 09:30[:05]" (local time zone unless an offset or Z is given),

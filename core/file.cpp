@@ -180,11 +180,14 @@ Bytes read_file(const std::string& path, std::size_t limit) {
 }
 
 bool read_file_if_present(const std::string& path, std::size_t limit, Bytes& out) {
-    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     if (!fd) {
         if (errno == ENOENT) return false;
         throw Error::from_errno("read", path, errno);
     }
+    struct stat status {};
+    if (::fstat(fd.get(), &status) != 0) throw Error::from_errno("read", path, errno);
+    if (S_ISFIFO(status.st_mode)) throw Error(ErrorCode::io, "cannot read " + path + ": it is a FIFO");
     out = read_open_file(fd.get(), path, limit);
     return true;
 }
@@ -243,7 +246,7 @@ FileLock::FileLock(const std::string& path, double wait_seconds, std::string_vie
         if (errno != EWOULDBLOCK) throw Error::from_errno("lock", path, errno);
         const std::chrono::duration<double> waited = steady_clock::now() - start;
         if (wait_seconds >= 0 && waited.count() >= wait_seconds) {
-            throw Error(ErrorCode::busy, std::string(what_is_busy), "wait for it to end, or use --lock-wait");
+            throw Error(ErrorCode::busy, "another process is at work on " + std::string(what_is_busy), "wait for it to end, or use --lock-wait");
         }
         std::this_thread::sleep_for(pause);
         pause = std::min(pause * 2, std::chrono::milliseconds(250));

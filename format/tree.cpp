@@ -56,11 +56,11 @@ void check_consistent(const Entry& entry) {
     }
     std::uint64_t data = 0;
     for (std::size_t i = 0; i < entry.extents.size(); ++i) {
-        invariant(i == 0 || entry.extents[i].hole > 0, "every hole but the first is larger than zero");
-        invariant(i + 1 == entry.extents.size() || entry.extents[i].data > 0, "every stretch but the last has data");
+        if (i > 0 && entry.extents[i].hole == 0) refuse(entry, "a hole of no length");
+        if (i + 1 < entry.extents.size() && entry.extents[i].data == 0) refuse(entry, "a stretch of no length");
         data += entry.extents[i].data;
     }
-    invariant(entry.extents.empty() || data == entry.content.size, "stretches hold the content");
+    if (!entry.extents.empty() && data != entry.content.size) refuse(entry, "its stretches do not hold its content");
 }
 
 std::uint64_t fields_of(const Entry& entry) {

@@ -342,7 +342,7 @@ bool LocalStore::remove(std::string_view name) {
 }
 
 std::size_t LocalStore::sweep_temporary(std::int64_t age_seconds) {
-    UniqueFd folder(::openat(root_.get(), kTemporaryFolder.data(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    UniqueFd folder(::openat(root_.get(), kTemporaryFolder.data(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
     const std::string path = path_of(kTemporaryFolder);
     if (!folder) {
         if (errno == ENOENT) return 0;
@@ -353,6 +353,9 @@ std::size_t LocalStore::sweep_temporary(std::int64_t age_seconds) {
     std::size_t removed = 0;
     const int folder_fd = folder.get();
     read_folder(std::move(folder), path, [&](const char* entry) {
+        // Only what a store makes: 24 hexadecimal digits.
+        const std::string_view name(entry);
+        if (name.size() != 24 || name.find_first_not_of("0123456789abcdef") != std::string_view::npos) return;
         const UniqueFd file(::openat(folder_fd, entry, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
         struct stat status {};
         if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return;

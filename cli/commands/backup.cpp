@@ -72,15 +72,14 @@ backup::BackupReport make_backup(Context& context, backup::BackupRequest request
 
 ExitCode run(Context& context) {
     Terminal& terminal = context.terminal();
-    backup::BackupRequest request = backup_request(context);
-    connect_to_terminal(terminal, request);
-    HookVariables variables = {{"SIGNET_OPERATION", "backup"},
-                               {"SIGNET_REPOSITORY", context.repository_location()},
-                               {"SIGNET_PATHS", join(request.paths, "\n")}};
-    if (request.series) variables["SIGNET_SERIES"] = *request.series;
-
+    HookVariables variables = {{"SIGNET_OPERATION", "backup"}, {"SIGNET_REPOSITORY", context.repository_location()}};
+    backup::BackupRequest request;
     backup::BackupReport report;
     try {
+        request = backup_request(context);
+        connect_to_terminal(terminal, request);
+        variables["SIGNET_PATHS"] = join(request.paths, "\n");
+        if (request.series) variables["SIGNET_SERIES"] = *request.series;
         pin_on_first_contact(context);
         prepare_protectors(context);
         run_hooks(context, "run-before", variables);

@@ -5,6 +5,7 @@
 #include "core/crypto/rsa.h"
 
 #include <algorithm>
+#include <map>
 
 namespace signet::cli {
 namespace {
@@ -28,8 +29,23 @@ std::string free_name(const keyring::LocalVault& vault, const std::string& wante
     return is_taken(wanted) ? wanted + "-" + repository.short_hex() : wanted;
 }
 
-/// Brings one protector into vault and keyring. Twice is once.
-keyring::LinkReport take_in(Context& context, keyring::LocalVault& vault, const OpenEscrow& escrow, std::string& name) {
+/// In the order in which they were used last, so that versions keep their order and the newest comes last.
+void sort_by_use(Context& context, std::vector<OpenEscrow>& escrows) {
+    std::map<format::Thumbprint, TimePoint> used;
+    for (const auto& [place, run] : context.catalogue().runs()) {
+        for (const format::Slot& slot : run.fields.slots) {
+            TimePoint& last = used[slot.thumbprint];
+            last = std::max(last, run.fields.started);
+        }
+    }
+    std::stable_sort(escrows.begin(), escrows.end(), [&](const OpenEscrow& a, const OpenEscrow& b) {
+        return used[a.thumbprint] < used[b.thumbprint];
+    });
+}
+
+/// Brings one protector into vault and keyring. Twice is once. becomes_default  unless the keyring has a default of its own
+keyring::LinkReport take_in(Context& context, keyring::LocalVault& vault, const OpenEscrow& escrow, bool becomes_default,
+                            std::string& name) {
     const format::RepositoryConfig& config = context.repository().config();
     auto key = vault.find(escrow.thumbprint);
     if (!key) {
@@ -47,7 +63,7 @@ keyring::LinkReport take_in(Context& context, keyring::LocalVault& vault, const 
     options.provider = config.provider;
     options.region = config.region;
     const keyring::Link* present = context.keyring().default_link(config.provider, config.region);
-    options.role = present == nullptr ? keyring::LinkRole::default_ : keyring::LinkRole::linked;
+    options.role = present == nullptr && becomes_default ? keyring::LinkRole::default_ : keyring::LinkRole::linked;
     if (present != nullptr && present->thumbprint == escrow.thumbprint) options.role = keyring::LinkRole::default_;
     return context.keyring().link(location.with_version(key->version), options, context.vaults());
 }
@@ -68,12 +84,13 @@ ExitCode run(Context& context) {
     const SecretBytes passphrase = context.passphrases().get({"unlock", "repository " + context.repository_location(), false});
     std::vector<OpenEscrow> escrows = open_escrows(repository, passphrase);
     context.keyring().pin_repository(config.repository, config.officer, repository.config_hash());
+    sort_by_use(context, escrows);
 
     keyring::LocalVault& vault = vault_for(context, passphrase);
     Json protectors = Json::array();
     std::string name;
     for (const OpenEscrow& escrow : escrows) {
-        const keyring::LinkReport report = take_in(context, vault, escrow, name);
+        const keyring::LinkReport report = take_in(context, vault, escrow, &escrow == &escrows.back(), name);
         protectors.push_back(report.link.thumbprint.text());
         context.terminal().result("recovered " + report.link.thumbprint.text() + " as " +
                                   printable(join(report.link.locations, ", ")) + " (" + std::string(keyring::text(report.link.role)) + ")");

@@ -23,6 +23,9 @@ Json policy_json(Context& context) {
     return values;
 }
 
+/// Asking for a protector's status may note an answer in the keyring, and then its links are read anew.
+std::vector<keyring::Link> copy_of_links(Context& context) { return context.keyring().links(); }
+
 ExitCode run(Context& context) {
     Terminal& terminal = context.terminal();
     const auto writer = context.keyring().writer_if_present();
@@ -30,7 +33,7 @@ ExitCode run(Context& context) {
     const std::string state = keyring_state(context);
     if (terminal.json()) {
         Json links = Json::array();
-        for (const keyring::Link& link : context.keyring().links()) links.push_back(link_json(context, link));
+        for (const keyring::Link& link : copy_of_links(context)) links.push_back(link_json(context, link));
         Json pins = Json::array();
         for (const auto& [repository, pin] : context.keyring().pins()) {
             pins.push_back({{"repository", repository.hex()}, {"officer", pin.officer.hex()}});
@@ -50,7 +53,7 @@ ExitCode run(Context& context) {
     terminal.result("state    " + state);
     terminal.result("");
     Table table({"THUMBPRINT", "NAME", "ROLE", "REGION", "STATUS", "LOCATIONS"});
-    for (const keyring::Link& link : context.keyring().links()) {
+    for (const keyring::Link& link : copy_of_links(context)) {
         const auto report = context.resolver().status(link.thumbprint);
         table.add({link.thumbprint.short_text(), printable(link.name), std::string(keyring::text(link.role)),
                    link.provider + "/" + link.region, std::string(keyring::text(report.status)),

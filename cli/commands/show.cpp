@@ -77,7 +77,7 @@ void print_header(Terminal& terminal, const restore::Backup& backup, restore::Pl
     }
     if (!backup.tags.empty()) line("tags", printable(join(backup.tags, ", ")));
     line("kind", std::string(kind_text(fields.kind)) + (fields.has_errors ? ", some sources could not be read" : ""));
-    line("time", to_table_time(fields.time) + " UTC");
+    line("time", to_table_time(fields.time) + " (" + to_rfc3339(fields.time) + ")");
     line("run", to_table_time(fields.started) + " to " + to_table_time(fields.finished));
     line("data key", fields.dek.hex());
     for (const format::Slot& slot : fields.slots) line("protector", slot.thumbprint.text() + "  " + printable(slot.location));

@@ -1,3 +1,4 @@
+#include "backup/job.h"
 #include "backup/source.h"
 #include "tests/unit/backup/engine_bench.h"
 
@@ -407,4 +408,141 @@ TEST_CASE("a file replaced by a new one is stored as changed; one behind a swapp
     fs::rename(bench.source + "/d", bench.source + "/d-before");
     fs::create_directory_symlink(bench.source + "/e", bench.source + "/d");
     CHECK_FALSE(is_reached_without_links(path, stat));  // the same inode, but through a link
+}
+
+TEST_CASE("skip-if-unchanged does not skip what a rotation made a run store", "[backup]") {
+    EngineBench bench;
+    bench.put("f", EngineBench::noise(70'000, 3));
+    EngineBench::let_the_clock_move();
+    auto request = bench.request();
+    request.skip_if_unchanged = true;
+    (void)bench.run(request);
+    const auto before = bench.journal().entries.size();
+    SECTION("fresh: everything is stored anew") {
+        bench.policy("after-rotation", "fresh");
+        rotate(bench);
+        CHECK(bench.run(request).backup.has_value());
+        CHECK(bench.last().reach.empty());
+        CHECK(bench.run(request).skipped_unchanged);
+        CHECK(bench.journal().entries.size() == before + 1);
+    }
+    SECTION("rewrap: the data key gets a slot under the new protector") {
+        const auto dek = bench.last().dek;
+        rotate(bench);
+        CHECK(bench.run(request).backup.has_value());
+        CHECK(bench.repository->list_slots().count(dek) == 2);
+        CHECK(bench.run(request).skipped_unchanged);
+    }
+}
+
+namespace {
+
+/// A slot that claims that the newest version of the key opens a data key, and holds nothing of it.
+format::Slot lie(EngineBench& bench, const format::Slot& true_slot) {
+    auto slot = true_slot;
+    slot.thumbprint = bench.keyrings.own().default_link("local", "local")->thumbprint;
+    for (auto& octet : slot.wrapped) octet = static_cast<std::uint8_t>(octet ^ 0x5a);
+    return slot;
+}
+
+}  // namespace
+
+TEST_CASE("a slot that somebody stored does not keep a run from following the policy after a rotation", "[backup]") {
+    EngineBench bench;
+    bench.put("f", EngineBench::noise(70'000, 3));
+    EngineBench::let_the_clock_move();
+    (void)bench.run();
+    const auto true_slot = bench.last().slots.front();
+    SECTION("fresh stores anew all the same") {
+        bench.policy("after-rotation", "fresh");
+        rotate(bench);
+        (void)bench.keyrings.own().refresh_followed(bench.vaults);
+        bench.repository->put_slot(lie(bench, true_slot));
+        CHECK(bench.run().data_added > 70'000);
+        CHECK(bench.last().reach.empty());
+    }
+    SECTION("rewrap adds a true slot beside it, and only once") {
+        rotate(bench);
+        (void)bench.keyrings.own().refresh_followed(bench.vaults);
+        bench.repository->put_slot(lie(bench, true_slot));
+        (void)bench.run();
+        CHECK(bench.repository->list_slots().count(true_slot.dek) == 3);
+        CHECK_FALSE(bench.warnings.empty());
+        (void)bench.run();
+        CHECK(bench.repository->list_slots().count(true_slot.dek) == 3);
+    }
+}
+
+TEST_CASE("an object that is no slot stops no backup", "[backup]") {
+    EngineBench bench;
+    bench.put("f", "content");
+    (void)bench.run();
+    const auto slot = bench.last().slots.front();
+    const auto name = format::slot_name(*format::Thumbprint::parse("sha256:" + std::string(64, 'a')), slot.dek,
+                                        crypto::sha256(as_bytes("junk")));
+    REQUIRE(bench.store->put(name, as_bytes("junk")));
+    CHECK(bench.run().backup.has_value());
+    REQUIRE(bench.warnings.size() == 1);
+    CHECK(bench.warnings.front().find(name) != std::string::npos);
+}
+
+TEST_CASE("a series keeps its own data keys within reach, however many larger ones there are", "[backup]") {
+    EngineBench bench;
+    bench.policy("max-deks", "4");
+    bench.put("small", EngineBench::noise(70'000, 200));
+    EngineBench::let_the_clock_move();
+    auto small = bench.request();
+    small.series = "small";
+    (void)bench.run(small);
+    auto large = bench.request();
+    for (int i = 0; i < 6; ++i) {
+        bench.put("large" + std::to_string(i), EngineBench::noise(700'000, static_cast<std::uint8_t>(i)));
+        EngineBench::let_the_clock_move();
+        large.series = "large" + std::to_string(i);
+        large.paths = {bench.source + "/large" + std::to_string(i)};
+        (void)bench.run(large);
+    }
+    small.paths = {bench.source + "/small"};
+    CHECK(bench.run(small).data_added < 1000);
+}
+
+TEST_CASE("a stream whose name cannot be stored is refused before it is read", "[backup]") {
+    EngineBench bench;
+    auto request = bench.request();
+    request.paths.clear();
+    const UniqueFd nothing(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    request.stream_fd = nothing.get();
+    for (const std::string name : {"", "a/b", "..", std::string(256, 'n').c_str()}) {
+        request.stream_name = name;
+        CHECK_THROWS_MATCHES(bench.run(request), Error, has_code(ErrorCode::usage));
+    }
+    CHECK(bench.journal().entries.empty());
+}
+
+TEST_CASE("a file of /proc is stored with its content, though it says that it is empty", "[backup]") {
+    EngineBench bench;
+    auto request = bench.request();
+    request.paths = {"/proc/version"};
+    const auto report = bench.run(request);
+    CHECK(report.total_bytes_processed > 10);
+    CHECK(bench.run(request).files_unmodified == 0);
+}
+
+TEST_CASE("an inode is read by another of its names when the first is gone", "[backup]") {
+    FileJob job;
+    job.path = "/first";
+    CHECK(job.add_name("/second"));
+    CHECK(job.take_other_name());
+    CHECK(job.path == "/second");
+    CHECK_FALSE(job.take_other_name());
+    job.failed = true;
+    job.read_done();
+    CHECK_FALSE(job.add_name("/third"));
+}
+
+TEST_CASE("an abandoned run makes no entry of a file that was read in part", "[backup]") {
+    FileJob job;
+    job.read_done();
+    const std::atomic<bool> abandoned{true};
+    CHECK_FALSE(job.wait(abandoned));
 }
