@@ -1,5 +1,7 @@
 #include "backup/job.h"
 #include "backup/source.h"
+#include "core/crypto/digest.h"
+#include "format/names.h"
 #include "tests/unit/backup/engine_bench.h"
 
 #include <fcntl.h>
@@ -512,7 +514,7 @@ TEST_CASE("a stream whose name cannot be stored is refused before it is read", "
     request.paths.clear();
     const UniqueFd nothing(::open("/dev/null", O_RDONLY | O_CLOEXEC));
     request.stream_fd = nothing.get();
-    for (const std::string name : {"", "a/b", "..", std::string(256, 'n').c_str()}) {
+    for (const std::string& name : std::vector<std::string>{"", "a/b", "..", std::string(256, 'n')}) {
         request.stream_name = name;
         CHECK_THROWS_MATCHES(bench.run(request), Error, has_code(ErrorCode::usage));
     }
