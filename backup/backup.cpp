@@ -7,12 +7,13 @@
 #include "format/encoding.h"
 #include "format/limits.h"
 #include "format/names.h"
-#include "keyring/trust.h"
+#include "keyring/officers.h"
 
 #include <grp.h>
 #include <pwd.h>
 #include <algorithm>
 #include <cstring>
+#include <list>
 #include <set>
 
 namespace signet::backup {
@@ -79,24 +80,14 @@ struct Standing {
 
 /// What the officers of the repository say about this writer, and the policy in force.
 Standing standing_of(const storage::Repository& repository, const IdentityId& writer, std::uint64_t next_sequence) {
-    keyring::TrustInput input;
-    std::set<IdentityId> read;
-    std::vector<IdentityId> to_read{repository.config().officer};
-    while (!to_read.empty()) {
-        const auto officer = to_read.back();
-        to_read.pop_back();
-        if (!read.insert(officer).second) continue;
-        const auto journal = repository.load_journal(officer);
-        if (journal.problem) throw *journal.problem;
-        for (const auto& entry : journal.entries) input.add(entry);
-        for (const auto& entry : input.entries()) {
-            if (!entry.trust) continue;
-            for (const auto& statement : entry.trust->statements) {
-                if (statement.role == format::Role::officer) to_read.push_back(statement.identity);
-            }
-        }
-    }
-    const auto trust = keyring::Trust::compute(repository.config().officer, input);
+    std::list<storage::Journal> journals;
+    const auto read = [&](const IdentityId& identity) -> keyring::OfficerJournal {
+        const storage::Journal& journal = journals.emplace_back(repository.load_journal(identity));
+        return {journal.entries, journal.problem};
+    };
+    const keyring::Officers officers = keyring::read_officers(repository.config().officer, read);
+    officers.require_whole();
+    const keyring::Trust& trust = officers.trust;
     Standing standing;
     if (trust.policy()) {
         standing.policy = keyring::Policy::from_values(trust.policy()->values);

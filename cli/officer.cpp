@@ -3,7 +3,7 @@
 #include "cli/signals.h"
 #include "format/names.h"
 
-#include <set>
+#include <list>
 
 namespace signet::cli {
 namespace {
@@ -27,7 +27,7 @@ void check_not_rolled_back(Context& context, const IdentityId& identity, const s
 format::SignedEntry append_to_journal(Context& context, const crypto::SigningKey& key, const EntryMaker& make) {
     const storage::Repository& repository = context.repository();
     const IdentityId identity = key.verify_key().identity();
-    const EntryId policy = policy_in_force(load_trust(repository));
+    const EntryId policy = policy_in_force(load_officers(context).trust);
     for (;;) {
         stop_if_interrupted();
         storage::Journal journal = repository.load_journal(identity);
@@ -50,33 +50,38 @@ format::SignedEntry append_to_journal(Context& context, const crypto::SigningKey
     }
 }
 
-keyring::Trust load_trust(const storage::Repository& repository) {
-    const IdentityId first = repository.config().officer;
-    keyring::TrustInput input;
-    std::set<IdentityId> known;
-    std::vector<IdentityId> waiting = {first};
-    while (!waiting.empty()) {
-        const IdentityId officer = waiting.back();
-        waiting.pop_back();
-        if (!known.insert(officer).second) continue;
-        const storage::Journal journal = repository.load_journal(officer);
-        if (journal.problem && officer == first) throw *journal.problem;
-        for (const format::SignedEntry& entry : journal.entries) input.add(entry);
-        for (const auto& entry : input.entries()) {
-            if (!entry.trust || entry.signer != officer) continue;
-            for (const format::TrustStatement& statement : entry.trust->statements) {
-                if (statement.role == format::Role::officer) waiting.push_back(statement.identity);
-            }
-        }
+keyring::Officers load_officers(Context& context) {
+    const storage::Repository& repository = context.repository();
+    std::vector<const keyring::RepositoryPin*> pins;
+    for (const keyring::Keyring& keyring : context.keyrings().all()) {
+        const keyring::RepositoryPin* pin = keyring.pin(repository.config().repository);
+        if (pin != nullptr) pins.push_back(pin);
     }
-    return keyring::Trust::compute(first, input);
+    std::list<storage::Journal> journals;
+    const auto read = [&](const IdentityId& identity) -> keyring::OfficerJournal {
+        const storage::Journal& journal = journals.emplace_back(repository.load_journal(identity));
+        return {journal.entries, journal.problem};
+    };
+    return keyring::read_officers(repository.config().officer, read, pins);
 }
 
-crypto::SigningKey officer_of(Context& context) {
+keyring::Trust load_trust(Context& context) {
+    keyring::Officers officers = load_officers(context);
+    officers.require_whole();
+    return std::move(officers.trust);
+}
+
+crypto::SigningKey officer_of(Context& context, format::EntryKind kind) {
     const storage::Repository& repository = context.repository();
     const auto own = context.keyring().officer_identity(context.vaults());
-    const keyring::Trust trust = load_trust(repository);
-    if (!own || trust.find(*own, format::Role::officer) == nullptr) {
+    const keyring::Officers officers = load_officers(context);
+    if (officers.doubt) {
+        // An officer whose journal is broken can be withdrawn; whether the first officer's own is whole is seen when it is
+        // appended to.
+        if (kind != format::EntryKind::trust || own != repository.config().officer) throw *officers.doubt;
+        context.terminal().warning(officers.doubt->what());
+    }
+    if (!own || officers.trust.find(*own, format::Role::officer) == nullptr) {
         throw Error(ErrorCode::refused,
                     own ? "this keyring's officer " + own->short_hex(16) + " is no officer of the repository"
                         : "this keyring has no officer, and only an officer can do this",
@@ -87,7 +92,7 @@ crypto::SigningKey officer_of(Context& context) {
 
 format::SignedEntry append_officer_entry(Context& context, format::EntryKind kind, const Bytes& fields) {
     pin_on_first_contact(context);
-    const crypto::SigningKey key = officer_of(context);
+    const crypto::SigningKey key = officer_of(context, kind);
     return append_to_journal(context, key, [&](const format::EntryHead& head, const crypto::SigningKey& signer) {
         return format::make_plain_entry(kind, head, fields, signer);
     });

@@ -30,7 +30,8 @@ ExitCode run(Context& context) {
     statement.role = role == "officer" ? format::Role::officer : format::Role::writer;
     statement.first_sequence = options.integer("from", 1, UINT64_MAX).value_or(1);
     statement.last_sequence = options.integer("until", 0, UINT64_MAX).value_or(UINT64_MAX);
-    if (statement.last_sequence < statement.first_sequence) throw Error(ErrorCode::usage, "--until is before --from");
+    // Up to entry 0 is none at all: that withdraws the trust.
+    if (statement.last_sequence < statement.first_sequence && (options.given("from") || statement.last_sequence != 0)) throw Error(ErrorCode::usage, "--until is before --from");
 
     const format::TrustFields fields{{statement}};
     const format::SignedEntry entry = append_officer_entry(context, format::EntryKind::trust, fields.encode());
@@ -43,7 +44,8 @@ ExitCode run(Context& context) {
                                        {"officer", entry.identity.hex()},
                                        {"entry", entry.id.hex()}});
     } else {
-        context.terminal().result("trusted as " + role + ": " + statement.identity.hex());
+        context.terminal().result((statement.last_sequence == 0 ? "no longer trusted as " : "trusted as ") + role + ": " +
+                                  statement.identity.hex());
     }
     return ExitCode::done;
 }
@@ -63,7 +65,7 @@ Command keyring_trust_command() {
     command.options = {
         {.name = "role", .takes = Takes::one, .value_name = "ROLE", .help = "writer (as when nothing is said) or officer"},
         {.name = "from", .takes = Takes::one, .value_name = "N", .help = "from this entry of its journal on"},
-        {.name = "until", .takes = Takes::one, .value_name = "N", .help = "up to this entry of its journal"},
+        {.name = "until", .takes = Takes::one, .value_name = "N", .help = "up to this entry of its journal; 0 withdraws the trust"},
     };
     command.arguments = {"identity", 1, 1};
     command.examples = {{"signet keyring trust 3f9a0c…", "Trust the writer of another host"}};

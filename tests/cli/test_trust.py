@@ -3,7 +3,7 @@
 import os
 import shutil
 
-from harness import SignetTest, main, write
+from harness import SignetTest, flip, main, write
 
 
 class Trust(SignetTest):
@@ -87,6 +87,60 @@ class Trust(SignetTest):
             with self.subTest(words):
                 self.assertMessage(self.signet(*words, expect=(14, 17)))
         self.assertNothingAt(self.path("out"))
+
+    def withdraw(self, writer, **more):
+        """The officer trusts the writer for nothing any more. returns  the name of that entry"""
+        before = set(self.objects("journal"))
+        self.signet("keyring", "trust", writer, "--until", "0", **more)
+        return (set(self.objects("journal")) - before).pop()
+
+    def test_a_broken_officers_journal_stops_everything_that_reads(self):
+        """[security: a revocation must not be undone by damage]"""
+        writer = self.signet("keyring", "show", "--json").json()["writer"]
+        entry = self.withdraw(writer)
+        for seen in (False, True):
+            if seen:
+                self.signet("restore", self.first, "-t", "out", expect=17)
+            for name, change in (("altered", flip(-70)), ("emptied", lambda content: b"")):
+                with open(os.path.join(self.repository, entry), "rb") as file:
+                    whole = file.read()
+                self.alter(entry, change)
+                with self.subTest(name, seen=seen):
+                    letter = self.source + "/letter.txt"
+                    for words in (["restore", self.first, "-t", "out"], ["restore", "-t", "out"], ["dump", self.first, letter],
+                                  ["restore", "--at", "2100-01-01", "-t", "out"], ["ls", self.first], ["find", "letter.txt"],
+                                  ["find", "letter.txt", "--backup", self.first], ["diff", self.first, self.second],
+                                  ["plan", self.first], ["plan", "--from", "2000-01-01"], ["check", "--read-data"],
+                                  ["backup", self.source]):
+                        with self.subTest(words):
+                            self.assertSays(self.signet(*words, expect=14).err, entry)
+                    self.assertNothingAt(self.path("out"))
+                    self.assertEqual([row["restorable"] for row in self.signet("list", "--json").json()], [False, False])
+                    listed = self.signet("list").out
+                    self.assertSays(listed, "trust unknown")
+                    self.assertNotIn(" ok", listed)
+                    self.assertSays(self.signet("show", self.first).out, "trust unknown")
+                self.alter(entry, lambda content: whole)
+
+    def test_a_withdrawn_officers_broken_journal_stops_nothing(self):
+        """One rule for backup and restore: what has no effect may be damaged."""
+        other = self.other_host()
+        self.signet("init", "-r", self.path("elsewhere"), env=other)
+        officer = self.signet("keyring", "show", "--json", env=other).json()["officer"]
+        self.signet("keyring", "trust", officer, "--role", "officer")
+        self.signet("keyring", "trust", "e" * 64, env=other)
+        entry = f"journal/{officer}/0000000001"
+        self.signet("restore", "-t", "seen")
+        self.alter(entry, flip(-70))
+        self.assertSays(self.signet("restore", self.first, "-t", "out", expect=14).err, entry)
+        self.assertSays(self.signet("backup", self.source, expect=14).err, entry)
+        self.assertNothingAt(self.path("out"))
+        self.signet("keyring", "trust", officer, "--role", "officer", "--until", "0")
+        self.signet("restore", self.first, "-t", "out")
+        self.backup(self.source)
+        os.remove(os.path.join(self.repository, entry))
+        self.signet("restore", self.first, "-t", "out2")
+        self.backup(self.source)
 
     def test_a_journal_that_was_cut_short_is_noticed(self):
         self.signet("list")
