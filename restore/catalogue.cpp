@@ -265,7 +265,10 @@ void Catalogue::apply_remarks() {
     for (Backup& backup : backups_) by_id[backup.id] = &backup;
     std::map<EntryId, Rank> latest;
     for (const storage::Journal& journal : journals_) {
+        // A clock set back does not reorder a journal: of statements and remarks alike, the latest time so far counts.
+        TimePoint running{INT64_MIN};
         for (const format::SignedEntry& entry : journal.entries) {
+            running = std::max(running, entry.head.time);
             if (entry.kind != format::EntryKind::remark) continue;
             if (!trust_.trusts(entry.identity, format::Role::writer, entry.head.sequence) &&
                 !trust_.trusts(entry.identity, format::Role::officer, entry.head.sequence)) {
@@ -277,7 +280,7 @@ void Catalogue::apply_remarks() {
                 if (backup == by_id.end() || backup->second->writer != fields.writer) continue;
                 const SecretBytes* key = label_key(fields.writer);
                 auto tags = key == nullptr ? std::nullopt : format::open_remark(entry, *key);
-                const Rank rank{entry.head.time, entry.identity, entry.head.sequence};
+                const Rank rank{running, entry.identity, entry.head.sequence};
                 if (!tags || (latest.contains(fields.backup) && rank < latest.at(fields.backup))) continue;
                 latest[fields.backup] = rank;
                 backup->second->tags = std::move(*tags);

@@ -21,6 +21,19 @@ IdentityId find_identity(Context& context, const std::string& text) {
                 "give the whole fingerprint, or at least 16 digits of one that has made backups here");
 }
 
+/// Who is nearer to the first officer has the last word, and so may a clock: what was said need not count.
+void require_in_force(Context& context, const format::TrustStatement& statement, const format::SignedEntry& entry) {
+    const keyring::Trust trust = load_officers(context).trust;
+    const keyring::TrustedIdentity* found = trust.find(statement.identity, statement.role);
+    if (found != nullptr && found->said_by == entry.id) return;
+    const std::string by = found == nullptr || found->said_by == EntryId{} ? std::string() : " (entry " + found->said_by.short_hex(16) + ")";
+    throw Error(ErrorCode::failed,
+                "the statement was signed (entry " + entry.id.short_hex(16) + "), but it is not in force: what an officer nearer to " +
+                    "the first one, or a later entry of another, says about " + statement.identity.hex() + by + " counts instead",
+                "say it as the repository's first officer, " + context.repository().config().officer.hex() +
+                    "; a colleague's clock may be ahead");
+}
+
 ExitCode run(Context& context) {
     const Options& options = context.options();
     const std::string role = options.text_or("role", "writer");
@@ -35,6 +48,7 @@ ExitCode run(Context& context) {
 
     const format::TrustFields fields{{statement}};
     const format::SignedEntry entry = append_officer_entry(context, format::EntryKind::trust, fields.encode());
+    require_in_force(context, statement, entry);
     if (context.terminal().json()) {
         context.terminal().object(Json{{"message_type", "summary"},
                                        {"identity", statement.identity.hex()},

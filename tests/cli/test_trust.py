@@ -142,6 +142,18 @@ class Trust(SignetTest):
         self.signet("restore", self.first, "-t", "out2")
         self.backup(self.source)
 
+    def test_a_statement_that_a_nearer_officer_overrules_fails(self):
+        deputy = self.other_host()
+        self.signet("init", "-r", self.path("elsewhere"), env=deputy)
+        self.signet("keyring", "trust", self.signet("keyring", "show", "--json", env=deputy).json()["officer"], "--role", "officer")
+        writer = self.signet("keyring", "show", "--json").json()["writer"]
+        self.assertMessage(self.signet("keyring", "trust", writer, "--until", "0", env=deputy, expect=1), "not in force")
+        self.signet("keyring", "trust", "ab" * 32, env=deputy)
+        self.signet("restore", self.second, "-t", "out")
+        self.withdraw(writer)
+        self.assertMessage(self.signet("keyring", "trust", writer, env=deputy, expect=1), "not in force")
+        self.signet("restore", self.second, "-t", "out2", expect=17)
+
     def test_a_journal_that_was_cut_short_is_noticed(self):
         self.signet("list")
         self.signet("restore", "-t", "first")
