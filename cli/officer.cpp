@@ -102,7 +102,9 @@ void pin_on_first_contact(Context& context) {
     const storage::Repository& repository = context.repository();
     const format::RepositoryConfig& config = repository.config();
     const keyring::RepositoryPin* pin = context.keyring().pin(config.repository);
-    if (pin != nullptr && pin->officer == config.officer && pin->config_hash == repository.config_hash()) return;
+    if (pin != nullptr && pin->officer == config.officer && pin->config_hash == repository.config_hash()) {
+        return context.note_location();
+    }
     if (pin == nullptr) {
         context.terminal().warning("first contact with repository " + config.repository.hex() + ": its officer is " +
                                    config.officer.hex() + "; compare this with what signet init printed");
@@ -115,3 +117,4 @@ bool is_fingerprint_of(std::string_view text, const IdentityId& identity) {
 }
 
 }  // namespace signet::cli
+    context.note_location();

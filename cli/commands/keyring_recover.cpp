@@ -68,6 +68,7 @@ ExitCode run(Context& context) {
     const SecretBytes passphrase = context.passphrases().get({"unlock", "repository " + context.repository_location(), false});
     std::vector<OpenEscrow> escrows = open_escrows(repository, passphrase);
     context.keyring().pin_repository(config.repository, config.officer, repository.config_hash());
+    context.note_location();
 
     keyring::LocalVault& vault = vault_for(context, passphrase);
     Json protectors = Json::array();

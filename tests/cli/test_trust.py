@@ -154,6 +154,34 @@ class Trust(SignetTest):
         self.assertMessage(self.signet("keyring", "trust", writer, env=deputy, expect=1), "not in force")
         self.signet("restore", self.second, "-t", "out2", expect=17)
 
+    def test_another_repository_in_the_place_of_a_known_one_is_refused(self):
+        """[security: a forged repository, with an id and an officer of its own, is no first contact]"""
+        forger = self.other_host("forger")
+        self.signet("restore", "-t", "first")
+        known = self.signet("keyring", "show", "--json").json()["officer"]
+        os.rename(self.repository, self.path("away"))
+        self.signet("init", env=forger)
+        self.backup(self.source, env=forger)
+        forged = self.signet("keyring", "show", "--json", env=forger).json()["officer"]
+        os.symlink(self.repository, self.path("alias"))
+        for words in (["restore", "-t", "out"], ["backup", self.source], ["list"], ["check"], ["plan"], ["keyring", "policy", "show"],
+                      ["keyring", "trust", "ab" * 32], ["list", "-r", self.path("alias")],
+                      ["list", "-r", "local:" + self.repository + "/"]):
+            with self.subTest(words):
+                self.assertMessage(self.signet(*words, expect=17), known, forged, "keyring adopt")
+        self.assertMessage(self.signet("keyring", "adopt", expect=17), "--officer")
+        self.assertNothingAt(self.path("out"))
+        self.signet("keyring", "adopt", "--officer", forged)
+        self.signet("list")
+        shutil.rmtree(self.repository)
+        os.rename(self.path("away"), self.repository)
+        self.signet("list", expect=17)
+        self.signet("keyring", "adopt", "--officer", known)
+        self.signet("restore", "-t", "out")
+        shutil.rmtree(self.repository)
+        self.signet("init")
+        self.backup(self.source)
+
     def test_a_journal_that_was_cut_short_is_noticed(self):
         self.signet("list")
         self.signet("restore", "-t", "first")
