@@ -76,19 +76,27 @@ struct Standing {
     keyring::Policy policy;
     EntryId policy_entry;
     bool trusted = false;
+    std::map<IdentityId, keyring::SeenEntry> newest;  ///< of the officers' journals
 };
 
 /// What the officers of the repository say about this writer, and the policy in force.
-Standing standing_of(const storage::Repository& repository, const IdentityId& writer, std::uint64_t next_sequence) {
+Standing standing_of(const storage::Repository& repository, const keyring::KeyringSet& keyrings, const IdentityId& writer,
+                     std::uint64_t next_sequence) {
+    std::vector<const keyring::RepositoryPin*> pins;
+    for (const auto& keyring : keyrings.all()) {
+        const auto* pin = keyring.pin(repository.config().repository);
+        if (pin != nullptr) pins.push_back(pin);
+    }
     std::list<storage::Journal> journals;
     const auto read = [&](const IdentityId& identity) -> keyring::OfficerJournal {
         const storage::Journal& journal = journals.emplace_back(repository.load_journal(identity));
         return {journal.entries, journal.problem};
     };
-    const keyring::Officers officers = keyring::read_officers(repository.config().officer, read);
+    const keyring::Officers officers = keyring::read_officers(repository.config().officer, read, pins);
     officers.require_whole();
     const keyring::Trust& trust = officers.trust;
     Standing standing;
+    standing.newest = officers.newest;
     if (trust.policy()) {
         standing.policy = keyring::Policy::from_values(trust.policy()->values);
         standing.policy_entry = trust.policy()->entry;
@@ -117,7 +125,7 @@ private:
     [[nodiscard]] std::vector<format::Slot> wrap();
     void rewrap_reached(std::vector<format::Reach>& reach);
     void hold_to_pin();
-    void note_committed(const Committer& committer);
+    void note_seen(const std::map<IdentityId, keyring::SeenEntry>& entries);
     void warn(const std::string& message) const {
         if (request_.on_warning) request_.on_warning(message);
     }
@@ -263,11 +271,11 @@ void Run::hold_to_pin() {
     }
 }
 
-void Run::note_committed(const Committer& committer) {
+void Run::note_seen(const std::map<IdentityId, keyring::SeenEntry>& entries) {
     try {
-        keyring_.note_seen(repository_.config().repository, {{writer_.identity(), committer.last()}});
+        keyring_.note_seen(repository_.config().repository, entries);
     } catch (const Error& error) {
-        warn(std::string("what was committed is not remembered: ") + error.what());
+        warn(std::string("what was seen and committed is not remembered: ") + error.what());
     }
 }
 
@@ -281,12 +289,13 @@ BackupReport Run::execute() {
     make_folders(locks, 0700);
     const FileLock lock(locks + "/" + repository_.config().repository.short_hex(16) + "-" + series_.hex(),
                         request_.lock_wait_seconds, "series " + report_.series);
-    const auto standing = standing_of(repository_, writer_.identity(), history_.journal().entries.size() + 1);
+    hold_to_pin();
+    const auto standing = standing_of(repository_, resolver_.keyrings(), writer_.identity(), history_.journal().entries.size() + 1);
+    if (!request_.dry_run) note_seen(standing.newest);
     if (!standing.trusted) {
         warn("this repository does not trust this writer yet: until an officer runs `signet keyring trust " +
              writer_.identity().hex() + "`, restores refuse its backups");
     }
-    hold_to_pin();
     const auto slots = wrap();
     choose_references(standing);
     Sources sources(request_);
@@ -349,7 +358,7 @@ BackupReport Run::execute() {
         body.problems = std::move(problems_);
         report_.backup = committer.commit(std::move(waiting_), std::move(reach), std::move(body), report_.errors > 0);
         new_state.commit(result.sources);
-        note_committed(committer);
+        note_seen({{writer_.identity(), committer.last()}});
     }
     report_.finished = Clock::system().now();
     return std::move(report_);

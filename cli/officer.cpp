@@ -50,6 +50,22 @@ format::SignedEntry append_to_journal(Context& context, const crypto::SigningKey
     }
 }
 
+namespace {
+
+/// What was seen once is held against the repository from now on.
+void note_seen(Context& context, const keyring::Officers& officers) {
+    const RepositoryId& repository = context.repository().config().repository;
+    if (context.keyring().pin(repository) == nullptr) return;
+    try {
+        context.keyring().note_seen(repository, officers.newest);
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::io) throw;
+        context.terminal().warning(std::string("what was seen of the repository is not remembered: ") + error.what());
+    }
+}
+
+}  // namespace
+
 keyring::Officers load_officers(Context& context) {
     const storage::Repository& repository = context.repository();
     std::vector<const keyring::RepositoryPin*> pins;
@@ -68,6 +84,7 @@ keyring::Officers load_officers(Context& context) {
 keyring::Trust load_trust(Context& context) {
     keyring::Officers officers = load_officers(context);
     officers.require_whole();
+    note_seen(context, officers);
     return std::move(officers.trust);
 }
 
@@ -110,6 +127,7 @@ void pin_on_first_contact(Context& context) {
                                    config.officer.hex() + "; compare this with what signet init printed");
     }
     context.keyring().pin_repository(config.repository, config.officer, repository.config_hash());
+    context.note_location();
 }
 
 bool is_fingerprint_of(std::string_view text, const IdentityId& identity) {
@@ -117,4 +135,3 @@ bool is_fingerprint_of(std::string_view text, const IdentityId& identity) {
 }
 
 }  // namespace signet::cli
-    context.note_location();

@@ -182,6 +182,23 @@ class Trust(SignetTest):
         self.signet("init")
         self.backup(self.source)
 
+    def test_a_policy_that_was_seen_cannot_be_taken_away(self):
+        before = set(self.objects("journal"))
+        self.signet("keyring", "policy", "set", "after-rotation=fresh")
+        entry = (set(self.objects("journal")) - before).pop()
+        hosts = {}
+        for name, words in (("backup", ["backup", self.source]), ("show", ["keyring", "policy", "show"]), ("restore", ["list"])):
+            hosts[name] = self.other_host(name)
+            self.signet("keyring", "adopt", env=hosts[name])
+            self.signet(*words, env=hosts[name])
+        self.signet("restore", self.first, "-t", "seen", env=hosts["restore"])
+        os.remove(os.path.join(self.repository, entry))
+        for name, env in hosts.items():
+            for words in (["backup", self.source], ["backup", "--dry-run", self.source], ["keyring", "policy", "show"], ["restore", self.first, "-t", "out"]):
+                with self.subTest(name, words=words):
+                    self.assertSays(self.signet(*words, env=env, expect=14).err, entry)
+        self.assertMessage(self.signet("keyring", "trust", "ab" * 32, expect=14), "journal/")
+
     def test_a_journal_that_was_cut_short_is_noticed(self):
         self.signet("list")
         self.signet("restore", "-t", "first")
