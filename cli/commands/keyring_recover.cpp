@@ -66,7 +66,7 @@ ExitCode run(Context& context) {
                     "is this the right repository?");
     }
     const SecretBytes passphrase = context.passphrases().get({"unlock", "repository " + context.repository_location(), false});
-    std::vector<OpenEscrow> escrows = open_escrows(repository, passphrase);
+    std::vector<OpenEscrow> escrows = open_escrows(context, repository, passphrase);
     context.keyring().pin_repository(config.repository, config.officer, repository.config_hash());
     context.note_location();
 
