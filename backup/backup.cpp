@@ -8,13 +8,14 @@
 #include "format/encoding.h"
 #include "format/limits.h"
 #include "format/names.h"
-#include "keyring/trust.h"
+#include "keyring/officers.h"
 
 #include <grp.h>
 #include <pwd.h>
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <list>
 #include <set>
 
 namespace signet::backup {
@@ -90,29 +91,27 @@ struct Standing {
     keyring::Policy policy;
     EntryId policy_entry;
     bool trusted = false;
+    std::map<IdentityId, keyring::SeenEntry> newest;  ///< of the officers' journals
 };
 
 /// What the officers of the repository say about this writer, and the policy in force.
-Standing standing_of(const storage::Repository& repository, const IdentityId& writer, std::uint64_t next_sequence) {
-    keyring::TrustInput input;
-    std::set<IdentityId> read;
-    std::vector<IdentityId> to_read{repository.config().officer};
-    while (!to_read.empty()) {
-        const auto officer = to_read.back();
-        to_read.pop_back();
-        if (!read.insert(officer).second) continue;
-        const auto journal = repository.load_journal(officer);
-        if (journal.problem) throw *journal.problem;
-        for (const auto& entry : journal.entries) input.add(entry);
-        for (const auto& entry : input.entries()) {
-            if (!entry.trust) continue;
-            for (const auto& statement : entry.trust->statements) {
-                if (statement.role == format::Role::officer) to_read.push_back(statement.identity);
-            }
-        }
+Standing standing_of(const storage::Repository& repository, const keyring::KeyringSet& keyrings, const IdentityId& writer,
+                     std::uint64_t next_sequence) {
+    std::vector<const keyring::RepositoryPin*> pins;
+    for (const auto& keyring : keyrings.all()) {
+        const auto* pin = keyring.pin(repository.config().repository);
+        if (pin != nullptr) pins.push_back(pin);
     }
-    const auto trust = keyring::Trust::compute(repository.config().officer, input);
+    std::list<storage::Journal> journals;
+    const auto read = [&](const IdentityId& identity) -> keyring::OfficerJournal {
+        const storage::Journal& journal = journals.emplace_back(repository.load_journal(identity));
+        return {journal.entries, journal.problem};
+    };
+    const keyring::Officers officers = keyring::read_officers(repository.config().officer, read, pins);
+    officers.require_whole();
+    const keyring::Trust& trust = officers.trust;
     Standing standing;
+    standing.newest = officers.newest;
     if (trust.policy()) {
         standing.policy = keyring::Policy::from_values(trust.policy()->values);
         standing.policy_entry = trust.policy()->entry;
@@ -155,7 +154,7 @@ private:
     void finish(Committer& committer, PackWriter& packs, Pipeline::Result& result, const OldState& old_state,
                 NewState& new_state);
     void hold_to_pin();
-    void note_committed(const Committer& committer);
+    void note_seen(const std::map<IdentityId, keyring::SeenEntry>& entries);
     void warn(const std::string& message) const {
         if (request_.on_warning) request_.on_warning(message);
     }
@@ -368,11 +367,11 @@ void Run::hold_to_pin() {
     }
 }
 
-void Run::note_committed(const Committer& committer) {
+void Run::note_seen(const std::map<IdentityId, keyring::SeenEntry>& entries) {
     try {
-        keyring_.note_seen(repository_.config().repository, {{writer_.identity(), committer.last()}});
+        keyring_.note_seen(repository_.config().repository, entries);
     } catch (const Error& error) {
-        warn(std::string("what was committed is not remembered: ") + error.what());
+        warn(std::string("what was seen and committed is not remembered: ") + error.what());
     }
 }
 
@@ -383,12 +382,13 @@ BackupReport Run::execute() {
     report_.dek = dek_.id();
     const auto labels = labels_of(request_, series_name_);
     check_request(request_, labels);
-    const auto standing = standing_of(repository_, writer_.identity(), history_.journal().entries.size() + 1);
+    hold_to_pin();
+    const auto standing = standing_of(repository_, resolver_.keyrings(), writer_.identity(), history_.journal().entries.size() + 1);
+    if (!request_.dry_run) note_seen(standing.newest);
     if (!standing.trusted) {
         warn("this repository does not trust this writer yet: until an officer runs `signet keyring trust " +
              writer_.identity().hex() + "`, restores refuse its backups");
     }
-    hold_to_pin();
     const auto slots = wrap();
     choose_references(standing);
     Sources sources(request_);
@@ -466,7 +466,7 @@ void Run::finish(Committer& committer, PackWriter& packs, Pipeline::Result& resu
     report_.backup = committer.commit(waiting_, std::move(reach), std::move(body), report_.errors > 0);
     waiting_.clear();
     new_state.commit(result.sources);
-    note_committed(committer);
+    note_seen({{writer_.identity(), committer.last()}});
 }
 
 }  // namespace

@@ -86,6 +86,7 @@ void Checker::check_journals() {
     for (const restore::JournalFinding& finding : catalogue_.findings()) {
         damage("journal/" + finding.identity.hex(), finding.error.what());
     }
+    if (catalogue_.doubt()) damage("journal", catalogue_.doubt()->what());
     for (const restore::Backup& backup : catalogue_.backups()) {
         if (!backup.trusted) {
             report_.information.push_back("backup " + backup.short_id() + " is by writer " + backup.writer.hex() + ", who is not trusted for it");
@@ -215,7 +216,8 @@ void Checker::read_backup(const restore::Backup& backup) {
 
 void Checker::check_content() {
     for (const restore::Backup& backup : catalogue_.backups()) {
-        if (!backup.trusted) continue;
+        // Where trust cannot be known, reading says so.
+        if (!backup.trusted && !catalogue_.doubt()) continue;
         try {
             read_backup(backup);
         } catch (const Error& error) {

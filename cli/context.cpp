@@ -4,7 +4,15 @@
 #include "cli/places.h"
 #include "storage/open_store.h"
 
+#include <filesystem>
+
 namespace signet::cli {
+
+std::string canonical_location(const storage::Store& store) {
+    std::error_code failed;
+    const std::filesystem::path canonical = std::filesystem::weakly_canonical(absolute_path(store.location()), failed);
+    return failed ? absolute_path(store.location()) : canonical.string();
+}
 
 Context::Context(const Command& command, const Options& options, Terminal& terminal)
     : command_(command), options_(options), terminal_(terminal) {}
@@ -64,6 +72,45 @@ std::string Context::repository_location() const {
 }
 
 const storage::Repository& Context::repository() {
+    (void)any_repository();
+    if (!place_is_held_) {
+        (void)keyrings();
+        hold_to_place();
+        place_is_held_ = true;
+    }
+    return *repository_;
+}
+
+/// A forged repository in the place of a known one would otherwise be a mere first contact.
+void Context::hold_to_place() const {
+    const format::RepositoryConfig& config = repository_->config();
+    const std::string location = canonical_location(repository_->store());
+    for (const keyring::Keyring& keyring : keyrings_->all()) {
+        const RepositoryId* held = keyring.held_at(location);
+        if (held == nullptr || *held == config.repository) continue;
+        const keyring::RepositoryPin* pin = keyring.pin(*held);
+        throw Error(ErrorCode::refused,
+                    location + " held repository " + held->hex() +
+                        (pin == nullptr ? std::string() : " of the officer " + pin->officer.hex()) + ", and now it holds repository " +
+                        config.repository.hex() + ", whose officer is said to be " + config.officer.hex(),
+                    "only if it was replaced on purpose: signet keyring adopt --officer FINGERPRINT, with the fingerprint that "
+                    "signet init printed for the new one");
+    }
+}
+
+void Context::note_location() {
+    const format::RepositoryConfig& config = any_repository().config();
+    if (keyring().pin(config.repository) == nullptr) return;
+    try {
+        keyring().note_location(canonical_location(repository_->store()), config.repository);
+    } catch (const Error& error) {
+        // Looking at a repository must work with a keyring on a read-only disk.
+        if (error.code() != ErrorCode::io) throw;
+        terminal_.warning(std::string("the place of the repository is not remembered: ") + error.what());
+    }
+}
+
+const storage::Repository& Context::any_repository() {
     if (!repository_) {
         repository_ = storage::Repository::open(storage::open_store(repository_location(), storage::OpenMode::existing));
     }
@@ -83,6 +130,7 @@ const restore::Catalogue& Context::load_catalogue(restore::CatalogueOptions opti
     if (catalogue_) throw Error(ErrorCode::failed, "the catalogue was read already");
     options.notice = [this](const std::string& sentence) { terminal_.warning(sentence); };
     catalogue_ = restore::Catalogue::load(repository(), keyrings(), options);
+    if (options.remember) note_location();
     return *catalogue_;
 }
 

@@ -17,6 +17,9 @@
 
 namespace signet::cli {
 
+/// One spelling for one place, whatever the working directory and links are.
+[[nodiscard]] std::string canonical_location(const storage::Store& store);
+
 class Context {
 public:
     Context(const Command& command, const Options& options, Terminal& terminal);
@@ -46,7 +49,12 @@ public:
     /// throws  Error{usage}: none was named
     [[nodiscard]] std::string repository_location() const;
     /// throws  Error{no_repository}, Error{unsupported}, Error{damaged}, Error{usage}
+    ///         Error{refused}: a keyring knows another repository at this place
     [[nodiscard]] const storage::Repository& repository();
+    /// Whatever repository is there now: for the command that accepts it.
+    [[nodiscard]] const storage::Repository& any_repository();
+    /// Remembers, once the repository is pinned, that this is its place.
+    void note_location();
     /// All journals, read once. remember  whether a first contact is pinned; counts for the first call
     [[nodiscard]] const restore::Catalogue& catalogue(bool remember = true);
     /// Another way of reading it. throws  Error{failed}: it was read before
@@ -59,6 +67,7 @@ public:
     [[nodiscard]] std::unique_ptr<restore::OpenBackup> open(const restore::Backup& backup, bool salvage = false);
 
 private:
+    void hold_to_place() const;
     void learn_names(const restore::OpenBackup& open);
 
     const Command& command_;
@@ -69,6 +78,7 @@ private:
     std::unique_ptr<keyring::KeyringSet> keyrings_;
     std::unique_ptr<keyring::Resolver> resolver_;
     std::optional<storage::Repository> repository_;
+    bool place_is_held_ = false;
     std::optional<restore::Catalogue> catalogue_;
     std::unique_ptr<restore::Planner> planner_;
 };

@@ -80,29 +80,48 @@ bool has_escrow(const storage::Store& store, const format::Thumbprint& thumbprin
     return !store.list("escrow/" + thumbprint.object_text() + ".").empty();
 }
 
-std::vector<OpenEscrow> open_escrows(const storage::Repository& repository, const SecretBytes& passphrase) {
-    std::vector<OpenEscrow> opened;
-    std::optional<Error> wrong;
-    std::optional<Error> damaged;
+std::vector<OpenEscrow> open_escrows(Context& context, const storage::Repository& repository, const SecretBytes& passphrase) {
+    struct Candidate {
+        std::string object;
+        format::EscrowName name;
+        bool is_usual = false;  ///< costs what this program's own objects cost
+    };
+    std::vector<Candidate> candidates;
     for (const storage::ObjectInfo& info : repository.store().list("escrow/")) {
         const auto name = format::parse_escrow_name(info.name);
         if (!name) continue;
-        const auto same = [&](const OpenEscrow& other) { return other.thumbprint == name->thumbprint; };
+        const bool is_small = info.size <= format::kMaxEscrow;
+        candidates.push_back({info.name, *name, is_small && format::has_usual_cost(repository.store().get(info.name, format::kMaxEscrow))});
+    }
+    // Anyone can put an expensive one beside the right one.
+    std::stable_partition(candidates.begin(), candidates.end(), [](const Candidate& one) { return one.is_usual; });
+
+    std::vector<OpenEscrow> opened;
+    std::optional<Error> wrong;
+    std::optional<Error> unusable;
+    for (const Candidate& candidate : candidates) {
+        const std::string& object_name = candidate.object;
+        const format::EscrowName& name = candidate.name;
+        const auto same = [&](const OpenEscrow& other) { return other.thumbprint == name.thumbprint; };
         if (std::any_of(opened.begin(), opened.end(), same)) continue;
         try {
-            const Bytes object = repository.store().get(info.name, format::kMaxEscrow);
-            if (crypto::sha256(object) != name->content) throw Error(ErrorCode::damaged, info.name + " is damaged: it does not have the content that its name promises");
-            format::EscrowSecret secret = format::open_escrow(object, repository.config().repository, passphrase, info.name);
-            opened.push_back({name->thumbprint, std::move(secret)});
+            const Bytes object = repository.store().get(object_name, format::kMaxEscrow);
+            if (crypto::sha256(object) != name.content) throw Error(ErrorCode::damaged, object_name + " is damaged: it does not have the content that its name promises");
+            format::EscrowSecret secret = format::open_escrow(object, repository.config().repository, passphrase, object_name);
+            opened.push_back({name.thumbprint, std::move(secret)});
         } catch (const Error& error) {
             // Objects under an earlier passphrase, or of a repository that was never finished, may lie beside the right one.
-            if (error.code() == ErrorCode::wrong_passphrase) wrong = error;
-            else if (error.code() == ErrorCode::damaged) damaged = error;
-            else throw;
+            if (error.code() == ErrorCode::wrong_passphrase) {
+                wrong = error;
+                continue;
+            }
+            if (error.code() != ErrorCode::damaged && error.code() != ErrorCode::unsupported) throw;
+            context.terminal().warning(error.what());
+            if (!unusable || error.code() == ErrorCode::damaged) unusable = error;
         }
     }
     if (!opened.empty()) return opened;
-    if (damaged) throw *damaged;
+    if (unusable) throw *unusable;
     if (wrong) throw *wrong;
     throw Error(ErrorCode::key_unavailable, "the repository holds no escrow object: its protectors are the customer's",
                 "link them: signet keyring link LOCATION");

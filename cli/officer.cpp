@@ -3,7 +3,7 @@
 #include "cli/signals.h"
 #include "format/names.h"
 
-#include <set>
+#include <list>
 
 namespace signet::cli {
 namespace {
@@ -27,7 +27,7 @@ void check_not_rolled_back(Context& context, const IdentityId& identity, const s
 format::SignedEntry append_to_journal(Context& context, const crypto::SigningKey& key, const EntryMaker& make) {
     const storage::Repository& repository = context.repository();
     const IdentityId identity = key.verify_key().identity();
-    const EntryId policy = policy_in_force(load_trust(repository));
+    const EntryId policy = policy_in_force(load_officers(context).trust);
     for (;;) {
         stop_if_interrupted();
         storage::Journal journal = repository.load_journal(identity);
@@ -50,33 +50,55 @@ format::SignedEntry append_to_journal(Context& context, const crypto::SigningKey
     }
 }
 
-keyring::Trust load_trust(const storage::Repository& repository) {
-    const IdentityId first = repository.config().officer;
-    keyring::TrustInput input;
-    std::set<IdentityId> known;
-    std::vector<IdentityId> waiting = {first};
-    while (!waiting.empty()) {
-        const IdentityId officer = waiting.back();
-        waiting.pop_back();
-        if (!known.insert(officer).second) continue;
-        const storage::Journal journal = repository.load_journal(officer);
-        if (journal.problem && officer == first) throw *journal.problem;
-        for (const format::SignedEntry& entry : journal.entries) input.add(entry);
-        for (const auto& entry : input.entries()) {
-            if (!entry.trust || entry.signer != officer) continue;
-            for (const format::TrustStatement& statement : entry.trust->statements) {
-                if (statement.role == format::Role::officer) waiting.push_back(statement.identity);
-            }
-        }
+namespace {
+
+/// What was seen once is held against the repository from now on.
+void note_seen(Context& context, const keyring::Officers& officers) {
+    const RepositoryId& repository = context.repository().config().repository;
+    if (context.keyring().pin(repository) == nullptr) return;
+    try {
+        context.keyring().note_seen(repository, officers.newest);
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::io) throw;
+        context.terminal().warning(std::string("what was seen of the repository is not remembered: ") + error.what());
     }
-    return keyring::Trust::compute(first, input);
 }
 
-crypto::SigningKey officer_of(Context& context) {
+}  // namespace
+
+keyring::Officers load_officers(Context& context) {
+    const storage::Repository& repository = context.repository();
+    std::vector<const keyring::RepositoryPin*> pins;
+    for (const keyring::Keyring& keyring : context.keyrings().all()) {
+        const keyring::RepositoryPin* pin = keyring.pin(repository.config().repository);
+        if (pin != nullptr) pins.push_back(pin);
+    }
+    std::list<storage::Journal> journals;
+    const auto read = [&](const IdentityId& identity) -> keyring::OfficerJournal {
+        const storage::Journal& journal = journals.emplace_back(repository.load_journal(identity));
+        return {journal.entries, journal.problem};
+    };
+    return keyring::read_officers(repository.config().officer, read, pins);
+}
+
+keyring::Trust load_trust(Context& context) {
+    keyring::Officers officers = load_officers(context);
+    officers.require_whole();
+    note_seen(context, officers);
+    return std::move(officers.trust);
+}
+
+crypto::SigningKey officer_of(Context& context, format::EntryKind kind) {
     const storage::Repository& repository = context.repository();
     const auto own = context.keyring().officer_identity(context.vaults());
-    const keyring::Trust trust = load_trust(repository);
-    if (!own || trust.find(*own, format::Role::officer) == nullptr) {
+    const keyring::Officers officers = load_officers(context);
+    if (officers.doubt) {
+        // An officer whose journal is broken can be withdrawn; whether the first officer's own is whole is seen when it is
+        // appended to.
+        if (kind != format::EntryKind::trust || own != repository.config().officer) throw *officers.doubt;
+        context.terminal().warning(officers.doubt->what());
+    }
+    if (!own || officers.trust.find(*own, format::Role::officer) == nullptr) {
         throw Error(ErrorCode::refused,
                     own ? "this keyring's officer " + own->short_hex(16) + " is no officer of the repository"
                         : "this keyring has no officer, and only an officer can do this",
@@ -87,7 +109,7 @@ crypto::SigningKey officer_of(Context& context) {
 
 format::SignedEntry append_officer_entry(Context& context, format::EntryKind kind, const Bytes& fields) {
     pin_on_first_contact(context);
-    const crypto::SigningKey key = officer_of(context);
+    const crypto::SigningKey key = officer_of(context, kind);
     return append_to_journal(context, key, [&](const format::EntryHead& head, const crypto::SigningKey& signer) {
         return format::make_plain_entry(kind, head, fields, signer);
     });
@@ -97,12 +119,15 @@ void pin_on_first_contact(Context& context) {
     const storage::Repository& repository = context.repository();
     const format::RepositoryConfig& config = repository.config();
     const keyring::RepositoryPin* pin = context.keyring().pin(config.repository);
-    if (pin != nullptr && pin->officer == config.officer && pin->config_hash == repository.config_hash()) return;
+    if (pin != nullptr && pin->officer == config.officer && pin->config_hash == repository.config_hash()) {
+        return context.note_location();
+    }
     if (pin == nullptr) {
         context.terminal().warning("first contact with repository " + config.repository.hex() + ": its officer is " +
                                    config.officer.hex() + "; compare this with what signet init printed");
     }
     context.keyring().pin_repository(config.repository, config.officer, repository.config_hash());
+    context.note_location();
 }
 
 bool is_fingerprint_of(std::string_view text, const IdentityId& identity) {

@@ -3,6 +3,7 @@
 
 #include "cli/context.h"
 #include "format/officer_entry.h"
+#include "keyring/officers.h"
 
 #include <functional>
 #include <map>
@@ -19,12 +20,15 @@ using EntryMaker = std::function<Bytes(const format::EntryHead&, const crypto::S
 format::SignedEntry append_to_journal(Context& context, const crypto::SigningKey& key, const EntryMaker& make);
 
 /// The officers' entries alone: who is trusted, and which policy is in force. Cheap: reads officers' journals only.
-/// throws  Error{damaged}: the first officer's journal has a problem
-[[nodiscard]] keyring::Trust load_trust(const storage::Repository& repository);
+/// throws  Error{damaged}: a journal that this depends on has a problem (keyring/officers.h)
+[[nodiscard]] keyring::Trust load_trust(Context& context);
+/// The same, doubts and all.
+[[nodiscard]] keyring::Officers load_officers(Context& context);
 
 /// This keyring's officer. Asks for a passphrase where a vault holds the key.
-/// throws  Error{refused}: it is not an officer of the repository
-[[nodiscard]] crypto::SigningKey officer_of(Context& context);
+/// kind  what it is to sign: while trust is in doubt, the first officer alone may speak, and about trust alone
+/// throws  Error{refused}: it is not an officer of the repository; Error{damaged}: as load_trust()
+[[nodiscard]] crypto::SigningKey officer_of(Context& context, format::EntryKind kind);
 
 /// An entry of the officer without a sealed part.
 format::SignedEntry append_officer_entry(Context& context, format::EntryKind kind, const Bytes& fields);

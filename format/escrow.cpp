@@ -16,6 +16,7 @@ constexpr std::size_t kSaltSize = 16;
 constexpr std::size_t kSeedSize = 32;
 constexpr std::size_t kMaxVarint = 10;
 constexpr std::uint64_t kMaxMemory = 1024 * 1024 * 1024;
+constexpr std::size_t kCostOffset = 59;
 
 struct Derived {
     SecretBytes key;
@@ -30,7 +31,9 @@ Derived derive(const SecretBytes& passphrase, ByteView salt, const crypto::Scryp
 
 bool is_cost_in_limits(const crypto::ScryptCost& cost) {
     return cost.log2_n >= 10 && cost.log2_n <= 20 && cost.r >= 1 && cost.r <= 32 && cost.p >= 1 && cost.p <= 16 &&
-           (std::uint64_t{128} * cost.r << cost.log2_n) <= kMaxMemory;
+           cost.log2_n < 16 * cost.r &&  // scrypt itself demands it
+           (std::uint64_t{128} * cost.r << cost.log2_n) <= kMaxMemory &&
+           (std::uint64_t{cost.r} * cost.p << cost.log2_n) <= kMaxScryptWork;
 }
 
 /// Wipes the plaintext when done; made large enough at once, so that growing leaves no copies.
@@ -100,6 +103,12 @@ Bytes seal_escrow(const RepositoryId& repository, const Thumbprint& thumbprint, 
     object.raw(sealed);
     if (object.size() > kMaxEscrow) throw Error(ErrorCode::failed, "escrow object larger than 64 KiB");
     return object.take();
+}
+
+bool has_usual_cost(ByteView object) {
+    const crypto::ScryptCost usual;
+    return object.size() > kHeaderSize && object[kCostOffset] == usual.log2_n && object[kCostOffset + 1] == usual.r &&
+           object[kCostOffset + 2] == usual.p;
 }
 
 EscrowSecret open_escrow(ByteView object, const RepositoryId& repository, const SecretBytes& passphrase,

@@ -13,6 +13,9 @@ struct EscrowSecret {
     SecretBytes officer_seed;  ///< empty: none
 };
 
+/// Whether opening it costs what this program's own objects cost: those are tried first. Proves nothing.
+[[nodiscard]] bool has_usual_cost(ByteView object);
+
 [[nodiscard]] Bytes seal_escrow(const RepositoryId& repository, const Thumbprint& thumbprint, const EscrowSecret& secret,
                                 const SecretBytes& passphrase, const crypto::ScryptCost& cost);
 /// throws  Error{wrong_passphrase}; Error{damaged}: also when the private key is not the thumbprint's; Error{unsupported}

@@ -18,6 +18,7 @@ inline constexpr std::size_t kMaxDirectorySealed = 16 * 1024 * 1024;
 inline constexpr std::size_t kMaxDirectoryRaw = 64 * 1024 * 1024;
 inline constexpr std::size_t kMaxFrameRaw = 1024 * 1024;
 inline constexpr std::size_t kMaxEscrow = 64 * 1024;
+inline constexpr std::uint64_t kMaxScryptWork = 1U << 23;  // N * r * p
 inline constexpr std::size_t kMaxDepth = 4096;
 inline constexpr unsigned kMaxContentLevel = 4;
 inline constexpr std::size_t kMaxReferences = 65'536;

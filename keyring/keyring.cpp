@@ -7,6 +7,7 @@
 #include "core/crypto/digest.h"
 #include "core/crypto/random.h"
 #include "core/file.h"
+#include "format/encoding.h"
 #include "keyring/identity_file.h"
 #include "keyring/state_file.h"
 
@@ -104,6 +105,10 @@ Json encode(const Keyring::Content& content) {
         label_keys.push_back(
             {{"repository", whose.first.hex()}, {"writer", whose.second.hex()}, {"key", to_base64(key)}});
     }
+    Json locations = Json::array();
+    for (const auto& [location, repository] : content.locations) {
+        locations.push_back({{"location", location}, {"repository", repository.hex()}});
+    }
     Json refusals = Json::array();
     for (const Refusal& refusal : content.refusals) {
         refusals.push_back({{"location", refusal.location},
@@ -115,6 +120,7 @@ Json encode(const Keyring::Content& content) {
             {"generation", content.generation},
             {"links", std::move(links)},
             {"repositories", std::move(pins)},
+            {"locations", std::move(locations)},
             {"label_keys", std::move(label_keys)},
             {"settings", Json(content.settings)},
             {"refusals", std::move(refusals)}};
@@ -150,6 +156,12 @@ Keyring::Content decode(const Json& body, std::string_view what) {
         RepositoryPin pin = decode_pin(json, what);
         const RepositoryId repository = pin.repository;
         content.pins.insert_or_assign(repository, std::move(pin));
+    }
+    if (fields.has("locations")) {
+        for (const Json& json : fields.array("locations")) {
+            const JsonObject location(json, what);
+            content.locations.insert_or_assign(location.text("location"), location.id<RepositoryId>("repository"));
+        }
     }
     for (const Json& json : fields.array("label_keys")) {
         const JsonObject key(json, what);
@@ -250,6 +262,17 @@ void Keyring::pin_repository(const RepositoryId& repository, const IdentityId& o
 
 void Keyring::unpin_repository(const RepositoryId& repository) {
     change([&](Content& next) { next.pins.erase(repository); });
+}
+
+const RepositoryId* Keyring::held_at(const std::string& location) const {
+    const auto found = content_.locations.find(format::to_utf8(location));
+    return found == content_.locations.end() ? nullptr : &found->second;
+}
+
+void Keyring::note_location(const std::string& location, const RepositoryId& repository) {
+    const RepositoryId* known = held_at(location);
+    if (known != nullptr && *known == repository) return;
+    change([&](Content& next) { next.locations.insert_or_assign(format::to_utf8(location), repository); });
 }
 
 void Keyring::note_seen(const RepositoryId& repository, const std::map<IdentityId, SeenEntry>& entries) {

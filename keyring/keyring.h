@@ -177,6 +177,11 @@ public:
     /// throws  Error{refused}: pinned already to another officer or config
     void pin_repository(const RepositoryId& repository, const IdentityId& officer, const Digest& config_hash);
     void unpin_repository(const RepositoryId& repository);
+    /// Which repository a place held when this keyring last had to do with it; nullptr when that is not known.
+    /// location  canonical: one spelling for one place
+    [[nodiscard]] const RepositoryId* held_at(const std::string& location) const;
+    /// Remembers it. Writes only on a change.
+    void note_location(const std::string& location, const RepositoryId& repository);
     /// Remembers newer entries, all in one write. Older ones change nothing. throws  Error{usage}: not pinned
     void note_seen(const RepositoryId& repository, const std::map<IdentityId, SeenEntry>& entries);
 
@@ -205,6 +210,7 @@ public:
         std::uint64_t generation = 0;
         std::vector<Link> links;
         std::map<RepositoryId, RepositoryPin> pins;
+        std::map<std::string, RepositoryId> locations;  ///< places of repositories; absent in older files
         std::map<std::pair<RepositoryId, IdentityId>, Bytes> label_keys;
         std::map<std::string, std::string> settings;
         std::vector<Refusal> refusals;

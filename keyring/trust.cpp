@@ -42,39 +42,62 @@ TrustedIdentity trusted_by(const format::TrustStatement& statement, const EntryI
     return {statement.identity, statement.role, statement.first_sequence, statement.last_sequence, entry};
 }
 
-using Officers = std::map<IdentityId, TrustedIdentity>;
+using Settled = std::map<IdentityId, TrustedIdentity>;
 
-bool speaks(const Officers& officers, const Entry& entry) {
+/// Who was settled, and at which distance from the pinned officer.
+struct Officers {
+    Settled settled;
+    std::vector<std::set<IdentityId>> levels;
+};
+
+bool speaks(const Settled& officers, const Entry& entry) {
     const auto officer = officers.find(entry.signer);
     return officer != officers.end() && entry.sequence >= officer->second.first_sequence &&
            entry.sequence <= officer->second.last_sequence;
 }
 
+/// What the officers of one level say in a role about identities that no nearer level has settled. The latest counts.
+Settled said_by(const std::set<IdentityId>& level, const Settled& officers, format::Role role, const Settled& settled,
+                const std::vector<Ordered>& entries) {
+    Settled said;
+    for (const Ordered& ordered : entries) {
+        const Entry& entry = *ordered.entry;
+        if (!entry.trust || !level.contains(entry.signer) || !speaks(officers, entry)) continue;
+        for (const auto& statement : entry.trust->statements) {
+            if (statement.role != role || settled.contains(statement.identity)) continue;
+            said[statement.identity] = trusted_by(statement, entry.id);
+        }
+    }
+    return said;
+}
+
 /// Level by level from the pinned officer; what a nearer level settled stays.
 Officers settle_officers(const IdentityId& pinned, const std::vector<Ordered>& entries) {
-    Officers settled;
-    settled[pinned] = {pinned, format::Role::officer, 1, UINT64_MAX, {}};
+    Officers officers;
+    officers.settled[pinned] = {pinned, format::Role::officer, 1, UINT64_MAX, {}};
     std::set<IdentityId> level = {pinned};
     while (!level.empty()) {
-        Officers next;
-        for (const Ordered& ordered : entries) {
-            const Entry& entry = *ordered.entry;
-            if (!entry.trust || !level.contains(entry.signer) || !speaks(settled, entry)) continue;
-            for (const auto& statement : entry.trust->statements) {
-                if (statement.role != format::Role::officer || settled.contains(statement.identity)) continue;
-                next[statement.identity] = trusted_by(statement, entry.id);
-            }
-        }
+        const Settled next = said_by(level, officers.settled, format::Role::officer, officers.settled, entries);
+        officers.levels.push_back(std::move(level));
         level.clear();
         for (const auto& [identity, officer] : next) {
-            settled.emplace(identity, officer);
+            officers.settled.emplace(identity, officer);
             level.insert(identity);
         }
+    }
+    return officers;
+}
+
+/// Over the same levels.
+Settled settle_writers(const Officers& officers, const std::vector<Ordered>& entries) {
+    Settled settled;
+    for (const auto& level : officers.levels) {
+        settled.merge(said_by(level, officers.settled, format::Role::writer, settled, entries));
     }
     return settled;
 }
 
-std::optional<PolicyInForce> highest_policy(const Officers& officers, const std::vector<Ordered>& entries) {
+std::optional<PolicyInForce> highest_policy(const Settled& officers, const std::vector<Ordered>& entries) {
     std::optional<PolicyInForce> highest;
     for (const Ordered& ordered : entries) {
         const Entry& entry = *ordered.entry;
@@ -90,7 +113,9 @@ std::optional<PolicyInForce> highest_policy(const Officers& officers, const std:
 }  // namespace
 
 void TrustInput::add(const format::SignedEntry& entry) {
-    Entry decoded{entry.identity, entry.head.sequence, entry.id, entry.head.time, std::nullopt, std::nullopt};
+    TimePoint& latest = latest_.try_emplace(entry.identity, entry.head.time).first->second;
+    latest = std::max(latest, entry.head.time);
+    Entry decoded{entry.identity, entry.head.sequence, entry.id, latest, std::nullopt, std::nullopt};
     const std::string what = "entry " + entry.id.short_hex();
     if (entry.kind == format::EntryKind::trust) {
         decoded.trust = format::TrustFields::decode(entry.public_fields(), what);
@@ -107,16 +132,11 @@ Trust Trust::compute(const IdentityId& pinned_officer, const TrustInput& input) 
     const Officers officers = settle_officers(pinned_officer, entries);
 
     Trust trust;
-    for (const auto& [identity, officer] : officers) trust.trusted_[{identity, format::Role::officer}] = officer;
-    for (const Ordered& ordered : entries) {
-        const Entry& entry = *ordered.entry;
-        if (!entry.trust || !speaks(officers, entry)) continue;
-        for (const auto& statement : entry.trust->statements) {
-            if (statement.role != format::Role::writer) continue;
-            trust.trusted_[{statement.identity, format::Role::writer}] = trusted_by(statement, entry.id);
-        }
+    for (const auto& [identity, officer] : officers.settled) trust.trusted_[{identity, format::Role::officer}] = officer;
+    for (const auto& [identity, writer] : settle_writers(officers, entries)) {
+        trust.trusted_[{identity, format::Role::writer}] = writer;
     }
-    trust.policy_ = highest_policy(officers, entries);
+    trust.policy_ = highest_policy(officers.settled, entries);
     return trust;
 }
 

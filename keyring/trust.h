@@ -2,9 +2,9 @@
 //
 // The pinned officer is always trusted as an officer. Officers made by statements are settled first, level by level from
 // the pinned one: what a nearer level said about an officer, no farther level can change, so that nobody can undo who
-// appointed them. Then all statements about writers by trusted officers are applied in order of time; a later one about
-// the same writer replaces an earlier one. Within a journal the order is that of its sequence numbers, whatever the clocks
-// claimed.
+// appointed them. Writers likewise: of what the nearest level said about a writer the latest statement counts. The order
+// within a level is that of running time (below), then identity and sequence number; so within a journal it is that of its
+// sequence numbers, whatever the clocks claimed.
 #pragma once
 
 #include "format/officer_entry.h"
@@ -19,14 +19,15 @@ namespace signet::keyring {
 /// The officers' entries of a repository, from all journals, verified and chained by the caller.
 class TrustInput {
 public:
-    /// Takes trust and policy entries; others are ignored. throws  Error{damaged}
+    /// Takes a journal's entries in their order. Trust and policy entries are kept; of the others only the running time
+    /// counts. throws  Error{damaged}
     void add(const format::SignedEntry& entry);
 
     struct Entry {
         IdentityId signer;
         std::uint64_t sequence = 0;
         EntryId id;
-        TimePoint time;
+        TimePoint time;  ///< running: the latest claimed in the journal up to and with this entry
         std::optional<format::TrustFields> trust;
         std::optional<format::PolicyFields> policy;
     };
@@ -36,6 +37,7 @@ public:
 
 private:
     std::vector<Entry> entries_;
+    std::map<IdentityId, TimePoint> latest_;
 };
 
 /// An identity trusted in a role, for entries with first <= sequence <= last.

@@ -49,10 +49,19 @@ std::string rolled_back(const IdentityId& identity, const keyring::SeenEntry& se
            std::to_string(left);
 }
 
-/// Holds the repository to what the keyrings have seen of it.
-void check_pins(const storage::Repository& repository, const std::vector<storage::Journal>& journals,
-                const keyring::KeyringSet& keyrings, const CatalogueOptions& options) {
+/// Whether nothing depends on an identity's journal: it was an officer, was withdrawn, and is no writer.
+bool is_without_effect(const keyring::Trust& trust, const IdentityId& identity) {
+    const keyring::TrustedIdentity* officer = trust.find(identity, format::Role::officer);
+    const keyring::TrustedIdentity* writer = trust.find(identity, format::Role::writer);
+    return officer != nullptr && officer->last_sequence < officer->first_sequence &&
+           (writer == nullptr || writer->last_sequence < writer->first_sequence);
+}
+
+/// Holds the repository's config.json to the keyrings' pins. returns  the pins
+std::vector<const keyring::RepositoryPin*> check_config(const storage::Repository& repository,
+                                                        const keyring::KeyringSet& keyrings) {
     const format::RepositoryConfig& config = repository.config();
+    std::vector<const keyring::RepositoryPin*> pins;
     for (const keyring::Keyring& keyring : keyrings.all()) {
         const keyring::RepositoryPin* pin = keyring.pin(config.repository);
         if (pin == nullptr) continue;
@@ -63,10 +72,19 @@ void check_pins(const storage::Repository& repository, const std::vector<storage
                             " and now is said to be " + config.officer.hex(),
                         "do not trust this repository before you know why");
         }
+        pins.push_back(pin);
+    }
+    return pins;
+}
+
+/// Holds the journals to what the keyrings have seen of them.
+void check_seen(const std::vector<const keyring::RepositoryPin*>& pins, const std::vector<storage::Journal>& journals,
+                const keyring::Trust& trust, const CatalogueOptions& options) {
+    for (const keyring::RepositoryPin* pin : pins) {
         for (const auto& [identity, seen] : pin->seen) {
             const std::string lost = rolled_back(identity, seen, journal_of(journals, identity));
             if (lost.empty()) continue;
-            if (!options.tolerate_rollback) {
+            if (!options.tolerate_rollback && !is_without_effect(trust, identity)) {
                 throw Error(ErrorCode::damaged, lost + ": the repository was rolled back, or entries were removed",
                             "an older copy of the repository looks the same; bring the missing entries back");
             }
@@ -151,8 +169,9 @@ Catalogue Catalogue::load(const storage::Repository& repository, keyring::Keyrin
     Catalogue catalogue;
     catalogue.repository_ = repository.config().repository;
     catalogue.journals_ = repository.load_journals();
-    check_pins(repository, catalogue.journals_, keyrings, options);
-    catalogue.judge(repository);
+    const std::vector<const keyring::RepositoryPin*> pins = check_config(repository, keyrings);
+    catalogue.judge(repository, pins);
+    check_seen(pins, catalogue.journals_, catalogue.trust_, options);
     catalogue.learn_names(repository, keyrings);
     catalogue.apply_remarks();
     std::sort(catalogue.backups_.begin(), catalogue.backups_.end(), [](const Backup& left, const Backup& right) {
@@ -160,6 +179,7 @@ Catalogue Catalogue::load(const storage::Repository& repository, keyring::Keyrin
     });
 
     for (const JournalFinding& finding : catalogue.findings_) tell(options, finding.error.what());
+    if (catalogue.doubt_) tell(options, catalogue.doubt_->what());
     std::map<IdentityId, std::size_t> untrusted;
     for (const Backup& backup : catalogue.backups_) untrusted[backup.writer] += backup.trusted ? 0 : 1;
     for (const auto& [writer, count] : untrusted) {
@@ -170,8 +190,7 @@ Catalogue Catalogue::load(const storage::Repository& repository, keyring::Keyrin
 }
 
 /// Computes trust, decodes runs, and collects what is wrong.
-void Catalogue::judge(const storage::Repository& repository) {
-    keyring::TrustInput input;
+void Catalogue::judge(const storage::Repository& repository, const std::vector<const keyring::RepositoryPin*>& pins) {
     std::vector<std::pair<const storage::Journal*, Error>> problems;
     for (const storage::Journal& journal : journals_) {
         if (journal.problem) problems.emplace_back(&journal, *journal.problem);
@@ -180,8 +199,6 @@ void Catalogue::judge(const storage::Repository& repository) {
                 if (entry.kind == format::EntryKind::backup || entry.kind == format::EntryKind::partial) {
                     auto fields = format::backup_public(entry);
                     runs_.emplace(std::pair(entry.identity, entry.head.sequence), storage::RunEntry{&entry, std::move(fields)});
-                } else if (entry.kind != format::EntryKind::remark) {
-                    input.add(entry);
                 }
             } catch (const Error& error) {
                 if (!is_damage(error)) throw;
@@ -189,7 +206,14 @@ void Catalogue::judge(const storage::Repository& repository) {
             }
         }
     }
-    trust_ = keyring::Trust::compute(repository.config().officer, input);
+    const auto read = [this](const IdentityId& identity) -> keyring::OfficerJournal {
+        const storage::Journal* journal = journal_of(journals_, identity);
+        if (journal == nullptr) return {};
+        return {journal->entries, journal->problem};
+    };
+    keyring::Officers officers = keyring::read_officers(repository.config().officer, read, pins);
+    trust_ = std::move(officers.trust);
+    doubt_ = std::move(officers.doubt);
 
     for (const auto& [place, run] : runs_) {
         if (run.entry->kind != format::EntryKind::backup) continue;
@@ -241,7 +265,10 @@ void Catalogue::apply_remarks() {
     for (Backup& backup : backups_) by_id[backup.id] = &backup;
     std::map<EntryId, Rank> latest;
     for (const storage::Journal& journal : journals_) {
+        // A clock set back does not reorder a journal: of statements and remarks alike, the latest time so far counts.
+        TimePoint running{INT64_MIN};
         for (const format::SignedEntry& entry : journal.entries) {
+            running = std::max(running, entry.head.time);
             if (entry.kind != format::EntryKind::remark) continue;
             if (!trust_.trusts(entry.identity, format::Role::writer, entry.head.sequence) &&
                 !trust_.trusts(entry.identity, format::Role::officer, entry.head.sequence)) {
@@ -253,7 +280,7 @@ void Catalogue::apply_remarks() {
                 if (backup == by_id.end() || backup->second->writer != fields.writer) continue;
                 const SecretBytes* key = label_key(fields.writer);
                 auto tags = key == nullptr ? std::nullopt : format::open_remark(entry, *key);
-                const Rank rank{entry.head.time, entry.identity, entry.head.sequence};
+                const Rank rank{running, entry.identity, entry.head.sequence};
                 if (!tags || (latest.contains(fields.backup) && rank < latest.at(fields.backup))) continue;
                 latest[fields.backup] = rank;
                 backup->second->tags = std::move(*tags);
@@ -303,7 +330,20 @@ std::vector<const Backup*> Catalogue::select(const BackupFilter& filter) const {
     return selected;
 }
 
+void Catalogue::require_no_doubt() const {
+    if (doubt_) throw *doubt_;
+}
+
+void Catalogue::require_trusted(const Backup& backup) const {
+    require_no_doubt();
+    if (backup.trusted) return;
+    throw Error(ErrorCode::refused,
+                "backup " + backup.describe() + " is by writer " + backup.writer.hex() + ", who is not trusted for it",
+                "to trust its writer: signet keyring trust " + backup.writer.hex());
+}
+
 const Backup& Catalogue::latest(const BackupFilter& filter) const {
+    require_no_doubt();
     const char* const hint = "name a backup by its id (signet list) to restore it all the same";
     for (const JournalFinding& finding : findings_) {
         if (!finding.trusted) continue;
@@ -351,11 +391,7 @@ const Backup& Catalogue::find(std::string_view id_prefix) const {
 const Backup& Catalogue::resolve(const std::string& reference, const BackupFilter& filter) const {
     if (reference == "latest") return latest(filter);
     const Backup& backup = find(reference);
-    if (!backup.trusted) {
-        throw Error(ErrorCode::refused,
-                    "backup " + backup.describe() + " is by writer " + backup.writer.hex() + ", who is not trusted for it",
-                    "to trust its writer: signet keyring trust " + backup.writer.hex());
-    }
+    require_trusted(backup);
     return backup;
 }
 

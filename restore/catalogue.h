@@ -4,7 +4,7 @@
 
 #include "core/clock.h"
 #include "keyring/keyring.h"
-#include "keyring/trust.h"
+#include "keyring/officers.h"
 #include "storage/repository.h"
 
 #include <functional>
@@ -87,6 +87,12 @@ public:
     [[nodiscard]] const std::vector<storage::Journal>& journals() const { return journals_; }
     [[nodiscard]] const keyring::Trust& trust() const { return trust_; }
     [[nodiscard]] const std::vector<JournalFinding>& findings() const { return findings_; }
+    /// Why `trust()` and `Backup::trusted` are not to be relied on: an officer's journal is broken. Names the object.
+    [[nodiscard]] const std::optional<Error>& doubt() const { return doubt_; }
+    /// throws  the doubt, when there is one: nobody may read contents then, whichever backup was named
+    void require_no_doubt() const;
+    /// throws  as require_no_doubt(); Error{refused}: the backup's writer is not trusted for it
+    void require_trusted(const Backup& backup) const;
     [[nodiscard]] const RepositoryId& repository() const { return repository_; }
 
     /// A backup or partial entry by its place in a journal; nullptr when there is none.
@@ -97,10 +103,10 @@ public:
     /// Those that match, oldest first; untrusted ones too.
     [[nodiscard]] std::vector<const Backup*> select(const BackupFilter& filter) const;
     /// By "latest" or a prefix of an id (at least 4 digits). What is returned is trusted.
-    /// throws  Error{usage}: no such backup, or several; Error{refused}: untrusted; for "latest" as latest()
+    /// throws  Error{usage}: no such backup, or several; else as require_trusted(); for "latest" as latest()
     [[nodiscard]] const Backup& resolve(const std::string& reference, const BackupFilter& filter = {}) const;
     /// The newest trusted one that matches.
-    /// throws  Error{usage}: none; Error{damaged}: a trusted journal has a damaged entry that may be newer;
+    /// throws  as require_no_doubt(); Error{usage}: none; Error{damaged}: a trusted journal has a damaged entry that may be newer;
     ///         Error{refused}: a newer one is by an untrusted writer. The hint is to name a backup by its id
     [[nodiscard]] const Backup& latest(const BackupFilter& filter = {}) const;
     /// By a prefix of its id, trusted or not. throws  Error{usage}: none, or several
@@ -111,7 +117,7 @@ public:
 
 private:
     Catalogue() = default;
-    void judge(const storage::Repository& repository);
+    void judge(const storage::Repository& repository, const std::vector<const keyring::RepositoryPin*>& pins);
     void learn_names(const storage::Repository& repository, keyring::KeyringSet& keyrings);
     void apply_remarks();
     [[nodiscard]] bool matches(const Backup& backup, const BackupFilter& filter) const;
@@ -122,6 +128,7 @@ private:
     std::map<std::pair<IdentityId, std::uint64_t>, storage::RunEntry> runs_;
     std::vector<Backup> backups_;
     std::vector<JournalFinding> findings_;
+    std::optional<Error> doubt_;
     std::map<IdentityId, SecretBytes> label_keys_;
     keyring::Trust trust_;
 };

@@ -124,11 +124,7 @@ format::DataKey unwrap_key(const storage::Repository& repository, Planner& plann
 
 std::unique_ptr<OpenBackup> OpenBackup::open(const storage::Repository& repository, Planner& planner,
                                              keyring::Resolver& resolver, const Backup& backup, const OpenOptions& options) {
-    if (!backup.trusted) {
-        throw Error(ErrorCode::refused,
-                    "backup " + backup.describe() + " is by writer " + backup.writer.hex() + ", who is not trusted for it",
-                    "to trust its writer: signet keyring trust " + backup.writer.hex());
-    }
+    planner.catalogue().require_trusted(backup);
     const std::vector<const RunKey*> needed = planner.keys_of(backup);
     {
         Plan plan = planner.plan(backup);

@@ -306,7 +306,9 @@ std::vector<const RunKey*> Planner::keys_of(const Backup& backup) const {
     return needed;
 }
 
-bool Planner::restorable(const Backup& backup) { return backup.trusted && covered_by(backup).restorable; }
+bool Planner::restorable(const Backup& backup) {
+    return backup.trusted && !catalogue_.doubt() && covered_by(backup).restorable;
+}
 
 std::vector<const Backup*> Planner::visible(const BackupFilter& filter) const {
     std::vector<const Backup*> backups = catalogue_.select(filter);
@@ -393,6 +395,7 @@ Plan Planner::make(const std::vector<const Backup*>& wanted, const std::vector<c
 }
 
 Plan Planner::plan(const Backup& backup) {
+    catalogue_.require_no_doubt();
     BackupFilter filter;
     filter.series = backup.fields->series.hex();
     std::vector<const Backup*> series = visible(filter);
@@ -403,6 +406,7 @@ Plan Planner::plan(const Backup& backup) {
 }
 
 Plan Planner::plan(const BackupFilter& filter) {
+    catalogue_.require_no_doubt();
     BackupFilter whole = filter;
     whole.from.reset();
     whole.at.reset();
@@ -431,6 +435,7 @@ Plan Planner::plan(const BackupFilter& filter) {
 }
 
 std::vector<Plan> Planner::timeline(const BackupFilter& filter) {
+    catalogue_.require_no_doubt();
     std::vector<std::pair<SeriesId, std::vector<const Backup*>>> lanes;
     for (const Backup* backup : visible(filter)) {
         auto lane = std::find_if(lanes.begin(), lanes.end(), [&](const auto& each) { return each.first == backup->fields->series; });

@@ -104,7 +104,7 @@ public:
     Planner(const Catalogue& catalogue, const storage::Repository& repository, keyring::Resolver& resolver,
             PlanOptions options = {});
 
-    /// What this backup needs.
+    /// What this backup needs. All plans: throws  Error{damaged}: an officer's journal is broken
     [[nodiscard]] Plan plan(const Backup& backup);
     /// What any moment of a stretch needs. filter  its series; `from` and `at` of it bound the stretch, else all of it
     /// throws  Error{usage}: no backup of that series covers it, or several series match

@@ -51,7 +51,7 @@ void prepare_protectors(Context& context) {
 
 bool writer_is_trusted(Context& context) {
     const auto writer = context.keyring().writer_if_present();
-    return writer && load_trust(context.repository()).find(writer->identity(), format::Role::writer) != nullptr;
+    return writer && load_trust(context).find(writer->identity(), format::Role::writer) != nullptr;
 }
 
 backup::BackupReport make_backup(Context& context, backup::BackupRequest request) {

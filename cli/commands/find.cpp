@@ -35,6 +35,7 @@ std::vector<const restore::Backup*> chosen(Context& context) {
     backups.reserve(named.size());
     for (const std::string& reference : named) backups.push_back(&context.catalogue().resolve(reference, selection(context)));
     if (!named.empty()) return backups;
+    context.catalogue().require_no_doubt();
     for (const restore::Backup* backup : context.catalogue().select(selection(context))) {
         if (backup->trusted) backups.push_back(backup);
     }

@@ -94,6 +94,7 @@ ExitCode run(Context& context) {
     if (escrow) store_escrow(context, *store, config.repository, protector);
     storage::Repository::create(*store, config);
     context.keyring().pin_repository(config.repository, config.officer, config.hash());
+    context.keyring().note_location(canonical_location(*store), config.repository);
     trust_own_writer(context, officer);
     print(context, config, protector, escrow);
     return ExitCode::done;

@@ -14,7 +14,7 @@ struct Current {
 };
 
 Current current_policy(Context& context) {
-    const keyring::Trust trust = load_trust(context.repository());
+    const keyring::Trust trust = load_trust(context);
     if (!trust.policy()) return {};
     return {trust.policy()->values, trust.policy()->number};
 }

@@ -82,8 +82,9 @@ ExitCode run(Context& context) {
                     "is this the right repository?");
     }
     const SecretBytes passphrase = context.passphrases().get({"unlock", "repository " + context.repository_location(), false});
-    std::vector<OpenEscrow> escrows = open_escrows(repository, passphrase);
+    std::vector<OpenEscrow> escrows = open_escrows(context, repository, passphrase);
     context.keyring().pin_repository(config.repository, config.officer, repository.config_hash());
+    context.note_location();
     sort_by_use(context, escrows);
 
     keyring::LocalVault& vault = vault_for(context, passphrase);

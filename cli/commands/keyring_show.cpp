@@ -13,7 +13,7 @@ Json policy_json(Context& context) {
     for (const keyring::PolicyName& name : keyring::policy_names()) values[std::string(name.name)] = name.default_value;
     if (!context.has_repository()) return values;
     try {
-        const keyring::Trust trust = load_trust(context.repository());
+        const keyring::Trust trust = load_trust(context);
         if (!trust.policy()) return values;
         for (const auto& [name, value] : trust.policy()->values) values[name] = value;
     } catch (const Error& error) {

@@ -21,6 +21,19 @@ IdentityId find_identity(Context& context, const std::string& text) {
                 "give the whole fingerprint, or at least 16 digits of one that has made backups here");
 }
 
+/// Who is nearer to the first officer has the last word, and so may a clock: what was said need not count.
+void require_in_force(Context& context, const format::TrustStatement& statement, const format::SignedEntry& entry) {
+    const keyring::Trust trust = load_officers(context).trust;
+    const keyring::TrustedIdentity* found = trust.find(statement.identity, statement.role);
+    if (found != nullptr && found->said_by == entry.id) return;
+    const std::string by = found == nullptr || found->said_by == EntryId{} ? std::string() : " (entry " + found->said_by.short_hex(16) + ")";
+    throw Error(ErrorCode::failed,
+                "the statement was signed (entry " + entry.id.short_hex(16) + "), but it is not in force: what an officer nearer to " +
+                    "the first one, or a later entry of another, says about " + statement.identity.hex() + by + " counts instead",
+                "say it as the repository's first officer, " + context.repository().config().officer.hex() +
+                    "; a colleague's clock may be ahead");
+}
+
 ExitCode run(Context& context) {
     const Options& options = context.options();
     const std::string role = options.text_or("role", "writer");
@@ -30,10 +43,12 @@ ExitCode run(Context& context) {
     statement.role = role == "officer" ? format::Role::officer : format::Role::writer;
     statement.first_sequence = options.integer("from", 1, UINT64_MAX).value_or(1);
     statement.last_sequence = options.integer("until", 0, UINT64_MAX).value_or(UINT64_MAX);
-    if (statement.last_sequence < statement.first_sequence) throw Error(ErrorCode::usage, "--until is before --from");
+    // Up to entry 0 is none at all: that withdraws the trust.
+    if (statement.last_sequence < statement.first_sequence && (options.given("from") || statement.last_sequence != 0)) throw Error(ErrorCode::usage, "--until is before --from");
 
     const format::TrustFields fields{{statement}};
     const format::SignedEntry entry = append_officer_entry(context, format::EntryKind::trust, fields.encode());
+    require_in_force(context, statement, entry);
     if (context.terminal().json()) {
         context.terminal().object(Json{{"message_type", "summary"},
                                        {"identity", statement.identity.hex()},
@@ -43,7 +58,8 @@ ExitCode run(Context& context) {
                                        {"officer", entry.identity.hex()},
                                        {"entry", entry.id.hex()}});
     } else {
-        context.terminal().result("trusted as " + role + ": " + statement.identity.hex());
+        context.terminal().result((statement.last_sequence == 0 ? "no longer trusted as " : "trusted as ") + role + ": " +
+                                  statement.identity.hex());
     }
     return ExitCode::done;
 }
@@ -63,7 +79,7 @@ Command keyring_trust_command() {
     command.options = {
         {.name = "role", .takes = Takes::one, .value_name = "ROLE", .help = "writer (as when nothing is said) or officer"},
         {.name = "from", .takes = Takes::one, .value_name = "N", .help = "from this entry of its journal on"},
-        {.name = "until", .takes = Takes::one, .value_name = "N", .help = "up to this entry of its journal"},
+        {.name = "until", .takes = Takes::one, .value_name = "N", .help = "up to this entry of its journal; 0 withdraws the trust"},
     };
     command.arguments = {"identity", 1, 1};
     command.examples = {{"signet keyring trust 3f9a0c…", "Trust the writer of another host"}};

@@ -61,6 +61,11 @@ Json header_json(const restore::Backup& backup, restore::Planner& planner) {
     return object;
 }
 
+const char* trust_note(const restore::Backup& backup, const restore::Planner& planner) {
+    if (planner.catalogue().doubt()) return "  (trust unknown)";
+    return backup.trusted ? "" : "  (untrusted)";
+}
+
 void print_header(Terminal& terminal, const restore::Backup& backup, restore::Planner& planner) {
     const format::BackupPublic& fields = *backup.fields;
     const auto line = [&](std::string_view name, const std::string& value) {
@@ -68,7 +73,7 @@ void print_header(Terminal& terminal, const restore::Backup& backup, restore::Pl
     };
     line("backup", backup.id.hex());
     line("series", printable(backup.series()));
-    line("writer", backup.writer.hex() + ", entry " + std::to_string(backup.sequence) + (backup.trusted ? "" : "  (untrusted)"));
+    line("writer", backup.writer.hex() + ", entry " + std::to_string(backup.sequence) + trust_note(backup, planner));
     if (backup.labels) {
         line("host", printable(backup.labels->host) + ", user " + printable(backup.labels->user));
         for (const std::string& path : backup.labels->paths) line("path", printable(path));

@@ -1,5 +1,6 @@
 """From nothing to a restored tree: with keys of one's own, with escrow, and on a bare machine."""
 
+import hashlib
 import os
 
 from harness import PASSPHRASE, SignetTest, main, write
@@ -113,6 +114,26 @@ class BareMachine(SignetTest):
         # Twice is once.
         self.signet("keyring", "recover", "--officer", officer)
         self.assertEqual(self.signet("keyring", "show", "--json").json()["officer"], officer)
+
+    def test_planted_escrow_objects_do_not_stop_recovery(self):
+        """[security] Anyone who can write can put newer, expensive or broken ones beside the right one."""
+        officer = self.signet("init", "--json").last()["officer"]
+        source = self.sample_tree()
+        self.backup(source)
+        right, = self.objects("escrow")
+        with open(os.path.join(self.repository, right), "rb") as file:
+            content = file.read()
+        for change in ({8: 2}, {59: 19, 60: 1, 61: 16}, {59: 18, 60: 2, 61: 16}, {59: 17, 60: 32, 61: 16}, {100: content[100] ^ 1}):
+            planted = bytearray(content)
+            for offset, value in change.items():
+                planted[offset] = value
+            # Under a thumbprint that sorts before the right one's, too.
+            for thumbprint in (os.path.basename(right).split(".")[0], "sha256-" + "0" * 64):
+                write(f"{self.repository}/escrow/{thumbprint}.{hashlib.sha256(planted).hexdigest()}", bytes(planted))
+        self.bare()
+        self.assertSays(self.signet("keyring", "recover", "--officer", officer).err, "another version")
+        self.signet("restore", "latest", "-t", "out")
+        self.assertSameTree(source, self.path("out") + source)
 
     def test_recovery_refuses_another_officer_and_leaves_nothing(self):
         self.signet("init")

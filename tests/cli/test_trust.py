@@ -3,7 +3,7 @@
 import os
 import shutil
 
-from harness import SignetTest, main, write
+from harness import SignetTest, flip, main, write
 
 
 class Trust(SignetTest):
@@ -87,6 +87,117 @@ class Trust(SignetTest):
             with self.subTest(words):
                 self.assertMessage(self.signet(*words, expect=(14, 17)))
         self.assertNothingAt(self.path("out"))
+
+    def withdraw(self, writer, **more):
+        """The officer trusts the writer for nothing any more. returns  the name of that entry"""
+        before = set(self.objects("journal"))
+        self.signet("keyring", "trust", writer, "--until", "0", **more)
+        return (set(self.objects("journal")) - before).pop()
+
+    def test_a_broken_officers_journal_stops_everything_that_reads(self):
+        """[security: a revocation must not be undone by damage]"""
+        writer = self.signet("keyring", "show", "--json").json()["writer"]
+        entry = self.withdraw(writer)
+        for seen in (False, True):
+            if seen:
+                self.signet("restore", self.first, "-t", "out", expect=17)
+            for name, change in (("altered", flip(-70)), ("emptied", lambda content: b"")):
+                with open(os.path.join(self.repository, entry), "rb") as file:
+                    whole = file.read()
+                self.alter(entry, change)
+                with self.subTest(name, seen=seen):
+                    letter = self.source + "/letter.txt"
+                    for words in (["restore", self.first, "-t", "out"], ["restore", "-t", "out"], ["dump", self.first, letter],
+                                  ["restore", "--at", "2100-01-01", "-t", "out"], ["ls", self.first], ["find", "letter.txt"],
+                                  ["find", "letter.txt", "--backup", self.first], ["diff", self.first, self.second],
+                                  ["plan", self.first], ["plan", "--from", "2000-01-01"], ["check", "--read-data"],
+                                  ["backup", self.source]):
+                        with self.subTest(words):
+                            self.assertSays(self.signet(*words, expect=14).err, entry)
+                    self.assertNothingAt(self.path("out"))
+                    self.assertEqual([row["restorable"] for row in self.signet("list", "--json").json()], [False, False])
+                    listed = self.signet("list").out
+                    self.assertSays(listed, "trust unknown")
+                    self.assertNotIn(" ok", listed)
+                    self.assertSays(self.signet("show", self.first).out, "trust unknown")
+                self.alter(entry, lambda content: whole)
+
+    def test_a_withdrawn_officers_broken_journal_stops_nothing(self):
+        """One rule for backup and restore: what has no effect may be damaged."""
+        other = self.other_host()
+        self.signet("init", "-r", self.path("elsewhere"), env=other)
+        officer = self.signet("keyring", "show", "--json", env=other).json()["officer"]
+        self.signet("keyring", "trust", officer, "--role", "officer")
+        self.signet("keyring", "trust", "e" * 64, env=other)
+        entry = f"journal/{officer}/0000000001"
+        self.signet("restore", "-t", "seen")
+        self.alter(entry, flip(-70))
+        self.assertSays(self.signet("restore", self.first, "-t", "out", expect=14).err, entry)
+        self.assertSays(self.signet("backup", self.source, expect=14).err, entry)
+        self.assertNothingAt(self.path("out"))
+        self.signet("keyring", "trust", officer, "--role", "officer", "--until", "0")
+        self.signet("restore", self.first, "-t", "out")
+        self.backup(self.source)
+        os.remove(os.path.join(self.repository, entry))
+        self.signet("restore", self.first, "-t", "out2")
+        self.backup(self.source)
+
+    def test_a_statement_that_a_nearer_officer_overrules_fails(self):
+        deputy = self.other_host()
+        self.signet("init", "-r", self.path("elsewhere"), env=deputy)
+        self.signet("keyring", "trust", self.signet("keyring", "show", "--json", env=deputy).json()["officer"], "--role", "officer")
+        writer = self.signet("keyring", "show", "--json").json()["writer"]
+        self.assertMessage(self.signet("keyring", "trust", writer, "--until", "0", env=deputy, expect=1), "not in force")
+        self.signet("keyring", "trust", "ab" * 32, env=deputy)
+        self.signet("restore", self.second, "-t", "out")
+        self.withdraw(writer)
+        self.assertMessage(self.signet("keyring", "trust", writer, env=deputy, expect=1), "not in force")
+        self.signet("restore", self.second, "-t", "out2", expect=17)
+
+    def test_another_repository_in_the_place_of_a_known_one_is_refused(self):
+        """[security: a forged repository, with an id and an officer of its own, is no first contact]"""
+        forger = self.other_host("forger")
+        self.signet("restore", "-t", "first")
+        known = self.signet("keyring", "show", "--json").json()["officer"]
+        os.rename(self.repository, self.path("away"))
+        self.signet("init", env=forger)
+        self.backup(self.source, env=forger)
+        forged = self.signet("keyring", "show", "--json", env=forger).json()["officer"]
+        os.symlink(self.repository, self.path("alias"))
+        for words in (["restore", "-t", "out"], ["backup", self.source], ["list"], ["check"], ["plan"], ["keyring", "policy", "show"],
+                      ["keyring", "trust", "ab" * 32], ["list", "-r", self.path("alias")],
+                      ["list", "-r", "local:" + self.repository + "/"]):
+            with self.subTest(words):
+                self.assertMessage(self.signet(*words, expect=17), known, forged, "keyring adopt")
+        self.assertMessage(self.signet("keyring", "adopt", expect=17), "--officer")
+        self.assertNothingAt(self.path("out"))
+        self.signet("keyring", "adopt", "--officer", forged)
+        self.signet("list")
+        shutil.rmtree(self.repository)
+        os.rename(self.path("away"), self.repository)
+        self.signet("list", expect=17)
+        self.signet("keyring", "adopt", "--officer", known)
+        self.signet("restore", "-t", "out")
+        shutil.rmtree(self.repository)
+        self.signet("init")
+        self.backup(self.source)
+
+    def test_a_policy_that_was_seen_cannot_be_taken_away(self):
+        before = set(self.objects("journal"))
+        self.signet("keyring", "policy", "set", "after-rotation=fresh")
+        entry = (set(self.objects("journal")) - before).pop()
+        hosts = {}
+        for name, words in (("backup", ["backup", self.source]), ("show", ["keyring", "policy", "show"]), ("restore", ["list"])):
+            hosts[name] = self.other_host(name)
+            self.signet("keyring", "adopt", env=hosts[name])
+            self.signet(*words, env=hosts[name])
+        self.signet("restore", self.first, "-t", "seen", env=hosts["restore"])
+        os.remove(os.path.join(self.repository, entry))
+        for name, env in hosts.items():
+            for words in (["backup", self.source], ["backup", "--dry-run", self.source], ["keyring", "policy", "show"], ["restore", self.first, "-t", "out"]):
+                with self.subTest(name, words=words):
+                    self.assertSays(self.signet(*words, env=env, expect=14).err, entry)
+        self.assertMessage(self.signet("keyring", "trust", "ab" * 32, expect=14), "journal/")
 
     def test_a_journal_that_was_cut_short_is_noticed(self):
         self.signet("list")

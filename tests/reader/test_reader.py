@@ -262,6 +262,14 @@ class Damage(unittest.TestCase):
         repository = Repository(Memory(objects))
         self.assertRaises(Refused, repository.find_backup, "latest")
 
+    def test_a_withdrawn_officers_damage_stops_nothing(self):
+        example, deputy = make_example.Example(os.path.join(EXAMPLE, "keys")), make_example.Identity("deputy")
+        say_trust(example, example.officer, FIRST, (deputy, 2, 1, FOREVER))
+        example.repository.objects[f"journal/{deputy.id.hex()}/0000000001"] = b"damaged"
+        self.assertRaisesRegex(Refused, deputy.id.hex(), Repository(Memory(example.repository.objects)).find_backup, "latest")
+        say_trust(example, example.officer, FIRST, (deputy, 2, 1, 0))
+        self.assertFalse(Repository(Memory(example.repository.objects)).trust.depends_on(deputy.id.hex(), 1))
+
     def test_a_newer_kind_of_entry(self):
         example = make_example.Example(os.path.join(EXAMPLE, "keys"))
         example.repository.sign(example.officer, 6, FIRST, b"")
@@ -280,6 +288,66 @@ class Damage(unittest.TestCase):
     def test_newer_versions(self):
         config = self.objects["config.json"].replace(b'"format":1', b'"format":2')
         self.assertRaisesRegex(UnknownVersion, "newer", Repository, Memory({**self.objects, "config.json": config}))
+
+
+def say_trust(example, officer, when, *statements):
+    """An officer's entry of kind 3. Each statement: identity, role, first, last."""
+    public = make_example.counted(identity.id + make_example.u8(role) + make_example.u64(first) + make_example.u64(last)
+                                  for identity, role, first, last in statements)
+    example.repository.sign(officer, 3, when, public)
+
+
+class TrustOrder(unittest.TestCase):
+    """Section 7: nearer levels first, then running time."""
+
+    def setUp(self):
+        self.example = make_example.Example(os.path.join(EXAMPLE, "keys"))
+        self.root = self.example.officer
+        self.deputy, self.other, self.writer = (make_example.Identity(words) for words in ("deputy", "other", "someone"))
+        self.say(self.root, 0, (self.deputy, 2, 1, FOREVER), (self.writer, 1, 1, FOREVER))
+
+    def say(self, officer, hours, *statements):
+        say_trust(self.example, officer, FIRST + hours * 3_600_000_000_000, *statements)
+
+    def trust(self):
+        return Repository(Memory(self.example.repository.objects)).trust
+
+    def trusted(self, sequence=1):
+        return self.trust().writer(self.writer.id.hex(), sequence)
+
+    def test_a_farther_officer_with_a_clock_ahead_undoes_no_withdrawal(self):
+        self.say(self.deputy, 1000, (self.writer, 1, 1, FOREVER))
+        self.assertTrue(self.trusted())
+        self.say(self.root, 1, (self.writer, 1, 1, 0))
+        self.assertFalse(self.trusted())
+
+    def test_a_farther_officer_withdraws_nothing_that_a_nearer_one_said(self):
+        self.say(self.deputy, 1000, (self.writer, 1, 1, 0), (self.root, 2, 1, 0))
+        self.assertTrue(self.trusted())
+        self.assertTrue(self.trust().officer(self.root.id.hex(), 9))
+
+    def test_a_clock_set_back_does_not_reorder_a_journal(self):
+        self.say(self.root, 50, (self.writer, 1, 1, 7))
+        self.say(self.root, -50, (self.writer, 1, 1, 9))
+        self.assertTrue(self.trusted(9))
+        self.assertFalse(self.trusted(10))
+
+    def test_within_a_level_the_running_time_decides(self):
+        someone = make_example.Identity("someone else")
+        self.say(self.root, 1, (self.other, 2, 1, FOREVER))
+        self.say(self.deputy, 60, (self.other, 1, 1, 1))
+        self.say(self.deputy, 2, (someone, 1, 1, 7))  # counts as said at 60
+        self.say(self.other, 59, (someone, 1, 1, 9))
+        self.assertTrue(self.trust().writer(someone.id.hex(), 7))
+        self.assertFalse(self.trust().writer(someone.id.hex(), 9))
+
+    def test_a_withdrawn_officers_statements_have_no_effect(self):
+        someone = make_example.Identity("someone else")
+        self.say(self.deputy, 1, (someone, 1, 1, FOREVER), (self.other, 2, 1, FOREVER))
+        self.assertTrue(self.trust().writer(someone.id.hex(), 1))
+        self.say(self.root, 2, (self.deputy, 2, 1, 0))
+        self.assertFalse(self.trust().writer(someone.id.hex(), 1))
+        self.assertFalse(self.trust().officer(self.other.id.hex(), 1))
 
 
 class Encodings(unittest.TestCase):

@@ -35,7 +35,7 @@ class Repository:
     def find_backup(self, wanted):
         """The trusted backup with this entry id (or the beginning of it), or the latest."""
         for problem in self.journals.problems:
-            if problem.identity in self.trust.officers():
+            if self.trust.depends_on(problem.identity, len(self.journals.of[problem.identity]) + 1):
                 raise problem  # a statement about a writer may be among what cannot be read
         backups = self.journals.backups()
         if wanted == "latest":
@@ -63,9 +63,12 @@ class Repository:
         remarks = [entry for entry in self.journals.entries() if entry.kind == REMARK and entry.remark_on == backup.id
                    and entry.remark_writer == backup.identity
                    and (self.trusted(entry) or self.trust.officer(entry.identity, entry.sequence))]
-        if not remarks:
-            return None
-        return open_remark(max(remarks, key=order_of_statements), label_key, self.config.repository)
+        for remark in sorted(remarks, key=order_of_statements, reverse=True):
+            try:
+                return open_remark(remark, label_key, self.config.repository)
+            except Refused:
+                continue  # the next latest counts
+        return None
 
 
 class Keyring:

@@ -73,6 +73,7 @@ class Entry:
     associated: bytes  # the octets [0..20+P)
     sealed: bytes
     run: Optional[Run] = None
+    running_time: int = 0    # the latest time claimed in the journal so far; set by read_journals
     statements: list = member(default_factory=list)  # kind 3
     policy_number: int = 0                           # kind 4
     policy_values: list = member(default_factory=list)
@@ -191,7 +192,7 @@ def order_of_backups(entry):
 
 
 def order_of_statements(entry):
-    return entry.time, entry.identity, entry.sequence
+    return entry.running_time, entry.identity, entry.sequence
 
 
 def read_journals(store, listing, config):
@@ -209,6 +210,7 @@ def read_journals(store, listing, config):
                 raise Refused(name, "does not follow the entry before it (a fork or a replay)")
             if entry.run:
                 check_reach(entry, entries)
+            entry.running_time = max(entry.time, entries[-1].running_time) if entries else entry.time
             entries.append(entry)
         except Refused as problem:
             problem.identity = parts["identity"]
@@ -233,21 +235,28 @@ def check_reach(entry, earlier):
 class Trust:
     """Who is trusted for which sequence numbers.
 
-    The officer of config.json is trusted for all. Statements count when their signer is a trusted officer for their
-    sequence number; they are applied in the order of (time, identity, sequence), the later replacing the earlier. As a
-    statement can take trust away from an officer who made others, this is repeated until nothing changes."""
+    The officer of config.json is trusted for all: level 0. Officers are settled level by level, then writers over the same
+    levels; what a nearer level said about an identity in a role, no farther level can change. Within a level the later
+    statement counts, in the order of (running time, identity, sequence)."""
 
     def __init__(self, journals, config):
         self._root = config.officer
         self._ranges = {}
-        entries = sorted((entry for entry in journals.entries() if entry.kind == TRUST), key=order_of_statements)
-        for _ in range(len(entries) + 2):
-            ranges = {(said.identity, said.role): (said.first, said.last)
-                      for entry in entries if self.officer(entry.identity, entry.sequence) for said in entry.statements}
-            if ranges == self._ranges:
-                return
-            self._ranges = ranges
-        raise Refused(f"journal/{self._root}", "the officers' statements about one another contradict")
+        self._entries = sorted((entry for entry in journals.entries() if entry.kind == TRUST), key=order_of_statements)
+        levels = [{self._root}]
+        while levels[-1]:
+            said = self._said_by(levels[-1], OFFICER)
+            said.pop((self._root, OFFICER), None)
+            self._ranges.update(said)
+            levels.append({identity for identity, _ in said})
+        for level in levels:
+            self._ranges.update(self._said_by(level, WRITER))
+
+    def _said_by(self, level, role):
+        """What the officers of a level say about identities that no nearer level has settled."""
+        return {(said.identity, role): (said.first, said.last)
+                for entry in self._entries if entry.identity in level and self.officer(entry.identity, entry.sequence)
+                for said in entry.statements if said.role == role and (said.identity, role) not in self._ranges}
 
     def _has(self, identity, role, sequence):
         first, last = self._ranges.get((identity, role), (1, 0))
@@ -259,5 +268,9 @@ class Trust:
     def writer(self, identity, sequence):
         return self._has(identity, WRITER, sequence)
 
-    def officers(self):
-        return {self._root} | {identity for identity, role in self._ranges if role == OFFICER}
+    def depends_on(self, identity, sequence):
+        """Whether what an officer said from this sequence number on has effect."""
+        if identity == self._root:
+            return True
+        first, last = self._ranges.get((identity, OFFICER), (1, 0))
+        return first <= last and sequence <= last

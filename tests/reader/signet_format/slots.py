@@ -104,7 +104,8 @@ def read_escrow(store, name, parts, repository):
         field.refuse("an escrow object of another repository")
     thumbprint = field.thumbprint()
     log2_n, r, p = field.u8("scrypt N"), field.u8("scrypt r"), field.u8("scrypt p")
-    if not (10 <= log2_n <= 20 and 1 <= r <= 32 and 1 <= p <= 16 and 128 * r << log2_n <= 1024 * MIB):
+    if not (10 <= log2_n <= 20 and 1 <= r <= 32 and 1 <= p <= 16 and 128 * r << log2_n <= 1024 * MIB
+            and log2_n < 16 * r and r * p << log2_n <= 1 << 23):
         field.refuse("scrypt parameters out of bounds")
     escrow = Escrow(name, thumbprint, log2_n, r, p, field.take(16, "salt"), field.take(32, "check value"),
                     octets[:110], octets[110:])

@@ -105,6 +105,10 @@ TEST_CASE("costs of scrypt outside their limits are refused before any work", "[
     object[59] = 20;
     object[60] = 9;  // 1.125 GiB
     REQUIRE_THROWS_MATCHES(open(object), Error, has_code(ErrorCode::damaged));
+    object[59] = 17;
+    object[60] = 8;
+    object[61] = 9;  // N * r * p above 2^23, within every other limit
+    REQUIRE_THROWS_MATCHES(open(object), Error, has_code(ErrorCode::damaged));
 }
 
 TEST_CASE("the header of an escrow object stands where the format says", "[format][escrow]") {

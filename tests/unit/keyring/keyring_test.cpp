@@ -56,6 +56,21 @@ TEST_CASE("a repository is pinned to its officer and config", "[keyring]") {
     CHECK(bench.keyring().pins().empty());
 }
 
+TEST_CASE("of each place it is remembered which repository it held", "[keyring]") {
+    const Bench bench;
+    Keyring keyring = bench.keyring();
+    CHECK(keyring.held_at("/mnt/a") == nullptr);
+    keyring.note_location("/mnt/a", kRepository);
+    REQUIRE(bench.keyring().held_at("/mnt/a") != nullptr);
+    CHECK(*bench.keyring().held_at("/mnt/a") == kRepository);
+    CHECK(bench.keyring().held_at("/mnt/b") == nullptr);
+    const auto other = crypto::random_id<RepositoryId>();
+    keyring.note_location("/mnt/a", other);
+    keyring.note_location("/mnt/\xff", kRepository);  // no UTF-8
+    CHECK(*bench.keyring().held_at("/mnt/a") == other);
+    CHECK(*bench.keyring().held_at("/mnt/\xff") == kRepository);
+}
+
 TEST_CASE("of each identity the newest entry seen is remembered", "[keyring]") {
     const Bench bench;
     Keyring keyring = bench.keyring();

@@ -2,6 +2,7 @@
 
 #include "core/crypto/identity_key.h"
 #include "core/crypto/random.h"
+#include "format/names.h"
 #include "tests/unit/keyring/bench.h"
 
 namespace signet::keyring::test {
@@ -121,6 +122,42 @@ TEST_CASE("no officer undoes who appointed him", "[keyring][trust]") {
     CHECK(trust.trusts(kPinned, Role::officer, 5));
     CHECK(trust.trusts(kOfficer, Role::officer, 5));
     CHECK(trust.trusts(kSecond, Role::officer, 5));
+}
+
+TEST_CASE("what a nearer officer said about a writer no farther one changes, whatever the clocks say", "[keyring][trust]") {
+    Journals journals;
+    journals.trust(kPinned, 1, 1, {officer(kOfficer), writer(kWriter)});
+    journals.trust(kOfficer, 1, 900, {writer(kWriter), writer(kStranger), officer(kSecond)});
+    journals.trust(kSecond, 1, 950, {writer(kStranger, 1, 5)});
+    SECTION("a withdrawal by the first officer holds against a clock that is ahead") {
+        journals.trust(kPinned, 2, 2, {writer(kWriter, 1, 0)});
+        CHECK_FALSE(journals.compute().trusts(kWriter, Role::writer, 1));
+        CHECK(journals.compute().trusts(kStranger, Role::writer, 9));
+    }
+    SECTION("so does a withdrawal whose own clock was set back") {
+        journals.trust(kPinned, 2, -5, {writer(kWriter, 1, 0)});
+        CHECK_FALSE(journals.compute().trusts(kWriter, Role::writer, 1));
+    }
+    SECTION("trust by the first officer holds against a withdrawal by a farther one") {
+        journals.trust(kOfficer, 2, 999, {writer(kWriter, 1, 0)});
+        CHECK(journals.compute().trusts(kWriter, Role::writer, 1));
+    }
+}
+
+TEST_CASE("the running time of a journal counts entries of all kinds", "[keyring][trust]") {
+    const auto ahead = crypto::SigningKey::generate();
+    const IdentityId signer = ahead.verify_key().identity();
+    TrustInput input;
+    const auto say = [&](std::uint64_t sequence, std::int64_t hour, format::EntryKind kind, const Bytes& fields) {
+        format::EntryHead head;
+        head.sequence = sequence;
+        head.previous = sequence == 1 ? EntryId{} : crypto::random_id<EntryId>();
+        head.time = {hour * 3600 * kNsPerSecond};
+        input.add(format::decode_entry(format::make_plain_entry(kind, head, fields, ahead), format::journal_name(signer, sequence)));
+    };
+    say(1, 50, format::EntryKind::policy, format::PolicyFields{1, {}}.encode());
+    say(2, 3, format::EntryKind::trust, format::TrustFields{{writer(kWriter)}}.encode());
+    CHECK(input.entries().back().time.ns == std::int64_t{50} * 3600 * kNsPerSecond);
 }
 
 TEST_CASE("the order of the input does not matter", "[keyring][trust]") {

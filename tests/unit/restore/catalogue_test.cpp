@@ -162,6 +162,36 @@ TEST_CASE("latest does not skip an untrusted newer manifest in silence", "[resto
     CHECK(catalogue.latest(series).id == mine);
 }
 
+TEST_CASE("a broken officer's journal stops every backup, however it is named", "[restore][catalogue][trust]") {
+    RepositoryBench bench;
+    const EntryId id = bench.back_up(tree("1"), at(1));
+    const IdentityId officer = bench.repository->config().officer;
+    bench.trust(IdentityId::from(crypto::sha256(as_bytes("somebody")).view()));
+    if (GENERATE(false, true)) static_cast<void>(bench.catalogue(true));
+    const std::string broken = format::journal_name(officer, 2);
+    SECTION("altered") {
+        bench.store->tamper(broken, [](Bytes& octets) { octets.back() ^= 1; });
+    }
+    SECTION("emptied") {
+        bench.store->tamper(broken, [](Bytes& octets) { octets.clear(); });
+    }
+    const Catalogue catalogue = bench.catalogue();
+    REQUIRE(catalogue.doubt());
+    CHECK(std::string(catalogue.doubt()->what()).find(broken) != std::string::npos);
+    CHECK(mentions(bench.notices, broken));
+    CHECK_THROWS_MATCHES(catalogue.resolve(id.hex()), Error, has_code(ErrorCode::damaged));
+    CHECK_THROWS_MATCHES(catalogue.latest(), Error, has_code(ErrorCode::damaged));
+    BackupFilter before;
+    before.at = day(1);
+    CHECK_THROWS_MATCHES(catalogue.latest(before), Error, has_code(ErrorCode::damaged));
+    Planner planner(catalogue, *bench.repository, bench.resolver);
+    CHECK_FALSE(planner.restorable(catalogue.find(id.hex())));
+    CHECK_THROWS_MATCHES(planner.plan(catalogue.find(id.hex())), Error, has_code(ErrorCode::damaged));
+    CHECK_THROWS_MATCHES(planner.plan(BackupFilter{}), Error, has_code(ErrorCode::damaged));
+    CHECK_THROWS_MATCHES(OpenBackup::open(*bench.repository, planner, bench.resolver, catalogue.find(id.hex())), Error,
+                         has_code(ErrorCode::damaged));
+}
+
 TEST_CASE("a first contact pins the repository and shows the officer", "[restore][catalogue][pins]") {
     RepositoryBench bench;
     bench.back_up(tree("1"), at(1));
