@@ -51,6 +51,8 @@ public:
     /// Gives it the wanted name. throws  Error{io}: it is removed
     void finish();
     void abandon() noexcept;
+    /// Under its name is something else by now, which is not removed.
+    void disown() noexcept { made_ = false; }
 
 private:
     void clear_way(const FolderHandle& folder, Target& target, const MakingRules& rules) const;

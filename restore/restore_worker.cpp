@@ -74,6 +74,32 @@ struct stat status_at(int folder_fd, const std::string& name) {
     return status;
 }
 
+mode_t type_bits(EntryType type) {
+    switch (type) {
+        case EntryType::symlink: return S_IFLNK;
+        case EntryType::fifo: return S_IFIFO;
+        case EntryType::socket: return S_IFSOCK;
+        case EntryType::character: return S_IFCHR;
+        case EntryType::block: return S_IFBLK;
+        case EntryType::directory: return S_IFDIR;
+        default: return S_IFREG;
+    }
+}
+
+/// Opens the special file that was just made, without opening what it stands for: nothing more is done by its name.
+/// throws  Error{refused}: something else has its name, and stays
+struct stat open_special(int folder_fd, const Item& item, NewName& name, UniqueFd& fd) {
+    const std::string path = item.folder->path_of(item.entry.name);
+    fd = UniqueFd(::openat(folder_fd, name.name().c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    if (!fd) throw Error::from_errno("open", path, errno);
+    try {
+        return require_just_made(folder_fd, fd.get(), type_bits(item.entry.type), path);
+    } catch (const Error&) {
+        name.disown();
+        throw;
+    }
+}
+
 /// Blocks for the whole file at once: writes past the page cache need not wait for each other then, and a disk that is too
 /// small is known before the first octet. returns  none where there is no way past the cache
 UniqueFd prepare_direct(int fd, const format::Entry& entry) {
@@ -330,7 +356,7 @@ void RestoreWorker::finish_file(const Item& item, UniqueFd& fd, NewName& name, b
         // A file that must not be changed cannot be renamed or linked either.
         name.finish();
         if (item.link) {
-            run_.flag_later(item);
+            run_.flag_later(item, id);
         } else {
             run_.metadata().apply_flags(fd.get(), entry, losses);
         }
@@ -373,12 +399,14 @@ void RestoreWorker::make_special(Item& item) {
         leave(item, name.found());
         return;
     }
+    UniqueFd fd;
+    const struct stat status = open_special(folder, item, name, fd);
     MetadataLosses losses;
-    run_.metadata().apply_unopened(folder, name.name(), entry, losses);
+    run_.metadata().apply_unopened(fd.get(), entry, losses);
     name.finish();
     if (losses.count() > 0) run_.warn(item.folder->path_of(entry.name), losses);
     run_.restored(item, 0);
-    if (item.link) made_first(item, NodeId::of(status_at(folder, entry.name)));
+    if (item.link) made_first(item, NodeId::of(status));
 }
 
 void RestoreWorker::make_link(Item& item) {
