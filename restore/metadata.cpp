@@ -220,4 +220,13 @@ bool MetadataWriter::differs(const struct stat& status, const format::Entry& ent
            status.st_mtim.tv_nsec != static_cast<long>(entry.modified.nanoseconds);
 }
 
+bool MetadataWriter::has_owner(const struct stat& status, const format::Entry& entry, int folder_fd) const {
+    const Owner owner = owner_of(entry);
+    if (status.st_uid != (owner.uid == kLeaveUid ? uid_ : owner.uid)) return false;
+    if (owner.gid != kLeaveGid) return status.st_gid == owner.gid;
+    if (status.st_gid == gid_) return true;
+    struct stat folder {};
+    return ::fstat(folder_fd, &folder) == 0 && (folder.st_mode & S_ISGID) != 0 && status.st_gid == folder.st_gid;
+}
+
 }  // namespace signet::restore

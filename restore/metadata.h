@@ -60,6 +60,9 @@ public:
 
     /// Whether an existing thing's owner, mode or time differ from what apply() would set.
     [[nodiscard]] bool differs(const struct stat& status, const format::Entry& entry) const;
+    /// Whether an existing thing has the owner and group that a restored one would have.
+    /// folder_fd  where it is: its group may be what new things get
+    [[nodiscard]] bool has_owner(const struct stat& status, const format::Entry& entry, int folder_fd) const;
 
 private:
     struct Owner {

@@ -45,7 +45,7 @@ RestoreRun::RestoreRun(OpenBackup& backup, const RestoreRequest& request, std::s
       target_(request.target, !request.dry_run),
       metadata_(request.plain,
                 request.ownership_by_name ? OwnerMap::by_name(backup.body().owners, backup.body().groups) : OwnerMap{}),
-      rules_{request.overwrite, request.delete_extra, request.verify},
+      rules_{request.overwrite, request.delete_extra, request.verify, metadata_},
       queue_(queue_size) {}
 
 void RestoreRun::item(std::string_view action, const std::string& path, std::uint64_t size) {

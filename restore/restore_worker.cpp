@@ -460,15 +460,15 @@ void RestoreWorker::leave(Item& item, Found found) {
     UniqueFd fd = open_existing(folder, item);
     struct stat status {};
     if (::fstat(fd.get(), &status) != 0) throw Error::from_errno("look at", item.entry.name, errno);
-    if (run_.rules().readable) {
-        if (!S_ISREG(status.st_mode) || !is_as_stored(fd.get(), item.entry)) {
-            MakingRules rules = run_.rules();
-            rules.overwrite = Overwrite::always;
-            make_whole(item, rules);
-            return;
-        }
-        run_.verified();
+    // What was opened may be another file than the one that was looked at.
+    if (!is_unchanged(status, folder, item.entry, run_.rules()) ||
+        (run_.rules().readable && !is_as_stored(fd.get(), item.entry))) {
+        MakingRules rules = run_.rules();
+        rules.overwrite = Overwrite::always;
+        make_whole(item, rules);
+        return;
     }
+    if (run_.rules().readable) run_.verified();
     if (run_.metadata().differs(status, item.entry)) {
         MetadataLosses losses;
         run_.metadata().apply(fd.get(), item.entry, false, false, losses);

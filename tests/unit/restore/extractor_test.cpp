@@ -442,6 +442,43 @@ TEST_CASE("an unchanged file gets its metadata back", "[restore][extractor][over
     CHECK((status_of(bench.target() + "/f").st_mode & 07777) == 0640);
 }
 
+TEST_CASE("somebody else's file of the same size and time is not taken for unchanged", "[restore][extractor][overwrite]") {
+    RepositoryBench bench;
+    bench.back_up(root({file("f", "content").mode(04755).owner(::geteuid(), ::getegid())}));
+    fs::create_directories(bench.target());
+    const std::string path = bench.target() + "/f";
+    write(path, "hostile");
+    const timespec times[2] = {{0, UTIME_OMIT}, {1'600'000'000, 123'456'789}};
+    REQUIRE(::utimensat(AT_FDCWD, path.c_str(), times, 0) == 0);
+    RestoreRequest request;
+    request.overwrite = Overwrite::if_changed;
+    SECTION("it has another name") {
+        fs::create_hard_link(path, bench.folder / "other");
+    }
+    SECTION("it has another owner") {
+        if (!is_root()) return;
+        REQUIRE(::chown(path.c_str(), 1234, ::getegid()) == 0);
+    }
+    SECTION("it has another group") {
+        if (!is_root()) return;
+        REQUIRE(::chown(path.c_str(), ::geteuid(), 1234) == 0);
+    }
+    SECTION("it has another owner than --plain would give") {
+        if (!is_root()) return;
+        request.plain = true;
+        REQUIRE(::chown(path.c_str(), 1234, ::getegid()) == 0);
+    }
+    CHECK(bench.restore(request).files_restored == 1);
+    CHECK(content_of(path) == "content");
+    CHECK(status_of(path).st_uid == ::geteuid());
+    if (fs::exists(bench.folder / "other")) {
+        CHECK(content_of(bench.folder / "other") == "hostile");
+        CHECK((status_of(bench.folder / "other").st_mode & S_ISUID) == 0);
+    }
+    // And the restored one is.
+    CHECK(bench.restore(request).files_unchanged == 1);
+}
+
 TEST_CASE("overwriting breaks a hard link instead of writing through it", "[restore][extractor][overwrite]") {
     RepositoryBench bench;
     bench.back_up(root({file("f", "new")}));
