@@ -74,6 +74,9 @@ struct stat status_at(int folder_fd, const std::string& name) {
     return status;
 }
 
+/// What linkat(2) answers where the names are no obstacle but the file system has no links, no more of them, or none to there.
+bool cannot_link(int why) { return why == EPERM || why == EMLINK || why == EOPNOTSUPP || why == EXDEV; }
+
 mode_t type_bits(EntryType type) {
     switch (type) {
         case EntryType::symlink: return S_IFLNK;
@@ -423,9 +426,18 @@ void RestoreWorker::make_link(Item& item) {
     // A file of the same size and time that is another inode is not this link.
     if (rules.overwrite == Overwrite::if_changed) rules.overwrite = Overwrite::always;
     NewName name;
-    const bool made = name.create(folder, item.folder, item.entry, rules, run_.target(), [&](const std::string& as) {
-        return ::linkat(from.fd(), place.name.c_str(), folder, as.c_str(), 0) == 0 ? 0 : errno;
-    });
+    int why = 0;
+    bool made = false;
+    try {
+        made = name.create(folder, item.folder, item.entry, rules, run_.target(), [&](const std::string& as) {
+            why = ::linkat(from.fd(), place.name.c_str(), folder, as.c_str(), 0) == 0 ? 0 : errno;
+            return why;
+        });
+    } catch (const Error&) {
+        if (!cannot_link(why)) throw;
+        make_copy(item, place.folder->path_of(place.name), why);
+        return;
+    }
     if (!made) {
         run_.left(item, name.found());
         return;
@@ -435,6 +447,16 @@ void RestoreWorker::make_link(Item& item) {
     }
     name.finish();
     run_.linked(item);
+}
+
+void RestoreWorker::make_copy(Item& item, const std::string& first, int why) {
+    item.link.reset();  // nothing waits for this one
+    run_.warn(item.folder->path_of(item.entry.name), Error::from_errno("link it to", first + ", so it is a copy", why).what());
+    if (item.entry.type == EntryType::file) {
+        make_whole(item, run_.rules());
+    } else {
+        make_special(item);
+    }
 }
 
 void RestoreWorker::made_first(const Item& item, const NodeId& id) {

@@ -3,16 +3,23 @@
 #include "core/file.h"
 #include "tests/unit/restore/repository_bench.h"
 
+#include <array>
+#include <cstddef>
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
+#include <linux/filter.h>
 #include <linux/fs.h>
+#include <linux/seccomp.h>
 #include <set>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
+#include <thread>
 #include <unistd.h>
 
 using namespace signet;
@@ -48,6 +55,18 @@ void damage_data(RepositoryBench& bench) {
         bench.store->tamper(format::pack_name(backup->table().pack(place.pack).id),
                             [&](Bytes& octets) { octets[place.offset + 3] ^= 1; });
     }
+}
+
+/// Makes linkat(2) fail in this thread for good. returns  whether it could be done
+bool refuse_links(int why) {
+    std::array<sock_filter, 4> filter{{
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_linkat, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(why)),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    }};
+    const sock_fprog program{filter.size(), filter.data()};
+    return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
 }  // namespace
@@ -314,6 +333,43 @@ TEST_CASE("many links to many inodes, in any order of workers", "[restore][extra
     for (int i = 100; i < 160; ++i) {
         REQUIRE(status_of(bench.target() + "/10/" + std::to_string(i)).st_nlink == 10);
     }
+}
+
+TEST_CASE("where the target cannot link, further names are copies, with a warning", "[restore][extractor][links]") {
+    RepositoryBench bench;
+    const std::string large = noise(5'000'000, 3);
+    bench.back_up(root({file("a", "shared").linked(7), file("b", "shared").linked(7), file("c", "shared").linked(7),
+                        file("large", large).linked(8), file("large2", large).linked(8),
+                        special("p", format::EntryType::fifo).linked(9), special("q", format::EntryType::fifo).linked(9)}));
+    const int why = GENERATE(EPERM, EMLINK, EOPNOTSUPP, EXDEV);
+    CAPTURE(why);
+    RestoreReport report;
+    RestoreReport again;
+    bool is_filtered = false;
+    // The filter holds for this thread and those that it starts.
+    std::thread([&] {
+        is_filtered = refuse_links(why);
+        report = bench.restore();
+        RestoreRequest request;
+        request.overwrite = Overwrite::if_changed;
+        again = bench.restore(request);
+    }).join();
+    if (!is_filtered) {
+        WARN("skipped: system calls cannot be filtered here");
+        return;
+    }
+    CHECK(report.content_errors == 0);
+    CHECK(report.hard_links == 0);
+    CHECK(report.files_restored == 5);
+    CHECK(report.metadata_warnings >= 4);
+    REQUIRE(report.warnings.size() == 4);
+    CHECK(report.warnings.front().message.find("copy") != std::string::npos);
+    for (const char* name : {"a", "b", "c"}) CHECK(content_of(bench.target() + "/" + name) == "shared");
+    CHECK(content_of(bench.target() + "/large2") == large);
+    CHECK(S_ISFIFO(status_of(bench.target() + "/q").st_mode));
+    CHECK(status_of(bench.target() + "/b").st_nlink == 1);
+    CHECK(again.files_unchanged == 5);
+    CHECK(again.content_errors == 0);
 }
 
 TEST_CASE("a part of an inode's names still shares it", "[restore][extractor][links]") {
