@@ -7,6 +7,7 @@
 #include <cstring>
 #include <dirent.h>
 #include <fcntl.h>
+#include <optional>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -103,6 +104,14 @@ Keeping keeping_of(int folder_fd, const std::string& path) {
     return {owner, modes};
 }
 
+/// The mount that an open folder was reached by, which tells apart what a bind mount shows of the same file system.
+/// returns  nothing where the system does not know (Linux before 5.8)
+std::optional<std::uint64_t> mount_of(int fd) {
+    struct statx status {};
+    if (::statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &status) != 0 || (status.stx_mask & STATX_MNT_ID) == 0) return {};
+    return status.stx_mnt_id;
+}
+
 /// Removes everything in a folder and the folder. Holds one descriptor at a time, whatever the depth: the way back up is
 /// "..", which must lead to the folder that was left.
 class TreeRemover {
@@ -111,6 +120,7 @@ public:
 
     void run() {
         device_ = status_of(parent_, path_).st_dev;
+        mount_ = mount_of(parent_);
         go_into(parent_, name_);
         while (!levels_.back().folders.empty() || levels_.size() > 1) {
             if (levels_.back().folders.empty()) {
@@ -137,8 +147,8 @@ private:
         UniqueFd below(::openat(parent, name.c_str(), kOpenFolder));
         if (!below) throw Error::from_errno("delete", path_ + " (" + name + ")", errno);
         const struct stat status = status_of(below.get(), path_);
-        if (status.st_dev != device_) {
-            throw Error(ErrorCode::refused, "cannot delete " + path_ + ": another file system is mounted in it");
+        if (status.st_dev != device_ || mount_of(below.get()) != mount_) {
+            throw Error(ErrorCode::refused, "cannot delete " + path_ + ": something is mounted in it (" + name + ")");
         }
         Level level{NodeId::of(status), name, {}};
         for (Target::Listed& one : read_folder(below.get(), path_)) {
@@ -174,6 +184,7 @@ private:
     const std::string& name_;
     std::string path_;
     dev_t device_ = 0;
+    std::optional<std::uint64_t> mount_;
     UniqueFd fd_;
     std::vector<Level> levels_;
 };

@@ -126,7 +126,7 @@ public:
     };
     /// Everything in a folder, by name. throws  Error{io}
     [[nodiscard]] std::vector<Listed> list(const FolderHandle& folder);
-    /// Removes a file, or a folder with everything in it; never follows a link, never leaves the file system.
+    /// Removes a file, or a folder with everything in it; never follows a link, never enters what is mounted there.
     /// throws  Error{io}, Error{refused}
     void remove(const FolderHandle& folder, const std::string& name);
 

@@ -10,6 +10,8 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <thread>
 #include <unistd.h>
@@ -166,6 +168,31 @@ TEST_CASE("deleting follows no link and crosses no file system", "[restore][host
     CHECK(bench.restore(request).content_errors == 0);
     bench.check_untouched();
     CHECK(listing(bench.target()).size() == 2);
+}
+
+TEST_CASE("deleting does not empty what is mounted in the target, also of the same file system", "[restore][hostile][delete]") {
+    Guarded bench;
+    bench.back_up(root({folder("d", {file("f", "x")})}));
+    const std::string shown = bench.target() + "/d/extra/deep/mount";
+    fs::create_directories(shown);
+    RestoreRequest request;
+    request.delete_extra = true;
+    bool is_mounted = false;
+    RestoreReport report;
+    // A mount that this thread and those that it starts see, and nobody else.
+    std::thread([&] {
+        is_mounted = ::unshare(CLONE_NEWNS) == 0 && ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+                     ::mount(bench.outside.c_str(), shown.c_str(), nullptr, MS_BIND, nullptr) == 0;
+        if (is_mounted) report = bench.restore(request);
+    }).join();
+    if (!is_mounted) {
+        WARN("skipped: nothing can be mounted here");
+        return;
+    }
+    bench.check_untouched();
+    CHECK(report.content_errors == 1);
+    REQUIRE(report.problems.size() == 1);
+    CHECK(report.problems.front().code == ErrorCode::refused);
 }
 
 TEST_CASE("a folder swapped for a link during a restore leads nowhere", "[restore][hostile][race]") {
