@@ -11,6 +11,8 @@
 #include <linux/filter.h>
 #include <linux/fs.h>
 #include <linux/seccomp.h>
+#include <optional>
+#include <pthread.h>
 #include <set>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -57,11 +59,12 @@ void damage_data(RepositoryBench& bench) {
     }
 }
 
-/// Makes linkat(2) fail in this thread for good. returns  whether it could be done
-bool refuse_links(int why) {
-    std::array<sock_filter, 4> filter{{
+/// Makes system calls fail in this thread, and in those that it starts, for good. returns  whether it could be done
+bool refuse_calls(std::uint32_t number, std::uint32_t or_number, int why) {
+    std::array<sock_filter, 5> filter{{
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_linkat, 0, 1),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, or_number, 0, 1),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(why)),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     }};
@@ -348,7 +351,7 @@ TEST_CASE("where the target cannot link, further names are copies, with a warnin
     bool is_filtered = false;
     // The filter holds for this thread and those that it starts.
     std::thread([&] {
-        is_filtered = refuse_links(why);
+        is_filtered = refuse_calls(__NR_linkat, __NR_linkat, why);
         report = bench.restore();
         RestoreRequest request;
         request.overwrite = Overwrite::if_changed;
@@ -870,6 +873,65 @@ TEST_CASE("few descriptors are enough for many folders", "[restore][extractor][d
     CHECK(report.files_restored == 300);
     CHECK(report.folders == 301);
 }
+
+TEST_CASE("a restore that gets no thread fails, and does not hang", "[restore][extractor][limits]") {
+    RepositoryBench bench;
+    bench.back_up(root({file("f", "content")}));
+    bool is_filtered = false;
+    std::optional<Error> failure;
+    std::thread([&] {
+        is_filtered = refuse_calls(__NR_clone, __NR_clone3, EAGAIN);
+        try {
+            static_cast<void>(bench.restore());
+        } catch (const Error& error) {
+            failure = error;
+        }
+    }).join();
+    if (!is_filtered) {
+        WARN("skipped: system calls cannot be filtered here");
+        return;
+    }
+    REQUIRE(failure);
+    CHECK(failure->code() == ErrorCode::failed);
+    CHECK_FALSE(fs::exists(bench.target() + "/f"));
+}
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST_CASE("a restore that gets fewer threads than it asked for goes on with those", "[restore][extractor][limits]") {
+    RepositoryBench bench;
+    std::vector<Node> nodes;
+    for (int i = 1000; i < 1300; ++i) nodes.push_back(file(std::to_string(i), noise(900, static_cast<std::uint64_t>(i))));
+    bench.back_up(root(nodes));
+    // Stacks so large that the address space has room for two.
+    constexpr std::size_t kStack = std::size_t{1} << 30;
+    pthread_attr_t usual;
+    REQUIRE(::pthread_getattr_default_np(&usual) == 0);
+    pthread_attr_t large = usual;
+    REQUIRE(::pthread_attr_setstacksize(&large, kStack) == 0);
+    unsigned long pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    rlimit before{};
+    REQUIRE(::getrlimit(RLIMIT_AS, &before) == 0);
+    rlimit narrow = before;
+    narrow.rlim_cur = pages * static_cast<unsigned long>(::sysconf(_SC_PAGESIZE)) + kStack * 29 / 10;
+    REQUIRE(::pthread_setattr_default_np(&large) == 0);
+    REQUIRE(::setrlimit(RLIMIT_AS, &narrow) == 0);
+    RestoreRequest request;
+    request.jobs = 8;
+    RestoreReport report;
+    std::string failure;
+    try {
+        report = bench.restore(request);
+    } catch (const std::exception& error) {
+        failure = error.what();
+    }
+    REQUIRE(::setrlimit(RLIMIT_AS, &before) == 0);
+    REQUIRE(::pthread_setattr_default_np(&usual) == 0);
+    CHECK(failure.empty());
+    CHECK(report.files_restored == 300);
+    CHECK(report.content_errors == 0);
+}
+#endif
 
 TEST_CASE("progress counts what was done", "[restore][extractor]") {
     RepositoryBench bench;
