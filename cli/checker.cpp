@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <system_error>
 #include <thread>
 
 namespace signet::cli {
@@ -194,10 +195,15 @@ void Checker::check_objects() {
         }
     };
     const auto wanted = static_cast<unsigned>(context_.jobs());
-    std::vector<std::thread> threads;
-    for (unsigned i = 1; i < std::max(1U, wanted == 0 ? std::thread::hardware_concurrency() : wanted); ++i) threads.emplace_back(work);
-    work();
-    for (std::thread& thread : threads) thread.join();
+    {
+        std::vector<std::jthread> threads;
+        try {
+            for (unsigned i = 1; i < std::max(1U, wanted == 0 ? std::thread::hardware_concurrency() : wanted); ++i) threads.emplace_back(work);
+        } catch (const std::system_error&) {
+            // A limit on processes: those that could be started and this one do the work.
+        }
+        work();
+    }
     if (failure) std::rethrow_exception(failure);
     report_.objects = objects_.load();
     report_.bytes = bytes_.load();

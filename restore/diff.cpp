@@ -109,7 +109,7 @@ private:
         const bool right = after != nullptr && after->type == EntryType::directory;
         if (!left && !right) return;
         if (left && right && same_writer_ && before->content == after->content) return;
-        if (levels_.size() >= format::kMaxDepth) {
+        if (levels_.size() > format::kMaxDepth) {  // the root, on level 1, is depth 0
             throw Error(ErrorCode::damaged, path_ + ": deeper than " + std::to_string(format::kMaxDepth) + " folders");
         }
         levels_.push_back({left ? Side(before_, before->content, path_) : Side(),

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <list>
 #include <sys/stat.h>
+#include <system_error>
 #include <thread>
 
 #include "restore/path_choice.h"
@@ -346,14 +347,29 @@ std::size_t worker_count(int jobs) {
     return std::min<std::size_t>(std::max(2U, std::thread::hardware_concurrency()) * 2, kMostWorkers);
 }
 
+/// Starts as many threads as asked for, or as the system grants (a limit on processes): one is enough.
+/// throws  Error{failed}: none could be started
+void start_workers(RestoreRun& run, std::size_t count, std::vector<std::unique_ptr<RestoreWorker>>& crew,
+                   std::vector<std::jthread>& threads) {
+    crew.reserve(count);
+    threads.reserve(count);
+    while (threads.size() < count) {
+        crew.push_back(std::make_unique<RestoreWorker>(run));
+        try {
+            threads.emplace_back([worker = crew.back().get()] { worker->work(); });
+        } catch (const std::system_error& error) {
+            if (threads.empty()) throw Error(ErrorCode::failed, std::string("cannot start a thread: ") + error.what());
+            return;
+        }
+    }
+}
+
 void run_restore(RestoreRun& run, const format::Entry& root, const PathFilter& filter, std::size_t workers) {
     std::vector<std::unique_ptr<RestoreWorker>> crew;
     std::vector<std::jthread> threads;
-    for (std::size_t i = 0; i < workers; ++i) {
-        crew.push_back(std::make_unique<RestoreWorker>(run));
-        threads.emplace_back([worker = crew.back().get()] { worker->work(); });
-    }
+    // Whatever happens from the first thread on, the queue is closed or cancelled: they are joined.
     try {
+        start_workers(run, workers, crew, threads);
         Gatherer gatherer(run, filter);
         ChunkReader chunks = run.backup().chunk_reader();
         walk_tree(chunks, root, filter, gatherer, run.request().interrupted);

@@ -28,14 +28,16 @@ Found look(int folder_fd, const std::string& name, const format::Entry& entry, c
         throw Error::from_errno("look at", name, errno);
     }
     if (rules.overwrite == Overwrite::never) return Found::kept;
-    if (rules.overwrite == Overwrite::if_changed && entry.type == format::EntryType::file && S_ISREG(status.st_mode)) {
-        const timespec modified = to_timespec(entry.modified);
-        if (static_cast<std::uint64_t>(status.st_size) == entry.logical_size() && status.st_mtim.tv_sec == modified.tv_sec &&
-            status.st_mtim.tv_nsec == modified.tv_nsec) {
-            return Found::unchanged;
-        }
-    }
+    if (rules.overwrite == Overwrite::if_changed && is_unchanged(status, folder_fd, entry, rules)) return Found::unchanged;
     return Found::replaceable;
+}
+
+bool is_unchanged(const struct stat& status, int folder_fd, const format::Entry& entry, const MakingRules& rules) {
+    if (entry.type != format::EntryType::file || !S_ISREG(status.st_mode)) return false;
+    const timespec modified = to_timespec(entry.modified);
+    return static_cast<std::uint64_t>(status.st_size) == entry.logical_size() &&
+           status.st_mtim.tv_sec == modified.tv_sec && status.st_mtim.tv_nsec == modified.tv_nsec &&
+           (status.st_nlink == 1 || entry.link) && rules.metadata.has_owner(status, entry, folder_fd);
 }
 
 NewName::NewName(NewName&& other) noexcept

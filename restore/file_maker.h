@@ -18,17 +18,22 @@ struct MakingRules {
     Overwrite overwrite = Overwrite::always;
     bool delete_extra = false;  ///< a folder in the way of a file is removed with what is in it
     bool readable = false;      ///< files are opened for reading too (to verify them)
+    const MetadataWriter& metadata;  ///< says whose an unchanged file is
 };
 
 /// What is at a name.
 enum class Found {
     nothing,
     replaceable,  ///< something that the new thing takes the place of
-    unchanged,    ///< a file of the same size and time, and overwriting is if-changed
+    unchanged,    ///< is_unchanged(), and overwriting is if-changed
     kept,         ///< overwriting is never
 };
 /// throws  Error{io}
 [[nodiscard]] Found look(int folder_fd, const std::string& name, const format::Entry& entry, const MakingRules& rules);
+
+/// Whether a thing in a folder passes for the entry's file as it is restored: a regular file of the same size and time, with
+/// the same owner and group, and with no second name unless the entry has one. Anybody can give a file size and time.
+[[nodiscard]] bool is_unchanged(const struct stat& status, int folder_fd, const format::Entry& entry, const MakingRules& rules);
 
 /// A name being given to something new. What was not finished is removed by the destructor.
 class NewName {
@@ -51,6 +56,8 @@ public:
     /// Gives it the wanted name. throws  Error{io}: it is removed
     void finish();
     void abandon() noexcept;
+    /// Under its name is something else by now, which is not removed.
+    void disown() noexcept { made_ = false; }
 
 private:
     void clear_way(const FolderHandle& folder, Target& target, const MakingRules& rules) const;

@@ -166,31 +166,29 @@ void MetadataWriter::apply(int fd, const format::Entry& entry, bool is_final, bo
     if (::futimens(fd, times) != 0) refused(losses, "time", errno);
 }
 
-void MetadataWriter::apply_unopened(int folder_fd, const std::string& name, const format::Entry& entry,
-                                    MetadataLosses& losses) const {
+void MetadataWriter::apply_unopened(int fd, const format::Entry& entry, MetadataLosses& losses) const {
     Owner owner = owner_of(entry);
     const bool any = owner.uid != kLeaveUid || owner.gid != kLeaveGid;
-    if (any && ::fchownat(folder_fd, name.c_str(), owner.uid, owner.gid, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (any && ::fchownat(fd, "", owner.uid, owner.gid, AT_EMPTY_PATH) != 0) {
         refused(losses, "owner", errno);
         owner.complete = false;
     }
     if (!is_root_ && !plain_ && !owner.complete) ++losses.owners;
+    // The other calls take no O_PATH descriptor. This link leads to the inode itself, and goes no further where that is a link.
+    const std::string path = "/proc/self/fd/" + std::to_string(fd);
     for (const format::Xattr& xattr : entry.xattrs) {
         if (!wants_attribute(xattr.name, losses)) continue;
-        // There is no lsetxattrat(2) yet. The last component is not followed.
-        const std::string path = "/proc/self/fd/" + std::to_string(folder_fd) + "/" + name;
-        if (::lsetxattr(path.c_str(), xattr.name.c_str(), xattr.value.data(), xattr.value.size(), 0) != 0) {
+        if (::setxattr(path.c_str(), xattr.name.c_str(), xattr.value.data(), xattr.value.size(), 0) != 0) {
             refused(losses, xattr.name, errno);
         }
     }
-    if (entry.type != format::EntryType::symlink &&
-        ::fchmodat(folder_fd, name.c_str(), mode_of(entry, owner.complete), AT_SYMLINK_NOFOLLOW) != 0) {
+    if (entry.type != format::EntryType::symlink && ::chmod(path.c_str(), mode_of(entry, owner.complete)) != 0) {
         refused(losses, "mode", errno);
     }
     timespec times[2]{};
     times[0].tv_nsec = UTIME_OMIT;
     times[1] = to_timespec(entry.modified);
-    if (::utimensat(folder_fd, name.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0) refused(losses, "time", errno);
+    if (::utimensat(AT_FDCWD, path.c_str(), times, 0) != 0) refused(losses, "time", errno);
 }
 
 bool MetadataWriter::has_flags(const format::Entry& entry) const {
@@ -220,6 +218,15 @@ bool MetadataWriter::differs(const struct stat& status, const format::Entry& ent
            (status.st_mode & 07777) != mode_of(entry, owner.complete) ||
            status.st_mtim.tv_sec != static_cast<time_t>(entry.modified.seconds) ||
            status.st_mtim.tv_nsec != static_cast<long>(entry.modified.nanoseconds);
+}
+
+bool MetadataWriter::has_owner(const struct stat& status, const format::Entry& entry, int folder_fd) const {
+    const Owner owner = owner_of(entry);
+    if (status.st_uid != (owner.uid == kLeaveUid ? uid_ : owner.uid)) return false;
+    if (owner.gid != kLeaveGid) return status.st_gid == owner.gid;
+    if (status.st_gid == gid_) return true;
+    struct stat folder {};
+    return ::fstat(folder_fd, &folder) == 0 && (folder.st_mode & S_ISGID) != 0 && status.st_gid == folder.st_gid;
 }
 
 }  // namespace signet::restore

@@ -51,14 +51,18 @@ public:
     /// Everything for an open file or folder, times last. Flags that forbid changes come with apply_flags().
     /// is_final  as creation() said. lost_acl  whether the folder may have given it an ACL that has to go
     void apply(int fd, const format::Entry& entry, bool is_final, bool lost_acl, MetadataLosses& losses) const;
-    /// The same for what cannot be opened: links, FIFOs, sockets, devices.
-    void apply_unopened(int folder_fd, const std::string& name, const format::Entry& entry, MetadataLosses& losses) const;
+    /// The same for what is not opened: links, FIFOs, sockets, devices. Needs /proc; what is refused without is reported.
+    /// fd  O_PATH: everything reaches that very inode, whatever its name leads to meanwhile
+    void apply_unopened(int fd, const format::Entry& entry, MetadataLosses& losses) const;
     /// File flags (immutable, append-only, no-dump, …): after the last change.
     void apply_flags(int fd, const format::Entry& entry, MetadataLosses& losses) const;
     [[nodiscard]] bool has_flags(const format::Entry& entry) const;
 
     /// Whether an existing thing's owner, mode or time differ from what apply() would set.
     [[nodiscard]] bool differs(const struct stat& status, const format::Entry& entry) const;
+    /// Whether an existing thing has the owner and group that a restored one would have.
+    /// folder_fd  where it is: its group may be what new things get
+    [[nodiscard]] bool has_owner(const struct stat& status, const format::Entry& entry, int folder_fd) const;
 
 private:
     struct Owner {

@@ -12,8 +12,9 @@ void check_commitment(const format::DataKey& opened, const RunKey& key, const st
 }
 
 /// Tries every slot of one opener, those of signed entries first.
+/// lies  is given the names of slots that do not hold the key
 format::DataKey unwrap_with(const storage::Repository& repository, keyring::Resolver& resolver, const RunKey& key,
-                            const Opener& opener) {
+                            const Opener& opener, std::vector<std::string>& lies) {
     std::optional<Error> failure;
     const auto attempt = [&](const format::Slot& slot, const std::string& what) -> std::optional<format::DataKey> {
         try {
@@ -22,6 +23,7 @@ format::DataKey unwrap_with(const storage::Repository& repository, keyring::Reso
             return opened;
         } catch (const Error& error) {
             if (error.code() != ErrorCode::damaged && error.code() != ErrorCode::key_unavailable) throw;
+            if (error.code() == ErrorCode::damaged) lies.push_back(what);
             if (!failure || error.code() == ErrorCode::key_unavailable) failure = error;
             return std::nullopt;
         }
@@ -38,9 +40,10 @@ format::DataKey unwrap_with(const storage::Repository& repository, keyring::Reso
             if (auto opened = attempt(slot, what)) return std::move(*opened);
         } catch (const Error& error) {
             if (error.code() != ErrorCode::damaged && error.code() != ErrorCode::unsupported) throw;
+            lies.push_back(what);
             if (!failure) failure = error;
         }
-        if (failure->code() == ErrorCode::key_unavailable) throw *failure;
+        // Whatever one of them leads to: anybody may have stored it, and the next may be the genuine one.
     }
     throw *failure;
 }
@@ -105,17 +108,30 @@ void load_entry(const storage::Repository& repository, const Reached& reached, c
 format::DataKey unwrap_key(const storage::Repository& repository, Planner& planner, keyring::Resolver& resolver,
                            const RunKey& key) {
     std::optional<Error> failure;
+    std::vector<std::string> lies;
     for (const Opener* opener : planner.order(key)) {
         if (!planner.status(opener->thumbprint).can_unwrap) continue;
         try {
-            return unwrap_with(repository, resolver, key, *opener);
+            lies.clear();
+            return unwrap_with(repository, resolver, key, *opener, lies);
         } catch (const Error& error) {
             if (error.code() == ErrorCode::key_unavailable) {
                 planner.note_failure(opener->thumbprint, error);
             } else if (error.code() != ErrorCode::damaged && error.code() != ErrorCode::unsupported) {
                 throw;
+            } else {
+                planner.disprove(key, opener->thumbprint, lies);
             }
             if (!failure || error.code() == ErrorCode::key_unavailable) failure = error;
+        }
+    }
+    if (failure && failure->code() != ErrorCode::key_unavailable) {
+        // Who stores slots that open nothing must not turn a protector that is missing into damage.
+        for (const Opener& opener : key.openers) {
+            if (!opener.is_signed || planner.status(opener.thumbprint).can_unwrap) continue;
+            throw Error(ErrorCode::key_unavailable,
+                        "data key " + key.dek.short_hex() + ": protector " + opener.thumbprint.short_text() +
+                            ", which its writer names, cannot be used, and " + failure->what());
         }
     }
     if (failure) throw *failure;

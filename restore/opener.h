@@ -55,7 +55,8 @@ private:
 };
 
 /// Unwraps one data key with the first opener that opens it.
-/// throws  Error{key_unavailable}, Error{wrong_passphrase}, Error{damaged}: why the last opener failed
+/// throws  Error{key_unavailable}: also when only slots that hold something else could be tried, and a protector of a signed
+///         slot cannot be used; Error{wrong_passphrase}; Error{damaged}: why the last opener failed
 [[nodiscard]] format::DataKey unwrap_key(const storage::Repository& repository, Planner& planner,
                                          keyring::Resolver& resolver, const RunKey& key);
 

@@ -77,13 +77,21 @@ public:
             plan.restorable = false;
             return;
         }
-        const bool usable = planner_.status(openers.front()->thumbprint).can_unwrap;
-        if (!usable) {
-            plan.unopenable.push_back(key.dek);
-            plan.restorable = false;
+        if (planner_.may_open(*openers.front())) {
+            const bool is_proven = std::any_of(openers.begin(), openers.end(), [&](const Opener* opener) {
+                return opener->is_signed && planner_.may_open(*opener);
+            });
+            plan.unproven += is_proven ? 0 : 1;
+            add_opener(key, *openers.front(), openers);
+            return;
         }
-        const std::size_t shown = usable ? 1 : openers.size();
-        for (std::size_t i = 0; i < shown; ++i) add_opener(key, *openers[i], openers);
+        plan.unopenable.push_back(key.dek);
+        plan.restorable = false;
+        // Whose slots lied is no protector that is missing, unless there is no other.
+        const bool all_lied = std::all_of(openers.begin(), openers.end(), [](const Opener* opener) { return opener->disproved; });
+        for (const Opener* opener : openers) {
+            if (all_lied || !opener->disproved) add_opener(key, *opener, openers);
+        }
     }
 
     [[nodiscard]] std::vector<RequiredProtector> take() {
@@ -153,7 +161,7 @@ void Planner::collect_keys() {
         for (const format::Slot& slot : fields.slots) {
             auto found = std::find_if(key.openers.begin(), key.openers.end(),
                                       [&](const Opener& opener) { return opener.thumbprint == slot.thumbprint; });
-            if (found == key.openers.end()) found = key.openers.insert(found, {slot.thumbprint, true, {}, {}});
+            if (found == key.openers.end()) found = key.openers.insert(found, {slot.thumbprint, true, {}, {}, false});
             found->slots.push_back(&slot);
             TimePoint& used = last_used_.try_emplace(slot.thumbprint, fields.time).first->second;
             used = std::max(used, fields.time);
@@ -169,7 +177,7 @@ void Planner::add_stored_slots() {
             const Thumbprint& thumbprint = slot->second.thumbprint;
             auto found = std::find_if(key.openers.begin(), key.openers.end(),
                                       [&](const Opener& opener) { return opener.thumbprint == thumbprint; });
-            if (found == key.openers.end()) found = key.openers.insert(found, {thumbprint, false, {}, {}});
+            if (found == key.openers.end()) found = key.openers.insert(found, {thumbprint, false, {}, {}, false});
             found->names.push_back(slot->second);
         }
     }
@@ -248,6 +256,19 @@ void Planner::note_failure(const Thumbprint& thumbprint, const Error& error) {
     if (!error.hint().empty()) report.hint = error.hint();
 }
 
+void Planner::disprove(const RunKey& key, const Thumbprint& thumbprint, const std::vector<std::string>& objects) {
+    const auto found = keys_.find({key.writer, key.dek});
+    if (found == keys_.end()) return;
+    for (Opener& opener : found->second.openers) {
+        if (opener.thumbprint == thumbprint) opener.disproved = true;
+    }
+    for (const std::string& object : objects) {
+        lies_.insert(object + ": does not hold data key " + key.dek.short_hex() + ", as it says");
+    }
+}
+
+bool Planner::may_open(const Opener& opener) { return !opener.disproved && status(opener.thumbprint).can_unwrap; }
+
 std::vector<const Opener*> Planner::order(const RunKey& key) {
     std::vector<const Opener*> openers;
     for (const Opener& opener : key.openers) openers.push_back(&opener);
@@ -255,7 +276,7 @@ std::vector<const Opener*> Planner::order(const RunKey& key) {
         const keyring::ProtectorReport& report = status(opener.thumbprint);
         const auto used = last_used_.find(opener.thumbprint);
         const std::int64_t newest_first = used == last_used_.end() ? 0 : -used->second.ns;
-        return std::tuple(!report.can_unwrap, report.status != ProtectorStatus::usable, rank_of(report.role),
+        return std::tuple(!may_open(opener), report.status != ProtectorStatus::usable, rank_of(report.role),
                           !opener.is_signed, newest_first, opener.thumbprint);
     };
     std::sort(openers.begin(), openers.end(),
@@ -264,8 +285,7 @@ std::vector<const Opener*> Planner::order(const RunKey& key) {
 }
 
 bool Planner::is_usable(const RunKey& key) {
-    return std::any_of(key.openers.begin(), key.openers.end(),
-                       [&](const Opener& opener) { return status(opener.thumbprint).can_unwrap; });
+    return std::any_of(key.openers.begin(), key.openers.end(), [&](const Opener& opener) { return may_open(opener); });
 }
 
 std::string Planner::location_of(const Opener& opener) const {
@@ -388,6 +408,7 @@ Plan Planner::make(const std::vector<const Backup*>& wanted, const std::vector<c
         }
     }
     for (const DekId& dek : plan.orphaned) plan.warnings.push_back("data key " + dek.hex() + " has no slot at all");
+    plan.warnings.insert(plan.warnings.end(), lies_.begin(), lies_.end());
     for (const JournalFinding& finding : catalogue_.findings()) {
         if (finding.trusted) plan.warnings.emplace_back(finding.error.what());
     }

@@ -28,6 +28,7 @@ struct Opener {
     bool is_signed = false;             ///< its slot stands in a signed entry; else it is a claim by whoever stored it
     std::vector<format::SlotName> names;      ///< of stored slots
     std::vector<const format::Slot*> slots;   ///< of signed entries, owned by the catalogue
+    bool disproved = false;             ///< the protector was asked, and none of the slots holds the data key
 };
 
 /// A data key and the run that it was made for.
@@ -73,6 +74,7 @@ struct Plan {
     std::vector<RequiredProtector> required;  ///< unusable ones first, then by time
     std::vector<DekId> unopenable;      ///< data keys that nothing usable opens
     std::vector<DekId> orphaned;        ///< data keys without any slot
+    std::uint64_t unproven = 0;         ///< data keys that can be opened only if a stored, unsigned slot tells the truth
     std::vector<CoverageInterval> coverage;  ///< of the whole series
     std::optional<TimePoint> before;    ///< nearest restorable moments; only when not restorable
     std::optional<TimePoint> after;
@@ -124,6 +126,11 @@ public:
     [[nodiscard]] const keyring::ProtectorReport& status(const format::Thumbprint& thumbprint);
     /// Remembers that a protector did not unwrap after all; plans made from now on say so.
     void note_failure(const format::Thumbprint& thumbprint, const Error& error);
+    /// Remembers that the slots of one opener do not hold the data key; plans made from now on do not count them, and say so.
+    /// objects  names of the slots, for people
+    void disprove(const RunKey& key, const format::Thumbprint& thumbprint, const std::vector<std::string>& objects);
+    /// Whether an opener may open its data key, as far as is known: its protector unwraps, and its slots did not lie.
+    [[nodiscard]] bool may_open(const Opener& opener);
     /// Openers of a key in the order in which they are tried: usable ones first, as `Plan` shows them.
     [[nodiscard]] std::vector<const Opener*> order(const RunKey& key);
     [[nodiscard]] const Catalogue& catalogue() const { return catalogue_; }
@@ -152,6 +159,7 @@ private:
     std::map<std::pair<IdentityId, DekId>, RunKey> keys_;
     std::map<format::Thumbprint, TimePoint> last_used_;  ///< time of the newest run with a signed slot
     std::map<format::Thumbprint, keyring::ProtectorReport> statuses_;
+    std::set<std::string> lies_;  ///< warnings for the plans to come
 };
 
 }  // namespace signet::restore

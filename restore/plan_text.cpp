@@ -126,6 +126,13 @@ Json to_json(const CoverageInterval& interval) {
             {"backups", interval.backups}};
 }
 
+/// Under the first line: what the verdict rests on.
+std::string claims_text(std::uint64_t unproven) {
+    return "  unproven: that " + counted(unproven, "data key") + (unproven == 1 ? " opens" : " open") +
+           " is said only by stored slots that stand in no signed entry;\n"
+           "  whoever can write to the repository can store such slots, and only opening proves them\n";
+}
+
 }  // namespace
 
 std::string Plan::reason() const {
@@ -139,7 +146,9 @@ std::string Plan::text() const {
     const std::string when = from == to ? " at " + to_rfc3339(to) : " from " + to_rfc3339(from) + " to " + to_rfc3339(to);
     std::string text;
     if (restorable) {
-        text = series + when + " can be restored with " + counted(required.size(), "protector") + "\n\n" + table(required);
+        text = series + when + " can be restored with " + counted(required.size(), "protector") +
+               (unproven > 0 ? ", if unproven slots hold what they claim\n" + claims_text(unproven) : "\n") + "\n" +
+               table(required);
     } else {
         std::vector<RequiredProtector> unusable;
         std::copy_if(required.begin(), required.end(), std::back_inserter(unusable),
@@ -158,7 +167,8 @@ std::string Plan::json() const {
                 {"backup", backup ? Json(backup->hex()) : Json(nullptr)},
                 {"from", to_rfc3339(from)},
                 {"to", to_rfc3339(to)},
-                {"restorable", restorable}};
+                {"restorable", restorable},
+                {"unproven", unproven}};
     object["required"] = Json::array();
     for (const RequiredProtector& one : required) object["required"].push_back(to_json(one));
     object["coverage"] = Json::array();

@@ -45,7 +45,7 @@ RestoreRun::RestoreRun(OpenBackup& backup, const RestoreRequest& request, std::s
       target_(request.target, !request.dry_run),
       metadata_(request.plain,
                 request.ownership_by_name ? OwnerMap::by_name(backup.body().owners, backup.body().groups) : OwnerMap{}),
-      rules_{request.overwrite, request.delete_extra, request.verify},
+      rules_{request.overwrite, request.delete_extra, request.verify, metadata_},
       queue_(queue_size) {}
 
 void RestoreRun::item(std::string_view action, const std::string& path, std::uint64_t size) {
@@ -169,22 +169,27 @@ void RestoreRun::finish_folder(Folder& folder, const FolderHandle& handle) {
     target_.close(folder);
 }
 
-void RestoreRun::flag_later(const Item& one) {
+void RestoreRun::flag_later(const Item& one, const NodeId& id) {
     const std::lock_guard lock(mutex_);
     one.folder->pending.fetch_add(1, std::memory_order_relaxed);
-    late_flags_.push_back(one);
+    late_flags_.push_back({one, id});
 }
 
 void RestoreRun::set_late_flags() {
-    for (const Item& one : late_flags_) {
+    for (const auto& [one, id] : late_flags_) {
         attempt(*one.folder, one.entry.name, [&] {
             const FolderPin pin = target_.pin(one.folder);
+            const std::string path = one.folder->path_of(one.entry.name);
             const UniqueFd fd(
                 ::openat(pin.fd(), one.entry.name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-            if (!fd) throw Error::from_errno("open", one.folder->path_of(one.entry.name), errno);
+            struct stat status {};
+            if (!fd || ::fstat(fd.get(), &status) != 0) throw Error::from_errno("open", path, errno);
+            if (!(NodeId::of(status) == id)) {
+                throw Error(ErrorCode::refused, path + ": something else came to its place while it was being restored");
+            }
             MetadataLosses losses;
             metadata_.apply_flags(fd.get(), one.entry, losses);
-            if (losses.count() > 0) warn(one.folder->path_of(one.entry.name), losses);
+            if (losses.count() > 0) warn(path, losses);
         });
         done(one.folder);
     }

@@ -131,7 +131,7 @@ public:
     /// Things of a folder are done; with the last one its metadata come, and then it is done in the folder above.
     void done(FolderHandle folder, std::uint32_t count = 1);
     /// File flags that forbid further links wait until all links are made. Keeps the folder pending.
-    void flag_later(const Item& item);
+    void flag_later(const Item& item, const NodeId& id);
     void set_late_flags();
 
     /// The first failure that ends everything; the queue is cancelled.
@@ -161,7 +161,11 @@ private:
     std::uint64_t refused_ = 0;
     std::vector<RestoreProblem> problems_;
     std::vector<RestoreProblem> warnings_;
-    std::vector<Item> late_flags_;
+    struct LateFlags {
+        Item item;
+        NodeId id;
+    };
+    std::vector<LateFlags> late_flags_;
     std::exception_ptr failure_;
     std::atomic<bool> failed_{false};
 };

@@ -74,6 +74,35 @@ struct stat status_at(int folder_fd, const std::string& name) {
     return status;
 }
 
+/// What linkat(2) answers where the names are no obstacle but the file system has no links, no more of them, or none to there.
+bool cannot_link(int why) { return why == EPERM || why == EMLINK || why == EOPNOTSUPP || why == EXDEV; }
+
+mode_t type_bits(EntryType type) {
+    switch (type) {
+        case EntryType::symlink: return S_IFLNK;
+        case EntryType::fifo: return S_IFIFO;
+        case EntryType::socket: return S_IFSOCK;
+        case EntryType::character: return S_IFCHR;
+        case EntryType::block: return S_IFBLK;
+        case EntryType::directory: return S_IFDIR;
+        default: return S_IFREG;
+    }
+}
+
+/// Opens the special file that was just made, without opening what it stands for: nothing more is done by its name.
+/// throws  Error{refused}: something else has its name, and stays
+struct stat open_special(int folder_fd, const Item& item, NewName& name, UniqueFd& fd) {
+    const std::string path = item.folder->path_of(item.entry.name);
+    fd = UniqueFd(::openat(folder_fd, name.name().c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    if (!fd) throw Error::from_errno("open", path, errno);
+    try {
+        return require_just_made(folder_fd, fd.get(), type_bits(item.entry.type), path);
+    } catch (const Error&) {
+        name.disown();
+        throw;
+    }
+}
+
 /// Blocks for the whole file at once: writes past the page cache need not wait for each other then, and a disk that is too
 /// small is known before the first octet. returns  none where there is no way past the cache
 UniqueFd prepare_direct(int fd, const format::Entry& entry) {
@@ -330,7 +359,7 @@ void RestoreWorker::finish_file(const Item& item, UniqueFd& fd, NewName& name, b
         // A file that must not be changed cannot be renamed or linked either.
         name.finish();
         if (item.link) {
-            run_.flag_later(item);
+            run_.flag_later(item, id);
         } else {
             run_.metadata().apply_flags(fd.get(), entry, losses);
         }
@@ -373,12 +402,14 @@ void RestoreWorker::make_special(Item& item) {
         leave(item, name.found());
         return;
     }
+    UniqueFd fd;
+    const struct stat status = open_special(folder, item, name, fd);
     MetadataLosses losses;
-    run_.metadata().apply_unopened(folder, name.name(), entry, losses);
+    run_.metadata().apply_unopened(fd.get(), entry, losses);
     name.finish();
     if (losses.count() > 0) run_.warn(item.folder->path_of(entry.name), losses);
     run_.restored(item, 0);
-    if (item.link) made_first(item, NodeId::of(status_at(folder, entry.name)));
+    if (item.link) made_first(item, NodeId::of(status));
 }
 
 void RestoreWorker::make_link(Item& item) {
@@ -395,9 +426,18 @@ void RestoreWorker::make_link(Item& item) {
     // A file of the same size and time that is another inode is not this link.
     if (rules.overwrite == Overwrite::if_changed) rules.overwrite = Overwrite::always;
     NewName name;
-    const bool made = name.create(folder, item.folder, item.entry, rules, run_.target(), [&](const std::string& as) {
-        return ::linkat(from.fd(), place.name.c_str(), folder, as.c_str(), 0) == 0 ? 0 : errno;
-    });
+    int why = 0;
+    bool made = false;
+    try {
+        made = name.create(folder, item.folder, item.entry, rules, run_.target(), [&](const std::string& as) {
+            why = ::linkat(from.fd(), place.name.c_str(), folder, as.c_str(), 0) == 0 ? 0 : errno;
+            return why;
+        });
+    } catch (const Error&) {
+        if (!cannot_link(why)) throw;
+        make_copy(item, place.folder->path_of(place.name), why);
+        return;
+    }
     if (!made) {
         run_.left(item, name.found());
         return;
@@ -407,6 +447,16 @@ void RestoreWorker::make_link(Item& item) {
     }
     name.finish();
     run_.linked(item);
+}
+
+void RestoreWorker::make_copy(Item& item, const std::string& first, int why) {
+    item.link.reset();  // nothing waits for this one
+    run_.warn(item.folder->path_of(item.entry.name), Error::from_errno("link it to", first + ", so it is a copy", why).what());
+    if (item.entry.type == EntryType::file) {
+        make_whole(item, run_.rules());
+    } else {
+        make_special(item);
+    }
 }
 
 void RestoreWorker::made_first(const Item& item, const NodeId& id) {
@@ -432,15 +482,15 @@ void RestoreWorker::leave(Item& item, Found found) {
     UniqueFd fd = open_existing(folder, item);
     struct stat status {};
     if (::fstat(fd.get(), &status) != 0) throw Error::from_errno("look at", item.entry.name, errno);
-    if (run_.rules().readable) {
-        if (!S_ISREG(status.st_mode) || !is_as_stored(fd.get(), item.entry)) {
-            MakingRules rules = run_.rules();
-            rules.overwrite = Overwrite::always;
-            make_whole(item, rules);
-            return;
-        }
-        run_.verified();
+    // What was opened may be another file than the one that was looked at.
+    if (!is_unchanged(status, folder, item.entry, run_.rules()) ||
+        (run_.rules().readable && !is_as_stored(fd.get(), item.entry))) {
+        MakingRules rules = run_.rules();
+        rules.overwrite = Overwrite::always;
+        make_whole(item, rules);
+        return;
     }
+    if (run_.rules().readable) run_.verified();
     if (run_.metadata().differs(status, item.entry)) {
         MetadataLosses losses;
         run_.metadata().apply(fd.get(), item.entry, false, false, losses);

@@ -30,6 +30,8 @@ private:
     void make_whole(Item& item, const MakingRules& rules);
     void make_special(Item& item);
     void make_link(Item& item);
+    /// Where the target cannot link: a thing of its own. why  errno
+    void make_copy(Item& item, const std::string& first, int why);
     [[nodiscard]] bool stays(Item& item);
     void leave(Item& item, Found found);
     void finish_file(const Item& item, UniqueFd& fd, NewName& name, bool mode_is_final, std::uint64_t written);

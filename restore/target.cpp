@@ -1,15 +1,19 @@
 #include "restore/target.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <dirent.h>
 #include <fcntl.h>
+#include <optional>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "core/crypto/random.h"
 #include "core/error.h"
 #include "core/handle.h"
 
@@ -66,6 +70,48 @@ std::vector<Target::Listed> read_folder(int fd, const std::string& path) {
     }
 }
 
+/// Whether something else than "." and ".." is in an open folder. Its position moves.
+bool holds_anything(int fd, const std::string& path) {
+    alignas(dirent64) std::array<char, 4096> octets{};
+    for (;;) {
+        const ssize_t count = ::getdents64(fd, octets.data(), octets.size());
+        if (count < 0) throw Error::from_errno("list", path, errno);
+        if (count == 0) return false;
+        for (std::size_t at = 0; at < static_cast<std::size_t>(count);) {
+            const char* const entry = octets.data() + at;
+            if (!is_dot(entry + offsetof(dirent64, d_name))) return true;
+            std::uint16_t length = 0;
+            std::memcpy(&length, entry + offsetof(dirent64, d_reclen), sizeof length);
+            at += length;
+        }
+    }
+}
+
+/// What a file system makes of new things: FAT and some mounts from afar know one owner for all, and modes of their own.
+struct Keeping {
+    uid_t owner = 0;
+    bool modes = true;
+};
+
+/// Tries it with a file: exclusive creation opens what it made, so nobody can interfere.
+Keeping keeping_of(int folder_fd, const std::string& path) {
+    const std::string name = ".signet-" + crypto::random_id<Id<struct ProbeNameTag, 8>>().hex();
+    const UniqueFd fd(::openat(folder_fd, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (!fd) throw Error::from_errno("make", path, errno);
+    static_cast<void>(::unlinkat(folder_fd, name.c_str(), 0));
+    const uid_t owner = status_of(fd.get(), path).st_uid;
+    const bool modes = ::fchmod(fd.get(), 0) == 0 && (status_of(fd.get(), path).st_mode & 07777) == 0;
+    return {owner, modes};
+}
+
+/// The mount that an open folder was reached by, which tells apart what a bind mount shows of the same file system.
+/// returns  nothing where the system does not know (Linux before 5.8)
+std::optional<std::uint64_t> mount_of(int fd) {
+    struct statx status {};
+    if (::statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &status) != 0 || (status.stx_mask & STATX_MNT_ID) == 0) return {};
+    return status.stx_mnt_id;
+}
+
 /// Removes everything in a folder and the folder. Holds one descriptor at a time, whatever the depth: the way back up is
 /// "..", which must lead to the folder that was left.
 class TreeRemover {
@@ -74,6 +120,7 @@ public:
 
     void run() {
         device_ = status_of(parent_, path_).st_dev;
+        mount_ = mount_of(parent_);
         go_into(parent_, name_);
         while (!levels_.back().folders.empty() || levels_.size() > 1) {
             if (levels_.back().folders.empty()) {
@@ -100,8 +147,8 @@ private:
         UniqueFd below(::openat(parent, name.c_str(), kOpenFolder));
         if (!below) throw Error::from_errno("delete", path_ + " (" + name + ")", errno);
         const struct stat status = status_of(below.get(), path_);
-        if (status.st_dev != device_) {
-            throw Error(ErrorCode::refused, "cannot delete " + path_ + ": another file system is mounted in it");
+        if (status.st_dev != device_ || mount_of(below.get()) != mount_) {
+            throw Error(ErrorCode::refused, "cannot delete " + path_ + ": something is mounted in it (" + name + ")");
         }
         Level level{NodeId::of(status), name, {}};
         for (Target::Listed& one : read_folder(below.get(), path_)) {
@@ -137,11 +184,29 @@ private:
     const std::string& name_;
     std::string path_;
     dev_t device_ = 0;
+    std::optional<std::uint64_t> mount_;
     UniqueFd fd_;
     std::vector<Level> levels_;
 };
 
 }  // namespace
+
+struct stat require_just_made(int folder_fd, int fd, mode_t type, const std::string& path) {
+    const struct stat status = status_of(fd, path);
+    const bool is_folder = type == S_IFDIR;
+    const auto refuse = [&] {
+        throw Error(ErrorCode::refused, path + ": something else came to its place while it was being made");
+    };
+    if ((status.st_mode & S_IFMT) != type || (is_folder ? status.st_nlink > 2 : status.st_nlink != 1)) refuse();
+    // A folder may have taken setgid from the one above.
+    const bool is_private = !is_folder || (status.st_mode & 07777 & ~static_cast<mode_t>(S_IRWXU | S_ISGID)) == 0;
+    if (status.st_uid != ::geteuid() || !is_private) {
+        const Keeping keeping = keeping_of(folder_fd, path);
+        if (status.st_uid != keeping.owner || (!is_private && keeping.modes)) refuse();
+    }
+    if (is_folder && holds_anything(fd, path)) refuse();
+    return status;
+}
 
 std::string Folder::path() const {
     std::vector<const Folder*> way;
@@ -190,6 +255,7 @@ Target::Target(std::string path, bool may_make) : path_(std::move(path)), most_o
         fd = UniqueFd(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     }
     if (!fd) throw Error::from_errno("open", path_, errno);
+    if (!existed) static_cast<void>(require_just_made(fd.get(), fd.get(), S_IFDIR, path_));
     root_ = adopt(nullptr, {}, std::move(fd), existed);
     ++root_->pins_;  // its descriptor could not be had again
 }
@@ -312,6 +378,7 @@ FolderHandle Target::make_folder(const FolderHandle& parent, const std::string& 
         }
     }
     if (!fd) throw Error::from_errno("open", path, errno);
+    if (!existed) static_cast<void>(require_just_made(above.fd(), fd.get(), S_IFDIR, path));
     if (mine) {
         const struct stat status = status_of(fd.get(), path);
         if ((status.st_mode & S_IRWXU) != S_IRWXU && status.st_uid == ::geteuid()) {

@@ -12,6 +12,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <sys/stat.h>
 #include <vector>
 
 namespace signet::restore {
@@ -81,6 +82,14 @@ private:
     int fd_ = -1;
 };
 
+/// Refuses what cannot be what this process has just made in a folder: another type, another owner, a second name, and for a
+/// folder also a mode that lets others in, or anything in it. Whoever may rename in that folder can put something in its place
+/// between making and opening, and it would be given the owner and mode of the backup.
+/// folder_fd  where it was made. fd  what was opened, also O_PATH. type  S_IFMT bits. path  for people
+/// returns    its status
+/// throws     Error{refused}, Error{io}
+struct stat require_just_made(int folder_fd, int fd, mode_t type, const std::string& path);
+
 /// What to do where something else than a folder has a folder's name.
 enum class InTheWay { replace, refuse };
 
@@ -89,7 +98,7 @@ class Target {
 public:
     /// Opens the target, and makes it (0700, with the folders above it) where it is not there.
     /// may_make  false: root() is then null when it is not there
-    /// throws    Error{io}
+    /// throws    Error{io}; Error{refused}: something else came to the place of the folder that was made
     explicit Target(std::string path, bool may_make = true);
     ~Target();
     Target(const Target&) = delete;
@@ -117,7 +126,7 @@ public:
     };
     /// Everything in a folder, by name. throws  Error{io}
     [[nodiscard]] std::vector<Listed> list(const FolderHandle& folder);
-    /// Removes a file, or a folder with everything in it; never follows a link, never leaves the file system.
+    /// Removes a file, or a folder with everything in it; never follows a link, never enters what is mounted there.
     /// throws  Error{io}, Error{refused}
     void remove(const FolderHandle& folder, const std::string& name);
 

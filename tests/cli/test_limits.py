@@ -1,10 +1,11 @@
 """Places that cannot be written: read-only, full, of another user."""
 
 import os
+import resource
 import subprocess
 import unittest
 
-from harness import SignetTest, main, write
+from harness import SIGNET, SignetTest, main, write
 
 IS_ROOT = os.geteuid() == 0
 
@@ -59,6 +60,22 @@ class Limits(SignetTest):
         self.assertMessage(self.signet("tag", "latest", "--add", "x", expect=1), "Read-only")
         self.env["SIGNET_REPOSITORY"] = folder + "/new"
         self.assertMessage(self.signet("init", expect=1), "Read-only")
+
+    @unittest.skipIf("asan" in SIGNET or "tsan" in SIGNET, "sanitizers need address space")
+    def test_check_and_restore_go_on_with_fewer_threads_than_they_want(self):
+        """As at a limit on processes, of which root is free: stacks so large that the address space has room for two."""
+        self.from_template()
+        gib = 2**30
+
+        def narrow():
+            resource.setrlimit(resource.RLIMIT_STACK, (gib, resource.getrlimit(resource.RLIMIT_STACK)[1]))
+            resource.setrlimit(resource.RLIMIT_AS, (int(3.3 * gib), int(3.3 * gib)))
+
+        if resource.getrlimit(resource.RLIMIT_STACK)[1] not in (resource.RLIM_INFINITY, -1):
+            self.skipTest("stacks are limited here")
+        self.signet("check", "--jobs", "8", preexec_fn=narrow)
+        self.signet("restore", "-t", "out", "--jobs", "8", preexec_fn=narrow)
+        self.assertSameTree(self.source, self.path("out") + self.template_source)
 
     @unittest.skipUnless(IS_ROOT, "needs root")
     def test_a_keyring_that_cannot_be_written_still_restores(self):

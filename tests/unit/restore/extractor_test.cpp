@@ -3,16 +3,25 @@
 #include "core/file.h"
 #include "tests/unit/restore/repository_bench.h"
 
+#include <array>
+#include <cstddef>
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
+#include <linux/filter.h>
 #include <linux/fs.h>
+#include <linux/seccomp.h>
+#include <optional>
+#include <pthread.h>
 #include <set>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
+#include <thread>
 #include <unistd.h>
 
 using namespace signet;
@@ -48,6 +57,19 @@ void damage_data(RepositoryBench& bench) {
         bench.store->tamper(format::pack_name(backup->table().pack(place.pack).id),
                             [&](Bytes& octets) { octets[place.offset + 3] ^= 1; });
     }
+}
+
+/// Makes system calls fail in this thread, and in those that it starts, for good. returns  whether it could be done
+bool refuse_calls(std::uint32_t number, std::uint32_t or_number, int why) {
+    std::array<sock_filter, 5> filter{{
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, or_number, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(why)),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    }};
+    const sock_fprog program{filter.size(), filter.data()};
+    return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
 }  // namespace
@@ -316,6 +338,43 @@ TEST_CASE("many links to many inodes, in any order of workers", "[restore][extra
     }
 }
 
+TEST_CASE("where the target cannot link, further names are copies, with a warning", "[restore][extractor][links]") {
+    RepositoryBench bench;
+    const std::string large = noise(5'000'000, 3);
+    bench.back_up(root({file("a", "shared").linked(7), file("b", "shared").linked(7), file("c", "shared").linked(7),
+                        file("large", large).linked(8), file("large2", large).linked(8),
+                        special("p", format::EntryType::fifo).linked(9), special("q", format::EntryType::fifo).linked(9)}));
+    const int why = GENERATE(EPERM, EMLINK, EOPNOTSUPP, EXDEV);
+    CAPTURE(why);
+    RestoreReport report;
+    RestoreReport again;
+    bool is_filtered = false;
+    // The filter holds for this thread and those that it starts.
+    std::thread([&] {
+        is_filtered = refuse_calls(__NR_linkat, __NR_linkat, why);
+        report = bench.restore();
+        RestoreRequest request;
+        request.overwrite = Overwrite::if_changed;
+        again = bench.restore(request);
+    }).join();
+    if (!is_filtered) {
+        WARN("skipped: system calls cannot be filtered here");
+        return;
+    }
+    CHECK(report.content_errors == 0);
+    CHECK(report.hard_links == 0);
+    CHECK(report.files_restored == 5);
+    CHECK(report.metadata_warnings >= 4);
+    REQUIRE(report.warnings.size() == 4);
+    CHECK(report.warnings.front().message.find("copy") != std::string::npos);
+    for (const char* name : {"a", "b", "c"}) CHECK(content_of(bench.target() + "/" + name) == "shared");
+    CHECK(content_of(bench.target() + "/large2") == large);
+    CHECK(S_ISFIFO(status_of(bench.target() + "/q").st_mode));
+    CHECK(status_of(bench.target() + "/b").st_nlink == 1);
+    CHECK(again.files_unchanged == 5);
+    CHECK(again.content_errors == 0);
+}
+
 TEST_CASE("a part of an inode's names still shares it", "[restore][extractor][links]") {
     RepositoryBench bench;
     bench.back_up(root({folder("a", {file("one", "x").linked(7)}), folder("b", {file("two", "x").linked(7), file("zwei", "x").linked(7)})}));
@@ -440,6 +499,43 @@ TEST_CASE("an unchanged file gets its metadata back", "[restore][extractor][over
     request.overwrite = Overwrite::if_changed;
     CHECK(bench.restore(request).files_unchanged == 1);
     CHECK((status_of(bench.target() + "/f").st_mode & 07777) == 0640);
+}
+
+TEST_CASE("somebody else's file of the same size and time is not taken for unchanged", "[restore][extractor][overwrite]") {
+    RepositoryBench bench;
+    bench.back_up(root({file("f", "content").mode(04755).owner(::geteuid(), ::getegid())}));
+    fs::create_directories(bench.target());
+    const std::string path = bench.target() + "/f";
+    write(path, "hostile");
+    const timespec times[2] = {{0, UTIME_OMIT}, {1'600'000'000, 123'456'789}};
+    REQUIRE(::utimensat(AT_FDCWD, path.c_str(), times, 0) == 0);
+    RestoreRequest request;
+    request.overwrite = Overwrite::if_changed;
+    SECTION("it has another name") {
+        fs::create_hard_link(path, bench.folder / "other");
+    }
+    SECTION("it has another owner") {
+        if (!is_root()) return;
+        REQUIRE(::chown(path.c_str(), 1234, ::getegid()) == 0);
+    }
+    SECTION("it has another group") {
+        if (!is_root()) return;
+        REQUIRE(::chown(path.c_str(), ::geteuid(), 1234) == 0);
+    }
+    SECTION("it has another owner than --plain would give") {
+        if (!is_root()) return;
+        request.plain = true;
+        REQUIRE(::chown(path.c_str(), 1234, ::getegid()) == 0);
+    }
+    CHECK(bench.restore(request).files_restored == 1);
+    CHECK(content_of(path) == "content");
+    CHECK(status_of(path).st_uid == ::geteuid());
+    if (fs::exists(bench.folder / "other")) {
+        CHECK(content_of(bench.folder / "other") == "hostile");
+        CHECK((status_of(bench.folder / "other").st_mode & S_ISUID) == 0);
+    }
+    // And the restored one is.
+    CHECK(bench.restore(request).files_unchanged == 1);
 }
 
 TEST_CASE("overwriting breaks a hard link instead of writing through it", "[restore][extractor][overwrite]") {
@@ -777,6 +873,65 @@ TEST_CASE("few descriptors are enough for many folders", "[restore][extractor][d
     CHECK(report.files_restored == 300);
     CHECK(report.folders == 301);
 }
+
+TEST_CASE("a restore that gets no thread fails, and does not hang", "[restore][extractor][limits]") {
+    RepositoryBench bench;
+    bench.back_up(root({file("f", "content")}));
+    bool is_filtered = false;
+    std::optional<Error> failure;
+    std::thread([&] {
+        is_filtered = refuse_calls(__NR_clone, __NR_clone3, EAGAIN);
+        try {
+            static_cast<void>(bench.restore());
+        } catch (const Error& error) {
+            failure = error;
+        }
+    }).join();
+    if (!is_filtered) {
+        WARN("skipped: system calls cannot be filtered here");
+        return;
+    }
+    REQUIRE(failure);
+    CHECK(failure->code() == ErrorCode::failed);
+    CHECK_FALSE(fs::exists(bench.target() + "/f"));
+}
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST_CASE("a restore that gets fewer threads than it asked for goes on with those", "[restore][extractor][limits]") {
+    RepositoryBench bench;
+    std::vector<Node> nodes;
+    for (int i = 1000; i < 1300; ++i) nodes.push_back(file(std::to_string(i), noise(900, static_cast<std::uint64_t>(i))));
+    bench.back_up(root(nodes));
+    // Stacks so large that the address space has room for two.
+    constexpr std::size_t kStack = std::size_t{1} << 30;
+    pthread_attr_t usual;
+    REQUIRE(::pthread_getattr_default_np(&usual) == 0);
+    pthread_attr_t large = usual;
+    REQUIRE(::pthread_attr_setstacksize(&large, kStack) == 0);
+    unsigned long pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    rlimit before{};
+    REQUIRE(::getrlimit(RLIMIT_AS, &before) == 0);
+    rlimit narrow = before;
+    narrow.rlim_cur = pages * static_cast<unsigned long>(::sysconf(_SC_PAGESIZE)) + kStack * 29 / 10;
+    REQUIRE(::pthread_setattr_default_np(&large) == 0);
+    REQUIRE(::setrlimit(RLIMIT_AS, &narrow) == 0);
+    RestoreRequest request;
+    request.jobs = 8;
+    RestoreReport report;
+    std::string failure;
+    try {
+        report = bench.restore(request);
+    } catch (const std::exception& error) {
+        failure = error.what();
+    }
+    REQUIRE(::setrlimit(RLIMIT_AS, &before) == 0);
+    REQUIRE(::pthread_setattr_default_np(&usual) == 0);
+    CHECK(failure.empty());
+    CHECK(report.files_restored == 300);
+    CHECK(report.content_errors == 0);
+}
+#endif
 
 TEST_CASE("progress counts what was done", "[restore][extractor]") {
     RepositoryBench bench;

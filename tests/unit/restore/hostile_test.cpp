@@ -5,8 +5,13 @@
 #include "tests/unit/restore/repository_bench.h"
 
 #include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <thread>
 #include <unistd.h>
@@ -165,6 +170,31 @@ TEST_CASE("deleting follows no link and crosses no file system", "[restore][host
     CHECK(listing(bench.target()).size() == 2);
 }
 
+TEST_CASE("deleting does not empty what is mounted in the target, also of the same file system", "[restore][hostile][delete]") {
+    Guarded bench;
+    bench.back_up(root({folder("d", {file("f", "x")})}));
+    const std::string shown = bench.target() + "/d/extra/deep/mount";
+    fs::create_directories(shown);
+    RestoreRequest request;
+    request.delete_extra = true;
+    bool is_mounted = false;
+    RestoreReport report;
+    // A mount that this thread and those that it starts see, and nobody else.
+    std::thread([&] {
+        is_mounted = ::unshare(CLONE_NEWNS) == 0 && ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+                     ::mount(bench.outside.c_str(), shown.c_str(), nullptr, MS_BIND, nullptr) == 0;
+        if (is_mounted) report = bench.restore(request);
+    }).join();
+    if (!is_mounted) {
+        WARN("skipped: nothing can be mounted here");
+        return;
+    }
+    bench.check_untouched();
+    CHECK(report.content_errors == 1);
+    REQUIRE(report.problems.size() == 1);
+    CHECK(report.problems.front().code == ErrorCode::refused);
+}
+
 TEST_CASE("a folder swapped for a link during a restore leads nowhere", "[restore][hostile][race]") {
     Guarded bench;
     std::vector<Node> nodes;
@@ -199,6 +229,130 @@ TEST_CASE("a folder swapped for a link during a restore leads nowhere", "[restor
     stop = true;
     racer.join();
     bench.check_untouched();
+}
+
+TEST_CASE("what comes to the place of a special file or a folder being made keeps its mode and owner", "[restore][hostile][race]") {
+    if (::geteuid() != 0) {
+        WARN("skipped: owners are given by root alone");
+        return;
+    }
+    Guarded bench;
+    std::vector<Node> nodes;
+    for (int i = 100; i < 500; ++i) {
+        const bool is_folder = i % 2 == 0;
+        const std::string name = std::to_string(i);
+        nodes.push_back((is_folder ? folder(name) : special(name, format::EntryType::fifo)).mode(0777).owner(1234, 1234));
+    }
+    bench.back_up(root(nodes));
+    // Root's own things in a folder whose owner may rename them. Nothing that is there may change with `never`.
+    fs::create_directories(bench.target());
+    const std::string file_name = bench.target() + "/bystander";
+    const std::string folder_name = bench.target() + "/private";
+    std::ofstream(file_name) << "precious";
+    fs::create_directory(folder_name);
+    std::ofstream(folder_name + "/file") << "precious";
+    REQUIRE(::chmod(file_name.c_str(), 0600) == 0);
+    REQUIRE(::chmod(folder_name.c_str(), 0700) == 0);
+    const UniqueFd bystander(::open(file_name.c_str(), O_RDONLY | O_CLOEXEC));
+    const UniqueFd private_folder(::open(folder_name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const UniqueFd place(::open(bench.target().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    REQUIRE(bystander);
+    REQUIRE(private_folder);
+    const auto check_untouched = [](const UniqueFd& fd, mode_t mode) {
+        struct stat status {};
+        REQUIRE(::fstat(fd.get(), &status) == 0);
+        CHECK((status.st_mode & 07777) == mode);
+        CHECK(status.st_uid == 0);
+        CHECK(status.st_gid == 0);
+    };
+
+    // Whoever knows what comes next exchanges it as soon as it is made, and back, so that the next one can be.
+    std::atomic<int> next_folder;
+    std::atomic<int> next_fifo;
+    const auto race = [&](const std::stop_token& stop, const char* lure, const std::atomic<int>& next) {
+        while (!stop.stop_requested()) {
+            const std::string name = std::to_string(next.load());
+            if (::renameat2(place.get(), lure, place.get(), name.c_str(), RENAME_EXCHANGE) != 0) continue;
+            const auto exchanged = std::chrono::steady_clock::now();
+            while (std::chrono::steady_clock::now() - exchanged < std::chrono::microseconds(50)) {
+                // Long enough for whoever opens it by its name.
+            }
+            static_cast<void>(::renameat2(place.get(), name.c_str(), place.get(), lure, RENAME_EXCHANGE));
+        }
+    };
+    const auto backup = bench.open();
+    for (int round = 0; round < 3; ++round) {
+        next_folder = 100;
+        next_fifo = 101;
+        {
+            const std::jthread one([&](const std::stop_token& stop) { race(stop, "private", next_folder); });
+            const std::jthread other([&](const std::stop_token& stop) { race(stop, "bystander", next_fifo); });
+            RestoreRequest request;
+            request.overwrite = Overwrite::never;
+            request.jobs = 1;
+            request.on_item = [&](std::string_view, const std::string& path, std::uint64_t) {
+                const int number = std::atoi(path.c_str() + 1);
+                std::atomic<int>& next = number % 2 == 0 ? next_folder : next_fifo;
+                next = std::max(next.load(), number + 2);
+            };
+            request.target = bench.target();
+            static_cast<void>(restore_files(*backup, request));
+        }
+        for (const Node& node : nodes) {
+            std::error_code ignored;
+            fs::remove(bench.target() + "/" + node.entry.name, ignored);
+        }
+    }
+    check_untouched(bystander, 0600);
+    check_untouched(private_folder, 0700);
+}
+
+TEST_CASE("what was not just made here is refused", "[restore][hostile][target]") {
+    signet::test::TemporaryFolder folder;
+    const UniqueFd here(::open((folder / "").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    REQUIRE(here);
+    const auto judge = [&](const std::string& name, mode_t type) {
+        const int flags = type == S_IFDIR ? O_RDONLY : O_PATH;
+        const UniqueFd fd(::openat(here.get(), name.c_str(), flags | O_NOFOLLOW | O_CLOEXEC));
+        REQUIRE(fd);
+        static_cast<void>(require_just_made(here.get(), fd.get(), type, name));
+    };
+    const auto is_refused = [&](const std::string& name, mode_t type) {
+        CHECK_THROWS_MATCHES(judge(name, type), Error, has_code(ErrorCode::refused));
+    };
+    REQUIRE(::mkfifo((folder / "fifo").c_str(), 0600) == 0);
+    REQUIRE(::mkdir((folder / "folder").c_str(), 0700) == 0);
+    CHECK_NOTHROW(judge("fifo", S_IFIFO));
+    CHECK_NOTHROW(judge("folder", S_IFDIR));
+    SECTION("another type") { is_refused("fifo", S_IFSOCK); }
+    SECTION("a second name") {
+        fs::create_hard_link(folder / "fifo", folder / "other");
+        is_refused("fifo", S_IFIFO);
+    }
+    SECTION("a folder that lets others in") {
+        REQUIRE(::chmod((folder / "folder").c_str(), 0711) == 0);
+        is_refused("folder", S_IFDIR);
+    }
+    SECTION("a folder with a file in it") {
+        std::ofstream(folder / "folder/file") << "x";
+        is_refused("folder", S_IFDIR);
+    }
+    SECTION("a folder with a folder in it") {
+        fs::create_directory(folder / "folder/sub");
+        is_refused("folder", S_IFDIR);
+    }
+    SECTION("somebody else's") {
+        if (::geteuid() != 0) {
+            WARN("skipped: only root makes things of others");
+            return;
+        }
+        REQUIRE(::lchown((folder / "fifo").c_str(), 1234, 0) == 0);
+        REQUIRE(::lchown((folder / "folder").c_str(), 1234, 0) == 0);
+        is_refused("fifo", S_IFIFO);
+        is_refused("folder", S_IFDIR);
+        // The trial that such an answer needs leaves nothing.
+        CHECK(listing(folder / "").size() == 2);
+    }
 }
 
 TEST_CASE("a folder that is no longer the same is not entered again", "[restore][hostile][target]") {

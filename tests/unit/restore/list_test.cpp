@@ -138,6 +138,39 @@ TEST_CASE("diff does not open folders that are the same", "[restore][diff]") {
     CHECK(before->frames().decoded() <= 1);
 }
 
+TEST_CASE("folders are read as deep as the format allows and no deeper", "[restore][list][diff][deep]") {
+    // The root is depth 0, so kMaxDepth folders may lie in one another below it.
+    const auto nested = [](std::size_t depth, const std::string& content) {
+        Node inner = file("f", content);
+        for (std::size_t i = 0; i < depth; ++i) inner = folder("d", {std::move(inner)});
+        return root({std::move(inner)});
+    };
+    RepositoryBench bench;
+    SECTION("as deep as allowed") {
+        bench.back_up(nested(format::kMaxDepth, "one"));
+        const auto before = bench.open();
+        bench.back_up(nested(format::kMaxDepth, "two"));
+        const auto after = bench.open();
+        RestoreRequest request;
+        request.dry_run = true;
+        const RestoreReport report = bench.restore(request);
+        CHECK(report.content_errors == 0);
+        CHECK(report.files_restored == 1);
+        CHECK(report.folders == format::kMaxDepth);
+        CHECK(diff(*before, *after).size() == 1);
+    }
+    SECTION("deeper") {
+        bench.back_up(nested(format::kMaxDepth + 1, "one"));
+        const auto before = bench.open();
+        bench.back_up(nested(format::kMaxDepth + 1, "two"));
+        const auto after = bench.open();
+        RestoreRequest request;
+        request.dry_run = true;
+        CHECK_THROWS_MATCHES(bench.restore(request), Error, has_code(ErrorCode::damaged));
+        CHECK_THROWS_MATCHES(diff(*before, *after), Error, has_code(ErrorCode::damaged));
+    }
+}
+
 TEST_CASE("backups of two writers are compared by size and time", "[restore][diff]") {
     RepositoryBench bench;
     const EntryId first = bench.back_up(sample(), later(0));

@@ -3,6 +3,7 @@
 #include "core/crypto/random.h"
 #include "tests/unit/restore/repository_bench.h"
 
+#include <algorithm>
 #include <filesystem>
 
 using namespace signet;
@@ -151,6 +152,47 @@ TEST_CASE("a stored slot that lies is passed over", "[restore][opener][hostile]"
     // With the signed slot's protector at hand the lie does not matter; alone it opens nothing.
     CHECK(bench.restore().files_restored == 1);
     bench.unlink("prod");
+    // What is missing then is the protector that the writer names, and the report says who lied.
+    const auto names = bench.repository->list_slots();
+    const auto liar = std::find_if(names.begin(), names.end(),
+                                   [&](const auto& one) { return one.second.thumbprint == bench.thumbprint("next"); });
+    REQUIRE(liar != names.end());
+    try {
+        static_cast<void>(bench.open());
+        FAIL("opened by a lie");
+    } catch (const KeyUnavailable& error) {
+        const Plan& plan = error.plan();
+        CHECK_FALSE(plan.restorable);
+        REQUIRE(plan.required.size() == 1);
+        CHECK(plan.required.front().report.thumbprint == bench.thumbprint("prod"));
+        CHECK_FALSE(plan.required.front().usable);
+        const format::SlotName& name = liar->second;
+        CHECK(plan.text().find(format::slot_name(name.thumbprint, name.dek, name.content)) != std::string::npos);
+    }
+}
+
+TEST_CASE("a genuine stored slot opens beside others that lie", "[restore][opener][hostile]") {
+    RepositoryBench bench;
+    bench.add_protector("next");
+    bench.back_up(tree({1}), at(1, {"prod"}));
+    const format::Slot genuine = rewrapped(bench, "next");
+    for (int i = 0; i < 8; ++i) {
+        const format::DataKey other(bench.repository->config().repository, genuine.dek, crypto::random_secret(32));
+        bench.repository->put_slot(bench.resolver.wrap_any_role(other, bench.thumbprint("next")));
+    }
+    bench.repository->put_slot(genuine);
+    bench.unlink("prod");
+    CHECK(bench.restore().files_restored == 1);
+}
+
+TEST_CASE("a slot that lies while every signed opener is at hand is damage", "[restore][opener][hostile]") {
+    RepositoryBench bench;
+    RunOptions options = at(1, {"prod"});
+    options.change = [](format::BackupPublic& fields, format::BackupBody&) { fields.slots.front().wrapped.back() ^= 1; };
+    bench.back_up(tree({1}), options);
+    for (const auto& [dek, name] : bench.repository->list_slots()) {
+        bench.store->tamper(format::slot_name(name.thumbprint, name.dek, name.content), [](Bytes& octets) { octets.back() ^= 1; });
+    }
     CHECK_THROWS_MATCHES(bench.open(), Error, has_code(ErrorCode::damaged));
 }
 

@@ -251,6 +251,26 @@ TEST_CASE("a slot that was only stored counts as a claim, and the plan says so",
     CHECK(plan.required[0].report.thumbprint == bench.thumbprint("next"));
     CHECK(plan.required[0].unproven == 1);
     CHECK_FALSE(plan.warnings.empty());
+    CHECK(plan.unproven == 1);
+    CHECK(nlohmann::json::parse(plan.json())["unproven"] == 1);
+    const std::string text = plan.text();
+    CAPTURE(text);
+    CHECK(text.starts_with("things at " + to_rfc3339(day(1)) +
+                           " can be restored with 1 protector, if unproven slots hold what they claim\n"));
+    // On the second line, before anything about protectors.
+    CHECK(text.find("unproven: that 1 data key opens") < text.find(bench.thumbprint("next").short_text()));
+}
+
+TEST_CASE("a stored slot beside a signed one that is at hand is no news", "[restore][plan]") {
+    RepositoryBench bench;
+    bench.add_protector("next");
+    bench.back_up(tree({1}), at(1, {"prod"}));
+    const format::DataKey key = bench.resolver.unwrap(bench.catalogue().latest().fields->slots.front());
+    bench.repository->put_slot(bench.resolver.wrap_any_role(key, bench.thumbprint("next")));
+    const Plan plan = Planning(bench).latest();
+    CHECK(plan.restorable);
+    CHECK(plan.unproven == 0);
+    CHECK(plan.text().starts_with("things at " + to_rfc3339(day(1)) + " can be restored with 1 protector\n"));
 }
 
 TEST_CASE("plans agree with a simple oracle for every set of keys at hand", "[restore][plan][oracle]") {
