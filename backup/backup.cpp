@@ -450,7 +450,7 @@ void Run::finish(Committer& committer, PackWriter& packs, Pipeline::Result& resu
     auto reach = history_.reach();
     // Skipping must not leave a backup behind that lacks what this run had to store, or that stays under an old protector.
     report_.skipped_unchanged = request_.skip_if_unchanged && report_.errors == 0 && old_state.root() == result.sources &&
-                                report_.files_new + report_.files_changed == 0 && !must_rewrap(reach) &&
+                                result.added_data == 0 && !must_rewrap(reach) &&
                                 history_.latest_of(series_) != nullptr;
     if (request_.dry_run || report_.skipped_unchanged) return;
     rewrap_reached(reach);

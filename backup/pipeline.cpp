@@ -52,6 +52,7 @@ Pipeline::Result Pipeline::run(const Setup& setup) {
     const int small_readers = std::clamp(workers * 6, 8, 16);
     std::atomic<bool> abandoned{false};
     std::atomic<std::uint64_t> added{0};
+    std::atomic<std::uint64_t> added_data{0};
     Failure failure(abandoned);
     BufferPool buffers(
         std::max<std::size_t>(kReadBuffers, static_cast<std::size_t>(small_readers + kLargeReaders + 2 * workers)),
@@ -77,7 +78,7 @@ Pipeline::Result Pipeline::run(const Setup& setup) {
     };
 
     const crypto::HmacSha256 ids(setup.id_key.reveal());
-    const StoreShared shared{setup.table, setup.history, setup.packs, added};
+    const StoreShared shared{setup.table, setup.history, setup.packs, added, added_data};
     const int level = request.compression_level;
     std::mutex problem_mutex;
     const auto on_problem = [&](const std::string& path, int error_number, const std::string& what) {
@@ -148,6 +149,7 @@ Pipeline::Result Pipeline::run(const Setup& setup) {
     result.statistics.bytes += known.bytes;
     result.statistics.errors += known.errors;
     result.statistics.added_raw = added;
+    result.added_data = added_data;
     return result;
 }
 

@@ -17,11 +17,11 @@ void FrameGatherer::add(const ChunkId& id, ByteView chunk) {
     frame_.raw.insert(frame_.raw.end(), chunk.begin(), chunk.end());
     frame_.ids.push_back(id);
     frame_.lengths.push_back(static_cast<std::uint32_t>(chunk.size()));
-    shared_.added_bytes += chunk.size();
+    count(chunk.size());
 }
 
 void FrameGatherer::add_frame(ByteView raw, std::span<const ChunkId> ids, std::span<const std::uint32_t> lengths) {
-    shared_.added_bytes += raw.size();
+    count(raw.size());
     shared_.packs.add(lane_, kind_, raw, ids, lengths, context_);
 }
 

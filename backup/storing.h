@@ -18,6 +18,7 @@ struct StoreShared {
     History& history;
     PackWriter& packs;
     std::atomic<std::uint64_t>& added_bytes;  ///< octets of new chunks
+    std::atomic<std::uint64_t>& added_data;   ///< those of files among them
 };
 
 /// Gathers new chunks of one frame kind into frames. One for each thread.
@@ -43,6 +44,10 @@ private:
     };
     void seal(const Frame& frame);
     void close_frame();
+    void count(std::size_t octets) {
+        shared_.added_bytes += octets;
+        if (kind_ == format::FrameKind::data) shared_.added_data += octets;
+    }
     StoreShared shared_;
     format::FrameKind kind_;
     PackWriter::Lane lane_;

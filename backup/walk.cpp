@@ -191,7 +191,7 @@ std::vector<Walk::Subfolder> Walk::enter_folder(const std::shared_ptr<FolderNode
     emit(std::move(event));
     std::vector<Subfolder> subfolders;
     for (auto& child : std::exchange(node->folders, {})) {
-        if (child->depth >= format::kMaxDepth) {
+        if (child->depth > format::kMaxDepth) {
             ++setup_.statistics.errors;
             setup_.on_problem(child->path, 0, "is nested too deeply");
             continue;

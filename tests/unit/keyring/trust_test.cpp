@@ -88,8 +88,8 @@ TEST_CASE("what strangers and writers say about trust counts for nothing", "[key
 
 TEST_CASE("an officer made by an officer decides about writers, within his range", "[keyring][trust]") {
     Journals journals;
-    journals.trust(kPinned, 1, 1, {officer(kOfficer, 1, 2), writer(kWriter)});
-    journals.trust(kOfficer, 1, 2, {writer(kStranger)});
+    journals.trust(kPinned, 1, 1, {officer(kOfficer, 1, 2)});
+    journals.trust(kOfficer, 1, 2, {writer(kStranger), writer(kWriter)});
     journals.trust(kOfficer, 2, 3, {writer(kWriter, 1, 10)});
     journals.trust(kOfficer, 3, 4, {writer(kWriter)});
     const Trust trust = journals.compute();
@@ -162,7 +162,7 @@ TEST_CASE("the running time of a journal counts entries of all kinds", "[keyring
 
 TEST_CASE("the order of the input does not matter", "[keyring][trust]") {
     Journals journals;
-    journals.trust(kPinned, 1, 1, {officer(kOfficer), officer(kSecond), writer(kWriter)});
+    journals.trust(kPinned, 1, 1, {officer(kOfficer), officer(kSecond)});
     journals.trust(kOfficer, 1, 2, {writer(kWriter, 1, 10)});
     journals.trust(kSecond, 1, 3, {writer(kWriter, 1, 20)});
     journals.policy(kOfficer, 2, 4, 1, "rewrap");
