@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "format/limits.h"
+#include "keyring/pkcs11_vault.h"
 
 namespace signet::keyring {
 namespace {
@@ -63,6 +64,7 @@ std::string key_of(const Location& location) {
 
 /// The command that would make the protector usable again.
 std::string hint_for(Outcome outcome, const Location& location, const format::Thumbprint& thumbprint) {
+    if (location.scheme == Location::Scheme::pkcs11) return pkcs11_hint(outcome, location);
     const std::string vault = location.folder.empty() ? "" : " --vault " + location.folder;
     switch (outcome) {
         case Outcome::key_disabled:
@@ -236,9 +238,7 @@ bool Resolver::unwraps_unattended(const format::Thumbprint& thumbprint) {
     if (!protector) return false;
     const Found found = look(*protector);
     if (!found.key || !may_unwrap(found.key->state) || !found.key->can_unwrap) return false;
-    const PassphraseSource& passphrases = vaults_.passphrases();
-    return passphrases.manner() == PassphraseSource::Manner::unattended ||
-           passphrases.knows(vaults_.local(found.location.folder).object());
+    return vaults_.at(found.location).unwraps_unattended(found.location);
 }
 
 /// A location whose key may unwrap now. throws  Error{key_unavailable}, Error{damaged}: there is none
@@ -344,7 +344,7 @@ format::Slot Resolver::wrap_locked(const format::DataKey& key, const format::Thu
     slot.dek = key.id();
     slot.thumbprint = thumbprint;
     slot.commitment = key.commitment();
-    slot.location = link.locations.front().substr(0, format::kMaxLocation);
+    slot.location = Location::parse(link.locations.front()).public_text().substr(0, format::kMaxLocation);
 
     AuditLog& audit = keyrings_.own().audit();
     const std::uint64_t intent = audit.intent({"wrap", thumbprint, link.locations.front(), "dek " + key.id().hex()});
