@@ -74,7 +74,7 @@ Pkcs11Token::Pkcs11Token(const Pkcs11Module& module, CK_SLOT_ID slot, const CK_T
 
 bool Pkcs11Token::logs_in_unattended(const Pkcs11Uri& uri, const PassphraseSource& passphrases) const {
     if (is_open()) return true;
-    if (refused_ || has_own_pad()) return false;
+    if (refused_ || has_own_pad() || !login_obstacle(flags_).empty()) return false;
     return uri.pin_file() || passphrases.manner() == PassphraseSource::Manner::unattended ||
            passphrases.knows(pin_object());
 }

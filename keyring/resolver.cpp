@@ -52,12 +52,6 @@ std::string label(const format::Thumbprint& thumbprint, const std::string& name)
 
 std::string in_brackets(const std::string& text) { return text.empty() ? "" : " (" + text + ")"; }
 
-/// Whether a text from a repository can stand in a command that a person is asked to copy.
-bool is_plain(std::string_view text) {
-    constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:/#._-";
-    return !text.empty() && text.front() != '-' && text.find_first_not_of(kPlain) == std::string_view::npos;
-}
-
 std::string key_of(const Location& location) {
     return location.name + (location.version ? "/" + std::to_string(*location.version) : "");
 }
@@ -119,6 +113,15 @@ std::string describe_refusal(Outcome outcome, const std::string& place) {
 }
 
 }  // namespace
+
+std::string for_command(std::string_view text) {
+    constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:/#._-";
+    constexpr std::string_view kQuoted = ";=%+()@!,~";  // of pkcs11: URIs
+    if (text.empty() || text.front() == '-') return "LOCATION";
+    if (text.find_first_not_of(kPlain) == std::string_view::npos) return std::string(text);
+    if (text.find_first_not_of(std::string(kPlain) + std::string(kQuoted)) != std::string_view::npos) return "LOCATION";
+    return "'" + std::string(text) + "'";
+}
 
 std::string_view text(ProtectorStatus status) {
     switch (status) {
@@ -242,7 +245,8 @@ bool Resolver::unwraps_unattended(const format::Thumbprint& thumbprint) {
 }
 
 /// A location whose key may unwrap now. throws  Error{key_unavailable}, Error{damaged}: there is none
-Resolver::Found Resolver::require_unwrapping(const KnownProtector& protector, const std::vector<std::string>& skipped) {
+Resolver::Found Resolver::require_unwrapping(const KnownProtector& protector, const std::vector<std::string>& skipped,
+                                             const std::string& why) {
     const std::string who = "protector " + label(protector.thumbprint, protector.name);
     Found found = look(protector, skipped);
     if (!found.any && skipped.empty()) {
@@ -250,7 +254,10 @@ Resolver::Found Resolver::require_unwrapping(const KnownProtector& protector, co
             ErrorCode::key_unavailable, who + " cannot unwrap: only its public half is linked",
             "link its private half: signet keyring link LOCATION --thumbprint " + protector.thumbprint.short_text());
     }
-    if (!found.any) throw Error(ErrorCode::key_unavailable, who + " is out of reach: " + skipped.back());
+    if (!found.any) {
+        throw Error(ErrorCode::key_unavailable, who + " is out of reach: " + skipped.back() + in_brackets(why),
+                    hint_for(Outcome::unavailable, Location::parse(skipped.back()), protector.thumbprint));
+    }
     if (!found.key || !may_unwrap(found.key->state)) {
         const bool damaged = found.outcome == Outcome::integrity;
         throw Error(damaged ? ErrorCode::damaged : ErrorCode::key_unavailable,
@@ -289,11 +296,12 @@ format::DataKey Resolver::unwrap(const format::Slot& slot) {
         throw Error(ErrorCode::key_unavailable,
                     "protector " + slot.thumbprint.short_text() + " is missing from this keyring" +
                         in_brackets(place.empty() ? "" : "it was " + place),
-                    "signet keyring link " + (is_plain(place) ? place : "LOCATION"));
+                    "signet keyring link " + for_command(place));
     }
     std::vector<std::string> skipped;
+    std::string why_skipped;
     for (;;) {
-        const Found found = require_unwrapping(*protector, skipped);
+        const Found found = require_unwrapping(*protector, skipped, why_skipped);
         const std::string place = found.location.text();
         std::optional<format::DataKey> key;
         const auto answer = audited_unwrap(slot, found.location, key);
@@ -304,6 +312,7 @@ format::DataKey Resolver::unwrap(const format::Slot& slot) {
         const Refusal* latched = keyrings_.own().refusal(place);
         if (may_fail_over(answer.outcome) && latched == nullptr) {
             skipped.push_back(place);
+            why_skipped = answer.detail;
             continue;
         }
         const Outcome why = latched != nullptr ? latched->outcome : answer.outcome;
