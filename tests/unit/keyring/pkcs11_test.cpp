@@ -2,6 +2,7 @@
 #include "keyring/pkcs11_object.h"
 #include "keyring/pkcs11_uri.h"
 #include "keyring/pkcs11_vault.h"
+#include "keyring/resolver.h"
 #include "tests/unit/keyring/bench.h"
 
 namespace signet::keyring::test {
@@ -47,6 +48,16 @@ TEST_CASE("a pkcs11 location unwraps, follows no version, and keeps its PIN's fi
     CHECK(location.public_text() == "pkcs11:token=bk;object=kek1");
     const std::string here = std::filesystem::current_path().string();
     CHECK(location.absolute().text() == "pkcs11:token=bk;object=kek1?pin-source=file:" + here + "/pin");
+}
+
+TEST_CASE("a location from a repository is quoted for a command, or left out", "[keyring][pkcs11]") {
+    CHECK(for_command("local:/srv/vault#prod/1") == "local:/srv/vault#prod/1");
+    CHECK(for_command("pkcs11:token=b%20k;object=kek1") == "'pkcs11:token=b%20k;object=kek1'");
+    for (const char* text : {"", "-x", "--config=/x", "local:a'b", "local:a b", "local:$(x)", "local:`x`", "local:x\ny",
+                             "pkcs11:object=k?module-path=/evil.so"}) {
+        CAPTURE(text);
+        CHECK(for_command(text) == "LOCATION");
+    }
 }
 
 TEST_CASE("what is no pkcs11 location of a key is a wrong use", "[keyring][pkcs11]") {
