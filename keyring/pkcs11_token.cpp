@@ -90,10 +90,12 @@ CK_RV Pkcs11Token::try_login(const Pkcs11Uri& uri, PassphraseSource& passphrases
     return result;
 }
 
-void Pkcs11Token::refuse_login(CK_RV result) const {
+void Pkcs11Token::refuse_login(CK_RV result, const Pkcs11Uri& uri) const {
     if (is_wrong_pin(result)) {
-        throw Error(ErrorCode::wrong_passphrase, "the " + shown_ + " does not take this PIN (" + name_of(result) + ")",
-                    "it was tried once and is not tried again; a few wrong PINs lock a token");
+        throw Error(
+            ErrorCode::wrong_passphrase, "the " + shown_ + " does not take this PIN (" + name_of(result) + ")",
+            std::string("it was tried once and is not tried again; a few wrong PINs lock a token") +
+                (uri.pin_file() ? "" : ". Where passphrase and PIN differ, say ?pin-source=file:FILE for the PIN"));
     }
     throw Pkcs11Error(outcome_of(result), "the " + shown_ + " refuses the login: " + name_of(result) +
                                               (result == CKR_PIN_LOCKED ? "; its security officer can unlock it" : ""));
@@ -102,7 +104,7 @@ void Pkcs11Token::refuse_login(CK_RV result) const {
 void Pkcs11Token::log_in(const Pkcs11Uri& uri, PassphraseSource& passphrases) {
     if (!anchor_) anchor_ = std::make_unique<Pkcs11Session>(module_->functions(), slot_);
     if (is_open()) return;
-    if (refused_) refuse_login(*refused_);
+    if (refused_) refuse_login(*refused_, uri);
     CK_TOKEN_INFO now{};
     require_ok(module_->functions().C_GetTokenInfo(slot_, &now), shown_);
     const std::string obstacle = login_obstacle(now.flags);
@@ -112,7 +114,7 @@ void Pkcs11Token::log_in(const Pkcs11Uri& uri, PassphraseSource& passphrases) {
     logged_in_ = result == CKR_OK || result == CKR_USER_ALREADY_LOGGED_IN;
     if (logged_in_) return;
     if (!may_fail_over(outcome_of(result))) refused_ = result;
-    refuse_login(result);
+    refuse_login(result, uri);
 }
 
 void Pkcs11Token::disconnect() {

@@ -58,7 +58,7 @@ private:
     [[nodiscard]] bool needs_login() const { return (flags_ & CKF_LOGIN_REQUIRED) != 0; }
     [[nodiscard]] bool has_own_pad() const { return (flags_ & CKF_PROTECTED_AUTHENTICATION_PATH) != 0; }
     [[nodiscard]] CK_RV try_login(const Pkcs11Uri& uri, PassphraseSource& passphrases) const;
-    [[noreturn]] void refuse_login(CK_RV result) const;
+    [[noreturn]] void refuse_login(CK_RV result, const Pkcs11Uri& uri) const;
     /// How passphrase requests name the PIN.
     [[nodiscard]] std::string pin_object() const { return shown_; }
 
