@@ -18,10 +18,55 @@ Json key_json(const keyring::KeyVersion& key, TimePoint now) {
             {"origin", key.origin}};
 }
 
-void print_key(Terminal& terminal, const keyring::KeyVersion& key, TimePoint now) {
-    const auto line = [&](const std::string& name, const std::string& value) {
+namespace {
+
+/// Prints name and value, one a line.
+auto line_printer(Terminal& terminal) {
+    return [&terminal](const std::string& name, const std::string& value) {
         terminal.result(name + std::string(13 - name.size(), ' ') + value);
     };
+}
+
+}  // namespace
+
+Json token_key_json(const keyring::KeyDescription& key) {
+    return {{"name", printable(key.name)},
+            {"version", nullptr},
+            {"thumbprint", key.thumbprint.text()},
+            {"kind", key.kind},
+            {"size", key.size_bits},
+            {"enabled", key.attributes.enabled},
+            {"created", nullptr},
+            {"not_before", time_json(key.attributes.not_before)},
+            {"expires", time_json(key.attributes.expires)},
+            {"state", keyring::text(key.state)},
+            {"origin", key.origin},
+            {"location", key.location.text()}};
+}
+
+void print_token_key(Terminal& terminal, const keyring::KeyDescription& key) {
+    if (terminal.json()) {
+        terminal.object(token_key_json(key));
+        return;
+    }
+    const auto line = line_printer(terminal);
+    line("name", printable(key.name));
+    line("thumbprint", key.thumbprint.text());
+    line("kind", key.kind + " " + std::to_string(key.size_bits));
+    line("state", std::string(keyring::text(key.state)));
+    line("origin", key.origin);
+    line("location", printable(key.location.text()));
+    if (key.attributes.not_before) line("not before", to_table_time(*key.attributes.not_before));
+    if (key.attributes.expires) line("expires", to_table_time(*key.attributes.expires));
+}
+
+std::optional<keyring::Location> token_location(const std::string& argument) {
+    if (!argument.starts_with("pkcs11:")) return std::nullopt;
+    return keyring::Location::parse(argument).absolute();
+}
+
+void print_key(Terminal& terminal, const keyring::KeyVersion& key, TimePoint now) {
+    const auto line = line_printer(terminal);
     line("name", key.reference());
     line("thumbprint", key.thumbprint.text());
     line("kind", key.kind + " " + std::to_string(key.size_bits));

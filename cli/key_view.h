@@ -10,6 +10,13 @@ namespace signet::cli {
 /// Name and value, one a line.
 void print_key(Terminal& terminal, const keyring::KeyVersion& key, TimePoint now);
 
+/// The same of a key on a token, which has no versions and does not tell when it was made: both are null.
+[[nodiscard]] Json token_key_json(const keyring::KeyDescription& key);
+/// Shows a key on a token: JSON or lines.
+void print_token_key(Terminal& terminal, const keyring::KeyDescription& key);
+/// The location that an argument names where keys on tokens can stand beside names: "pkcs11:…".
+[[nodiscard]] std::optional<keyring::Location> token_location(const std::string& argument);
+
 /// --not-before and --expires.
 [[nodiscard]] std::vector<OptionSpec> date_options();
 [[nodiscard]] keyring::KeyDates dates(const Context& context);

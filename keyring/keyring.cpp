@@ -139,8 +139,9 @@ bool is_consistent(const std::vector<Link>& links) {
         for (std::size_t j = i + 1; j < links.size(); ++j) {
             if (links[i].thumbprint == links[j].thumbprint) return false;
             const bool both_default = links[i].role == LinkRole::default_ && links[j].role == LinkRole::default_;
-            if (both_default && links[i].provider == links[j].provider && links[i].region == links[j].region)
-                return false;
+            const bool same_place =
+                same_provider(links[i].provider, links[j].provider) && links[i].region == links[j].region;
+            if (both_default && same_place) return false;
         }
     }
     return true;

@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "format/config.h"
 #include "keyring/keyring.h"
+#include "keyring/pkcs11_vault.h"
 
 namespace signet::keyring {
 namespace {
@@ -16,6 +17,7 @@ std::string quoted(std::string_view value) { return "\"" + std::string(value) + 
 
 /// What would undo a refusal.
 std::string remedy(Outcome outcome, const Location& location) {
+    if (location.scheme == Location::Scheme::pkcs11) return pkcs11_hint(outcome, location);
     const std::string key = location.name + (location.version ? "/" + std::to_string(*location.version) : "");
     switch (outcome) {
         case Outcome::key_disabled:
@@ -80,7 +82,7 @@ Link& require_in(std::vector<Link>& links, const format::Thumbprint& thumbprint)
 std::optional<format::Thumbprint> make_default(std::vector<Link>& links, Link& chosen) {
     std::optional<format::Thumbprint> former;
     for (Link& link : links) {
-        const bool same_place = link.provider == chosen.provider && link.region == chosen.region;
+        const bool same_place = same_provider(link.provider, chosen.provider) && link.region == chosen.region;
         if (link.role != LinkRole::default_ || !same_place || link.thumbprint == chosen.thumbprint) continue;
         link.role = LinkRole::linked;
         former = link.thumbprint;
@@ -142,6 +144,11 @@ std::string state_after(const Answer<KeyDescription>& answer) {
 
 }  // namespace
 
+KeyDescription require_key(Answer<KeyDescription> answer, const Location& location) {
+    if (!answer.ok()) throw_refusal(answer.outcome, answer.detail, location);
+    return std::move(*answer.value);
+}
+
 std::string_view text(LinkRole role) {
     switch (role) {
         case LinkRole::default_:
@@ -198,7 +205,8 @@ const Link& Keyring::get(std::string_view reference) const {
 
 const Link* Keyring::default_link(std::string_view provider, std::string_view region) const {
     for (const Link& link : content_.links) {
-        if (link.role == LinkRole::default_ && link.provider == provider && link.region == region) return &link;
+        if (link.role != LinkRole::default_ || link.region != region) continue;
+        if (same_provider(link.provider, provider)) return &link;
     }
     return nullptr;
 }
@@ -428,7 +436,7 @@ void Keyring::follow(const Link& link, Vaults& vaults, FollowReport& report) {
         }
         old->follow.clear();
         fresh->follow = link.follow;
-        const bool same_place = fresh->provider == old->provider && fresh->region == old->region;
+        const bool same_place = same_provider(fresh->provider, old->provider) && fresh->region == old->region;
         if (fresh->role == LinkRole::linked && same_place) std::swap(fresh->role, old->role);
         mark_state(*fresh, "enabled", clock_->now());
         report.changes.push_back({link.thumbprint, key.thumbprint, key.location.text(), fresh->role});

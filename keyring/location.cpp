@@ -7,15 +7,16 @@
 
 #include "core/error.h"
 #include "keyring/local_vault.h"
+#include "keyring/pkcs11_uri.h"
 
 namespace signet::keyring {
 namespace {
 
-constexpr std::array<std::string_view, 4> kPlannedSchemes = {"pkcs11", "azure", "aws", "transit"};
+constexpr std::array<std::string_view, 3> kPlannedSchemes = {"azure", "aws", "transit"};
 
 [[noreturn]] void refuse(std::string_view text, std::string_view why) {
     throw Error(ErrorCode::usage, "location \"" + std::string(text) + "\": " + std::string(why),
-                "locations are local:NAME[/VERSION], local:DIR#NAME[/VERSION] and public:FILE");
+                "locations are local:NAME[/VERSION], local:DIR#NAME[/VERSION], public:FILE and pkcs11:…");
 }
 
 std::uint32_t parse_version(std::string_view digits, std::string_view whole) {
@@ -58,6 +59,14 @@ Location Location::parse(std::string_view text) {
     const std::string_view scheme = text.substr(0, colon);
     const std::string_view rest = text.substr(colon + 1);
     if (scheme == "local") return parse_local(rest, text);
+    if (scheme == "pkcs11") {
+        const Pkcs11Uri uri = Pkcs11Uri::parse(text);
+        Location location;
+        location.scheme = Scheme::pkcs11;
+        location.uri = uri.text();
+        location.name = uri.label();
+        return location;
+    }
     if (scheme == "public") {
         if (rest.empty()) refuse(text, "no file");
         Location location;
@@ -73,11 +82,16 @@ Location Location::parse(std::string_view text) {
 
 std::string Location::text() const {
     if (scheme == Scheme::public_file) return "public:" + path;
+    if (scheme == Scheme::pkcs11) return uri;
     std::string result = "local:";
     if (!folder.empty()) result += folder + "#";
     result += name;
     if (version) result += "/" + std::to_string(*version);
     return result;
+}
+
+std::string Location::public_text() const {
+    return scheme == Scheme::pkcs11 ? Pkcs11Uri::parse(uri).path() : text();
 }
 
 Location Location::absolute() const {
@@ -87,6 +101,7 @@ Location Location::absolute() const {
     Location location = *this;
     location.folder = whole(folder);
     location.path = whole(path);
+    if (scheme == Scheme::pkcs11) location.uri = Pkcs11Uri::parse(uri).absolute().text();
     return location;
 }
 
@@ -100,6 +115,11 @@ Location Location::without_version() const {
     Location location = *this;
     location.version.reset();
     return location;
+}
+
+bool same_provider(std::string_view left, std::string_view right) {
+    const auto place = [](std::string_view provider) { return provider == "pkcs11" ? "local" : provider; };
+    return place(left) == place(right);
 }
 
 }  // namespace signet::keyring

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "format/limits.h"
+#include "keyring/pkcs11_vault.h"
 
 namespace signet::keyring {
 namespace {
@@ -51,18 +52,13 @@ std::string label(const format::Thumbprint& thumbprint, const std::string& name)
 
 std::string in_brackets(const std::string& text) { return text.empty() ? "" : " (" + text + ")"; }
 
-/// Whether a text from a repository can stand in a command that a person is asked to copy.
-bool is_plain(std::string_view text) {
-    constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:/#._-";
-    return !text.empty() && text.front() != '-' && text.find_first_not_of(kPlain) == std::string_view::npos;
-}
-
 std::string key_of(const Location& location) {
     return location.name + (location.version ? "/" + std::to_string(*location.version) : "");
 }
 
 /// The command that would make the protector usable again.
 std::string hint_for(Outcome outcome, const Location& location, const format::Thumbprint& thumbprint) {
+    if (location.scheme == Location::Scheme::pkcs11) return pkcs11_hint(outcome, location);
     const std::string vault = location.folder.empty() ? "" : " --vault " + location.folder;
     switch (outcome) {
         case Outcome::key_disabled:
@@ -117,6 +113,15 @@ std::string describe_refusal(Outcome outcome, const std::string& place) {
 }
 
 }  // namespace
+
+std::string for_command(std::string_view text) {
+    constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:/#._-";
+    constexpr std::string_view kQuoted = ";=%+()@!,~";  // of pkcs11: URIs
+    if (text.empty() || text.front() == '-') return "LOCATION";
+    if (text.find_first_not_of(kPlain) == std::string_view::npos) return std::string(text);
+    if (text.find_first_not_of(std::string(kPlain) + std::string(kQuoted)) != std::string_view::npos) return "LOCATION";
+    return "'" + std::string(text) + "'";
+}
 
 std::string_view text(ProtectorStatus status) {
     switch (status) {
@@ -236,13 +241,12 @@ bool Resolver::unwraps_unattended(const format::Thumbprint& thumbprint) {
     if (!protector) return false;
     const Found found = look(*protector);
     if (!found.key || !may_unwrap(found.key->state) || !found.key->can_unwrap) return false;
-    const PassphraseSource& passphrases = vaults_.passphrases();
-    return passphrases.manner() == PassphraseSource::Manner::unattended ||
-           passphrases.knows(vaults_.local(found.location.folder).object());
+    return vaults_.at(found.location).unwraps_unattended(found.location);
 }
 
 /// A location whose key may unwrap now. throws  Error{key_unavailable}, Error{damaged}: there is none
-Resolver::Found Resolver::require_unwrapping(const KnownProtector& protector, const std::vector<std::string>& skipped) {
+Resolver::Found Resolver::require_unwrapping(const KnownProtector& protector, const std::vector<std::string>& skipped,
+                                             const std::string& why) {
     const std::string who = "protector " + label(protector.thumbprint, protector.name);
     Found found = look(protector, skipped);
     if (!found.any && skipped.empty()) {
@@ -250,7 +254,10 @@ Resolver::Found Resolver::require_unwrapping(const KnownProtector& protector, co
             ErrorCode::key_unavailable, who + " cannot unwrap: only its public half is linked",
             "link its private half: signet keyring link LOCATION --thumbprint " + protector.thumbprint.short_text());
     }
-    if (!found.any) throw Error(ErrorCode::key_unavailable, who + " is out of reach: " + skipped.back());
+    if (!found.any) {
+        throw Error(ErrorCode::key_unavailable, who + " is out of reach: " + skipped.back() + in_brackets(why),
+                    hint_for(Outcome::unavailable, Location::parse(skipped.back()), protector.thumbprint));
+    }
     if (!found.key || !may_unwrap(found.key->state)) {
         const bool damaged = found.outcome == Outcome::integrity;
         throw Error(damaged ? ErrorCode::damaged : ErrorCode::key_unavailable,
@@ -289,11 +296,12 @@ format::DataKey Resolver::unwrap(const format::Slot& slot) {
         throw Error(ErrorCode::key_unavailable,
                     "protector " + slot.thumbprint.short_text() + " is missing from this keyring" +
                         in_brackets(place.empty() ? "" : "it was " + place),
-                    "signet keyring link " + (is_plain(place) ? place : "LOCATION"));
+                    "signet keyring link " + for_command(place));
     }
     std::vector<std::string> skipped;
+    std::string why_skipped;
     for (;;) {
-        const Found found = require_unwrapping(*protector, skipped);
+        const Found found = require_unwrapping(*protector, skipped, why_skipped);
         const std::string place = found.location.text();
         std::optional<format::DataKey> key;
         const auto answer = audited_unwrap(slot, found.location, key);
@@ -304,6 +312,7 @@ format::DataKey Resolver::unwrap(const format::Slot& slot) {
         const Refusal* latched = keyrings_.own().refusal(place);
         if (may_fail_over(answer.outcome) && latched == nullptr) {
             skipped.push_back(place);
+            why_skipped = answer.detail;
             continue;
         }
         const Outcome why = latched != nullptr ? latched->outcome : answer.outcome;
@@ -344,7 +353,7 @@ format::Slot Resolver::wrap_locked(const format::DataKey& key, const format::Thu
     slot.dek = key.id();
     slot.thumbprint = thumbprint;
     slot.commitment = key.commitment();
-    slot.location = link.locations.front().substr(0, format::kMaxLocation);
+    slot.location = Location::parse(link.locations.front()).public_text().substr(0, format::kMaxLocation);
 
     AuditLog& audit = keyrings_.own().audit();
     const std::uint64_t intent = audit.intent({"wrap", thumbprint, link.locations.front(), "dek " + key.id().hex()});

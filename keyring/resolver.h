@@ -18,6 +18,10 @@ enum class ProtectorStatus {
 /// "usable", "wrap-only", "missing", …: as plans and `keyring show` have it.
 [[nodiscard]] std::string_view text(ProtectorStatus status);
 
+/// A location from a repository as it can stand in a command that a person is asked to copy, quoted for the shell where
+/// it must be; "LOCATION" for what cannot. A query is not taken over: it could name a module to load.
+[[nodiscard]] std::string for_command(std::string_view location);
+
 /// What is known of a protector without using it.
 struct ProtectorReport {
     format::Thumbprint thumbprint;
@@ -66,7 +70,8 @@ public:
 private:
     struct Found;
     [[nodiscard]] Found look(const KnownProtector& protector, const std::vector<std::string>& skipped = {});
-    [[nodiscard]] Found require_unwrapping(const KnownProtector& protector, const std::vector<std::string>& skipped);
+    [[nodiscard]] Found require_unwrapping(const KnownProtector& protector, const std::vector<std::string>& skipped,
+                                           const std::string& why);
     [[nodiscard]] Answer<SecretBytes> audited_unwrap(const format::Slot& slot, const Location& location,
                                                      std::optional<format::DataKey>& key);
     [[nodiscard]] ProtectorReport status_locked(const format::Thumbprint& thumbprint);

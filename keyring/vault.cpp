@@ -8,6 +8,7 @@
 #include "core/crypto/random.h"
 #include "core/error.h"
 #include "core/file.h"
+#include "keyring/pkcs11_vault.h"
 
 namespace signet::keyring {
 namespace {
@@ -66,6 +67,11 @@ Answer<KeyDescription> Vault::test(const Location& location) {
                                               key.location.text() + " does not unwrap what its public half wrapped");
     }
     return described;
+}
+
+bool Vault::unwraps_unattended(const Location& location) {
+    static_cast<void>(location);
+    return true;
 }
 
 // The local vault.
@@ -170,6 +176,11 @@ Answer<SecretBytes> LocalVaultAdapter::unwrap(const Location& location, ByteView
     }
 }
 
+bool LocalVaultAdapter::unwraps_unattended(const Location& location) {
+    static_cast<void>(location);
+    return passphrases_.manner() == PassphraseSource::Manner::unattended || passphrases_.knows(object());
+}
+
 // A file with a public half.
 
 Answer<KeyDescription> PublicKeyFile::describe(const Location& location) {
@@ -204,11 +215,19 @@ Answer<SecretBytes> PublicKeyFile::unwrap(const Location& location, ByteView wra
 Vaults::Vaults(std::string default_folder, PassphraseSource& passphrases, const Clock& clock)
     : default_folder_(std::move(default_folder)), passphrases_(passphrases), clock_(clock) {}
 
+Vaults::~Vaults() = default;
+
 Vault& Vaults::at(const Location& location) {
     const auto replaced = replaced_.find(location.without_version().text());
     if (replaced != replaced_.end()) return *replaced->second;
     if (location.scheme == Location::Scheme::public_file) return public_;
+    if (location.scheme == Location::Scheme::pkcs11) return tokens();
     return local(location.folder);
+}
+
+Pkcs11Vault& Vaults::tokens() {
+    if (!tokens_) tokens_ = std::make_unique<Pkcs11Vault>(passphrases_, clock_);
+    return *tokens_;
 }
 
 LocalVaultAdapter& Vaults::local(const std::string& folder) {

@@ -47,14 +47,19 @@ struct Answer {
     [[nodiscard]] static Answer refuse(Outcome why, std::string detail) { return {why, std::move(detail), std::nullopt}; }
 };
 
+/// What a vault described. throws  Error{key_unavailable}, Error{damaged}, Error{refused}: why there is none, with a hint
+[[nodiscard]] KeyDescription require_key(Answer<KeyDescription> answer, const Location& location);
+
 /// Refusals are answers. Exceptions are for what ends the command: Error{wrong_passphrase}, Error{usage}.
 class Vault {
 public:
     virtual ~Vault() = default;
-    /// Never unlocks anything and never asks for a passphrase.
+    /// Never unlocks anything and never asks for a passphrase, except where a token hides even public halves.
     [[nodiscard]] virtual Answer<KeyDescription> describe(const Location& location) = 0;
     [[nodiscard]] virtual Answer<Bytes> wrap(const Location& location, ByteView plaintext) = 0;
     [[nodiscard]] virtual Answer<SecretBytes> unwrap(const Location& location, ByteView wrapped) = 0;
+    /// Whether unwrap() would ask nobody.
+    [[nodiscard]] virtual bool unwraps_unattended(const Location& location);
     /// Wraps 32 random octets, unwraps them and compares. A vault without private halves only wraps. The state is not
     /// judged: what is outside its dates is wrapped for with the public half.
     [[nodiscard]] Answer<KeyDescription> test(const Location& location);
@@ -67,6 +72,7 @@ public:
     [[nodiscard]] Answer<KeyDescription> describe(const Location& location) override;
     [[nodiscard]] Answer<Bytes> wrap(const Location& location, ByteView plaintext) override;
     [[nodiscard]] Answer<SecretBytes> unwrap(const Location& location, ByteView wrapped) override;
+    [[nodiscard]] bool unwraps_unattended(const Location& location) override;
     /// The newest version of a name that may wrap now.
     [[nodiscard]] Answer<KeyDescription> newest(const Location& location);
     /// The vault itself, read anew. throws  as LocalVault::open
@@ -93,15 +99,20 @@ public:
     [[nodiscard]] Answer<SecretBytes> unwrap(const Location& location, ByteView wrapped) override;
 };
 
+class Pkcs11Vault;
+
 /// The vaults that this process can reach, opened when first needed and kept. Not for two threads at once.
 class Vaults {
 public:
+    ~Vaults();
     /// default_folder  the vault of --vault; need not exist
     Vaults(std::string default_folder, PassphraseSource& passphrases, const Clock& clock = Clock::system());
     [[nodiscard]] Vault& at(const Location& location);
     /// The local vault in `folder`; the default one when empty.
     [[nodiscard]] LocalVaultAdapter& local(const std::string& folder = {});
     [[nodiscard]] bool has_local(const std::string& folder = {}) const;
+    /// All tokens.
+    [[nodiscard]] Pkcs11Vault& tokens();
     /// Makes the default vault, asking for a new passphrase, unless there is one; then unlocks nothing.
     LocalVaultAdapter& make_local();
     [[nodiscard]] const std::string& default_folder() const { return default_folder_; }
@@ -121,6 +132,7 @@ private:
     std::map<std::string, std::unique_ptr<LocalVaultAdapter>> local_;
     std::map<std::string, std::unique_ptr<Vault>> replaced_;
     PublicKeyFile public_;
+    std::unique_ptr<Pkcs11Vault> tokens_;
 };
 
 }  // namespace signet::keyring

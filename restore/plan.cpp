@@ -41,6 +41,11 @@ bool can_unwrap(ProtectorStatus status) {
 
 /// "prod-2025" of "local:prod-2025/1".
 std::string name_in(const std::string& location) {
+    constexpr std::string_view kLabel = "object=";  // of a key on a token
+    if (const auto label = location.find(kLabel); location.starts_with("pkcs11:") && label != std::string::npos) {
+        const std::size_t start = label + kLabel.size();
+        return location.substr(start, location.find_first_of(";?", start) - start);
+    }
     const std::size_t start = location.find_last_of(":#") + 1;
     return location.substr(start, location.find('/', start) - start);
 }

@@ -62,7 +62,7 @@ std::string helps(const std::vector<RequiredProtector>& required) {
         if (one.usable) continue;
         // Where the protector was when the slot was made says more than the resolver, which has never met it, can.
         std::string command = one.report.status == keyring::ProtectorStatus::missing && !one.locations.empty()
-                                  ? "signet keyring link " + one.locations.front()
+                                  ? "signet keyring link " + keyring::for_command(one.locations.front())
                                   : one.report.hint;
         if (!command.empty() && std::find(commands.begin(), commands.end(), command) == commands.end()) {
             commands.push_back(command);

@@ -1,5 +1,6 @@
 #include "cli/commands/commands.h"
 #include "cli/key_view.h"
+#include "keyring/pkcs11_vault.h"
 
 namespace signet::cli {
 namespace {
@@ -10,6 +11,11 @@ ExitCode run(Context& context) {
     const int bits = key_size(context);
     const keyring::KeyDates valid = dates(context);
     const std::string& name = context.arguments().front();
+    if (const auto token = token_location(name)) {
+        print_token_key(context.terminal(),
+                        context.vaults().tokens().create(*token, bits == 0 ? kDefaultBits : bits, valid));
+        return ExitCode::done;
+    }
     if (!keyring::is_key_name(name)) {
         throw Error(ErrorCode::usage, "no name for a key: " + printable(name),
                     "names are letters, digits, dots, dashes and underscores");
@@ -30,17 +36,20 @@ ExitCode run(Context& context) {
 Command key_create_command() {
     Command command;
     command.name = "key create";
-    command.synopsis = "NAME [--size BITS] [--not-before T] [--expires T]";
-    command.summary = "make a key in the local vault";
+    command.synopsis = "NAME|pkcs11:… [--size BITS] [--not-before T] [--expires T]";
+    command.summary = "make a key in the local vault or on a token";
     command.description =
         "Makes an RSA key in the local vault, which is made as well when there is none yet: its passphrase is asked for "
         "twice, or comes from --passphrase-file, --passphrase-command or --passphrase-fd.\n\n"
+        "With a pkcs11: location the key is made on that token, with the label of object=, and its private half never leaves "
+        "it; --not-before and --expires count in days there.\n\n"
         "The key wraps nothing before a keyring links it: signet keyring link local:NAME --default.";
     command.options = date_options();
     command.options.insert(command.options.begin(), {.name = "size", .takes = Takes::one, .value_name = "BITS",
                                                      .help = "2048, 3072 (as when nothing is said) or 4096"});
     command.arguments = {"name", 1, 1};
     command.examples = {{"signet key create prod-2026", "Make a key"},
+                        {"signet key create 'pkcs11:token=backup;object=prod?pin-source=file:/etc/signet/pin'", "Make one on a token"},
                         {"signet keyring link local:prod-2026 --default", "Let new backups be wrapped with it"}};
     command.dry_run = DryRun::not_offered;
     command.run = run;

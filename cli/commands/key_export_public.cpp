@@ -6,12 +6,20 @@ namespace {
 
 ExitCode run(Context& context) {
     const std::string& reference = context.arguments().front();
-    const std::string pem = vault(context).export_public(reference);
+    std::string pem;
+    Json object;
+    if (const auto token = token_location(reference)) {
+        const auto key = keyring::require_key(context.vaults().at(*token).describe(*token), *token);
+        pem = key.public_key->to_pem();
+        object = token_key_json(key);
+    } else {
+        pem = vault(context).export_public(reference);
+        object = key_json(vault(context).get(reference), context.clock().now());
+    }
     if (!context.terminal().json()) {
         context.terminal().raw(as_bytes(pem));
         return ExitCode::done;
     }
-    Json object = key_json(vault(context).get(reference), context.clock().now());
     object["pem"] = pem;
     context.terminal().object(object);
     return ExitCode::done;
@@ -22,7 +30,7 @@ ExitCode run(Context& context) {
 Command key_export_public_command() {
     Command command;
     command.name = "key export-public";
-    command.synopsis = "KEY";
+    command.synopsis = "KEY|pkcs11:…";
     command.summary = "print the public half of a key";
     command.description =
         "Prints the public half of a key as PEM. A host that links it with public:FILE makes backups and can read none of "

@@ -5,6 +5,10 @@ namespace signet::cli {
 namespace {
 
 ExitCode run(Context& context) {
+    if (const auto token = token_location(context.arguments().front())) {
+        print_token_key(context.terminal(), keyring::require_key(context.vaults().at(*token).describe(*token), *token));
+        return ExitCode::done;
+    }
     const keyring::KeyVersion key = vault(context).get(context.arguments().front());
     const TimePoint now = context.clock().now();
     if (context.terminal().json()) context.terminal().object(key_json(key, now));
@@ -17,9 +21,10 @@ ExitCode run(Context& context) {
 Command key_show_command() {
     Command command;
     command.name = "key show";
-    command.synopsis = "KEY";
-    command.summary = "show one key of the local vault";
-    command.description = "Shows a key: NAME (its newest version), NAME/VERSION, or the first digits of a thumbprint. Asks for no passphrase.";
+    command.synopsis = "KEY|pkcs11:…";
+    command.summary = "show one key of the local vault or of a token";
+    command.description = "Shows a key: NAME (its newest version), NAME/VERSION, or the first digits of a thumbprint; or a key on a token. Asks for "
+                          "no passphrase; for a PIN only where a token hides its public halves.";
     command.arguments = {"key", 1, 1};
     command.examples = {{"signet key show prod-2026/1", "The first version of a key"}};
     command.run = run;

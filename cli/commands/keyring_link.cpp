@@ -35,7 +35,10 @@ Command keyring_link_command() {
         "Locations:\n\n"
         "  local:NAME[/VERSION]      a key in the local vault; without a version, the newest\n"
         "  local:DIR#NAME[/VERSION]  a key in another vault\n"
-        "  public:FILE               a public half as PEM: such a link wraps and cannot unwrap\n";
+        "  public:FILE               a public half as PEM: such a link wraps and cannot unwrap\n"
+        "  pkcs11:token=T;object=O   a key on a token (RFC 7512), in quotes for the shell; ?pin-source=file:FILE says where\n"
+        "                            its PIN is, ?module-path=FILE which module to load. Without pin-source the PIN comes\n"
+        "                            as passphrases do. It is tried once\n";
     command.options = {
         {.name = "default", .help = "new backups are wrapped with it; what was the default stays linked"},
         {.name = "recovery", .help = "new backups are wrapped with it as well; its private half is kept offline"},

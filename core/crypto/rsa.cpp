@@ -3,6 +3,7 @@
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/param_build.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 
@@ -14,6 +15,8 @@ namespace signet::crypto {
 namespace {
 
 using BignumHandle = Handle<BIGNUM, BN_clear_free>;
+using ParamBuilder = Handle<OSSL_PARAM_BLD, OSSL_PARAM_BLD_free>;
+using Params = Handle<OSSL_PARAM, OSSL_PARAM_free>;
 
 /// More than any key of 4096 bits needs, in any wrapping, with comments around it.
 constexpr std::size_t kLargestKeyFile = std::size_t{64} * 1024;
@@ -121,6 +124,30 @@ Owner decode_whole(ByteView der, const Decode& decode) {
 KeyHandle decode_spki(ByteView der) {
     return decode_whole<KeyHandle>(der,
                                    [](const unsigned char** at, long size) { return d2i_PUBKEY(nullptr, at, size); });
+}
+
+BignumHandle number_of(ByteView big_endian) {
+    return require_object(BignumHandle(BN_bin2bn(big_endian.data(), static_cast<int>(big_endian.size()), nullptr)),
+                          "cannot read a number");
+}
+
+/// returns  nothing when OpenSSL takes them for no RSA key
+KeyHandle key_of_numbers(const BIGNUM* modulus, const BIGNUM* exponent) {
+    const ParamBuilder builder = require_object(ParamBuilder(OSSL_PARAM_BLD_new()), "RSA");
+    require(OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, modulus), "RSA");
+    require(OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_E, exponent), "RSA");
+    const Params params = require_object(Params(OSSL_PARAM_BLD_to_param(builder.get())), "RSA");
+    const KeyContext context =
+        require_object(KeyContext(EVP_PKEY_CTX_new_from_name(nullptr, "RSA", nullptr)), "RSA");
+    require(EVP_PKEY_fromdata_init(context.get()), "RSA");
+    EVP_PKEY* key = nullptr;
+    if (EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_PUBLIC_KEY, params.get()) != 1) forget_errors();
+    return KeyHandle(key);
+}
+
+CertificateHandle decode_certificate(ByteView der) {
+    return decode_whole<CertificateHandle>(
+        der, [](const unsigned char** at, long size) { return d2i_X509(nullptr, at, size); });
 }
 
 KeyHandle decode_pkcs1_public(ByteView der) {
@@ -259,8 +286,7 @@ RsaPublicKey RsaPublicKey::from_pem(std::string_view pem, std::string_view what)
         } else if (block.name() == "RSA PUBLIC KEY") {
             key = decode_pkcs1_public(block.data());
         } else if (block.name() == "CERTIFICATE" || block.name() == "TRUSTED CERTIFICATE") {
-            const auto certificate = decode_whole<CertificateHandle>(
-                block.data(), [](const unsigned char** at, long size) { return d2i_X509(nullptr, at, size); });
+            const CertificateHandle certificate = decode_certificate(block.data());
             if (certificate) key.reset(X509_get_pubkey(certificate.get()));
         } else if (block.name().ends_with("PRIVATE KEY")) {
             throw Error(ErrorCode::refused, in(what, "a private key where a public one belongs"),
@@ -274,6 +300,27 @@ RsaPublicKey RsaPublicKey::from_pem(std::string_view pem, std::string_view what)
     }
     forget_errors();
     throw Error(ErrorCode::damaged, in(what, "no PEM public key in it"));
+}
+
+RsaPublicKey RsaPublicKey::from_numbers(ByteView modulus, ByteView exponent) {
+    constexpr std::string_view kWhat = "public key";
+    check_size(modulus, kWhat);
+    check_size(exponent, kWhat);
+    KeyHandle key = key_of_numbers(number_of(modulus).get(), number_of(exponent).get());
+    if (!key) throw Error(ErrorCode::refused, in(kWhat, "modulus and exponent make no RSA key"));
+    check_rules(key.get(), kWhat);
+    return RsaPublicKey(std::make_shared<const Impl>(std::move(key)));
+}
+
+RsaPublicKey RsaPublicKey::from_certificate(ByteView der) {
+    constexpr std::string_view kWhat = "certificate";
+    check_size(der, kWhat);
+    const CertificateHandle certificate = decode_certificate(der);
+    if (!certificate) throw Error(ErrorCode::damaged, in(kWhat, "not a DER certificate"));
+    KeyHandle key(X509_get_pubkey(certificate.get()));
+    if (!key) fail_damaged(kWhat, "without a public key that can be read");
+    check_rules(key.get(), kWhat);
+    return RsaPublicKey(std::make_shared<const Impl>(std::move(key)));
 }
 
 const Bytes& RsaPublicKey::spki() const { return impl_->spki; }

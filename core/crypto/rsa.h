@@ -19,6 +19,11 @@ public:
     [[nodiscard]] static RsaPublicKey from_spki(ByteView der);
     /// PEM "PUBLIC KEY", "RSA PUBLIC KEY" or a certificate's key.
     [[nodiscard]] static RsaPublicKey from_pem(std::string_view pem, std::string_view what);
+    /// From modulus and public exponent, big-endian, as tokens keep them; leading zero octets are passed over.
+    /// throws  Error{refused}: not an RSA key of an allowed size and exponent
+    [[nodiscard]] static RsaPublicKey from_numbers(ByteView modulus, ByteView exponent);
+    /// The key of an X.509 certificate (DER). throws  Error{damaged}; Error{refused}: not an RSA key of an allowed size
+    [[nodiscard]] static RsaPublicKey from_certificate(ByteView der);
     /// Canonical DER SubjectPublicKeyInfo (rsaEncryption with NULL parameters).
     [[nodiscard]] const Bytes& spki() const;
     [[nodiscard]] std::string to_pem() const;

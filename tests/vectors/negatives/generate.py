@@ -187,9 +187,40 @@ def rsa_cases(key, stream):
         yield case(f"bit {bit} flipped", flip(good, bit))
 
 
+def oaep_cases(stream):
+    """What a token's bare RSA operation gives: encoded messages before their padding is removed."""
+    def case(comment, encoded, size, message=b"", valid=False):
+        return dict(comment=comment, valid=valid, modulus_size=size, plaintext=message.hex(), encoded=encoded.hex())
+
+    for size in (256, 384, 512):
+        for length in (0, 1, 32, 64, size - 66):
+            message = stream.take(length)
+            yield case(f"message of {length} octets", oaep(message, size, stream.take(32)), size, message, True)
+    size, message = 256, stream.take(64)
+    good = oaep(message, size, stream.take(32))
+    yield case("without its leading zero", good[1:], size, message, True)
+    yield case("under another label", oaep(message, size, stream.take(32), label=b"other"), size)
+    yield case("SHA-1 for the mask", oaep(message, size, stream.take(32), mask=hashlib.sha1), size)
+    yield case("SHA-1 for both", oaep(message, size, stream.take(20), digest=hashlib.sha1, mask=hashlib.sha1), size)
+    yield case("first octet not zero", oaep(message, size, stream.take(32), first=b"\x01"), size)
+    yield case("separator 0", oaep(message, size, stream.take(32), separator=b"\x00"), size)
+    yield case("separator 2", oaep(message, size, stream.take(32), separator=b"\x02"), size)
+    yield case("padding not zero", oaep(message, size, stream.take(32), padding=b"\x02"), size)
+    yield case("label hash of zeros", oaep(message, size, stream.take(32), lhash=bytes(32)), size)
+    yield case("PKCS#1 v1.5", b"\x00\x02" + b"\x55" * (size - 3 - len(message)) + b"\x00" + message, size)
+    yield case("zeros", bytes(size), size)
+    yield case("empty", b"", size)
+    yield case("one octet more than the modulus has", good + b"\0", size)
+    yield case("a zero octet before", b"\0" + good, size)
+    yield case("cut by one octet", good[:-1], size)
+    yield case("of a larger modulus", good, 384)
+    yield case("of a modulus too small for any message", good[:65], 65)
+
+
 def main():
     write("aes_256_gcm.json", {}, gcm_cases())
     write("ed25519.json", {}, ed25519_cases())
+    write("oaep_blocks.json", {}, oaep_cases(Stream("oaep")))
     for bits in (2048, 3072, 4096):
         name = f"rsa_oaep_{bits}.json"
         path = os.path.join(HERE, name)
