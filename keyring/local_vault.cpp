@@ -220,6 +220,11 @@ std::optional<KeyVersion> LocalVault::find(const format::Thumbprint& thumbprint)
 KeyVersion LocalVault::get(std::string_view reference) const {
     auto key = find(reference);
     if (!key) {
+        for (const PurgedKey& gone : state_->content.purged) {
+            if (gone.reference() != reference && gone.name != reference && !gone.thumbprint.matches_prefix(reference)) continue;
+            throw Error(ErrorCode::key_unavailable, "key " + gone.reference() + " was purged on " + to_table_time(gone.purged),
+                        "if there is a key backup of it: signet key restore FILE");
+        }
         throw Error(ErrorCode::key_unavailable, "no key " + std::string(reference) + " in the " + state_->what(),
                     "list them: signet key list");
     }

@@ -96,6 +96,8 @@ public:
     /// (unlocked) Removes private halves for good. returns  what was purged
     /// throws  Error{refused}: a version is not deleted, or its retention has not ended and the vault has purge protection
     std::vector<PurgedKey> purge(std::string_view reference);
+    /// Whether purge() would refuse, said the same way.
+    void check_purge(std::string_view reference) const;
     /// Everything that was ever purged, by time.
     [[nodiscard]] const std::vector<PurgedKey>& purged() const;
     /// Whether deleted keys stay until their retention ends. On, and cannot be switched off.

@@ -17,17 +17,14 @@ bool is_past(const KeyVersion& key, TimePoint now) {
 
 /// Removes versions, and remembers that they were there.
 template <class IsGone>
-std::vector<PurgedKey> remove_keys(Content& next, TimePoint now, const IsGone& is_gone) {
-    std::vector<PurgedKey> removed;
+void remove_keys(Content& next, TimePoint now, const IsGone& is_gone) {
     for (const StoredKey& stored : next.keys) {
         if (!is_gone(stored.key)) continue;
         const KeyVersion& key = stored.key;
-        removed.push_back({key.name, key.version, key.thumbprint, key.attributes.deleted.value_or(now), now});
+        next.purged.push_back({key.name, key.version, key.thumbprint, key.attributes.deleted.value_or(now), now});
     }
     std::erase_if(next.keys, [&](const StoredKey& stored) { return is_gone(stored.key); });
-    next.purged.insert(next.purged.end(), removed.begin(), removed.end());
     LocalVault::State::tidy_records(next);
-    return removed;
 }
 
 bool is_text(const std::string& text, std::size_t longest) {
@@ -85,7 +82,7 @@ void LocalVault::State::purge_due() {
     const auto is_due = [&](const KeyVersion& key) { return is_past(key, now); };
     if (std::none_of(listing.begin(), listing.end(), is_due)) return;
     Content next = content;
-    static_cast<void>(remove_keys(next, now, is_due));
+    remove_keys(next, now, is_due);
     write(std::move(next));
 }
 
@@ -119,30 +116,40 @@ void LocalVault::recover(std::string_view reference) {
     });
 }
 
+void LocalVault::State::check_purge(const KeyVersion& key) const {
+    if (!key.attributes.deleted) {
+        throw Error(ErrorCode::refused, "key " + key.reference() + " is not deleted",
+                    "delete it first: signet key delete " + key.reference());
+    }
+    if (!content.purge_protection || is_past(key, clock->now())) return;
+    throw Error(ErrorCode::refused, "key " + key.reference() + " cannot be purged before " +
+                                        to_table_time(*key.attributes.purge_date()) + ": the vault has purge protection",
+                "it can be recovered until then: signet key recover " + key.reference());
+}
+
+void LocalVault::check_purge(std::string_view reference) const {
+    const KeyVersion meant = get(reference);
+    for (const KeyVersion& key : list()) {
+        if (reference == key.name || key.thumbprint == meant.thumbprint) state_->check_purge(key);
+    }
+}
+
 std::vector<PurgedKey> LocalVault::purge(std::string_view reference) {
-    std::vector<PurgedKey> removed;
+    refresh();
+    const KeyVersion meant = get(reference);
+    const std::size_t before = purged().size();
+    const auto is_meant = [&](const auto& key) { return reference == key.name || key.thumbprint == meant.thumbprint; };
     state_->change([&](Content& next) {
-        const TimePoint now = state_->clock->now();
-        const KeyVersion meant = get(reference);
-        std::vector<format::Thumbprint> doomed;
-        for_reference(next, meant, reference, [&](StoredKey& stored) {
-            const KeyVersion& key = stored.key;
-            if (!key.attributes.deleted) {
-                throw Error(ErrorCode::refused, "key " + key.reference() + " is not deleted",
-                            "delete it first: signet key delete " + key.reference());
-            }
-            if (next.purge_protection && !is_past(key, now)) {
-                throw Error(ErrorCode::refused, "key " + key.reference() + " cannot be purged before " +
-                                                    to_table_time(*key.attributes.purge_date()) +
-                                                    ": the vault has purge protection",
-                            "it can be recovered until then: signet key recover " + key.reference());
-            }
-            doomed.push_back(key.thumbprint);
-        });
-        removed = remove_keys(next, now, [&](const KeyVersion& key) {
-            return std::find(doomed.begin(), doomed.end(), key.thumbprint) != doomed.end();
-        });
+        for (const StoredKey& stored : next.keys) {
+            if (is_meant(stored.key)) state_->check_purge(stored.key);
+        }
+        remove_keys(next, state_->clock->now(), is_meant);
     });
+    // What was due had gone before it was asked for.
+    std::vector<PurgedKey> removed;
+    for (std::size_t i = before; i < purged().size(); ++i) {
+        if (is_meant(purged()[i])) removed.push_back(purged()[i]);
+    }
     return removed;
 }
 

@@ -30,6 +30,8 @@ struct LocalVault::State {
     /// Every change: lock, read again, check, purge what is due, apply to a copy, next generation, replace.
     void change(const std::function<void(Content&)>& apply);
     void purge_due();
+    /// throws  Error{refused}: it is not deleted, or protected still
+    void check_purge(const KeyVersion& key) const;
 
     [[nodiscard]] const StoredKey& stored(const format::Thumbprint& thumbprint) const;
     [[nodiscard]] SecretBytes open_private(const StoredKey& key) const;

@@ -11,7 +11,7 @@ ExitCode run(Context& context) {
         context.terminal().raw(as_bytes(pem));
         return ExitCode::done;
     }
-    Json object = key_json(vault(context).get(reference), context.clock().now());
+    Json object = key_json(vault(context), vault(context).get(reference), context.clock().now());
     object["pem"] = pem;
     context.terminal().object(object);
     return ExitCode::done;

@@ -1,6 +1,7 @@
 #include "cli/commands/commands.h"
+#include "cli/key_file_passphrase.h"
+#include "cli/key_state_change.h"
 #include "cli/key_view.h"
-#include "cli/passphrase.h"
 #include "core/crypto/rsa.h"
 #include "core/file.h"
 
@@ -11,6 +12,7 @@ namespace signet::cli {
 namespace {
 
 using crypto::RsaPrivateKey;
+constexpr const char* kPrefix = "import-passphrase";
 constexpr std::size_t kMaxKeyFile = std::size_t{1024} * 1024;
 
 bool is_pem(ByteView content) { return as_text(content).find("-----BEGIN ") != std::string_view::npos; }
@@ -41,8 +43,7 @@ RsaPrivateKey load(const Context& context, const std::string& path) {
         // Without a passphrase a sealed file is a wrong use or a wrong passphrase, as its form has it.
         if (error.code() != ErrorCode::usage && error.code() != ErrorCode::wrong_passphrase) throw;
     }
-    const auto ask = passphrase_asker(context.options(), "import-passphrase");
-    const SecretBytes passphrase = ask({"import", "key file " + path, false});
+    const SecretBytes passphrase = ask_passphrase(context, kPrefix, "key file " + path);
     return parse(content, &passphrase, path);
 }
 
@@ -51,11 +52,10 @@ ExitCode run(Context& context) {
     if (!keyring::is_key_name(name)) throw Error(ErrorCode::usage, "no name for a key: " + printable(name));
     const keyring::KeyDates valid = dates(context);
     const RsaPrivateKey key = load(context, context.arguments()[1]);
-    context.vaults().make_local();
-    const keyring::KeyVersion made = unlocked_vault(context).import_key(name, key, "imported", valid);
-    const TimePoint now = context.clock().now();
-    if (context.terminal().json()) context.terminal().object(key_json(made, now));
-    else print_key(context.terminal(), made, now);
+    const keyring::KeyVersion made = vault_for_new_key(context).import_key(name, key, "imported", valid);
+    audit_key_change(context, "key-import", {made});
+    show_key(context, made);
+    remind_of_key_backup(context, name, "before its first use");
     return ExitCode::done;
 }
 
@@ -70,14 +70,9 @@ Command key_import_command() {
         "Reads an RSA private key of 2048, 3072 or 4096 bits and keeps it in the local vault as the next version of NAME. "
         "The file may be PEM or DER: PKCS#8, plain or sealed under a passphrase of its own, PKCS#1, or PKCS#12 (.pfx). "
         "What it is follows from its content.\n\nThe file is left as it is: store it safely or destroy it.";
-    command.options = {
-        {.name = "import-passphrase-file", .takes = Takes::one, .value_name = "FILE", .help = "the passphrase of the file"},
-        {.name = "import-passphrase-command", .takes = Takes::one, .value_name = "CMD",
-         .help = "a command that prints the passphrase of the file"},
-        {.name = "import-passphrase-fd", .takes = Takes::one, .value_name = "N",
-         .help = "a descriptor from which to read the passphrase of the file"},
-    };
+    command.options = passphrase_options(kPrefix, "the file");
     for (OptionSpec& option : date_options()) command.options.push_back(std::move(option));
+    command.options.push_back(purge_protection_option());
     command.arguments = {"name", 2, 2};
     command.examples = {{"signet key import prod-2025 prod-2025.pem", "Import a key made elsewhere"}};
     command.dry_run = DryRun::not_offered;

@@ -6,9 +6,7 @@ namespace {
 
 ExitCode run(Context& context) {
     const keyring::KeyVersion key = vault(context).get(context.arguments().front());
-    const TimePoint now = context.clock().now();
-    if (context.terminal().json()) context.terminal().object(key_json(key, now));
-    else print_key(context.terminal(), key, now);
+    show_key(context, key);
     return ExitCode::done;
 }
 
@@ -19,7 +17,8 @@ Command key_show_command() {
     command.name = "key show";
     command.synopsis = "KEY";
     command.summary = "show one key of the local vault";
-    command.description = "Shows a key: NAME (its newest version), NAME/VERSION, or the first digits of a thumbprint. Asks for no passphrase.";
+    command.description = "Shows a key: NAME (its newest version), NAME/VERSION, or the first digits of a thumbprint; with its tags, its rotation "
+                          "policy and its last key backup. Asks for no passphrase.";
     command.arguments = {"key", 1, 1};
     command.examples = {{"signet key show prod-2026/1", "The first version of a key"}};
     command.run = run;
