@@ -53,7 +53,7 @@ const std::vector<Command>& commands() {
         check_command(),
         key_create_command(), key_import_command(), key_list_command(), key_show_command(), key_rotate_command(),
         key_rotation_policy_command(), key_tag_command(), key_enable_command(), key_disable_command(), key_delete_command(),
-        key_recover_command(), key_purge_command(), key_backup_command(), key_restore_command(), key_export_public_command(),
+        key_recover_command(), key_purge_command(), key_backup_command(), key_restore_command(), key_export_command(), key_export_public_command(),
         key_passphrase_command(),
         keyring_show_command(), keyring_link_command(), keyring_unlink_command(), keyring_default_command(),
         keyring_test_command(), keyring_audit_command(), keyring_trust_command(), keyring_adopt_command(),

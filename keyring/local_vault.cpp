@@ -6,6 +6,7 @@
 
 #include "core/crypto/digest.h"
 #include "core/crypto/identity_key.h"
+#include "core/crypto/key_transport.h"
 #include "core/crypto/random.h"
 #include "core/file.h"
 #include "keyring/local_vault_state.h"
@@ -348,6 +349,17 @@ LocalVault::Unwrapped LocalVault::unwrap(const format::Thumbprint& thumbprint, B
     auto plaintext = key.unwrap(wrapped);
     if (!plaintext) return {Outcome::integrity, {}};
     return {Outcome::ok, std::move(*plaintext)};
+}
+
+std::optional<SecretBytes> LocalVault::open_transported(const KeyVersion& key, ByteView ciphertext) const {
+    const KeyState state = key.state(state_->clock->now());
+    if (key.use != KeyUse::exchange || !may_unwrap(state)) {
+        throw Error(ErrorCode::refused, key.reference() + (key.use == KeyUse::exchange ? " is " + std::string(text(state))
+                                                                                       : " is no key exchange key"),
+                    "make one: signet key create NAME --exchange");
+    }
+    const auto recipient = crypto::RsaPrivateKey::from_pkcs8(state_->open_private(state_->stored(key.thumbprint)).reveal());
+    return crypto::unwrap_transported(recipient, ciphertext);
 }
 
 SecretBytes LocalVault::export_private(const format::Thumbprint& thumbprint) const {

@@ -133,6 +133,9 @@ public:
     };
     /// (unlocked) RSA-OAEP-256. A key that is disabled or deleted refuses; one outside its dates does not.
     [[nodiscard]] Unwrapped unwrap(const format::Thumbprint& thumbprint, ByteView wrapped) const;
+    /// (unlocked) What a .byok file holds, opened with a key exchange key that is enabled.
+    /// returns  PKCS#8; nothing when it was not wrapped for this key. throws  Error{refused}: no key exchange key, or disabled
+    [[nodiscard]] std::optional<SecretBytes> open_transported(const KeyVersion& key, ByteView ciphertext) const;
     /// (unlocked) The private half as PKCS#8, for escrow objects and key backups. throws  Error{key_unavailable}
     [[nodiscard]] SecretBytes export_private(const format::Thumbprint& thumbprint) const;
 

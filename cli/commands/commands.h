@@ -34,6 +34,7 @@ namespace signet::cli {
 [[nodiscard]] Command key_purge_command();
 [[nodiscard]] Command key_backup_command();
 [[nodiscard]] Command key_restore_command();
+[[nodiscard]] Command key_export_command();
 [[nodiscard]] Command key_export_public_command();
 [[nodiscard]] Command key_passphrase_command();
 

@@ -1,12 +1,10 @@
 #include "cli/commands/commands.h"
-#include "cli/key_file_passphrase.h"
+#include "cli/key_file.h"
 #include "cli/key_state_change.h"
 #include "cli/key_view.h"
 #include "cli/table.h"
 #include "core/file.h"
 #include "keyring/key_backup.h"
-
-#include <filesystem>
 
 namespace signet::cli {
 namespace {
@@ -17,11 +15,6 @@ constexpr const char* kPrefix = "backup-passphrase";
 SecretBytes passphrase_of_backup(Context& context, const std::string& name) {
     if (has_passphrase_option(context, kPrefix)) return ask_passphrase(context, kPrefix, "key backup of " + name, true);
     return context.passphrases().get({"unlock", context.vaults().local().object(), false});
-}
-
-void refuse_existing(const std::string& path) {
-    if (!std::filesystem::exists(std::filesystem::symlink_status(path))) return;
-    throw Error(ErrorCode::refused, path + " is there already", "a key backup replaces nothing: name another file");
 }
 
 void print_made(Context& context, const keyring::KeyBackup& backup, const std::string& path) {
@@ -38,19 +31,17 @@ void print_made(Context& context, const keyring::KeyBackup& backup, const std::s
 
 ExitCode run(Context& context) {
     const std::string& name = context.arguments().front();
-    const auto path = context.options().text("output");
-    if (!path) throw Error(ErrorCode::usage, "no file was named for the key backup", "signet key backup " + name + " -o FILE");
     const keyring::KeyVersion named = vault(context).get(name);
     if (named.name != name) throw Error(ErrorCode::usage, "a key backup holds all versions: " + named.name);
-    refuse_existing(*path);
+    const std::string path = new_output_file(context);
 
     keyring::LocalVault& keys = unlocked_vault(context);
     const SecretBytes passphrase = passphrase_of_backup(context, name);
     const keyring::KeyBackup backup = keyring::make_key_backup(keys, name, passphrase, context.clock().now());
-    replace_file(*path, backup.file, 0600);
+    replace_file(path, backup.file, 0600);
     keys.note_key_backup(name, backup.record);
     audit_key_change(context, "key-backup", backup.versions);
-    print_made(context, backup, *path);
+    print_made(context, backup, path);
     return ExitCode::done;
 }
 

@@ -1,5 +1,5 @@
 #include "cli/commands/commands.h"
-#include "cli/key_file_passphrase.h"
+#include "cli/key_file.h"
 #include "cli/key_state_change.h"
 #include "cli/key_view.h"
 #include "core/file.h"

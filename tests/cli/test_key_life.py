@@ -1,8 +1,13 @@
 """The life of a key in the local vault: deletion, recovery, purge, rotation by policy, tags, key backups."""
 
+import base64
 import datetime
+import hashlib
 import json
 import os
+import shutil
+import subprocess
+import unittest
 
 from harness import SignetTest, main, write
 
@@ -360,6 +365,94 @@ class KeyBackups(Life):
         self.signet("key", "create", "kek", "--size", "2048", "--exchange")
         self.assertEqual(self.key("kek")["use"], "exchange")
         self.assertMessage(self.signet("keyring", "link", "local:kek", expect=(13, 17)), "key exchange key")
+
+
+@unittest.skipUnless(shutil.which("openssl"), "no openssl")
+class Import(Life):
+    def openssl(self, *words, **more):
+        return subprocess.run(["openssl", *words], check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=self.scratch, **more)
+
+    def fingerprint(self, key):
+        spki = self.openssl("pkey", "-in", key, "-pubout", "-outform", "DER").stdout
+        return "sha256:" + hashlib.sha256(spki).hexdigest()
+
+    def a_key(self):
+        self.openssl("genrsa", "-out", "key.pem", "2048")
+        return self.fingerprint("key.pem")
+
+    def test_pkcs12_with_ciphers_of_old(self):
+        """[R61]"""
+        thumbprint = self.a_key()
+        self.openssl("req", "-x509", "-key", "key.pem", "-subj", "/CN=x", "-out", "cert.pem")
+        self.write("pw", "pw\n")
+        old = ("-legacy", "-keypbe", "PBE-SHA1-RC2-40", "-certpbe", "PBE-SHA1-RC2-40")
+        try:
+            self.openssl("pkcs12", "-export", *old, "-inkey", "key.pem", "-in", "cert.pem", "-passout", "pass:pw", "-out", "old.pfx")
+        except subprocess.CalledProcessError:
+            self.skipTest("no legacy provider")
+        command = ("key", "import", "a", "old.pfx", "--import-passphrase-file", "pw")
+        absent = self.signet(*command, env={"OPENSSL_MODULES": self.path("nowhere")}, expect=1)
+        self.assertMessage(absent, "legacy provider", "openssl pkcs12 -legacy")
+        self.assertNothingAt(self.path("vault"))
+        self.assertEqual(self.signet(*command, "--json").json()["thumbprint"], thumbprint)
+        self.write("wrong", "wrong\n")
+        self.signet("key", "import", "b", "old.pfx", "--import-passphrase-file", "wrong", expect=12)
+
+    def test_byok_made_by_another_implementation(self):
+        """[R14, R61]"""
+        try:
+            from cryptography.hazmat.primitives import hashes, keywrap, serialization
+            from cryptography.hazmat.primitives.asymmetric import padding
+        except ImportError:
+            self.skipTest("no python3-cryptography")
+        thumbprint = self.a_key()
+        self.signet("key", "create", "kek", "--size", "2048", "--exchange")
+        kek = serialization.load_pem_public_key(self.signet("key", "export-public", "kek").out.encode())
+        pkcs8 = self.openssl("pkcs8", "-topk8", "-nocrypt", "-in", "key.pem", "-outform", "DER").stdout
+        aes = os.urandom(32)
+        oaep = padding.OAEP(mgf=padding.MGF1(hashes.SHA1()), algorithm=hashes.SHA1(), label=None)
+        blob = kek.encrypt(aes, oaep) + keywrap.aes_key_wrap_with_padding(aes, pkcs8)
+        file = {"schema_version": "1.0.0", "header": {"kid": "kek/1", "alg": "dir", "enc": "CKM_RSA_AES_KEY_WRAP"},
+                "ciphertext": base64.urlsafe_b64encode(blob).decode().rstrip("="), "generator": "test"}
+        self.write("key.byok", json.dumps(file))
+        made = self.signet("key", "import", "prod", "key.byok", "--json").json()
+        self.assertEqual((made["thumbprint"], made["origin"]), (thumbprint, "byok"))
+        self.signet("key", "create", "other", "--size", "2048", "--exchange")
+        self.signet("key", "import", "again", "key.byok", "--exchange-key", "other", expect=13)
+        self.signet("key", "import", "again", "key.byok", "--exchange-key", "prod", expect=17)
+        self.signet("key", "disable", "kek")
+        self.assertMessage(self.signet("key", "import", "again", "key.byok", expect=13), "wrapped for kek/1", "--exchange")
+        file["header"]["enc"] = "RSA-OAEP-256"
+        self.write("key.byok", json.dumps(file))
+        self.signet("key", "import", "again", "key.byok", expect=1)
+        self.write("key.byok", "{")
+        self.signet("key", "import", "again", "key.byok", expect=14)
+
+    def test_a_key_travels_to_a_twin_as_byok(self):
+        """[R132]"""
+        self.from_template()
+        twin = ("--vault", self.path("twin"))
+        self.signet(*twin, "key", "create", "kek", "--size", "2048", "--exchange")
+        self.write("kek.pem", self.signet(*twin, "key", "export-public", "kek").out)
+        export = ("key", "export", "prod", "--byok", "--for", "kek.pem", "-o", "prod.byok")
+        self.signet(*export, "--kid", "https://v.example/keys/kek/1")
+        self.assertEqual(os.stat(self.path("prod.byok")).st_mode & 0o777, 0o600)
+        with open(self.path("prod.byok")) as file:
+            self.assertEqual(json.load(file)["header"], {"kid": "https://v.example/keys/kek/1", "alg": "dir", "enc": "CKM_RSA_AES_KEY_WRAP"})
+        self.assertEqual(self.audit()[-1]["operation"], "key-export")
+        self.signet(*export, expect=17)
+        self.signet("key", "export", "prod", expect=2)
+        self.signet("key", "export", "prod", "--byok", "-o", "x", expect=2)
+        self.signet("key", "import", "prod2", "prod.byok", expect=13)
+        made = self.signet(*twin, "key", "import", "prod", "prod.byok", "--json").json()
+        self.assertEqual(made["thumbprint"], self.key()["thumbprint"])
+        self.assertNothingAt(self.path("x"))
+
+    def test_a_key_backup_is_not_imported(self):
+        """[R61]"""
+        self.init()
+        self.signet("key", "backup", "prod", "-o", "prod.backup")
+        self.assertMessage(self.signet("key", "import", "other", "prod.backup", expect=2), "signet key restore")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-// Passphrases of files that hold keys: key backups, and private keys made elsewhere.
+// Files that hold keys: their passphrases, and where they are written.
 #pragma once
 
 #include "cli/context.h"
@@ -14,5 +14,8 @@ namespace signet::cli {
 /// From one of them, else from a person. is_new  a person is asked twice
 [[nodiscard]] SecretBytes ask_passphrase(const Context& context, const std::string& prefix, const std::string& object,
                                          bool is_new = false);
+
+/// -o FILE, which must not be there yet. throws  Error{usage}: none was named; Error{refused}
+[[nodiscard]] std::string new_output_file(const Context& context);
 
 }  // namespace signet::cli

@@ -1,6 +1,8 @@
-#include "cli/key_file_passphrase.h"
+#include "cli/key_file.h"
 
 #include "cli/passphrase.h"
+
+#include <filesystem>
 
 namespace signet::cli {
 
@@ -21,6 +23,15 @@ bool has_passphrase_option(const Context& context, const std::string& prefix) {
 
 SecretBytes ask_passphrase(const Context& context, const std::string& prefix, const std::string& object, bool is_new) {
     return passphrase_asker(context.options(), prefix)({is_new ? "create" : "unlock", object, is_new});
+}
+
+std::string new_output_file(const Context& context) {
+    const auto path = context.options().text("output");
+    if (!path || path->empty()) throw Error(ErrorCode::usage, "no file was named to write to", "name one with -o FILE");
+    if (std::filesystem::exists(std::filesystem::symlink_status(*path))) {
+        throw Error(ErrorCode::refused, *path + " is there already", "a key file replaces nothing: name another file");
+    }
+    return *path;
 }
 
 }  // namespace signet::cli
