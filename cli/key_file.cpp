@@ -9,9 +9,13 @@ namespace signet::cli {
 std::vector<OptionSpec> passphrase_options(const std::string& prefix, const std::string& whose) {
     return {
         {.name = prefix + "-file", .takes = Takes::one, .value_name = "FILE", .help = "the passphrase of " + whose},
-        {.name = prefix + "-command", .takes = Takes::one, .value_name = "CMD",
+        {.name = prefix + "-command",
+         .takes = Takes::one,
+         .value_name = "CMD",
          .help = "a command that prints the passphrase of " + whose},
-        {.name = prefix + "-fd", .takes = Takes::one, .value_name = "N",
+        {.name = prefix + "-fd",
+         .takes = Takes::one,
+         .value_name = "N",
          .help = "a descriptor from which to read the passphrase of " + whose},
     };
 }

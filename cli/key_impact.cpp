@@ -20,7 +20,8 @@ std::vector<std::string> references(const std::vector<keyring::KeyVersion>& vers
 class Assessor {
 public:
     Assessor(Context& context, const std::vector<keyring::KeyVersion>& versions, OpenerProof proof)
-        : context_(context), proof_(proof),
+        : context_(context),
+          proof_(proof),
           planner_(context.catalogue(false), context.repository(), context.resolver()) {
         for (const keyring::KeyVersion& key : versions) doomed_.insert(key.thumbprint);
     }
@@ -69,7 +70,8 @@ private:
 
     bool try_others(const restore::RunKey& key) {
         restore::RunKey others = key;
-        std::erase_if(others.openers, [&](const restore::Opener& opener) { return doomed_.contains(opener.thumbprint); });
+        std::erase_if(others.openers,
+                      [&](const restore::Opener& opener) { return doomed_.contains(opener.thumbprint); });
         if (others.openers.empty()) return false;
         if (proof_ == OpenerProof::described) {
             return std::any_of(others.openers.begin(), others.openers.end(), [&](const restore::Opener& opener) {
@@ -146,7 +148,8 @@ std::string first_few(const std::vector<const restore::Backup*>& backups) {
 std::string objection(const KeyImpact& impact) {
     const std::string keys = join(impact.keys, ", ");
     if (!impact.lost.empty()) {
-        return counted(impact.lost.size(), "backup") + " could not be restored without " + keys + ": " + first_few(impact.lost);
+        return counted(impact.lost.size(), "backup") + " could not be restored without " + keys + ": " +
+               first_few(impact.lost);
     }
     if (!impact.unknown.empty()) return "not every backup could be judged: " + impact.unknown.front();
     return {};
@@ -186,10 +189,12 @@ void print_impact(Context& context, const KeyImpact& impact) {
         terminal.message("no backup in " + context.repository_location() + " needs " + keys);
         return;
     }
-    std::string sentence = keys + (impact.keys.size() == 1 ? " opens " : " open ") + counted(impact.backups, "backup") + ", " +
-                           to_table_time(impact.from) + " to " + to_table_time(impact.to) + "; ";
-    if (impact.lost.empty()) sentence += impact.backups == 1 ? "it has another opener" : "each has another opener";
-    else sentence += std::to_string(impact.lost.size()) + " of them without another opener";
+    std::string sentence = keys + (impact.keys.size() == 1 ? " opens " : " open ") + counted(impact.backups, "backup") +
+                           ", " + to_table_time(impact.from) + " to " + to_table_time(impact.to) + "; ";
+    if (impact.lost.empty())
+        sentence += impact.backups == 1 ? "it has another opener" : "each has another opener";
+    else
+        sentence += std::to_string(impact.lost.size()) + " of them without another opener";
     terminal.message(sentence);
 }
 
@@ -203,7 +208,8 @@ void warn_of_impact(Context& context, const std::vector<keyring::KeyVersion>& ve
     }
 }
 
-std::string require_expendable(Context& context, const std::vector<keyring::KeyVersion>& versions, const std::string& verb) {
+std::string require_expendable(Context& context, const std::vector<keyring::KeyVersion>& versions,
+                               const std::string& verb) {
     const bool force = context.options().flag("force");
     if (!context.has_repository()) return {};
     const KeyImpact impact = impact_of(context, versions, OpenerProof::opened);

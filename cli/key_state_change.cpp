@@ -33,12 +33,14 @@ std::vector<keyring::KeyVersion> versions_of(const keyring::LocalVault& vault, c
     return versions;
 }
 
-void warn_of_wrapping_links(Context& context, const std::vector<keyring::KeyVersion>& versions, const std::string& until) {
+void warn_of_wrapping_links(Context& context, const std::vector<keyring::KeyVersion>& versions,
+                            const std::string& until) {
     for (const keyring::KeyVersion& key : versions) {
         const keyring::Link* link = context.keyring().find(key.thumbprint);
         if (link == nullptr || !link->wraps()) continue;
-        context.terminal().warning(key.reference() + " is the " + std::string(keyring::text(link->role)) + " protector of " +
-                                   link->provider + "/" + link->region + ": backups there stop until " + until);
+        context.terminal().warning(key.reference() + " is the " + std::string(keyring::text(link->role)) +
+                                   " protector of " + link->provider + "/" + link->region +
+                                   ": backups there stop until " + until);
     }
 }
 
@@ -83,7 +85,8 @@ void remind_of_key_backup(Context& context, const std::string& name, const std::
 void remind_of_key_backup(Context& context, const keyring::Link& link) {
     for (const std::string& text : link.locations) {
         const keyring::Location location = keyring::Location::parse(text);
-        if (location.scheme != keyring::Location::Scheme::local || !context.vaults().has_local(location.folder)) continue;
+        if (location.scheme != keyring::Location::Scheme::local || !context.vaults().has_local(location.folder))
+            continue;
         const keyring::LocalVault& keys = context.vaults().local(location.folder).vault();
         if (keys.find(location.name)) remind(context, keys, location.name, "before its first use");
         return;

@@ -19,7 +19,8 @@ std::string rotation_text(const keyring::KeyRecord& record, const keyring::KeyVe
     std::string text;
     if (record.rotation.after_days) text = std::to_string(*record.rotation.after_days) + " days after it was made";
     if (record.rotation.before_expiry_days) {
-        text += (text.empty() ? "" : ", or ") + std::to_string(*record.rotation.before_expiry_days) + " days before it expires";
+        text += (text.empty() ? "" : ", or ") + std::to_string(*record.rotation.before_expiry_days) +
+                " days before it expires";
     }
     const auto due = record.rotation.due(newest);
     return text + (due ? "; due " + to_table_time(*due) : "");
@@ -56,8 +57,9 @@ Json key_json(const keyring::LocalVault& vault, const keyring::KeyVersion& key, 
             {"purge_at", time_json(key.attributes.purge_date())},
             {"tags", record.tags},
             {"rotation", rotation_json(record, newest_of(vault, key))},
-            {"key_backup", {{"state", keyring::text(vault.backup_state(key.name))},
-                            {"made", record.backup ? Json(to_rfc3339(record.backup->made)) : Json(nullptr)}}}};
+            {"key_backup",
+             {{"state", keyring::text(vault.backup_state(key.name))},
+              {"made", record.backup ? Json(to_rfc3339(record.backup->made)) : Json(nullptr)}}}};
 }
 
 void print_key(Terminal& terminal, const keyring::LocalVault& vault, const keyring::KeyVersion& key, TimePoint now) {
@@ -83,8 +85,10 @@ void print_key(Terminal& terminal, const keyring::LocalVault& vault, const keyri
 
 void show_key(Context& context, const keyring::KeyVersion& key) {
     const TimePoint now = context.clock().now();
-    if (context.terminal().json()) context.terminal().object(key_json(vault(context), key, now));
-    else print_key(context.terminal(), vault(context), key, now);
+    if (context.terminal().json())
+        context.terminal().object(key_json(vault(context), key, now));
+    else
+        print_key(context.terminal(), vault(context), key, now);
 }
 
 std::vector<OptionSpec> date_options() {
@@ -125,8 +129,9 @@ keyring::LocalVault& unlocked_vault(Context& context) {
 }
 
 OptionSpec purge_protection_option() {
-    return {.name = "no-purge-protection",
-            .help = "for a vault that has held no key yet: deleted keys can be purged at once. Cannot be changed later"};
+    return {
+        .name = "no-purge-protection",
+        .help = "for a vault that has held no key yet: deleted keys can be purged at once. Cannot be changed later"};
 }
 
 keyring::LocalVault& vault_for_new_key(Context& context) {

@@ -17,8 +17,10 @@ Bytes from_base64url(std::string text, const JsonObject& fields) {
     std::erase_if(text, [](char c) { return c == '='; });
     for (char& c : text) {
         if (c == '+' || c == '/') fields.fail("ciphertext");
-        if (c == '-') c = '+';
-        else if (c == '_') c = '/';
+        if (c == '-')
+            c = '+';
+        else if (c == '_')
+            c = '/';
     }
     text.resize((text.size() + 3) / 4 * 4, '=');
     try {
@@ -56,7 +58,8 @@ ByokFile parse_byok(ByteView file, std::string_view what) {
     const JsonObject fields(json, what);
     const JsonObject header(fields.member("header"), what);
     if (fields.text("schema_version") != kSchema) fail_unsupported(what, "a .byok file of another version");
-    if (header.text("alg") != kAlgorithm || header.text("enc") != kMechanism) fail_unsupported(what, "wrapped in another way");
+    if (header.text("alg") != kAlgorithm || header.text("enc") != kMechanism)
+        fail_unsupported(what, "wrapped in another way");
     ByokFile byok;
     byok.key_id = header.text("kid");
     if (byok.key_id.size() > kLongestKeyId) header.fail("kid");

@@ -25,8 +25,7 @@ Json make_body(const LocalVault& vault, const KeyBackup& backup, const KeyRecord
     body["keys"] = Json::array();
     for (const KeyVersion& key : backup.versions) {
         const SecretBytes pkcs8 = vault.export_private(key.thumbprint);
-        body["keys"].push_back(
-            encode_key({key, seal(file_key, key_context(id, key.thumbprint), pkcs8.reveal())}));
+        body["keys"].push_back(encode_key({key, seal(file_key, key_context(id, key.thumbprint), pkcs8.reveal())}));
     }
     return body;
 }
@@ -73,8 +72,8 @@ Digest key_digest(const std::vector<KeyVersion>& versions, const KeyRecord& reco
     return crypto::sha256({as_bytes(kDigestLabel), as_bytes(compact(state))});
 }
 
-KeyBackup make_key_backup(const LocalVault& vault, const std::string& name, const SecretBytes& passphrase, TimePoint now,
-                          const crypto::ScryptCost& cost) {
+KeyBackup make_key_backup(const LocalVault& vault, const std::string& name, const SecretBytes& passphrase,
+                          TimePoint now, const crypto::ScryptCost& cost) {
     const KeyRecord record = vault.record(name);
     KeyBackup backup;
     for (const KeyVersion& key : vault.list()) {

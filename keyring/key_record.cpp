@@ -31,9 +31,12 @@ std::optional<TimePoint> RotationPolicy::due(const KeyVersion& newest) const {
 
 std::string_view text(KeyBackupState state) {
     switch (state) {
-        case KeyBackupState::none: return "none";
-        case KeyBackupState::outdated: return "outdated";
-        case KeyBackupState::current: return "current";
+        case KeyBackupState::none:
+            return "none";
+        case KeyBackupState::outdated:
+            return "outdated";
+        case KeyBackupState::current:
+            return "current";
     }
     invariant(false, "a key backup has a state");
     return {};

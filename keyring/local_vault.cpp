@@ -222,8 +222,10 @@ KeyVersion LocalVault::get(std::string_view reference) const {
     auto key = find(reference);
     if (!key) {
         for (const PurgedKey& gone : state_->content.purged) {
-            if (gone.reference() != reference && gone.name != reference && !gone.thumbprint.matches_prefix(reference)) continue;
-            throw Error(ErrorCode::key_unavailable, "key " + gone.reference() + " was purged on " + to_table_time(gone.purged),
+            if (gone.reference() != reference && gone.name != reference && !gone.thumbprint.matches_prefix(reference))
+                continue;
+            throw Error(ErrorCode::key_unavailable,
+                        "key " + gone.reference() + " was purged on " + to_table_time(gone.purged),
                         "if there is a key backup of it: signet key restore FILE");
         }
         throw Error(ErrorCode::key_unavailable, "no key " + std::string(reference) + " in the " + state_->what(),
@@ -294,7 +296,8 @@ std::uint32_t LocalVault::State::next_version(const Content& in, const std::stri
     for (const PurgedKey& other : in.purged) {
         if (other.name == name) highest = std::max(highest, other.version);
     }
-    if (highest == UINT32_MAX) throw Error(ErrorCode::refused, "key " + name + " has too many versions", "make another key");
+    if (highest == UINT32_MAX)
+        throw Error(ErrorCode::refused, "key " + name + " has too many versions", "make another key");
     return highest + 1;
 }
 
@@ -330,7 +333,8 @@ KeyVersion LocalVault::rotate(const std::string& name, int bits, const KeyDates&
     const bool is_deleted = std::all_of(keys.begin(), keys.end(), [&](const KeyVersion& key) {
         return key.name != newest.name || key.attributes.deleted.has_value();
     });
-    if (is_deleted) throw Error(ErrorCode::refused, "key " + newest.name + " is deleted", "signet key recover " + newest.name);
+    if (is_deleted)
+        throw Error(ErrorCode::refused, "key " + newest.name + " is deleted", "signet key recover " + newest.name);
     return state_->add(crypto::RsaPrivateKey::generate(bits == 0 ? newest.size_bits : bits),
                        {newest.name, "generated", dates, newest.use});
 }
@@ -354,11 +358,13 @@ LocalVault::Unwrapped LocalVault::unwrap(const format::Thumbprint& thumbprint, B
 std::optional<SecretBytes> LocalVault::open_transported(const KeyVersion& key, ByteView ciphertext) const {
     const KeyState state = key.state(state_->clock->now());
     if (key.use != KeyUse::exchange || !may_unwrap(state)) {
-        throw Error(ErrorCode::refused, key.reference() + (key.use == KeyUse::exchange ? " is " + std::string(text(state))
-                                                                                       : " is no key exchange key"),
+        throw Error(ErrorCode::refused,
+                    key.reference() +
+                        (key.use == KeyUse::exchange ? " is " + std::string(text(state)) : " is no key exchange key"),
                     "make one: signet key create NAME --exchange");
     }
-    const auto recipient = crypto::RsaPrivateKey::from_pkcs8(state_->open_private(state_->stored(key.thumbprint)).reveal());
+    const auto recipient =
+        crypto::RsaPrivateKey::from_pkcs8(state_->open_private(state_->stored(key.thumbprint)).reveal());
     return crypto::unwrap_transported(recipient, ciphertext);
 }
 

@@ -29,9 +29,8 @@ void remove_keys(Content& next, TimePoint now, const IsGone& is_gone) {
 
 bool is_text(const std::string& text, std::size_t longest) {
     if (text.size() > longest) return false;
-    return std::none_of(text.begin(), text.end(), [](char c) {
-        return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-    });
+    return std::none_of(text.begin(), text.end(),
+                        [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 
 }  // namespace
@@ -122,8 +121,9 @@ void LocalVault::State::check_purge(const KeyVersion& key) const {
                     "delete it first: signet key delete " + key.reference());
     }
     if (!content.purge_protection || is_past(key, clock->now())) return;
-    throw Error(ErrorCode::refused, "key " + key.reference() + " cannot be purged before " +
-                                        to_table_time(*key.attributes.purge_date()) + ": the vault has purge protection",
+    throw Error(ErrorCode::refused,
+                "key " + key.reference() + " cannot be purged before " + to_table_time(*key.attributes.purge_date()) +
+                    ": the vault has purge protection",
                 "it can be recovered until then: signet key recover " + key.reference());
 }
 
@@ -174,8 +174,9 @@ KeyRecord& LocalVault::State::record_of(Content& next, const std::string& name) 
     if (std::none_of(next.keys.begin(), next.keys.end(), is_name)) {
         throw Error(ErrorCode::key_unavailable, "no key " + name + " in the " + what(), "list them: signet key list");
     }
-    const auto place = std::lower_bound(next.records.begin(), next.records.end(), name,
-                                        [](const KeyRecord& record, const std::string& text) { return record.name < text; });
+    const auto place =
+        std::lower_bound(next.records.begin(), next.records.end(), name,
+                         [](const KeyRecord& record, const std::string& text) { return record.name < text; });
     if (place != next.records.end() && place->name == name) return *place;
     KeyRecord record;
     record.name = name;
@@ -209,8 +210,10 @@ void LocalVault::set_tags(const std::string& name, const std::map<std::string, s
     state_->change([&](Content& next) {
         KeyRecord& record = state_->record_of(next, name);
         for (const auto& [tag, value] : tags) {
-            if (value) record.tags[tag] = *value;
-            else record.tags.erase(tag);
+            if (value)
+                record.tags[tag] = *value;
+            else
+                record.tags.erase(tag);
         }
         if (record.tags.size() > KeyRecord::kMostTags) {
             throw Error(ErrorCode::usage, "a key has at most " + std::to_string(KeyRecord::kMostTags) + " tags");
@@ -261,8 +264,10 @@ std::vector<KeyVersion> LocalVault::adopt(const std::vector<WholeKey>& keys, con
             bool is_there = false;
             for (const StoredKey& other : next.keys) {
                 is_there = is_there || other.key.thumbprint == whole.key.thumbprint;
-                if (other.key.reference() != whole.key.reference() || other.key.thumbprint == whole.key.thumbprint) continue;
-                throw Error(ErrorCode::refused, "the " + state_->what() + " has another key as " + other.key.reference(),
+                if (other.key.reference() != whole.key.reference() || other.key.thumbprint == whole.key.thumbprint)
+                    continue;
+                throw Error(ErrorCode::refused,
+                            "the " + state_->what() + " has another key as " + other.key.reference(),
                             "restore it into another vault: --vault DIR");
             }
             if (is_there) continue;

@@ -120,8 +120,8 @@ Answer<KeyDescription> LocalVaultAdapter::describe(const Location& location) {
             return Answer<KeyDescription>::refuse(Outcome::not_found, "no key " + reference + " in the " + object());
         }
         if (key->use != KeyUse::protector) {
-            return Answer<KeyDescription>::refuse(Outcome::misuse, key->reference() +
-                                                                       " is a key exchange key: it opens .byok files alone");
+            return Answer<KeyDescription>::refuse(
+                Outcome::misuse, key->reference() + " is a key exchange key: it opens .byok files alone");
         }
         return Answer<KeyDescription>::of(description(*key, location));
     } catch (const Error& error) {

@@ -82,17 +82,17 @@ bool by_name_and_version(const StoredKey& left, const StoredKey& right) {
 
 Json encode_version(const KeyVersion& key) {
     Json json = {{"name", key.name},
-            {"version", key.version},
-            {"thumbprint", key.thumbprint.text()},
-            {"kind", key.kind},
-            {"size", key.size_bits},
-            {"enabled", key.attributes.enabled},
-            {"created", to_rfc3339(key.created)},
-            {"not_before", time_or_null(key.attributes.not_before)},
-            {"expires", time_or_null(key.attributes.expires)},
-            {"deleted", time_or_null(key.attributes.deleted)},
-            {"origin", key.origin},
-            {"public_key", to_base64(key.spki)}};
+                 {"version", key.version},
+                 {"thumbprint", key.thumbprint.text()},
+                 {"kind", key.kind},
+                 {"size", key.size_bits},
+                 {"enabled", key.attributes.enabled},
+                 {"created", to_rfc3339(key.created)},
+                 {"not_before", time_or_null(key.attributes.not_before)},
+                 {"expires", time_or_null(key.attributes.expires)},
+                 {"deleted", time_or_null(key.attributes.deleted)},
+                 {"origin", key.origin},
+                 {"public_key", to_base64(key.spki)}};
     if (key.attributes.purge_at) json["purge_at"] = to_rfc3339(*key.attributes.purge_at);
     if (key.use == KeyUse::exchange) json["use"] = kExchangeUse;
     return json;
@@ -180,11 +180,11 @@ Json encode_body(const Content& content) {
                               {"sealed", to_base64(stored.sealed.octets)}});
     }
     Json body = {{"signet_vault", 1},
-            {"vault", content.id.hex()},
-            {"generation", content.generation},
-            {"unlock", content.unlock_slots},
-            {"keys", std::move(keys)},
-            {"identities", std::move(identities)}};
+                 {"vault", content.id.hex()},
+                 {"generation", content.generation},
+                 {"unlock", content.unlock_slots},
+                 {"keys", std::move(keys)},
+                 {"identities", std::move(identities)}};
     if (!content.purge_protection) body["purge_protection"] = false;
     for (const KeyRecord& record : content.records) body["records"].push_back(encode_record(record));
     for (const PurgedKey& key : content.purged) body["purged"].push_back(encode_purged(key));

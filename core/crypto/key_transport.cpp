@@ -57,7 +57,8 @@ std::optional<SecretBytes> rsa_unwrap(const RsaPrivateKey& recipient, ByteView w
     use_oaep_sha1(context.get());
     SecretBytes buffer(wrapped.size());
     std::size_t written = buffer.size();
-    const int result = EVP_PKEY_decrypt(context.get(), buffer.mutable_view().data(), &written, wrapped.data(), wrapped.size());
+    const int result =
+        EVP_PKEY_decrypt(context.get(), buffer.mutable_view().data(), &written, wrapped.data(), wrapped.size());
     if (result != 1 || written != kWrappingKeySize) {
         forget_errors();
         return std::nullopt;
@@ -82,7 +83,8 @@ Bytes kwp_wrap(const SecretBytes& key, const SecretBytes& plaintext) {
     Bytes wrapped(plaintext.size() + 2 * kKwpBlock);
     int written = 0;
     const ByteView octets = plaintext.reveal();
-    require(EVP_CipherUpdate(context.get(), wrapped.data(), &written, octets.data(), static_cast<int>(octets.size())), "AES-KWP");
+    require(EVP_CipherUpdate(context.get(), wrapped.data(), &written, octets.data(), static_cast<int>(octets.size())),
+            "AES-KWP");
     wrapped.resize(static_cast<std::size_t>(written));
     return wrapped;
 }
@@ -92,7 +94,8 @@ std::optional<SecretBytes> kwp_unwrap(const SecretBytes& key, ByteView wrapped) 
     SecretBytes buffer(wrapped.size());
     int written = 0;
     unsigned char* out = buffer.mutable_view().data();
-    if (EVP_CipherUpdate(context.get(), out, &written, wrapped.data(), static_cast<int>(wrapped.size())) != 1 || written <= 0) {
+    if (EVP_CipherUpdate(context.get(), out, &written, wrapped.data(), static_cast<int>(wrapped.size())) != 1 ||
+        written <= 0) {
         forget_errors();
         return std::nullopt;
     }
@@ -112,7 +115,8 @@ Bytes wrap_for_transport(const RsaPublicKey& recipient, const SecretBytes& pkcs8
 
 std::optional<SecretBytes> unwrap_transported(const RsaPrivateKey& recipient, ByteView ciphertext) {
     const std::size_t modulus = static_cast<std::size_t>(recipient.public_key().bits()) / 8;
-    if (ciphertext.size() < modulus + kLeastKwp || ciphertext.size() > modulus + kLargestTransported + kLeastKwp) return std::nullopt;
+    if (ciphertext.size() < modulus + kLeastKwp || ciphertext.size() > modulus + kLargestTransported + kLeastKwp)
+        return std::nullopt;
     const ByteView wrapped = ciphertext.subspan(modulus);
     if (wrapped.size() % kKwpBlock != 0) return std::nullopt;
     prepare_secure_heap();

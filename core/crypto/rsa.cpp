@@ -34,7 +34,8 @@ void check_size(ByteView bytes, std::string_view what) {
 /// throws  Error{refused}: not RSA, or not of an allowed size and exponent
 void check_rules(EVP_PKEY* key, std::string_view what) {
     if (EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA) {
-        throw Error(ErrorCode::refused, in(what, "not an RSA key"), "protectors are RSA keys of 2048, 3072 or 4096 bits");
+        throw Error(ErrorCode::refused, in(what, "not an RSA key"),
+                    "protectors are RSA keys of 2048, 3072 or 4096 bits");
     }
     const int bits = EVP_PKEY_get_bits(key);
     if (bits != 2048 && bits != 3072 && bits != 4096) {
@@ -175,8 +176,7 @@ const SecretBytes& require_passphrase(const SecretBytes* passphrase, std::string
 
 KeyHandle decrypt_pkcs8(const X509_SIG* encrypted, const SecretBytes* passphrase, std::string_view what) {
     const SecretBytes& secret = require_passphrase(passphrase, what);
-    const Pkcs8Handle info(
-        PKCS8_decrypt(encrypted, as_text(secret.reveal()).data(), static_cast<int>(secret.size())));
+    const Pkcs8Handle info(PKCS8_decrypt(encrypted, as_text(secret.reveal()).data(), static_cast<int>(secret.size())));
     if (!info) fail_decryption(what);
     return key_of(info.get(), what);
 }
@@ -206,10 +206,12 @@ auto open_even_if_old(std::string_view what, const Open& open) {
     }
     const LegacyAlgorithms legacy;
     if (!legacy.are_there()) {
-        throw Error(ErrorCode::unsupported,
-                    in(what, "sealed with an algorithm of old (RC2, RC4 or DES), and OpenSSL's legacy provider is not installed"),
-                    "install it, or convert the file elsewhere: openssl pkcs12 -legacy -in FILE -nodes -nocerts | "
-                    "openssl pkcs8 -topk8 -v2 aes-256-cbc");
+        throw Error(
+            ErrorCode::unsupported,
+            in(what,
+               "sealed with an algorithm of old (RC2, RC4 or DES), and OpenSSL's legacy provider is not installed"),
+            "install it, or convert the file elsewhere: openssl pkcs12 -legacy -in FILE -nodes -nocerts | "
+            "openssl pkcs8 -topk8 -v2 aes-256-cbc");
     }
     return open();
 }
@@ -225,10 +227,9 @@ KeyHandle decode_private(ByteView der, const SecretBytes* passphrase, std::strin
     return key;
 }
 
-using SafesHandle = std::unique_ptr<STACK_OF(PKCS7), decltype([](STACK_OF(PKCS7)* safes) {
-                                        sk_PKCS7_pop_free(safes, PKCS7_free);
-                                    })>;
-using BagsHandle = std::unique_ptr<STACK_OF(PKCS12_SAFEBAG), decltype([](STACK_OF(PKCS12_SAFEBAG)* bags) {
+using SafesHandle =
+    std::unique_ptr<STACK_OF(PKCS7), decltype([](STACK_OF(PKCS7) * safes) { sk_PKCS7_pop_free(safes, PKCS7_free); })>;
+using BagsHandle = std::unique_ptr<STACK_OF(PKCS12_SAFEBAG), decltype([](STACK_OF(PKCS12_SAFEBAG) * bags) {
                                        sk_PKCS12_SAFEBAG_pop_free(bags, PKCS12_SAFEBAG_free);
                                    })>;
 

@@ -1,6 +1,6 @@
 #include "core/crypto/key_transport.h"
 
-#include "tests/support/vectors.h"
+#include "tests/support/matchers.h"
 
 using namespace signet;
 using namespace signet::crypto;
@@ -35,7 +35,8 @@ TEST_CASE("every altered or cut transported key is refused", "[core][key-transpo
         CHECK_FALSE(unwrap_transported(recipient, bad));
         bad[i] = good[i];
     }
-    for (const std::size_t size : {std::size_t{0}, std::size_t{255}, std::size_t{256}, std::size_t{264}, std::size_t{272}, good.size() - 8, good.size() - 1}) {
+    for (const std::size_t size : {std::size_t{0}, std::size_t{255}, std::size_t{256}, std::size_t{264},
+                                   std::size_t{272}, good.size() - 8, good.size() - 1}) {
         CAPTURE(size);
         CHECK_FALSE(unwrap_transported(recipient, ByteView(good).first(size)));
     }
@@ -44,7 +45,8 @@ TEST_CASE("every altered or cut transported key is refused", "[core][key-transpo
 
 TEST_CASE("whatever the size, what was wrapped comes out", "[core][key-transport]") {
     const RsaPrivateKey recipient = RsaPrivateKey::generate(2048);
-    for (const std::size_t size : {std::size_t{1}, std::size_t{8}, std::size_t{9}, std::size_t{1217}, std::size_t{1218}}) {
+    for (const std::size_t size :
+         {std::size_t{1}, std::size_t{8}, std::size_t{9}, std::size_t{1217}, std::size_t{1218}}) {
         SecretBytes secret(size);
         secret.mutable_view()[0] = 7;
         CAPTURE(size);

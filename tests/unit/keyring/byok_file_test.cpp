@@ -63,7 +63,8 @@ TEST_CASE("a .byok file is opened by an enabled key exchange key alone [R61]", "
     REQUIRE(opened);
     CHECK(opened->equals(pkcs8.reveal()));
     const Bytes for_protector = crypto::wrap_for_transport(protector.public_key(), pkcs8);
-    REQUIRE_THROWS_MATCHES(bench.vault().open_transported(protector, for_protector), Error, has_code(ErrorCode::refused));
+    REQUIRE_THROWS_MATCHES(bench.vault().open_transported(protector, for_protector), Error,
+                           has_code(ErrorCode::refused));
     bench.vault().set_enabled("kek", false);
     REQUIRE_THROWS_MATCHES(bench.vault().open_transported(bench.vault().get("kek"), ciphertext), Error,
                            has_code(ErrorCode::refused));

@@ -17,7 +17,8 @@ KeyBackup back_up(Bench& bench, const std::string& name, std::string_view passph
     return make_key_backup(bench.vault(), name, secret(passphrase), bench.clock.now(), kCheap);
 }
 
-TEST_CASE("a key backup brings back every version as it was, into another vault too [R63, R65]", "[keyring][key-backup]") {
+TEST_CASE("a key backup brings back every version as it was, into another vault too [R63, R65]",
+          "[keyring][key-backup]") {
     Bench bench;
     const KeyVersion first = bench.vault().create_key("prod", 2048, {.expires = bench.clock.in_days(90)});
     const KeyVersion second = bench.vault().rotate("prod");
@@ -50,7 +51,8 @@ TEST_CASE("a key backup is opened by its own passphrase alone [R65]", "[keyring]
     Bench bench;
     bench.vault().create_key("prod", 2048);
     const KeyBackup backup = back_up(bench, "prod");
-    REQUIRE_THROWS_MATCHES(open_key_backup(backup.file, secret("sesame"), "file"), Error, has_code(ErrorCode::wrong_passphrase));
+    REQUIRE_THROWS_MATCHES(open_key_backup(backup.file, secret("sesame"), "file"), Error,
+                           has_code(ErrorCode::wrong_passphrase));
     REQUIRE_THROWS_MATCHES(back_up(bench, "prod", ""), Error, has_code(ErrorCode::usage));
     REQUIRE_THROWS_MATCHES(back_up(bench, "other"), Error, has_code(ErrorCode::key_unavailable));
 }
@@ -72,7 +74,8 @@ TEST_CASE("every flipped bit and truncation of a key backup is damage", "[keyrin
     }
 }
 
-TEST_CASE("a key backup is bound to its kind of vault, and its public part to its passphrase [R63]", "[keyring][key-backup]") {
+TEST_CASE("a key backup is bound to its kind of vault, and its public part to its passphrase [R63]",
+          "[keyring][key-backup]") {
     Bench bench;
     bench.vault().create_key("prod", 2048);
     const Bytes file = back_up(bench, "prod").file;

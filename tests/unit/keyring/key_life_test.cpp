@@ -8,7 +8,9 @@ namespace {
 
 std::string vault_file(const Bench& bench) { return bench.vault_folder + "/vault.json"; }
 
-Json body_of(const Bench& bench) { return decode_state(as_bytes(content_of(vault_file(bench))), "signet_vault", "vault"); }
+Json body_of(const Bench& bench) {
+    return decode_state(as_bytes(content_of(vault_file(bench))), "signet_vault", "vault");
+}
 
 /// A vault without purge protection.
 LocalVault& unprotected(Bench& bench) {
@@ -70,7 +72,8 @@ TEST_CASE("a key past its retention is gone at the next change of the vault [R67
     REQUIRE_THROWS_MATCHES(bench.vault().recover("prod/1"), Error, has_code(ErrorCode::key_unavailable));
 }
 
-TEST_CASE("recover comes too late once the retention has ended, and the key is then really gone [R67]", "[keyring][life]") {
+TEST_CASE("recover comes too late once the retention has ended, and the key is then really gone [R67]",
+          "[keyring][life]") {
     Bench bench;
     const KeyVersion key = bench.vault().create_key("prod", 2048);
     bench.vault().soft_delete("prod", {.days = 7});
@@ -249,7 +252,8 @@ TEST_CASE("a rotation policy says when the newest version is due [R88]", "[keyri
     bench.vault().soft_delete("b");
     CHECK(due().empty());
     for (const std::uint32_t days : {0U, 6U, 3651U}) {
-        REQUIRE_THROWS_MATCHES(bench.vault().set_rotation_policy("a", {.after_days = days}), Error, has_code(ErrorCode::usage));
+        REQUIRE_THROWS_MATCHES(bench.vault().set_rotation_policy("a", {.after_days = days}), Error,
+                               has_code(ErrorCode::usage));
     }
 }
 
