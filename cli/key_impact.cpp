@@ -3,6 +3,7 @@
 #include "cli/table.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 
 namespace signet::cli {
@@ -100,10 +101,15 @@ private:
         return false;
     }
 
+    /// By the file, not its name: a vault by way of a link is the same vault.
     [[nodiscard]] bool is_elsewhere(const keyring::Location& location) {
         if (!location.can_unwrap()) return false;
-        return location.scheme != keyring::Location::Scheme::local ||
-               &context_.vaults().local(location.folder) != &context_.vaults().local();
+        if (location.scheme != keyring::Location::Scheme::local) return true;
+        if (location.folder.empty()) return false;
+        std::error_code error;
+        const bool is_same = std::filesystem::equivalent(location.folder + "/vault.json",
+                                                         context_.vaults().default_folder() + "/vault.json", error);
+        return !error && !is_same;
     }
 
     bool opens_at(const keyring::Location& location, const restore::RunKey& key, const restore::Opener& opener) {

@@ -28,8 +28,9 @@ ExitCode run(Context& context) {
         context.terminal().message("nothing was deleted (--dry-run)");
         return ExitCode::done;
     }
-    keys.soft_delete(reference, retention);
+    // On record before it is done.
     audit_key_change(context, "key-delete", versions, detail);
+    keys.soft_delete(reference, retention);
     print_versions(context, reference);
     warn_of_wrapping_links(context, versions, "it is recovered or replaced");
     return ExitCode::done;
