@@ -12,8 +12,7 @@ namespace {
 
 constexpr std::array kPlanned = {
     "mount", "copy", "repair", "forget", "undelete", "prune", "consolidate", "rewrap", "reseal", "log push", "log fetch",
-    "log list", "log check", "drill run", "drill history", "drill report", "drill schedule", "key delete", "key recover",
-    "key purge", "key backup", "key restore", "key retire", "key compromised", "keyring check", "keyring revalidate",
+    "log list", "log check", "drill run", "drill history", "drill report", "drill schedule", "key retire", "key compromised", "keyring check", "keyring revalidate",
     "keyring pause", "keyring resume", "keyring setup", "keyring export", "keyring import", "status", "metrics"};
 
 constexpr std::array kGroups = {"key", "keyring", "log", "drill"};
@@ -53,7 +52,9 @@ const std::vector<Command>& commands() {
         dump_command(), restore_command(), stats_command(), tag_command(), plan_command(), timeline_command(),
         check_command(),
         key_create_command(), key_import_command(), key_list_command(), key_show_command(), key_rotate_command(),
-        key_enable_command(), key_disable_command(), key_export_public_command(), key_passphrase_command(),
+        key_rotation_policy_command(), key_tag_command(), key_enable_command(), key_disable_command(), key_delete_command(),
+        key_recover_command(), key_purge_command(), key_backup_command(), key_restore_command(), key_export_command(), key_export_public_command(),
+        key_passphrase_command(),
         keyring_show_command(), keyring_link_command(), keyring_unlink_command(), keyring_default_command(),
         keyring_test_command(), keyring_audit_command(), keyring_trust_command(), keyring_adopt_command(),
         keyring_recover_command(), keyring_policy_command(),

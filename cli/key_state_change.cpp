@@ -1,33 +1,96 @@
 #include "cli/key_state_change.h"
 
+#include "cli/escrow.h"
+#include "cli/key_impact.h"
 #include "cli/key_view.h"
-#include "cli/table.h"
 
 namespace signet::cli {
+namespace {
 
-ExitCode set_key_enabled(Context& context, bool enabled) {
+void remind(Context& context, const keyring::LocalVault& keys, const std::string& name, const std::string& occasion) {
+    const keyring::KeyBackupState state = keys.backup_state(name);
+    if (state == keyring::KeyBackupState::current) return;
+    const auto newest = keys.find(name);
+    if (!newest || newest->attributes.deleted || is_escrow(context.keyring(), newest->thumbprint)) return;
+    const std::string advice = ": signet key backup " + name + " -o FILE";
+    if (state == keyring::KeyBackupState::none) {
+        context.terminal().warning("key " + name + " has no key backup; make one" +
+                                   (occasion.empty() ? "" : " " + occasion) + advice);
+    } else {
+        context.terminal().warning("key " + name + " has changed since its key backup of " +
+                                   to_table_time(keys.record(name).backup->made) + "; make another" + advice);
+    }
+}
+
+}  // namespace
+
+std::vector<keyring::KeyVersion> versions_of(const keyring::LocalVault& vault, const std::string& reference) {
+    const keyring::KeyVersion named = vault.get(reference);
+    std::vector<keyring::KeyVersion> versions;
+    for (const keyring::KeyVersion& key : vault.list()) {
+        if (reference == key.name || key.thumbprint == named.thumbprint) versions.push_back(key);
+    }
+    return versions;
+}
+
+void warn_of_wrapping_links(Context& context, const std::vector<keyring::KeyVersion>& versions,
+                            const std::string& until) {
+    for (const keyring::KeyVersion& key : versions) {
+        const keyring::Link* link = context.keyring().find(key.thumbprint);
+        if (link == nullptr || !link->wraps()) continue;
+        context.terminal().warning(key.reference() + " is the " + std::string(keyring::text(link->role)) +
+                                   " protector of " + link->provider + "/" + link->region +
+                                   ": backups there stop until " + until);
+    }
+}
+
+void audit_key_change(Context& context, const std::string& operation, const std::vector<keyring::KeyVersion>& versions,
+                      const std::string& detail) {
+    for (const keyring::KeyVersion& key : versions) {
+        context.keyring().audit().note({operation, key.thumbprint, "local:" + key.reference(), ""}, detail);
+    }
+}
+
+void print_versions(Context& context, const std::string& reference) {
     Terminal& terminal = context.terminal();
-    const std::string& reference = context.arguments().front();
-    keyring::LocalVault& keys = unlocked_vault(context);
-    const keyring::KeyVersion named = keys.get(reference);
-    keys.set_enabled(reference, enabled);
-
-    // A name stands for all versions.
-    const bool is_name = reference == named.name;
+    const keyring::LocalVault& keys = vault(context);
     const TimePoint now = context.clock().now();
     Json rows = Json::array();
-    for (const keyring::KeyVersion& key : keys.list()) {
-        if (is_name ? key.name != named.name : key.thumbprint != named.thumbprint) continue;
-        rows.push_back(key_json(key, now));
-        terminal.result(key.reference() + " is " + std::string(keyring::text(key.state(now))));
-        const keyring::Link* link = context.keyring().find(key.thumbprint);
-        if (!enabled && link != nullptr && link->wraps()) {
-            terminal.warning(key.reference() + " is the " + std::string(keyring::text(link->role)) + " protector of " +
-                             link->provider + "/" + link->region + ": backups there stop until it is enabled or replaced");
-        }
+    for (const keyring::KeyVersion& key : versions_of(keys, reference)) {
+        rows.push_back(key_json(keys, key, now));
+        const auto until = key.attributes.purge_date();
+        terminal.result(key.reference() + " is " + std::string(keyring::text(key.state(now))) +
+                        (until ? "; it can be recovered until " + to_table_time(*until) : ""));
     }
     if (terminal.json()) terminal.object(rows.size() == 1 ? rows.front() : rows);
+}
+
+ExitCode set_key_enabled(Context& context, bool enabled) {
+    const std::string& reference = context.arguments().front();
+    keyring::LocalVault& keys = unlocked_vault(context);
+    const std::vector<keyring::KeyVersion> versions = versions_of(keys, reference);
+    if (!enabled) warn_of_impact(context, versions);
+    keys.set_enabled(reference, enabled);
+    audit_key_change(context, enabled ? "key-enable" : "key-disable", versions);
+    print_versions(context, reference);
+    if (!enabled) warn_of_wrapping_links(context, versions, "it is enabled or replaced");
+    remind_of_key_backup(context, versions.front().name);
     return ExitCode::done;
+}
+
+void remind_of_key_backup(Context& context, const std::string& name, const std::string& occasion) {
+    remind(context, vault(context), name, occasion);
+}
+
+void remind_of_key_backup(Context& context, const keyring::Link& link) {
+    for (const std::string& text : link.locations) {
+        const keyring::Location location = keyring::Location::parse(text);
+        if (location.scheme != keyring::Location::Scheme::local || !context.vaults().has_local(location.folder))
+            continue;
+        const keyring::LocalVault& keys = context.vaults().local(location.folder).vault();
+        if (keys.find(location.name)) remind(context, keys, location.name, "before its first use");
+        return;
+    }
 }
 
 }  // namespace signet::cli

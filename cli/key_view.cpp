@@ -4,18 +4,62 @@
 
 namespace signet::cli {
 
-Json key_json(const keyring::KeyVersion& key, TimePoint now) {
+namespace {
+
+Json rotation_json(const keyring::KeyRecord& record, const keyring::KeyVersion& newest) {
+    if (!record.rotation.is_set()) return nullptr;
+    Json json = Json::object();
+    if (record.rotation.after_days) json["after_days"] = *record.rotation.after_days;
+    if (record.rotation.before_expiry_days) json["before_expiry_days"] = *record.rotation.before_expiry_days;
+    json["due"] = time_json(record.rotation.due(newest));
+    return json;
+}
+
+std::string rotation_text(const keyring::KeyRecord& record, const keyring::KeyVersion& newest) {
+    std::string text;
+    if (record.rotation.after_days) text = std::to_string(*record.rotation.after_days) + " days after it was made";
+    if (record.rotation.before_expiry_days) {
+        text += (text.empty() ? "" : ", or ") + std::to_string(*record.rotation.before_expiry_days) +
+                " days before it expires";
+    }
+    const auto due = record.rotation.due(newest);
+    return text + (due ? "; due " + to_table_time(*due) : "");
+}
+
+/// Rotation follows the newest version, whichever is shown.
+keyring::KeyVersion newest_of(const keyring::LocalVault& vault, const keyring::KeyVersion& key) {
+    return vault.find(key.name).value_or(key);
+}
+
+std::string key_backup_text(const keyring::LocalVault& vault, const keyring::KeyRecord& record) {
+    if (!record.backup) return "none";
+    const bool is_current = vault.backup_state(record.name) == keyring::KeyBackupState::current;
+    return to_table_time(record.backup->made) + (is_current ? "" : "; the key has changed since");
+}
+
+}  // namespace
+
+Json key_json(const keyring::LocalVault& vault, const keyring::KeyVersion& key, TimePoint now) {
+    const keyring::KeyRecord record = vault.record(key.name);
     return {{"name", key.name},
             {"version", key.version},
             {"thumbprint", key.thumbprint.text()},
             {"kind", key.kind},
             {"size", key.size_bits},
+            {"use", key.use == keyring::KeyUse::exchange ? "exchange" : "protector"},
             {"enabled", key.attributes.enabled},
             {"created", to_rfc3339(key.created)},
             {"not_before", time_json(key.attributes.not_before)},
             {"expires", time_json(key.attributes.expires)},
             {"state", keyring::text(key.state(now))},
-            {"origin", key.origin}};
+            {"origin", key.origin},
+            {"deleted", time_json(key.attributes.deleted)},
+            {"purge_at", time_json(key.attributes.purge_date())},
+            {"tags", record.tags},
+            {"rotation", rotation_json(record, newest_of(vault, key))},
+            {"key_backup",
+             {{"state", keyring::text(vault.backup_state(key.name))},
+              {"made", record.backup ? Json(to_rfc3339(record.backup->made)) : Json(nullptr)}}}};
 }
 
 namespace {
@@ -65,16 +109,31 @@ std::optional<keyring::Location> token_location(const std::string& argument) {
     return keyring::Location::parse(argument).absolute();
 }
 
-void print_key(Terminal& terminal, const keyring::KeyVersion& key, TimePoint now) {
+void print_key(Terminal& terminal, const keyring::LocalVault& vault, const keyring::KeyVersion& key, TimePoint now) {
     const auto line = line_printer(terminal);
+    const keyring::KeyRecord record = vault.record(key.name);
     line("name", key.reference());
     line("thumbprint", key.thumbprint.text());
     line("kind", key.kind + " " + std::to_string(key.size_bits));
+    if (key.use == keyring::KeyUse::exchange) line("use", "key exchange: opens .byok files");
     line("state", std::string(keyring::text(key.state(now))));
     line("origin", key.origin);
     line("created", to_table_time(key.created));
     if (key.attributes.not_before) line("not before", to_table_time(*key.attributes.not_before));
     if (key.attributes.expires) line("expires", to_table_time(*key.attributes.expires));
+    if (key.attributes.deleted) line("deleted", to_table_time(*key.attributes.deleted));
+    if (const auto until = key.attributes.purge_date()) line("purged on", to_table_time(*until));
+    if (record.rotation.is_set()) line("rotation", rotation_text(record, newest_of(vault, key)));
+    for (const auto& [name, value] : record.tags) line("tag", name + "=" + value);
+    line("key backup", key_backup_text(vault, record));
+}
+
+void show_key(Context& context, const keyring::KeyVersion& key) {
+    const TimePoint now = context.clock().now();
+    if (context.terminal().json())
+        context.terminal().object(key_json(vault(context), key, now));
+    else
+        print_key(context.terminal(), vault(context), key, now);
 }
 
 std::vector<OptionSpec> date_options() {
@@ -112,6 +171,19 @@ keyring::LocalVault& vault(Context& context) {
 keyring::LocalVault& unlocked_vault(Context& context) {
     if (!context.vaults().has_local()) (void)vault(context);
     return context.vaults().local().unlocked();
+}
+
+OptionSpec purge_protection_option() {
+    return {
+        .name = "no-purge-protection",
+        .help = "for a vault that has held no key yet: deleted keys can be purged at once. Cannot be changed later"};
+}
+
+keyring::LocalVault& vault_for_new_key(Context& context) {
+    context.vaults().make_local();
+    keyring::LocalVault& keys = unlocked_vault(context);
+    if (context.options().flag("no-purge-protection")) keys.waive_purge_protection();
+    return keys;
 }
 
 }  // namespace signet::cli

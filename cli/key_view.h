@@ -5,10 +5,12 @@
 
 namespace signet::cli {
 
-/// name, version, thumbprint, kind, size, enabled, created, not_before, expires, state.
-[[nodiscard]] Json key_json(const keyring::KeyVersion& key, TimePoint now);
+/// name, version, thumbprint, kind, size, enabled, created, not_before, expires, state, and what belongs to its name.
+[[nodiscard]] Json key_json(const keyring::LocalVault& vault, const keyring::KeyVersion& key, TimePoint now);
 /// Name and value, one a line.
-void print_key(Terminal& terminal, const keyring::KeyVersion& key, TimePoint now);
+void print_key(Terminal& terminal, const keyring::LocalVault& vault, const keyring::KeyVersion& key, TimePoint now);
+/// One of the two, as the result of a command.
+void show_key(Context& context, const keyring::KeyVersion& key);
 
 /// The same of a key on a token, which has no versions and does not tell when it was made: both are null.
 [[nodiscard]] Json token_key_json(const keyring::KeyDescription& key);
@@ -27,5 +29,9 @@ void print_token_key(Terminal& terminal, const keyring::KeyDescription& key);
 [[nodiscard]] keyring::LocalVault& vault(Context& context);
 /// The vault, open for changes; asks for the passphrase.
 [[nodiscard]] keyring::LocalVault& unlocked_vault(Context& context);
+/// --no-purge-protection, of commands that may make the vault.
+[[nodiscard]] OptionSpec purge_protection_option();
+/// The vault for a new key, open; made when there is none. throws  Error{refused}: --no-purge-protection comes too late
+[[nodiscard]] keyring::LocalVault& vault_for_new_key(Context& context);
 
 }  // namespace signet::cli

@@ -83,10 +83,11 @@ constexpr std::array<Variable, 7> kVariables = {{
 
 /// Options of which one at most can be meant.
 using ExclusiveGroup = std::array<const char*, 3>;
-constexpr std::array<ExclusiveGroup, 7> kExclusive = {{
+constexpr std::array<ExclusiveGroup, 8> kExclusive = {{
     {"passphrase-file", "passphrase-command", "passphrase-fd"},
     {"new-passphrase-file", "new-passphrase-command", "new-passphrase-fd"},
     {"import-passphrase-file", "import-passphrase-command", "import-passphrase-fd"},
+    {"backup-passphrase-file", "backup-passphrase-command", "backup-passphrase-fd"},
     {"quiet", "verbose", nullptr},
     {"cache-dir", "no-cache", nullptr},
     {"default", "recovery", nullptr},

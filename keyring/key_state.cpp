@@ -24,6 +24,12 @@ KeyState KeyAttributes::state(TimePoint now) const {
     return KeyState::enabled;
 }
 
+std::optional<TimePoint> KeyAttributes::purge_date() const {
+    if (!deleted) return std::nullopt;
+    constexpr std::int64_t kNinetyDays = std::int64_t{90} * 86'400 * kNsPerSecond;
+    return purge_at ? *purge_at : TimePoint{deleted->ns + kNinetyDays};
+}
+
 std::string_view text(Outcome outcome) {
     switch (outcome) {
         case Outcome::ok: return "ok";

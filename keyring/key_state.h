@@ -20,6 +20,10 @@ struct KeyAttributes {
     std::optional<TimePoint> not_before;
     std::optional<TimePoint> expires;
     std::optional<TimePoint> deleted;
+    std::optional<TimePoint> purge_at = std::nullopt;  ///< when what is deleted goes for good
+
+    /// purge_at, or 90 days after the deletion where no date was kept; nothing for what is not deleted.
+    [[nodiscard]] std::optional<TimePoint> purge_date() const;
     [[nodiscard]] KeyState state(TimePoint now) const;
     friend bool operator==(const KeyAttributes&, const KeyAttributes&) = default;
 };

@@ -4,11 +4,12 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "core/crypto/aead.h"
 #include "core/crypto/digest.h"
 #include "core/crypto/identity_key.h"
+#include "core/crypto/key_transport.h"
 #include "core/crypto/random.h"
 #include "core/file.h"
+#include "keyring/local_vault_state.h"
 #include "keyring/state_file.h"
 
 namespace signet::keyring {
@@ -17,267 +18,12 @@ namespace {
 constexpr const char* kFileName = "/vault.json";
 constexpr const char* kLockName = "/vault.lock";
 constexpr double kLockWaitSeconds = 30;
-constexpr std::size_t kKeySize = 32;
-constexpr std::size_t kSaltSize = 32;
-constexpr std::size_t kScryptSaltSize = 16;
-constexpr std::size_t kMaxVersions = 100'000;
-
-constexpr std::string_view kMacLabel("signet/vault-mac/v1\0", 20);
-constexpr std::string_view kSlotLabel("signet/vault-slot/v1\0", 21);
-constexpr std::string_view kKeyLabel("signet/vault-key/v1\0", 20);
-constexpr std::string_view kIdentityLabel("signet/vault-identity/v1\0", 25);
-constexpr std::string_view kCheckLabel("signet/check/v1\0", 16);
-
-using VaultId = Id<struct VaultTag, 16>;
-
-/// A secret sealed under a key of its own: derived from the vault key, a fresh salt, and what the secret is.
-struct Sealed {
-    Bytes salt;
-    Bytes octets;
-};
-
-struct StoredKey {
-    KeyVersion key;
-    Sealed sealed;
-};
-
-struct StoredIdentity {
-    std::string name;
-    IdentityId identity;
-    Sealed sealed;
-};
-
-/// Everything in the file. Unlock slots stay JSON: kinds that this version does not know are kept as they are.
-struct Content {
-    VaultId id;
-    std::uint64_t generation = 0;
-    Json unlock_slots = Json::array();
-    std::vector<StoredKey> keys;
-    std::vector<StoredIdentity> identities;
-};
-
-/// What a secret is, so that no sealed secret can stand in for another one.
-Bytes context_of(std::string_view label, const VaultId& vault, ByteView name) {
-    ByteWriter writer;
-    writer.raw(label);
-    writer.id(vault);
-    writer.raw(name);
-    return writer.take();
-}
-
-Bytes key_context(const VaultId& vault, const format::Thumbprint& thumbprint) {
-    ByteWriter name;
-    thumbprint.encode(name);
-    return context_of(kKeyLabel, vault, name.view());
-}
-
-Bytes identity_context(const VaultId& vault, const IdentityId& identity) {
-    return context_of(kIdentityLabel, vault, identity.view());
-}
-
-Bytes random_bytes(std::size_t size) {
-    Bytes bytes(size);
-    crypto::random_fill(bytes);
-    return bytes;
-}
-
-Sealed seal(const SecretBytes& vault_key, const Bytes& context, ByteView plaintext) {
-    Sealed sealed{random_bytes(kSaltSize), {}};
-    crypto::Aead aead(crypto::hkdf_expand(vault_key.reveal(), {context, sealed.salt}, kKeySize).reveal());
-    sealed.octets = aead.seal(crypto::Nonce::counter(0), context, plaintext);
-    return sealed;
-}
-
-SecretBytes open_sealed(const SecretBytes& vault_key, const Bytes& context, const Sealed& sealed,
-                        std::string_view what) {
-    crypto::Aead aead(crypto::hkdf_expand(vault_key.reveal(), {context, sealed.salt}, kKeySize).reveal());
-    return aead.open_secret(crypto::Nonce::counter(0), context, sealed.octets, what);
-}
-
-// Unlock slots.
-
-/// A passphrase makes 64 octets: a key, and octets whose hash tells a wrong passphrase from damage.
-struct SlotKey {
-    SecretBytes key;
-    Digest check;
-};
-
-SlotKey derive_slot_key(const SecretBytes& passphrase, ByteView salt, const crypto::ScryptCost& cost) {
-    const SecretBytes derived = crypto::scrypt(passphrase.reveal(), salt, cost, 2 * kKeySize);
-    return {SecretBytes(derived.reveal().first(kKeySize)),
-            crypto::sha256({as_bytes(kCheckLabel), derived.reveal().subspan(kKeySize)})};
-}
-
-Json make_passphrase_slot(const VaultId& vault, const SecretBytes& vault_key, const SecretBytes& passphrase,
-                          const crypto::ScryptCost& cost) {
-    if (passphrase.empty()) throw Error(ErrorCode::usage, "an empty passphrase protects nothing");
-    const Bytes salt = random_bytes(kScryptSaltSize);
-    const SlotKey slot = derive_slot_key(passphrase, salt, cost);
-    crypto::Aead aead(slot.key.reveal());
-    const Bytes sealed =
-        aead.seal(crypto::Nonce::counter(0), context_of(kSlotLabel, vault, as_bytes("passphrase")), vault_key.reveal());
-    return {{"kind", "passphrase"},       {"scrypt_log2_n", cost.log2_n}, {"scrypt_r", cost.r},
-            {"scrypt_p", cost.p},         {"salt", to_base64(salt)},      {"check", slot.check.hex()},
-            {"sealed", to_base64(sealed)}};
-}
-
-bool is_passphrase_slot(const Json& slot) {
-    const auto kind = slot.find("kind");
-    return slot.is_object() && kind != slot.end() && *kind == "passphrase";
-}
-
-/// returns  nothing when the passphrase is not this slot's. throws  Error{damaged}
-std::optional<SecretBytes> try_passphrase_slot(const Json& slot, const VaultId& vault, const SecretBytes& passphrase,
-                                               std::string_view what) {
-    const JsonObject fields(slot, what);
-    const crypto::ScryptCost cost{static_cast<std::uint8_t>(fields.number("scrypt_log2_n", 20)),
-                                  static_cast<std::uint8_t>(fields.number("scrypt_r", 32)),
-                                  static_cast<std::uint8_t>(fields.number("scrypt_p", 16))};
-    const SlotKey key = derive_slot_key(passphrase, fields.base64("salt"), cost);
-    if (!constant_time_equal(key.check.view(), fields.id<Digest>("check").view())) return std::nullopt;
-    crypto::Aead aead(key.key.reveal());
-    SecretBytes vault_key =
-        aead.open_secret(crypto::Nonce::counter(0), context_of(kSlotLabel, vault, as_bytes("passphrase")),
-                         fields.base64("sealed"), what);
-    if (vault_key.size() != kKeySize) fields.fail("sealed");
-    return vault_key;
-}
-
-// The file.
-
-Json encode_key(const StoredKey& stored) {
-    const KeyVersion& key = stored.key;
-    return {{"name", key.name},
-            {"version", key.version},
-            {"thumbprint", key.thumbprint.text()},
-            {"kind", key.kind},
-            {"size", key.size_bits},
-            {"enabled", key.attributes.enabled},
-            {"created", to_rfc3339(key.created)},
-            {"not_before", time_or_null(key.attributes.not_before)},
-            {"expires", time_or_null(key.attributes.expires)},
-            {"deleted", time_or_null(key.attributes.deleted)},
-            {"origin", key.origin},
-            {"public_key", to_base64(key.spki)},
-            {"salt", to_base64(stored.sealed.salt)},
-            {"sealed", to_base64(stored.sealed.octets)}};
-}
-
-StoredKey decode_key(const Json& json, std::string_view what) {
-    const JsonObject fields(json, what);
-    StoredKey stored;
-    KeyVersion& key = stored.key;
-    key.name = fields.text("name");
-    if (!is_key_name(key.name)) fields.fail("name");
-    key.version = static_cast<std::uint32_t>(fields.number("version", UINT32_MAX));
-    if (key.version == 0) fields.fail("version");
-    key.kind = fields.text("kind");
-    if (key.kind != "rsa") {
-        throw Error(ErrorCode::unsupported,
-                    std::string(what) + ": " + key.name + " is a key of a kind that this version " + "does not know");
-    }
-    key.size_bits = static_cast<int>(fields.number("size", 4096));
-    key.attributes = {fields.boolean("enabled"), fields.optional_time("not_before"), fields.optional_time("expires"),
-                      fields.optional_time("deleted")};
-    key.created = fields.time("created");
-    key.origin = fields.text("origin");
-    key.spki = fields.base64("public_key");
-    const auto thumbprint = format::Thumbprint::parse(fields.text("thumbprint"));
-    // Of the public half only its hash is looked at here: parsing every key of a large vault would cost more than
-    // listing.
-    if (!thumbprint || *thumbprint != format::Thumbprint{.digest = crypto::sha256(key.spki)}) fields.fail("thumbprint");
-    key.thumbprint = *thumbprint;
-    stored.sealed = {fields.base64("salt"), fields.base64("sealed")};
-    return stored;
-}
-
-Json encode_body(const Content& content) {
-    Json keys = Json::array();
-    for (const StoredKey& stored : content.keys) keys.push_back(encode_key(stored));
-    Json identities = Json::array();
-    for (const StoredIdentity& stored : content.identities) {
-        identities.push_back({{"name", stored.name},
-                              {"identity", stored.identity.hex()},
-                              {"salt", to_base64(stored.sealed.salt)},
-                              {"sealed", to_base64(stored.sealed.octets)}});
-    }
-    return {{"signet_vault", 1},
-            {"vault", content.id.hex()},
-            {"generation", content.generation},
-            {"unlock", content.unlock_slots},
-            {"keys", std::move(keys)},
-            {"identities", std::move(identities)}};
-}
-
-bool by_name_and_version(const StoredKey& left, const StoredKey& right) {
-    return std::tie(left.key.name, left.key.version) < std::tie(right.key.name, right.key.version);
-}
-
-Content decode_body(const Json& body, std::string_view what) {
-    const JsonObject fields(body, what);
-    Content content;
-    content.id = fields.id<VaultId>("vault");
-    content.generation = fields.number("generation");
-    content.unlock_slots = fields.array("unlock");
-    const Json& keys = fields.array("keys");
-    if (keys.size() > kMaxVersions) fields.fail("keys");
-    for (const Json& key : keys) content.keys.push_back(decode_key(key, what));
-    for (std::size_t i = 1; i < content.keys.size(); ++i) {
-        if (!by_name_and_version(content.keys[i - 1], content.keys[i])) fields.fail("keys");
-    }
-    for (const Json& json : fields.array("identities")) {
-        const JsonObject identity(json, what);
-        content.identities.push_back({identity.text("name"),
-                                      identity.id<IdentityId>("identity"),
-                                      {identity.base64("salt"), identity.base64("sealed")}});
-    }
-    return content;
-}
-
-Digest mac_of(const SecretBytes& vault_key, const VaultId& vault, const Json& body_without_mac) {
-    const SecretBytes key = crypto::hkdf_expand(vault_key.reveal(), {as_bytes(kMacLabel), vault.view()}, kKeySize);
-    return crypto::HmacSha256(key.reveal()).compute({as_bytes(kMacLabel), as_bytes(compact(body_without_mac))});
-}
 
 }  // namespace
 
-bool is_key_name(std::string_view text) {
-    constexpr std::size_t kLongest = 127;
-    const auto is_plain = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    };
-    return !text.empty() && text.size() <= kLongest && is_plain(text.front()) &&
-           std::all_of(text.begin(), text.end(),
-                       [&](char c) { return is_plain(c) || c == '.' || c == '_' || c == '-'; });
-}
-
 // The vault.
 
-struct LocalVault::State {
-    std::string folder;
-    const Clock* clock = nullptr;
-    Bytes file;  ///< as last read
-    Json mac;    ///< of it, as stored
-    Content content;
-    std::vector<KeyVersion> listing;
-    SecretBytes vault_key;
-
-    [[nodiscard]] std::string path() const { return folder + kFileName; }
-    [[nodiscard]] std::string what() const { return "vault " + folder; }
-
-    void accept(Bytes bytes);
-    void authenticate(const SecretBytes& key) const;
-    void require_unlocked() const;
-    void write(Content next);
-    template <class Apply>
-    void change(const Apply& apply);
-
-    [[nodiscard]] const StoredKey& stored(const format::Thumbprint& thumbprint) const;
-    [[nodiscard]] SecretBytes open_private(const StoredKey& key) const;
-    void check_new_name(const std::string& name) const;
-    KeyVersion add(const std::string& name, const crypto::RsaPrivateKey& key, const std::string& origin,
-                   const KeyDates& dates, bool must_be_new);
-};
+std::string LocalVault::State::path() const { return folder + kFileName; }
 
 /// Takes over what a file says, or nothing of it.
 void LocalVault::State::accept(Bytes bytes) {
@@ -327,13 +73,12 @@ void LocalVault::State::write(Content next) {
     accept(Bytes(bytes.begin(), bytes.end()));
 }
 
-/// Every change: lock, read again, check, apply to a copy, next generation, replace.
-template <class Apply>
-void LocalVault::State::change(const Apply& apply) {
+void LocalVault::State::change(const std::function<void(Content&)>& apply) {
     require_unlocked();
     const FileLock lock(folder + kLockName, kLockWaitSeconds, what() + " is being changed by another process");
     accept(read_file(path(), kMaxStateFile));
     authenticate(vault_key);
+    purge_due();
     Content next = content;
     apply(next);
     write(std::move(next));
@@ -362,7 +107,7 @@ LocalVault LocalVault::create(const std::string& folder, const SecretBytes& pass
     auto state = std::make_unique<State>();
     state->folder = folder;
     state->clock = &clock;
-    state->vault_key = crypto::random_secret(kKeySize);
+    state->vault_key = crypto::random_secret(kVaultKeySize);
     Content content;
     content.id = crypto::random_id<VaultId>();
     content.unlock_slots.push_back(make_passphrase_slot(content.id, state->vault_key, passphrase, cost));
@@ -476,6 +221,13 @@ std::optional<KeyVersion> LocalVault::find(const format::Thumbprint& thumbprint)
 KeyVersion LocalVault::get(std::string_view reference) const {
     auto key = find(reference);
     if (!key) {
+        for (const PurgedKey& gone : state_->content.purged) {
+            if (gone.reference() != reference && gone.name != reference && !gone.thumbprint.matches_prefix(reference))
+                continue;
+            throw Error(ErrorCode::key_unavailable,
+                        "key " + gone.reference() + " was purged on " + to_table_time(gone.purged),
+                        "if there is a key backup of it: signet key restore FILE");
+        }
         throw Error(ErrorCode::key_unavailable, "no key " + std::string(reference) + " in the " + state_->what(),
                     "list them: signet key list");
     }
@@ -486,7 +238,7 @@ std::optional<KeyVersion> LocalVault::newest_enabled(std::string_view name) cons
     std::optional<KeyVersion> newest;
     const TimePoint now = state_->clock->now();
     for (const KeyVersion& key : list()) {
-        if (key.name == name && may_wrap(key.state(now))) newest = key;
+        if (key.name == name && key.use == KeyUse::protector && may_wrap(key.state(now))) newest = key;
     }
     return newest;
 }
@@ -504,113 +256,87 @@ void LocalVault::State::check_new_name(const std::string& name) const {
     }
 }
 
-KeyVersion LocalVault::State::add(const std::string& name, const crypto::RsaPrivateKey& key, const std::string& origin,
-                                  const KeyDates& dates, bool must_be_new) {
-    if (!is_key_name(name)) {
-        throw Error(ErrorCode::usage, "\"" + name + "\" cannot name a key", "use letters, digits, '.', '_' and '-'");
-    }
+void LocalVault::State::check_dates(const KeyDates& dates) {
     if (dates.not_before && dates.expires && *dates.expires <= *dates.not_before) {
         throw Error(ErrorCode::usage, "the key would expire before it is valid");
     }
+}
+
+KeyVersion LocalVault::State::add(const crypto::RsaPrivateKey& key, const Addition& addition) {
+    const std::string& name = addition.name;
+    if (!is_key_name(name)) {
+        throw Error(ErrorCode::usage, "\"" + name + "\" cannot name a key", "use letters, digits, '.', '_' and '-'");
+    }
+    check_dates(addition.dates);
     const crypto::RsaPublicKey public_key = key.public_key();
     StoredKey added;
     added.key.name = name;
     added.key.thumbprint = format::Thumbprint::of(public_key);
+    added.key.use = addition.use;
     added.key.size_bits = public_key.bits();
-    added.key.attributes = {true, dates.not_before, dates.expires, std::nullopt};
+    added.key.attributes = {true, addition.dates.not_before, addition.dates.expires, std::nullopt};
     added.key.created = clock->now();
-    added.key.origin = origin;
+    added.key.origin = addition.origin;
     added.key.spki = public_key.spki();
 
     change([&](Content& next) {
-        if (must_be_new) check_new_name(name);
-        for (const StoredKey& other : next.keys) {
-            if (other.key.thumbprint == added.key.thumbprint) {
-                throw Error(ErrorCode::refused, "the " + what() + " has this key already, as " + other.key.reference(),
-                            other.key.attributes.deleted ? "signet key recover " + other.key.reference() : "");
-            }
-            if (other.key.name != name) continue;
-            added.key.version = other.key.version + 1;
-        }
-        added.sealed = seal(vault_key, key_context(next.id, added.key.thumbprint), key.to_pkcs8().reveal());
-        const auto place = std::upper_bound(next.keys.begin(), next.keys.end(), added, by_name_and_version);
-        next.keys.insert(place, added);
+        if (addition.must_be_new) check_new_name(name);
+        added.key.version = next_version(next, name);
+        insert(next, added, key.to_pkcs8());
     });
     return added.key;
 }
 
-KeyVersion LocalVault::create_key(const std::string& name, int bits, const KeyDates& dates) {
+/// Numbers of purged versions are not used again: a reference means one key for ever.
+std::uint32_t LocalVault::State::next_version(const Content& in, const std::string& name) {
+    std::uint32_t highest = 0;
+    for (const StoredKey& other : in.keys) {
+        if (other.key.name == name) highest = std::max(highest, other.key.version);
+    }
+    for (const PurgedKey& other : in.purged) {
+        if (other.name == name) highest = std::max(highest, other.version);
+    }
+    if (highest == UINT32_MAX)
+        throw Error(ErrorCode::refused, "key " + name + " has too many versions", "make another key");
+    return highest + 1;
+}
+
+void LocalVault::State::insert(Content& next, StoredKey added, const SecretBytes& pkcs8) const {
+    for (const StoredKey& other : next.keys) {
+        if (other.key.thumbprint != added.key.thumbprint) continue;
+        throw Error(ErrorCode::refused, "the " + what() + " has this key already, as " + other.key.reference(),
+                    other.key.attributes.deleted ? "signet key recover " + other.key.reference() : "");
+    }
+    added.sealed = seal(vault_key, key_context(next.id, added.key.thumbprint), pkcs8.reveal());
+    const auto place = std::upper_bound(next.keys.begin(), next.keys.end(), added, by_name_and_version);
+    next.keys.insert(place, std::move(added));
+}
+
+KeyVersion LocalVault::create_key(const std::string& name, int bits, const KeyDates& dates, KeyUse use) {
     state_->require_unlocked();
     // Before the key is made, which takes long; add() looks again under the lock.
     state_->check_new_name(name);
-    return state_->add(name, crypto::RsaPrivateKey::generate(bits), "generated", dates, true);
+    return state_->add(crypto::RsaPrivateKey::generate(bits), {name, "generated", dates, use, true});
 }
 
 KeyVersion LocalVault::import_key(const std::string& name, const crypto::RsaPrivateKey& key, const std::string& origin,
                                   const KeyDates& dates) {
     state_->require_unlocked();
-    return state_->add(name, key, origin, dates, false);
+    return state_->add(key, {name, origin, dates});
 }
 
 KeyVersion LocalVault::rotate(const std::string& name, int bits, const KeyDates& dates) {
     state_->require_unlocked();
     refresh();
     const KeyVersion newest = get(name);
-    return state_->add(newest.name, crypto::RsaPrivateKey::generate(bits == 0 ? newest.size_bits : bits), "generated",
-                       dates, false);
-}
-
-// Changing attributes.
-
-namespace {
-
-/// Applies to all versions of a name, or to the one that is meant. throws  Error{key_unavailable}: none
-template <class Apply>
-void for_reference(Content& content, const KeyVersion& meant, std::string_view reference, const Apply& apply) {
-    for (StoredKey& stored : content.keys) {
-        const bool is_meant = reference == stored.key.name || stored.key.thumbprint == meant.thumbprint;
-        if (is_meant) apply(stored.key);
-    }
-}
-
-}  // namespace
-
-void LocalVault::set_enabled(std::string_view reference, bool enabled) {
-    state_->change([&](Content& next) {
-        for_reference(next, get(reference), reference, [&](KeyVersion& key) {
-            if (enabled && key.attributes.deleted && reference != key.name) {
-                throw Error(ErrorCode::refused, "key " + key.reference() + " is deleted",
-                            "signet key recover " + key.reference());
-            }
-            key.attributes.enabled = enabled;
-        });
+    const auto& keys = list();
+    const bool is_deleted = std::all_of(keys.begin(), keys.end(), [&](const KeyVersion& key) {
+        return key.name != newest.name || key.attributes.deleted.has_value();
     });
-}
-
-void LocalVault::set_dates(std::string_view reference, const KeyDates& dates) {
-    if (dates.not_before && dates.expires && *dates.expires <= *dates.not_before) {
-        throw Error(ErrorCode::usage, "the key would expire before it is valid");
-    }
-    state_->change([&](Content& next) {
-        for_reference(next, get(reference), reference, [&](KeyVersion& key) {
-            key.attributes.not_before = dates.not_before;
-            key.attributes.expires = dates.expires;
-        });
-    });
-}
-
-void LocalVault::soft_delete(std::string_view reference) {
-    state_->change([&](Content& next) {
-        for_reference(next, get(reference), reference, [&](KeyVersion& key) {
-            if (!key.attributes.deleted) key.attributes.deleted = state_->clock->now();
-        });
-    });
-}
-
-void LocalVault::recover(std::string_view reference) {
-    state_->change([&](Content& next) {
-        for_reference(next, get(reference), reference, [](KeyVersion& key) { key.attributes.deleted.reset(); });
-    });
+    if (is_deleted)
+        throw Error(ErrorCode::refused, "key " + newest.name + " is deleted", "signet key recover " + newest.name);
+    return state_->add(crypto::RsaPrivateKey::generate(bits == 0 ? newest.size_bits : bits),
+                       {newest.name, "generated", dates, newest.use});
 }
 
 // Using what is sealed.
@@ -619,6 +345,7 @@ LocalVault::Unwrapped LocalVault::unwrap(const format::Thumbprint& thumbprint, B
     state_->require_unlocked();
     const auto known = find(thumbprint);
     if (!known) return {Outcome::not_found, {}};
+    if (known->use != KeyUse::protector) return {Outcome::misuse, {}};
     const KeyState state = known->state(state_->clock->now());
     if (!may_unwrap(state)) return {refusal_of(state), {}};
     const StoredKey& stored = state_->stored(thumbprint);
@@ -626,6 +353,19 @@ LocalVault::Unwrapped LocalVault::unwrap(const format::Thumbprint& thumbprint, B
     auto plaintext = key.unwrap(wrapped);
     if (!plaintext) return {Outcome::integrity, {}};
     return {Outcome::ok, std::move(*plaintext)};
+}
+
+std::optional<SecretBytes> LocalVault::open_transported(const KeyVersion& key, ByteView ciphertext) const {
+    const KeyState state = key.state(state_->clock->now());
+    if (key.use != KeyUse::exchange || !may_unwrap(state)) {
+        throw Error(ErrorCode::refused,
+                    key.reference() +
+                        (key.use == KeyUse::exchange ? " is " + std::string(text(state)) : " is no key exchange key"),
+                    "make one: signet key create NAME --exchange");
+    }
+    const auto recipient =
+        crypto::RsaPrivateKey::from_pkcs8(state_->open_private(state_->stored(key.thumbprint)).reveal());
+    return crypto::unwrap_transported(recipient, ciphertext);
 }
 
 SecretBytes LocalVault::export_private(const format::Thumbprint& thumbprint) const {

@@ -125,6 +125,10 @@ Answer<KeyDescription> LocalVaultAdapter::describe(const Location& location) {
         if (!key || key->name != location.name) {
             return Answer<KeyDescription>::refuse(Outcome::not_found, "no key " + reference + " in the " + object());
         }
+        if (key->use != KeyUse::protector) {
+            return Answer<KeyDescription>::refuse(
+                Outcome::misuse, key->reference() + " is a key exchange key: it opens .byok files alone");
+        }
         return Answer<KeyDescription>::of(description(*key, location));
     } catch (const Error& error) {
         return Answer<KeyDescription>::refuse(outcome_of(error), error.what());

@@ -25,8 +25,16 @@ namespace signet::cli {
 [[nodiscard]] Command key_list_command();
 [[nodiscard]] Command key_show_command();
 [[nodiscard]] Command key_rotate_command();
+[[nodiscard]] Command key_rotation_policy_command();
+[[nodiscard]] Command key_tag_command();
 [[nodiscard]] Command key_enable_command();
 [[nodiscard]] Command key_disable_command();
+[[nodiscard]] Command key_delete_command();
+[[nodiscard]] Command key_recover_command();
+[[nodiscard]] Command key_purge_command();
+[[nodiscard]] Command key_backup_command();
+[[nodiscard]] Command key_restore_command();
+[[nodiscard]] Command key_export_command();
 [[nodiscard]] Command key_export_public_command();
 [[nodiscard]] Command key_passphrase_command();
 

@@ -1,4 +1,5 @@
 #include "cli/commands/commands.h"
+#include "cli/key_state_change.h"
 #include "cli/key_view.h"
 #include "keyring/pkcs11_vault.h"
 
@@ -23,11 +24,10 @@ ExitCode run(Context& context) {
     if (context.vaults().has_local() && vault(context).find(name) && vault(context).find(name)->name == name) {
         throw Error(ErrorCode::refused, "there is a key " + name + " already", "a new version of it: signet key rotate " + name);
     }
-    context.vaults().make_local();
-    const keyring::KeyVersion key = unlocked_vault(context).create_key(name, bits == 0 ? kDefaultBits : bits, valid);
-    const TimePoint now = context.clock().now();
-    if (context.terminal().json()) context.terminal().object(key_json(key, now));
-    else print_key(context.terminal(), key, now);
+    const keyring::KeyUse use = context.options().flag("exchange") ? keyring::KeyUse::exchange : keyring::KeyUse::protector;
+    const keyring::KeyVersion key = vault_for_new_key(context).create_key(name, bits == 0 ? kDefaultBits : bits, valid, use);
+    audit_key_change(context, "key-create", {key});
+    show_key(context, key);
     return ExitCode::done;
 }
 
@@ -36,17 +36,22 @@ ExitCode run(Context& context) {
 Command key_create_command() {
     Command command;
     command.name = "key create";
-    command.synopsis = "NAME|pkcs11:… [--size BITS] [--not-before T] [--expires T]";
+    command.synopsis = "NAME|pkcs11:… [--size BITS] [--not-before T] [--expires T] [--exchange]";
     command.summary = "make a key in the local vault or on a token";
     command.description =
         "Makes an RSA key in the local vault, which is made as well when there is none yet: its passphrase is asked for "
         "twice, or comes from --passphrase-file, --passphrase-command or --passphrase-fd.\n\n"
         "With a pkcs11: location the key is made on that token, with the label of object=, and its private half never leaves "
         "it; --not-before and --expires count in days there.\n\n"
-        "The key wraps nothing before a keyring links it: signet keyring link local:NAME --default.";
+        "The key wraps nothing before a keyring links it: signet keyring link local:NAME --default. Make a key backup before "
+        "that: signet key backup NAME -o FILE.\n\n"
+        "--exchange makes a key exchange key: others wrap a private key for its public half, as a .byok file, and signet key "
+        "import opens that. It protects nothing else.";
     command.options = date_options();
     command.options.insert(command.options.begin(), {.name = "size", .takes = Takes::one, .value_name = "BITS",
                                                      .help = "2048, 3072 (as when nothing is said) or 4096"});
+    command.options.push_back({.name = "exchange", .help = "a key that opens .byok files, and nothing else"});
+    command.options.push_back(purge_protection_option());
     command.arguments = {"name", 1, 1};
     command.examples = {{"signet key create prod-2026", "Make a key"},
                         {"signet key create 'pkcs11:token=backup;object=prod?pin-source=file:/etc/signet/pin'", "Make one on a token"},

@@ -1,8 +1,11 @@
 #include "cli/commands/commands.h"
+#include "cli/key_file.h"
+#include "cli/key_state_change.h"
 #include "cli/key_view.h"
-#include "cli/passphrase.h"
 #include "core/crypto/rsa.h"
 #include "core/file.h"
+#include "keyring/byok_file.h"
+#include "keyring/key_backup.h"
 
 #include <algorithm>
 #include <functional>
@@ -11,6 +14,7 @@ namespace signet::cli {
 namespace {
 
 using crypto::RsaPrivateKey;
+constexpr const char* kPrefix = "import-passphrase";
 constexpr std::size_t kMaxKeyFile = std::size_t{1024} * 1024;
 
 bool is_pem(ByteView content) { return as_text(content).find("-----BEGIN ") != std::string_view::npos; }
@@ -29,33 +33,69 @@ RsaPrivateKey parse(ByteView content, const SecretBytes* passphrase, const std::
 }
 
 /// Asks for the file's passphrase only when the file is sealed.
-RsaPrivateKey load(const Context& context, const std::string& path) {
-    Bytes content = read_file(path, kMaxKeyFile);
-    struct Wiper {
-        Bytes& bytes;
-        ~Wiper() { wipe(bytes); }
-    } wiper{content};
+RsaPrivateKey open_key_file(const Context& context, ByteView content, const std::string& path) {
     try {
         return parse(content, nullptr, path);
     } catch (const Error& error) {
         // Without a passphrase a sealed file is a wrong use or a wrong passphrase, as its form has it.
         if (error.code() != ErrorCode::usage && error.code() != ErrorCode::wrong_passphrase) throw;
     }
-    const auto ask = passphrase_asker(context.options(), "import-passphrase");
-    const SecretBytes passphrase = ask({"import", "key file " + path, false});
+    const SecretBytes passphrase = ask_passphrase(context, kPrefix, "key file " + path);
     return parse(content, &passphrase, path);
+}
+
+/// The key exchange keys that may open a .byok file: the one that was named, or all, that of the file's key id first.
+std::vector<keyring::KeyVersion> exchange_keys(Context& context, const std::string& key_id) {
+    const keyring::LocalVault& keys = vault(context);
+    if (const auto named = context.options().text("exchange-key")) return {keys.get(*named)};
+    std::vector<keyring::KeyVersion> candidates;
+    for (const keyring::KeyVersion& key : keys.list()) {
+        if (key.use != keyring::KeyUse::exchange || !keyring::may_unwrap(key.state(context.clock().now()))) continue;
+        const bool is_meant = key_id == key.reference() || key_id == key.thumbprint.text();
+        candidates.insert(is_meant ? candidates.begin() : candidates.end(), key);
+    }
+    return candidates;
+}
+
+RsaPrivateKey open_byok(Context& context, ByteView content, const std::string& path) {
+    const keyring::ByokFile file = keyring::parse_byok(content, path);
+    const keyring::LocalVault& keys = unlocked_vault(context);
+    for (const keyring::KeyVersion& key : exchange_keys(context, file.key_id)) {
+        const auto pkcs8 = keys.open_transported(key, file.ciphertext);
+        if (pkcs8) return RsaPrivateKey::from_der(pkcs8->reveal(), nullptr, path);
+    }
+    throw Error(ErrorCode::key_unavailable,
+                path + ": no key exchange key of the vault opens it; it was wrapped for " + printable(file.key_id),
+                "wrap it for a key of this vault: signet key create NAME --exchange, then signet key export-public NAME");
+}
+
+struct Loaded {
+    RsaPrivateKey key;
+    std::string origin;
+};
+
+Loaded load(Context& context, const std::string& path) {
+    Bytes content = read_file(path, kMaxKeyFile);
+    struct Wiper {
+        Bytes& bytes;
+        ~Wiper() { wipe(bytes); }
+    } wiper{content};
+    if (keyring::is_key_backup(content)) {
+        throw Error(ErrorCode::usage, path + ": a key backup, which has names and states of its own", "signet key restore " + path);
+    }
+    if (keyring::looks_like_byok(content)) return {open_byok(context, content, path), "byok"};
+    return {open_key_file(context, content, path), "imported"};
 }
 
 ExitCode run(Context& context) {
     const std::string& name = context.arguments()[0];
     if (!keyring::is_key_name(name)) throw Error(ErrorCode::usage, "no name for a key: " + printable(name));
     const keyring::KeyDates valid = dates(context);
-    const RsaPrivateKey key = load(context, context.arguments()[1]);
-    context.vaults().make_local();
-    const keyring::KeyVersion made = unlocked_vault(context).import_key(name, key, "imported", valid);
-    const TimePoint now = context.clock().now();
-    if (context.terminal().json()) context.terminal().object(key_json(made, now));
-    else print_key(context.terminal(), made, now);
+    const Loaded loaded = load(context, context.arguments()[1]);
+    const keyring::KeyVersion made = vault_for_new_key(context).import_key(name, loaded.key, loaded.origin, valid);
+    audit_key_change(context, "key-import", {made});
+    show_key(context, made);
+    remind_of_key_backup(context, name, "before its first use");
     return ExitCode::done;
 }
 
@@ -68,18 +108,20 @@ Command key_import_command() {
     command.summary = "take a private key into the local vault";
     command.description =
         "Reads an RSA private key of 2048, 3072 or 4096 bits and keeps it in the local vault as the next version of NAME. "
-        "The file may be PEM or DER: PKCS#8, plain or sealed under a passphrase of its own, PKCS#1, or PKCS#12 (.pfx). "
-        "What it is follows from its content.\n\nThe file is left as it is: store it safely or destroy it.";
-    command.options = {
-        {.name = "import-passphrase-file", .takes = Takes::one, .value_name = "FILE", .help = "the passphrase of the file"},
-        {.name = "import-passphrase-command", .takes = Takes::one, .value_name = "CMD",
-         .help = "a command that prints the passphrase of the file"},
-        {.name = "import-passphrase-fd", .takes = Takes::one, .value_name = "N",
-         .help = "a descriptor from which to read the passphrase of the file"},
-    };
+        "The file may be PEM or DER: PKCS#8, plain or sealed under a passphrase of its own, PKCS#1, or PKCS#12 (.pfx); or "
+        ".byok, wrapped for a key exchange key of this vault (signet key create NAME --exchange). What it is follows from its "
+        "content. A file that is sealed in an old way (RC2, RC4, DES) needs OpenSSL's legacy provider.\n\n"
+        "The file is left as it is: store it safely or destroy it. What signet key backup has made is read by signet key "
+        "restore; key backups of cloud vaults can be restored into those alone.";
+    command.options = passphrase_options(kPrefix, "the file");
     for (OptionSpec& option : date_options()) command.options.push_back(std::move(option));
+    command.options.push_back({.name = "exchange-key", .takes = Takes::one, .value_name = "KEY",
+                               .help = "the key exchange key that opens a .byok file; else every one is tried"});
+    command.options.push_back(purge_protection_option());
     command.arguments = {"name", 2, 2};
-    command.examples = {{"signet key import prod-2025 prod-2025.pem", "Import a key made elsewhere"}};
+    command.examples = {{"signet key import prod-2025 prod-2025.pem", "Import a key made elsewhere"},
+                        {"signet key import prod-2025 prod-2025.pfx --import-passphrase-file pfx.txt", "From PKCS#12"},
+                        {"signet key import prod-2025 prod-2025.byok", "Wrapped for a key exchange key of this vault"}};
     command.dry_run = DryRun::not_offered;
     command.run = run;
     return command;

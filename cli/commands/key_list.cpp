@@ -5,25 +5,45 @@
 namespace signet::cli {
 namespace {
 
-ExitCode run(Context& context) {
-    Terminal& terminal = context.terminal();
-    std::vector<keyring::KeyVersion> keys;
-    if (context.vaults().has_local()) keys = vault(context).list();
-    const TimePoint now = context.clock().now();
-    if (terminal.json()) {
-        Json rows = Json::array();
-        for (const keyring::KeyVersion& key : keys) rows.push_back(key_json(key, now));
-        terminal.object(rows);
-        return ExitCode::done;
-    }
-    Table table({"NAME", "THUMBPRINT", "KIND", "STATE", "CREATED", "EXPIRES"});
+void print_keys(Terminal& terminal, const std::vector<keyring::KeyVersion>& keys, const keyring::LocalVault& vault, TimePoint now) {
+    Table table({"NAME", "THUMBPRINT", "KIND", "STATE", "CREATED", "EXPIRES", "KEY BACKUP"});
     for (const keyring::KeyVersion& key : keys) {
+        const auto backup = vault.record(key.name).backup;
+        const bool is_current = vault.backup_state(key.name) == keyring::KeyBackupState::current;
         table.add({key.reference(), key.thumbprint.short_text(), key.kind + " " + std::to_string(key.size_bits),
                    std::string(keyring::text(key.state(now))), to_table_time(key.created),
-                   key.attributes.expires ? to_table_time(*key.attributes.expires) : "never"});
+                   key.attributes.expires ? to_table_time(*key.attributes.expires) : "never",
+                   backup ? to_table_time(backup->made) + (is_current ? "" : ", changed since") : "none"});
     }
-    if (table.empty()) terminal.message("no keys in " + context.vaults().default_folder());
-    else table.print(terminal);
+    table.print(terminal);
+}
+
+void print_deleted(Terminal& terminal, const std::vector<keyring::KeyVersion>& keys) {
+    Table table({"NAME", "THUMBPRINT", "KIND", "DELETED", "RECOVERABLE UNTIL"});
+    for (const keyring::KeyVersion& key : keys) {
+        table.add({key.reference(), key.thumbprint.short_text(), key.kind + " " + std::to_string(key.size_bits),
+                   to_table_time(*key.attributes.deleted), to_table_time(*key.attributes.purge_date())});
+    }
+    table.print(terminal);
+}
+
+ExitCode run(Context& context) {
+    Terminal& terminal = context.terminal();
+    const bool deleted = context.options().flag("deleted");
+    const TimePoint now = context.clock().now();
+    Json rows = Json::array();
+    std::vector<keyring::KeyVersion> keys;
+    if (context.vaults().has_local()) {
+        for (const keyring::KeyVersion& key : vault(context).list()) {
+            if (key.attributes.deleted.has_value() != deleted) continue;
+            keys.push_back(key);
+            if (terminal.json()) rows.push_back(key_json(vault(context), key, now));
+        }
+    }
+    if (terminal.json()) terminal.object(rows);
+    else if (keys.empty()) terminal.message(std::string(deleted ? "no deleted keys in " : "no keys in ") + context.vaults().default_folder());
+    else if (deleted) print_deleted(terminal, keys);
+    else print_keys(terminal, keys, vault(context), now);
     return ExitCode::done;
 }
 
@@ -32,8 +52,11 @@ ExitCode run(Context& context) {
 Command key_list_command() {
     Command command;
     command.name = "key list";
+    command.synopsis = "[--deleted]";
     command.summary = "list the keys of the local vault";
-    command.description = "Lists every version of every key in the local vault. Asks for no passphrase.";
+    command.description = "Lists every version of every key in the local vault that is not deleted; --deleted lists those that are, and until when "
+                          "they can be recovered. Asks for no passphrase.";
+    command.options = {{.name = "deleted", .help = "list the deleted keys instead"}};
     command.examples = {{"signet key list --json", "For a program"}};
     command.run = run;
     return command;

@@ -1,5 +1,6 @@
 #include "cli/commands/commands.h"
 #include "cli/escrow.h"
+#include "cli/key_state_change.h"
 #include "cli/key_view.h"
 
 namespace signet::cli {
@@ -32,34 +33,77 @@ void take_over(Context& context, const keyring::Link& before, const keyring::Key
     for (const std::string& warning : report.warnings) context.terminal().warning(warning);
 }
 
-ExitCode run(Context& context) {
-    const int bits = key_size(context);
-    const keyring::KeyDates valid = dates(context);
-    const std::string& name = context.arguments().front();
-    const keyring::KeyVersion newest = vault(context).get(name);
-    if (newest.name != name) throw Error(ErrorCode::usage, "rotate a key by its name: " + newest.name);
+struct Rotation {
+    std::string name;
+    int bits = 0;
+    keyring::KeyDates dates;
+};
+
+keyring::KeyVersion rotate(Context& context, const Rotation& rotation) {
+    const keyring::KeyVersion newest = vault(context).get(rotation.name);
     const bool escrow = is_escrow(context.keyring(), newest.thumbprint);
     if (escrow && !context.has_repository()) {
-        throw Error(ErrorCode::usage, name + " is the escrow protector: its new version must be stored in the repository",
+        throw Error(ErrorCode::usage,
+                    rotation.name + " is the escrow protector: its new version must be stored in the repository",
                     "name the repository with --repo DIR");
     }
     if (escrow) (void)context.repository();
 
-    const keyring::KeyVersion key = unlocked_vault(context).rotate(name, bits, valid);
+    keyring::KeyVersion key = unlocked_vault(context).rotate(rotation.name, rotation.bits, rotation.dates);
+    audit_key_change(context, "key-rotate", {key});
     if (escrow) {
         mark_escrow(context.keyring(), key.thumbprint);
         store_escrow(context, context.repository().store(), context.repository().config().repository, key.thumbprint);
     }
-    if (const keyring::Link* before = link_of(context, name)) take_over(context, keyring::Link(*before), key);
-    const TimePoint now = context.clock().now();
-    if (context.terminal().json()) {
-        context.terminal().object(key_json(key, now));
-        return ExitCode::done;
+    if (const keyring::Link* before = link_of(context, rotation.name)) take_over(context, keyring::Link(*before), key);
+    return key;
+}
+
+/// For as long as the version before it, when that was to expire.
+keyring::KeyDates lifetime_like(const keyring::KeyVersion& before, TimePoint now) {
+    if (!before.attributes.expires || *before.attributes.expires <= before.created) return {};
+    return {.expires = TimePoint{now.ns + (before.attributes.expires->ns - before.created.ns)}};
+}
+
+ExitCode rotate_due(Context& context) {
+    if (context.options().given("size") || context.options().given("not-before") || context.options().given("expires")) {
+        throw Error(ErrorCode::usage, "--due takes size and lifetime from the version before", "rotate the key by its name");
     }
-    print_key(context.terminal(), key, now);
+    Terminal& terminal = context.terminal();
+    std::vector<keyring::KeyVersion> due;
+    if (context.vaults().has_local()) due = vault(context).due_for_rotation();
+    if (due.empty()) terminal.message("no key is due for rotation");
+    Json rows = Json::array();
+    for (const keyring::KeyVersion& before : due) {
+        if (context.dry_run()) {
+            terminal.result(before.name + " is due");
+            rows.push_back(key_json(vault(context), before, context.clock().now()));
+            continue;
+        }
+        const keyring::KeyVersion key = rotate(context, {before.name, 0, lifetime_like(before, context.clock().now())});
+        rows.push_back(key_json(vault(context), key, context.clock().now()));
+        terminal.result(key.reference() + " takes over from " + before.reference());
+        remind_of_key_backup(context, key.name);
+    }
+    if (terminal.json()) terminal.object(rows);
+    return ExitCode::done;
+}
+
+ExitCode run(Context& context) {
+    if (context.options().flag("due") != context.arguments().empty()) {
+        throw Error(ErrorCode::usage, "either the name of a key, or --due", "see: signet help key rotate");
+    }
+    if (context.options().flag("due")) return rotate_due(context);
+    if (context.dry_run()) throw Error(ErrorCode::usage, "--dry-run is for --due", "leave it out");
+    const std::string& name = context.arguments().front();
+    const keyring::KeyVersion newest = vault(context).get(name);
+    if (newest.name != name) throw Error(ErrorCode::usage, "rotate a key by its name: " + newest.name);
+    const keyring::KeyVersion key = rotate(context, {name, key_size(context), dates(context)});
+    show_key(context, key);
     if (const keyring::Link* link = context.keyring().find(key.thumbprint)) {
         context.terminal().result("linked       " + std::string(keyring::text(link->role)) + ", " + link->provider + "/" + link->region);
     }
+    remind_of_key_backup(context, name);
     return ExitCode::done;
 }
 
@@ -68,19 +112,23 @@ ExitCode run(Context& context) {
 Command key_rotate_command() {
     Command command;
     command.name = "key rotate";
-    command.synopsis = "NAME [--size BITS] [--not-before T] [--expires T]";
+    command.synopsis = "NAME [--size BITS] [--not-before T] [--expires T] | --due";
     command.summary = "make a new version of a key and let it take over";
     command.description =
         "Makes a new version of the key. Where the keyring has linked an earlier version, the new one is linked in its role "
         "(the default, usually), and the earlier one stays linked: old backups keep needing it, and nothing of them is "
         "touched. New backups are wrapped with the new version.\n\n"
-        "What new backups may still refer to from before the rotation is policy: see signet keyring policy, after-rotation.";
+        "What new backups may still refer to from before the rotation is policy: see signet keyring policy, after-rotation.\n\n"
+        "--due rotates every key whose rotation policy says so, and does nothing when there is none: for cron. A new version "
+        "has the size of the one before and lives as long.";
     command.options = date_options();
     command.options.insert(command.options.begin(), {.name = "size", .takes = Takes::one, .value_name = "BITS",
                                                      .help = "2048, 3072 or 4096; as the version before when nothing is said"});
-    command.arguments = {"name", 1, 1};
-    command.examples = {{"signet key rotate prod-2026", "Rotate a key"}};
-    command.dry_run = DryRun::not_offered;
+    command.options.push_back({.name = "due", .help = "every key that its rotation policy says to rotate now"});
+    command.arguments = {"name", 0, 1};
+    command.examples = {{"signet key rotate prod-2026", "Rotate a key"},
+                        {"signet key rotate --due --passphrase-file /etc/signet/passphrase", "From cron, once a day"}};
+    command.dry_run = DryRun::honoured;
     command.run = run;
     return command;
 }

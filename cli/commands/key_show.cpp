@@ -10,9 +10,7 @@ ExitCode run(Context& context) {
         return ExitCode::done;
     }
     const keyring::KeyVersion key = vault(context).get(context.arguments().front());
-    const TimePoint now = context.clock().now();
-    if (context.terminal().json()) context.terminal().object(key_json(key, now));
-    else print_key(context.terminal(), key, now);
+    show_key(context, key);
     return ExitCode::done;
 }
 
@@ -23,8 +21,9 @@ Command key_show_command() {
     command.name = "key show";
     command.synopsis = "KEY|pkcs11:…";
     command.summary = "show one key of the local vault or of a token";
-    command.description = "Shows a key: NAME (its newest version), NAME/VERSION, or the first digits of a thumbprint; or a key on a token. Asks for "
-                          "no passphrase; for a PIN only where a token hides its public halves.";
+    command.description = "Shows a key: NAME (its newest version), NAME/VERSION, or the first digits of a thumbprint; with its tags, its rotation "
+                          "policy and its last key backup; or a key on a token. Asks for no passphrase; for a PIN only where a token "
+                          "hides its public halves.";
     command.arguments = {"key", 1, 1};
     command.examples = {{"signet key show prod-2026/1", "The first version of a key"}};
     command.run = run;

@@ -1,4 +1,5 @@
 #include "cli/commands/commands.h"
+#include "cli/key_state_change.h"
 #include "cli/link_view.h"
 
 namespace signet::cli {
@@ -6,7 +7,9 @@ namespace {
 
 ExitCode run(Context& context) {
     const format::Thumbprint thumbprint = context.keyring().get(context.arguments().front()).thumbprint;
-    print_link_report(context, context.keyring().set_default(thumbprint, context.vaults()));
+    const keyring::LinkReport report = context.keyring().set_default(thumbprint, context.vaults());
+    print_link_report(context, report);
+    remind_of_key_backup(context, report.link);
     return ExitCode::done;
 }
 

@@ -1,4 +1,5 @@
 #include "cli/commands/commands.h"
+#include "cli/key_state_change.h"
 #include "cli/link_view.h"
 
 namespace signet::cli {
@@ -18,7 +19,9 @@ ExitCode run(Context& context) {
         if (region && !format::is_region_name(*region)) throw Error(ErrorCode::usage, "no name of a region: " + printable(*region));
     }
     const keyring::Location location = keyring::Location::parse(context.arguments().front()).absolute();
-    print_link_report(context, context.keyring().link(location, link, context.vaults()));
+    const keyring::LinkReport report = context.keyring().link(location, link, context.vaults());
+    print_link_report(context, report);
+    if (report.link.wraps()) remind_of_key_backup(context, report.link);
     return ExitCode::done;
 }
 

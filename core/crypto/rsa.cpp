@@ -5,6 +5,7 @@
 #include <openssl/err.h>
 #include <openssl/param_build.h>
 #include <openssl/pem.h>
+#include <openssl/provider.h>
 #include <openssl/rsa.h>
 
 #include "core/crypto/digest.h"
@@ -36,7 +37,8 @@ void check_size(ByteView bytes, std::string_view what) {
 /// throws  Error{refused}: not RSA, or not of an allowed size and exponent
 void check_rules(EVP_PKEY* key, std::string_view what) {
     if (EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA) {
-        throw Error(ErrorCode::refused, in(what, "not an RSA key"), "protectors are RSA keys of 2048, 3072 or 4096 bits");
+        throw Error(ErrorCode::refused, in(what, "not an RSA key"),
+                    "protectors are RSA keys of 2048, 3072 or 4096 bits");
     }
     const int bits = EVP_PKEY_get_bits(key);
     if (bits != 2048 && bits != 3072 && bits != 4096) {
@@ -201,25 +203,60 @@ const SecretBytes& require_passphrase(const SecretBytes* passphrase, std::string
 
 KeyHandle decrypt_pkcs8(const X509_SIG* encrypted, const SecretBytes* passphrase, std::string_view what) {
     const SecretBytes& secret = require_passphrase(passphrase, what);
-    const Pkcs8Handle info(
-        PKCS8_decrypt(encrypted, as_text(secret.reveal()).data(), static_cast<int>(secret.size())));
+    const Pkcs8Handle info(PKCS8_decrypt(encrypted, as_text(secret.reveal()).data(), static_cast<int>(secret.size())));
     if (!info) fail_decryption(what);
     return key_of(info.get(), what);
+}
+
+/// OpenSSL's algorithms of old (RC2, RC4, DES), for as long as this lives.
+class LegacyAlgorithms {
+public:
+    LegacyAlgorithms() : provider_(OSSL_PROVIDER_try_load(nullptr, "legacy", 1)) { forget_errors(); }
+    LegacyAlgorithms(const LegacyAlgorithms&) = delete;
+    LegacyAlgorithms& operator=(const LegacyAlgorithms&) = delete;
+    ~LegacyAlgorithms() {
+        if (provider_ != nullptr) OSSL_PROVIDER_unload(provider_);
+    }
+    [[nodiscard]] bool are_there() const { return provider_ != nullptr; }
+
+private:
+    OSSL_PROVIDER* provider_;
+};
+
+/// Opens a sealed key; with the algorithms of old only where nothing else does.
+template <class Open>
+auto open_even_if_old(std::string_view what, const Open& open) {
+    try {
+        return open();
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::unsupported) throw;
+    }
+    const LegacyAlgorithms legacy;
+    if (!legacy.are_there()) {
+        throw Error(
+            ErrorCode::unsupported,
+            in(what,
+               "sealed with an algorithm of old (RC2, RC4 or DES), and OpenSSL's legacy provider is not installed"),
+            "install it, or convert the file elsewhere: openssl pkcs12 -legacy -in FILE -nodes -nocerts | "
+            "openssl pkcs8 -topk8 -v2 aes-256-cbc");
+    }
+    return open();
 }
 
 /// The key in a DER file of any of the three shapes; they differ in their second octet string, so the order is free.
 KeyHandle decode_private(ByteView der, const SecretBytes* passphrase, std::string_view what) {
     if (const auto info = decode_pkcs8(der)) return key_of(info.get(), what);
-    if (const auto encrypted = decode_encrypted_pkcs8(der)) return decrypt_pkcs8(encrypted.get(), passphrase, what);
+    if (const auto encrypted = decode_encrypted_pkcs8(der)) {
+        return open_even_if_old(what, [&] { return decrypt_pkcs8(encrypted.get(), passphrase, what); });
+    }
     KeyHandle key = decode_pkcs1_private(der);
     if (!key) throw Error(ErrorCode::damaged, in(what, "not a private key"));
     return key;
 }
 
-using SafesHandle = std::unique_ptr<STACK_OF(PKCS7), decltype([](STACK_OF(PKCS7)* safes) {
-                                        sk_PKCS7_pop_free(safes, PKCS7_free);
-                                    })>;
-using BagsHandle = std::unique_ptr<STACK_OF(PKCS12_SAFEBAG), decltype([](STACK_OF(PKCS12_SAFEBAG)* bags) {
+using SafesHandle =
+    std::unique_ptr<STACK_OF(PKCS7), decltype([](STACK_OF(PKCS7) * safes) { sk_PKCS7_pop_free(safes, PKCS7_free); })>;
+using BagsHandle = std::unique_ptr<STACK_OF(PKCS12_SAFEBAG), decltype([](STACK_OF(PKCS12_SAFEBAG) * bags) {
                                        sk_PKCS12_SAFEBAG_pop_free(bags, PKCS12_SAFEBAG_free);
                                    })>;
 
@@ -233,9 +270,11 @@ KeyHandle key_of_bag(const PKCS12_SAFEBAG* bag, const char* text, int length, st
 }
 
 /// The first private key of a PKCS#12 file. Its certificates are often sealed with RC2, which OpenSSL 3 has no more in
-/// its default provider; so a safe that does not open is passed over, and only a missing key is a failure.
+/// its default provider; so a safe that does not open is passed over while another has the key.
+/// throws  Error{unsupported}: no key, and a safe is sealed with an algorithm that is not there
 KeyHandle find_pkcs12_key(const PKCS12* container, const char* text, int length, std::string_view what) {
     const SafesHandle safes(PKCS12_unpack_authsafes(container));
+    bool lacks_algorithm = false;
     for (int i = 0; i < sk_PKCS7_num(safes.get()); ++i) {
         PKCS7* safe = sk_PKCS7_value(safes.get(), i);
         BagsHandle bags;
@@ -243,6 +282,7 @@ KeyHandle find_pkcs12_key(const PKCS12* container, const char* text, int length,
             bags.reset(PKCS12_unpack_p7data(safe));
         } else if (PKCS7_type_is_encrypted(safe)) {
             bags.reset(PKCS12_unpack_p7encdata(safe, text, length));
+            lacks_algorithm = lacks_algorithm || (!bags && failed_for_lack_of_algorithm());
         }
         forget_errors();
         for (int j = 0; j < sk_PKCS12_SAFEBAG_num(bags.get()); ++j) {
@@ -250,6 +290,7 @@ KeyHandle find_pkcs12_key(const PKCS12* container, const char* text, int length,
             if (key) return key;
         }
     }
+    if (lacks_algorithm) throw Error(ErrorCode::unsupported, in(what, "sealed in a way that is not supported"));
     return nullptr;
 }
 
@@ -442,7 +483,7 @@ RsaPrivateKey RsaPrivateKey::from_pkcs12(ByteView der, const SecretBytes* passph
             throw Error(ErrorCode::wrong_passphrase, in(what, "wrong passphrase"));
         }
     }
-    KeyHandle key = find_pkcs12_key(container.get(), text, length, what);
+    KeyHandle key = open_even_if_old(what, [&] { return find_pkcs12_key(container.get(), text, length, what); });
     if (!key) throw Error(ErrorCode::damaged, in(what, "no private key in it that can be opened"));
     return Impl::accept(std::move(key), what);
 }

@@ -52,7 +52,8 @@ public:
     /// Like from_pem for DER: PKCS#8 plain or encrypted, or PKCS#1.
     [[nodiscard]] static RsaPrivateKey from_der(ByteView der, const SecretBytes* passphrase, std::string_view what);
     /// PKCS#12 (.pfx, .p12): the first private key in it; certificates are left aside.
-    /// throws  like from_pem; Error{unsupported}: the key itself is sealed with an algorithm of old (RC2, RC4)
+    /// throws  like from_pem; Error{unsupported}: sealed with an algorithm of old (RC2, RC4, DES), and OpenSSL's legacy provider
+    ///         is not there
     [[nodiscard]] static RsaPrivateKey from_pkcs12(ByteView der, const SecretBytes* passphrase, std::string_view what);
     [[nodiscard]] SecretBytes to_pkcs8() const;
     [[nodiscard]] RsaPublicKey public_key() const;

@@ -1,0 +1,38 @@
+#include "cli/commands/commands.h"
+#include "cli/key_state_change.h"
+#include "cli/key_view.h"
+
+namespace signet::cli {
+namespace {
+
+ExitCode run(Context& context) {
+    const std::string& reference = context.arguments().front();
+    keyring::LocalVault& keys = unlocked_vault(context);
+    const std::vector<keyring::KeyVersion> versions = versions_of(keys, reference);
+    keys.recover(reference);
+    audit_key_change(context, "key-recover", versions);
+    print_versions(context, reference);
+    remind_of_key_backup(context, versions.front().name);
+    return ExitCode::done;
+}
+
+}  // namespace
+
+Command key_recover_command() {
+    Command command;
+    command.name = "key recover";
+    command.synopsis = "KEY";
+    command.summary = "bring back a deleted key";
+    command.description =
+        "Brings back a key that signet key delete has deleted, as it was: enabled or disabled, with its dates and tags. NAME "
+        "stands for all its versions, NAME/VERSION or the first digits of a thumbprint for one. Once its retention has ended "
+        "a key cannot be recovered (13); a key backup still can be restored.";
+    command.arguments = {"key", 1, 1};
+    command.examples = {{"signet key list --deleted", "See what can be recovered, and until when"},
+                        {"signet key recover prod-2025/1", "Recover one version"}};
+    command.dry_run = DryRun::not_offered;
+    command.run = run;
+    return command;
+}
+
+}  // namespace signet::cli

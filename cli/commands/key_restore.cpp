@@ -1,0 +1,69 @@
+#include "cli/commands/commands.h"
+#include "cli/key_file.h"
+#include "cli/key_state_change.h"
+#include "cli/key_view.h"
+#include "core/file.h"
+#include "keyring/key_backup.h"
+
+namespace signet::cli {
+namespace {
+
+constexpr const char* kPrefix = "backup-passphrase";
+
+SecretBytes passphrase_of_backup(Context& context, const std::string& path) {
+    if (has_passphrase_option(context, kPrefix)) return ask_passphrase(context, kPrefix, "key backup " + path);
+    return context.passphrases().get({"unlock", "key backup " + path, false});
+}
+
+void print_restored(Context& context, const keyring::OpenKeyBackup& backup, const std::vector<keyring::KeyVersion>& added) {
+    Terminal& terminal = context.terminal();
+    const keyring::LocalVault& keys = vault(context);
+    Json rows = Json::array();
+    for (const keyring::KeyVersion& key : added) {
+        rows.push_back(key_json(keys, key, context.clock().now()));
+        terminal.result(key.reference() + " is restored; it is " + std::string(keyring::text(key.state(context.clock().now()))));
+    }
+    for (const keyring::WholeKey& whole : backup.keys) {
+        const auto present = keys.find(whole.key.thumbprint);
+        if (!present || !present->attributes.deleted) continue;
+        terminal.warning(present->reference() + " is in the vault and deleted: signet key recover " + present->reference());
+    }
+    if (added.empty()) terminal.message("every version is in the vault already");
+    if (terminal.json()) terminal.object(rows);
+}
+
+ExitCode run(Context& context) {
+    const std::string& path = context.arguments().front();
+    const Bytes file = read_file(path, keyring::kMaxKeyBackup);
+    if (!keyring::is_key_backup(file)) {
+        throw Error(ErrorCode::damaged, path + ": not a key backup", "a private key in a file: signet key import NAME FILE");
+    }
+    const keyring::OpenKeyBackup backup = keyring::open_key_backup(file, passphrase_of_backup(context, path), path);
+    keyring::LocalVault& keys = vault_for_new_key(context);
+    if (keys.id() != backup.vault) context.terminal().message("this key backup was made from another vault");
+    const std::vector<keyring::KeyVersion> added = keys.adopt(backup.keys, backup.record);
+    audit_key_change(context, "key-restore", added);
+    print_restored(context, backup, added);
+    return ExitCode::done;
+}
+
+}  // namespace
+
+Command key_restore_command() {
+    Command command;
+    command.name = "key restore";
+    command.synopsis = "FILE";
+    command.summary = "bring a key back from its key backup";
+    command.description =
+        "Reads a file that signet key backup has made and takes every version in it into the local vault, as it was then; the "
+        "vault is made when there is none. What is in the vault already stays as it is, and no version is ever replaced by "
+        "another key (17). A keyring uses the key once it is linked: signet keyring link local:NAME.";
+    command.options = passphrase_options(kPrefix, "the key backup");
+    command.arguments = {"file", 1, 1};
+    command.examples = {{"signet key restore /media/safe/prod-2026.backup", "Into this vault, or a new one"}};
+    command.dry_run = DryRun::not_offered;
+    command.run = run;
+    return command;
+}
+
+}  // namespace signet::cli

@@ -1,0 +1,234 @@
+#include "cli/key_impact.h"
+
+#include "cli/table.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+
+namespace signet::cli {
+namespace {
+
+constexpr std::size_t kNamedAtMost = 10;
+
+std::vector<std::string> references(const std::vector<keyring::KeyVersion>& versions) {
+    std::vector<std::string> names;
+    for (const keyring::KeyVersion& key : versions) names.push_back(key.reference());
+    return names;
+}
+
+/// Looks at each data key once, however many backups share it.
+class Assessor {
+public:
+    Assessor(Context& context, const std::vector<keyring::KeyVersion>& versions, OpenerProof proof)
+        : context_(context),
+          proof_(proof),
+          planner_(context.catalogue(false), context.repository(), context.resolver()) {
+        for (const keyring::KeyVersion& key : versions) doomed_.insert(key.thumbprint);
+    }
+
+    KeyImpact assess() {
+        KeyImpact impact;
+        for (const restore::JournalFinding& finding : context_.catalogue(false).findings()) {
+            impact.unknown.push_back(finding.error.what());
+        }
+        for (const restore::Backup& backup : context_.catalogue(false).backups()) {
+            try {
+                judge(backup, impact);
+            } catch (const Error& error) {
+                if (error.code() != ErrorCode::damaged) throw;
+                impact.unknown.push_back(error.what());
+            }
+        }
+        return impact;
+    }
+
+private:
+    void judge(const restore::Backup& backup, KeyImpact& impact) {
+        bool is_affected = false;
+        bool is_lost = false;
+        for (const restore::RunKey* key : planner_.keys_of(backup)) {
+            if (!needs_doomed(*key)) continue;
+            is_affected = true;
+            is_lost = is_lost || !opens_without_doomed(*key);
+        }
+        if (!is_affected) return;
+        if (impact.backups++ == 0) impact.from = backup.time();
+        impact.to = backup.time();
+        if (is_lost) impact.lost.push_back(&backup);
+    }
+
+    [[nodiscard]] bool needs_doomed(const restore::RunKey& key) const {
+        return std::any_of(key.openers.begin(), key.openers.end(),
+                           [&](const restore::Opener& opener) { return doomed_.contains(opener.thumbprint); });
+    }
+
+    bool opens_without_doomed(const restore::RunKey& key) {
+        const auto [place, is_new] = opens_.try_emplace({key.writer, key.dek}, false);
+        if (is_new) place->second = try_others(key) || try_twins(key);
+        return place->second;
+    }
+
+    bool try_others(const restore::RunKey& key) {
+        restore::RunKey others = key;
+        std::erase_if(others.openers,
+                      [&](const restore::Opener& opener) { return doomed_.contains(opener.thumbprint); });
+        if (others.openers.empty()) return false;
+        if (proof_ == OpenerProof::described) {
+            return std::any_of(others.openers.begin(), others.openers.end(), [&](const restore::Opener& opener) {
+                return planner_.status(opener.thumbprint).can_unwrap;
+            });
+        }
+        try {
+            (void)restore::unwrap_key(context_.repository(), planner_, context_.resolver(), others);
+            return true;
+        } catch (const Error& error) {
+            if (error.code() != ErrorCode::key_unavailable && error.code() != ErrorCode::damaged) throw;
+            return false;
+        }
+    }
+
+    /// The same material in another vault opens what this vault's copy opens.
+    bool try_twins(const restore::RunKey& key) {
+        for (const restore::Opener& opener : key.openers) {
+            const auto known = context_.keyrings().find(opener.thumbprint);
+            if (!known || !doomed_.contains(opener.thumbprint)) continue;
+            for (const std::string& text : known->locations) {
+                const keyring::Location location = keyring::Location::parse(text);
+                if (is_elsewhere(location) && opens_at(location, key, opener)) return true;
+            }
+        }
+        return false;
+    }
+
+    /// By the file, not its name: a vault by way of a link is the same vault.
+    [[nodiscard]] bool is_elsewhere(const keyring::Location& location) {
+        if (!location.can_unwrap()) return false;
+        if (location.scheme != keyring::Location::Scheme::local) return true;
+        if (location.folder.empty()) return false;
+        std::error_code error;
+        const bool is_same = std::filesystem::equivalent(location.folder + "/vault.json",
+                                                         context_.vaults().default_folder() + "/vault.json", error);
+        return !error && !is_same;
+    }
+
+    bool opens_at(const keyring::Location& location, const restore::RunKey& key, const restore::Opener& opener) {
+        std::vector<format::Slot> slots;
+        for (const format::Slot* slot : opener.slots) slots.push_back(*slot);
+        for (const format::SlotName& name : opener.names) slots.push_back(context_.repository().load_slot(name));
+        for (const format::Slot& slot : slots) {
+            keyring::AuditLog& audit = context_.keyring().audit();
+            const auto intent = audit.intent({"unwrap", slot.thumbprint, location.text(), "dek " + slot.dek.hex()});
+            const auto answer = context_.vaults().at(location).unwrap(location, slot.wrapped);
+            audit.outcome(intent, answer.outcome, answer.detail);
+            if (answer.ok() && is_data_key(slot, *answer.value, key)) return true;
+        }
+        return false;
+    }
+
+    static bool is_data_key(const format::Slot& slot, const SecretBytes& plaintext, const restore::RunKey& key) {
+        try {
+            return format::accept_unwrapped(slot, plaintext).commitment() == key.commitment;
+        } catch (const Error&) {
+            return false;  // a slot that is not what it claims opens nothing
+        }
+    }
+
+    Context& context_;
+    OpenerProof proof_;
+    restore::Planner planner_;
+    std::set<format::Thumbprint> doomed_;
+    std::map<std::pair<IdentityId, DekId>, bool> opens_;
+};
+
+std::string first_few(const std::vector<const restore::Backup*>& backups) {
+    std::vector<std::string> names;
+    for (const restore::Backup* backup : backups) {
+        if (names.size() < kNamedAtMost) names.push_back(backup->describe());
+    }
+    const std::size_t more = backups.size() - names.size();
+    return join(names, ", ") + (more == 0 ? "" : " and " + std::to_string(more) + " more");
+}
+
+/// Why the keys must stay; empty when they may go.
+std::string objection(const KeyImpact& impact) {
+    const std::string keys = join(impact.keys, ", ");
+    if (!impact.lost.empty()) {
+        return counted(impact.lost.size(), "backup") + " could not be restored without " + keys + ": " +
+               first_few(impact.lost);
+    }
+    if (!impact.unknown.empty()) return "not every backup could be judged: " + impact.unknown.front();
+    return {};
+}
+
+Json backup_json(const restore::Backup& backup) {
+    Json object = {{"id", backup.id.hex()}, {"time", to_rfc3339(backup.time())}};
+    set_text(object, "series", backup.series());
+    return object;
+}
+
+}  // namespace
+
+KeyImpact impact_of(Context& context, const std::vector<keyring::KeyVersion>& versions, OpenerProof proof) {
+    KeyImpact impact = Assessor(context, versions, proof).assess();
+    impact.keys = references(versions);
+    return impact;
+}
+
+void print_impact(Context& context, const KeyImpact& impact) {
+    Terminal& terminal = context.terminal();
+    if (terminal.json()) {
+        Json lost = Json::array();
+        for (const restore::Backup* backup : impact.lost) lost.push_back(backup_json(*backup));
+        const bool any = impact.backups != 0;
+        terminal.object(Json{{"message_type", "key_impact"},
+                             {"keys", impact.keys},
+                             {"backups", impact.backups},
+                             {"from", any ? Json(to_rfc3339(impact.from)) : Json(nullptr)},
+                             {"to", any ? Json(to_rfc3339(impact.to)) : Json(nullptr)},
+                             {"lost", std::move(lost)},
+                             {"unknown", impact.unknown}});
+        return;
+    }
+    const std::string keys = join(impact.keys, ", ");
+    if (impact.backups == 0) {
+        terminal.message("no backup in " + context.repository_location() + " needs " + keys);
+        return;
+    }
+    std::string sentence = keys + (impact.keys.size() == 1 ? " opens " : " open ") + counted(impact.backups, "backup") +
+                           ", " + to_table_time(impact.from) + " to " + to_table_time(impact.to) + "; ";
+    if (impact.lost.empty())
+        sentence += impact.backups == 1 ? "it has another opener" : "each has another opener";
+    else
+        sentence += std::to_string(impact.lost.size()) + " of them without another opener";
+    terminal.message(sentence);
+}
+
+void warn_of_impact(Context& context, const std::vector<keyring::KeyVersion>& versions) {
+    if (!context.has_repository() || versions.empty()) return;
+    try {
+        print_impact(context, impact_of(context, versions, OpenerProof::described));
+    } catch (const Error& error) {
+        if (error.code() == ErrorCode::interrupted) throw;
+        context.terminal().warning("which backups need the key could not be seen: " + std::string(error.what()));
+    }
+}
+
+std::string require_expendable(Context& context, const std::vector<keyring::KeyVersion>& versions,
+                               const std::string& verb) {
+    const bool force = context.options().flag("force");
+    if (!context.has_repository()) return {};
+    const KeyImpact impact = impact_of(context, versions, OpenerProof::opened);
+    print_impact(context, impact);
+    const std::string reason = objection(impact);
+    if (reason.empty()) return {};
+    if (force) {
+        context.terminal().warning("--force: " + reason);
+        return "forced; " + reason;
+    }
+    throw Error(ErrorCode::refused, join(impact.keys, ", ") + " must not be " + verb + ": " + reason,
+                "keep it while these backups are kept, or bring another opener within reach (-k, --passphrase-file); "
+                "--force does it all the same");
+}
+
+}  // namespace signet::cli

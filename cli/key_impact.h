@@ -1,0 +1,45 @@
+// What backups lose when keys are disabled or destroyed: told before anything is done.
+#pragma once
+
+#include "cli/context.h"
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace signet::cli {
+
+/// What counts as another opener of a data key.
+enum class OpenerProof {
+    described,  ///< a protector that says it can unwrap: enough where nothing is destroyed
+    opened,     ///< a protector that unwrapped the data key just now: slots of others are claims
+};
+
+/// The backups of one repository that need certain keys.
+struct KeyImpact {
+    std::vector<std::string> keys;            ///< "prod/1"
+    std::uint64_t backups = 0;                ///< that have a data key which these keys open
+    TimePoint from, to;                       ///< of the first and the last of them
+    std::vector<const restore::Backup*> lost; ///< those with a data key that nothing else opens; owned by the catalogue
+    std::vector<std::string> unknown;         ///< why some backups could not be judged
+};
+
+/// versions  that would be unusable
+/// throws  Error{no_repository}, …: as Context::catalogue; Error{wrong_passphrase}: of another vault that was asked
+[[nodiscard]] KeyImpact impact_of(Context& context, const std::vector<keyring::KeyVersion>& versions, OpenerProof proof);
+
+/// A sentence for people, an object of type key_impact for programs.
+void print_impact(Context& context, const KeyImpact& impact);
+
+/// Says what disabling would cost, where a repository was named and can be read; never stops the command.
+void warn_of_impact(Context& context, const std::vector<keyring::KeyVersion>& versions);
+
+/// Before keys are destroyed: looks, says what it found, and refuses where a backup would be lost, unless --force.
+/// verb  "deleted", "purged"
+/// returns  what --force passed over, for the audit log; empty when it was not needed
+/// throws  Error{refused}
+[[nodiscard]] std::string require_expendable(Context& context, const std::vector<keyring::KeyVersion>& versions,
+                                             const std::string& verb);
+
+}  // namespace signet::cli
