@@ -14,7 +14,7 @@ ExitCode run(Context& context) {
         object = token_key_json(key);
     } else {
         pem = vault(context).export_public(reference);
-        object = key_json(vault(context).get(reference), context.clock().now());
+        object = key_json(vault(context), vault(context).get(reference), context.clock().now());
     }
     if (!context.terminal().json()) {
         context.terminal().raw(as_bytes(pem));
