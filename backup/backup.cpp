@@ -56,7 +56,8 @@ void check_request(const BackupRequest& request, const format::Labels& labels) {
                     "name the folders that they are in, and exclude what is not wanted");
     }
     if (request.stream_fd >= 0 && !format::is_entry_name(request.stream_name)) {
-        throw Error(ErrorCode::usage, "a stream cannot be called \"" + request.stream_name + "\": a name is 1 to 255 octets without /");
+        throw Error(ErrorCode::usage, "a stream cannot be called \"" + request.stream_name + "\"",
+                    "a name is 1 to 255 octets without /, and not . or ..");
     }
 }
 

@@ -15,7 +15,7 @@ const std::vector<OptionSpec>& global_options() {
         {.name = "verbose", .letter = 'v', .takes = Takes::count, .help = "say more; may be repeated"},
         {.name = "progress", .help = "show progress even when standard error is no terminal"},
         {.name = "dry-run", .letter = 'n', .help = "say what would be done and change nothing"},
-        {.name = "jobs", .takes = Takes::one, .value_name = "N", .help = "worker threads; default: one a processor"},
+        {.name = "jobs", .takes = Takes::one, .value_name = "N", .help = "worker threads; default: by the processors"},
         {.name = "cache-dir", .takes = Takes::one, .value_name = "DIR",
          .help = "where caches are kept (SIGNET_CACHE_DIR)"},
         {.name = "no-cache", .help = "use no cache"},
