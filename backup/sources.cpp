@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::size_t kListAhead = 65'536;
 // Listing a folder that is not in memory is waiting for the disk, and more than the cores can wait at once.
-constexpr int kListingThreads = 8;
+constexpr int kListingThreads = 6;
 
 }  // namespace
 

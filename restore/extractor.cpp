@@ -343,8 +343,8 @@ void check_request(const RestoreRequest& request) {
 
 std::size_t worker_count(int jobs) {
     if (jobs > 0) return std::min<std::size_t>(static_cast<std::size_t>(jobs), 256);
-    // Who creates files waits for locks of the file system, who writes large ones for the disk: twice the processors.
-    return std::min<std::size_t>(std::max(2U, std::thread::hardware_concurrency()) * 2, kMostWorkers);
+    // Who creates files waits for locks of the file system, who writes large ones for the disk: three times the processors.
+    return std::min<std::size_t>(std::max(2U, std::thread::hardware_concurrency()) * 3, kMostWorkers);
 }
 
 /// Starts as many threads as asked for, or as the system grants (a limit on processes): one is enough.
