@@ -3,12 +3,15 @@
 #include "backup/committer.h"
 #include "backup/pipeline.h"
 #include "backup/proven_slots.h"
+#include "backup/rotation.h"
 #include "core/crypto/digest.h"
 #include "core/crypto/random.h"
 #include "format/encoding.h"
 #include "format/limits.h"
 #include "format/names.h"
+#include "keyring/access_state.h"
 #include "keyring/officers.h"
+#include "keyring/policy_check.h"
 
 #include <grp.h>
 #include <pwd.h>
@@ -16,7 +19,6 @@
 #include <chrono>
 #include <cstring>
 #include <list>
-#include <set>
 
 namespace signet::backup {
 namespace {
@@ -28,17 +30,6 @@ constexpr std::chrono::seconds kPartialTime{300};
 constexpr std::size_t kMostProblemOctets = std::size_t{1024} * 1024;
 // A file that changed this shortly before the run may change again within the same tick of its clock.
 constexpr std::int64_t kClockTickNs = 20'000'000;
-
-std::string series_name(const BackupRequest& request) {
-    if (request.series) return *request.series;
-    std::string name = request.host + ":";
-    if (request.stream_fd >= 0) return name + request.stream_name;
-    std::vector<std::string> paths;
-    for (const auto& path : request.paths) paths.push_back(absolute_path(path, request.working_directory));
-    std::sort(paths.begin(), paths.end());
-    for (std::size_t i = 0; i < paths.size(); ++i) name += (i == 0 ? "" : ",") + paths[i];
-    return name;
-}
 
 format::Labels labels_of(const BackupRequest& request, const std::string& series) {
     format::Labels labels{request.host, request.user,           series,         {},
@@ -137,18 +128,13 @@ public:
           lock_(lock_series(request, keyring_, repository.config().repository, series_name_, series_)),
           history_(repository, writer_.identity(), [this](const std::string& message) { warn(message); }),
           proven_(proven_path(), cache_key_),
+          rotation_(repository, resolver, history_, proven_, [this](const std::string& message) { warn(message); }),
           dek_(format::DataKey::generate(repository.config().repository)) {}
 
     BackupReport execute();
 
 private:
-    void choose_references(const Standing& standing);
-    [[nodiscard]] std::vector<format::Slot> wrap();
-    [[nodiscard]] bool is_current(const KnownDek& dek) const;
-    [[nodiscard]] bool can_unwrap(const KnownDek& dek) const;
-    bool rewrap_by(const KnownDek& dek, const format::Slot& slot, const format::SlotName* claimed);
-    void rewrap_reached(const std::vector<format::Reach>& reach);
-    [[nodiscard]] bool must_rewrap(const std::vector<format::Reach>& reach);
+    [[nodiscard]] std::vector<format::Slot> wrap(const keyring::Policy& policy);
     [[nodiscard]] std::string proven_path() const;
     [[nodiscard]] static FileLock lock_series(const BackupRequest& request, const keyring::Keyring& keyring,
                                               const RepositoryId& repository, const std::string& name, const SeriesId& series);
@@ -162,6 +148,7 @@ private:
     [[nodiscard]] format::BackupPublic common_fields(const std::vector<format::Slot>& slots) const;
     [[nodiscard]] std::string state_path() const;
     void store_partial_when_due(Committer& committer, PackWriter& packs);
+    void require_access();
     void keep_what_is_stored(Committer& committer, PackWriter& packs);
 
     const BackupRequest& request_;
@@ -176,12 +163,15 @@ private:
     FileLock lock_;  ///< before the history is read: what a run that was waited for has stored is part of it
     History history_;
     ProvenSlots proven_;
+    Rotation rotation_;
     format::DataKey dek_;
     BackupReport report_;
     std::vector<format::Problem> problems_;
     std::vector<format::IndexedPack> waiting_;  ///< stored, in no entry yet
     std::uint64_t waiting_bytes_ = 0;
     std::chrono::steady_clock::time_point last_partial_;
+    std::chrono::steady_clock::time_point last_access_;
+    bool has_lost_access_ = false;
     std::size_t problem_octets_ = 0;
 };
 
@@ -197,46 +187,10 @@ std::string Run::proven_path() const {
     return request_.cache_directory + "/" + repository_.config().repository.hex() + "/proven-slots-" + writer_.identity().short_hex(16);
 }
 
-/// Whether the default protector opens a data key for certain: by a signed slot, or one that this host wrapped or opened.
-bool Run::is_current(const KnownDek& dek) const {
-    const auto& now = report_.protectors.front();
-    return std::any_of(dek.slots.begin(), dek.slots.end(), [&](const auto& slot) { return slot.thumbprint == now; }) ||
-           std::any_of(dek.claims.begin(), dek.claims.end(),
-                       [&](const auto& claim) { return claim.slot.thumbprint == now && proven_.has(claim.name); });
-}
-
-bool Run::can_unwrap(const KnownDek& dek) const {
-    const auto opens = [&](const format::Slot& slot) { return resolver_.unwraps_unattended(slot.thumbprint); };
-    return std::any_of(dek.slots.begin(), dek.slots.end(), opens) ||
-           std::any_of(dek.claims.begin(), dek.claims.end(), [&](const auto& claim) { return opens(claim.slot); });
-}
-
-void Run::choose_references(const Standing& standing) {
-    const auto& policy = standing.policy;
-    bool cannot = false;
-    History::Choice choice;
-    choice.series = series_;
-    choice.horizon_ns = policy.dedup_horizon_ns;
-    choice.max_deks = policy.max_deks;
-    choice.now = report_.started;
-    choice.is_current = [&](const KnownDek& dek) { return is_current(dek); };
-    choice.rule = [&](const KnownDek& dek) {
-        const bool unwraps = can_unwrap(dek);
-        const auto rule = policy.rotation_rule(unwraps);
-        if (rule != keyring::AfterRotation::rewrap || unwraps) return rule;
-        cannot = true;
-        return keyring::AfterRotation::inherit;
-    };
-    history_.choose(choice);
-    if (cannot) {
-        warn("the policy after-rotation=rewrap cannot be followed here for some data keys, since no protector that opens them can "
-             "be used unattended: they are inherited until the dedup-horizon");
-    }
-}
-
-std::vector<format::Slot> Run::wrap() {
+std::vector<format::Slot> Run::wrap(const keyring::Policy& policy) {
     const auto& config = repository_.config();
     for (const auto& warning : keyring_.refresh_followed(resolver_.vaults()).warnings) warn(warning);
+    keyring::require_policy(policy, keyring_, resolver_.wrapping_protectors(config.provider, config.region));
     auto slots = resolver_.wrap_for_backup(dek_, config.provider, config.region);
     for (const auto& slot : slots) report_.protectors.push_back(slot.thumbprint);
     if (!request_.dry_run) {
@@ -263,7 +217,21 @@ std::string Run::state_path() const {
     return request_.cache_directory + "/" + repository_.config().repository.hex() + "/" + series_.hex() + ".state";
 }
 
+/// Who takes the protector away means this run too: it ends without a backup, and what it stored serves the next.
+void Run::require_access() {
+    const auto now = std::chrono::steady_clock::now();
+    if (has_lost_access_ || now - last_access_ < std::chrono::duration<double>(request_.access_check_seconds)) return;
+    last_access_ = now;
+    const keyring::ProtectorReport report = resolver_.status(report_.protectors.front());
+    if (!keyring::is_refused(report.status)) return;
+    has_lost_access_ = true;
+    throw Error(ErrorCode::key_unavailable,
+                "protector " + report.name + " (" + report.thumbprint.short_text() + ") was taken away while the backup ran: " + report.detail,
+                report.hint);
+}
+
 void Run::store_partial_when_due(Committer& committer, PackWriter& packs) {
+    require_access();
     for (auto& pack : packs.take_stored()) {
         waiting_bytes_ += pack.size;
         waiting_.push_back(std::move(pack));
@@ -281,59 +249,16 @@ void Run::keep_what_is_stored(Committer& committer, PackWriter& packs) {
     // new.
     try {
         packs.finish();
+    } catch (const Error&) {
+        // Those that were stored before it are whole.
+    }
+    try {
         auto stored = packs.take_stored();
         std::move(stored.begin(), stored.end(), std::back_inserter(waiting_));
         committer.partial(std::exchange(waiting_, {}));
     } catch (const Error&) {
         return;
     }
-}
-
-/// Opens a data key by one slot and makes sure that the default protector opens it too.
-bool Run::rewrap_by(const KnownDek& dek, const format::Slot& slot, const format::SlotName* claimed) {
-    if (!resolver_.unwraps_unattended(slot.thumbprint)) return false;
-    try {
-        const auto key = resolver_.unwrap(slot);
-        if (key.commitment() != dek.commitment) {
-            throw Error(ErrorCode::damaged, "a slot of " + slot.thumbprint.short_text() + " holds another data key");
-        }
-        const auto& now = report_.protectors.front();
-        if (claimed != nullptr && slot.thumbprint == now) {
-            proven_.add(*claimed);
-            return true;
-        }
-        const auto added = resolver_.wrap(key, now);
-        repository_.put_slot(added);
-        proven_.add({added.thumbprint, added.dek, crypto::sha256(added.encode())});
-        return true;
-    } catch (const Error& error) {
-        warn("data key " + dek.id.short_hex() + ": " + error.what());
-        return false;
-    }
-}
-
-void Run::rewrap_reached(const std::vector<format::Reach>& reach) {
-    std::set<DekId> reached;
-    for (const auto& part : reach) reached.insert(part.dek);
-    for (const auto& id : reached) {
-        const auto& dek = history_.deks().at(id);
-        if (!dek.needs_rewrap) continue;
-        const auto& now = report_.protectors.front();
-        // A claim that the default protector opens it is worth a look before another slot is added.
-        bool done = std::any_of(dek.claims.begin(), dek.claims.end(), [&](const auto& claim) {
-            return claim.slot.thumbprint == now && rewrap_by(dek, claim.slot, &claim.name);
-        });
-        done = done || std::any_of(dek.slots.begin(), dek.slots.end(),
-                                   [&](const auto& slot) { return rewrap_by(dek, slot, nullptr); });
-        done = done || std::any_of(dek.claims.begin(), dek.claims.end(), [&](const auto& claim) {
-            return claim.slot.thumbprint != now && rewrap_by(dek, claim.slot, &claim.name);
-        });
-        if (!done) warn("data key " + id.short_hex() + " stays under its earlier protectors");
-    }
-}
-
-bool Run::must_rewrap(const std::vector<format::Reach>& reach) {
-    return std::any_of(reach.begin(), reach.end(), [&](const auto& part) { return history_.deks().at(part.dek).needs_rewrap; });
 }
 
 /// Whatever this keyring has seen of the repository must still be there: a host never forks its own journal
@@ -379,10 +304,12 @@ void Run::note_seen(const std::map<IdentityId, keyring::SeenEntry>& entries) {
 BackupReport Run::execute() {
     report_.started = Clock::system().now();
     last_partial_ = std::chrono::steady_clock::now();
+    last_access_ = last_partial_;
     report_.series = series_name_;
     report_.dek = dek_.id();
     const auto labels = labels_of(request_, series_name_);
     check_request(request_, labels);
+    keyring_.require_not_paused();
     hold_to_pin();
     const auto standing = standing_of(repository_, resolver_.keyrings(), writer_.identity(), history_.journal().entries.size() + 1);
     if (!request_.dry_run) note_seen(standing.newest);
@@ -390,8 +317,8 @@ BackupReport Run::execute() {
         warn("this repository does not trust this writer yet: until an officer runs `signet keyring trust " +
              writer_.identity().hex() + "`, restores refuse its backups");
     }
-    const auto slots = wrap();
-    choose_references(standing);
+    const auto slots = wrap(standing.policy);
+    rotation_.choose(standing.policy, series_, report_.started, report_.protectors.front());
     Sources sources(request_);
     ChunkTable table;
     history_.load_index(table, keys_.index_key, request_.cache_directory);
@@ -429,6 +356,7 @@ BackupReport Run::execute() {
         if (request_.interrupted != nullptr && *request_.interrupted)
             throw Error(ErrorCode::interrupted, "interrupted");
         packs->finish();
+        require_access();
         finish(committer, *packs, result, old_state, new_state);
     } catch (const Error&) {
         if (!request_.dry_run) keep_what_is_stored(committer, *packs);
@@ -451,10 +379,10 @@ void Run::finish(Committer& committer, PackWriter& packs, Pipeline::Result& resu
     auto reach = history_.reach();
     // Skipping must not leave a backup behind that lacks what this run had to store, or that stays under an old protector.
     report_.skipped_unchanged = request_.skip_if_unchanged && report_.errors == 0 && old_state.root() == result.sources &&
-                                result.added_data == 0 && !must_rewrap(reach) &&
+                                result.added_data == 0 && !rotation_.is_due(reach) &&
                                 history_.latest_of(series_) != nullptr;
     if (request_.dry_run || report_.skipped_unchanged) return;
-    rewrap_reached(reach);
+    rotation_.carry_out(reach);
     format::BackupBody body;
     body.root = std::move(result.root);
     body.owners = named(result.owners, owner_name);
@@ -480,6 +408,17 @@ std::string Progress::current() const {
 void Progress::set_current(std::string path) {
     const std::lock_guard lock(mutex_);
     current_ = std::move(path);
+}
+
+std::string series_name(const BackupRequest& request) {
+    if (request.series) return *request.series;
+    std::string name = request.host + ":";
+    if (request.stream_fd >= 0) return name + request.stream_name;
+    std::vector<std::string> paths;
+    for (const auto& path : request.paths) paths.push_back(absolute_path(path, request.working_directory));
+    std::sort(paths.begin(), paths.end());
+    for (std::size_t i = 0; i < paths.size(); ++i) name += (i == 0 ? "" : ",") + paths[i];
+    return name;
 }
 
 BackupReport run_backup(const BackupRequest& request, const storage::Repository& repository,

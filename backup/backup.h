@@ -54,6 +54,7 @@ struct BackupRequest {
     int jobs = 0;                            ///< worker threads; 0: one a processor
     std::string cache_directory;             ///< empty: no cache
     double lock_wait_seconds = 0;
+    double access_check_seconds = 600;       ///< how often a run asks whether its protector may still be used
     /// Standard input or a command's output instead of paths.
     int stream_fd = -1;
     std::string stream_name = "stdin";       ///< --stdin-filename
@@ -87,9 +88,13 @@ struct BackupReport {
     std::vector<format::Thumbprint> protectors;  ///< the default first
 };
 
+/// The name of the series that a request belongs to: as given, else host and paths.
+[[nodiscard]] std::string series_name(const BackupRequest& request);
+
 /// Makes one backup. The repository holds either a new committed backup or none; what an interrupted or failed run had
 /// stored is found again by the next.
-/// throws  Error{busy}: another run of this series is active; Error{key_unavailable}: no protector can wrap;
+/// throws  Error{busy}: another run of this series is active; Error{key_unavailable}: no protector can wrap, or the default was
+///         taken away while the run went on;
 ///         Error{interrupted}; Error{io}: the repository cannot be written; Error{failed}: none of the sources exists;
 ///         Error{damaged}, Error{refused}: the repository is not the one this keyring has seen
 [[nodiscard]] BackupReport run_backup(const BackupRequest& request, const storage::Repository& repository,

@@ -37,7 +37,11 @@ std::shared_ptr<FolderNode> Lister::add_root(const std::string& path, std::uint6
 }
 
 void Lister::list(FolderNode& node) {
-    node.listing = list_folder(node.path, rules_, node.device);
+    if (node.device != 0 && node.expected && (node.expected->device != node.device || node.expected->automount)) {
+        node.listing.stat = *node.expected;  // a mount point is kept, as an empty folder
+        return;
+    }
+    node.listing = list_folder(node.path, rules_);
     if (node.expected && !node.expected->automount && node.listing.stat.mode != 0 &&
         !node.listing.stat.is_same_inode(*node.expected)) {
         node.listing.entries.clear();

@@ -16,7 +16,7 @@ namespace signet::backup {
 /// A folder on the walk. Its listing is made by a listing thread, or by the walk itself when that is there first.
 struct FolderNode {
     std::string path;
-    std::uint64_t device = 0;  ///< stay on this file system; 0: any
+    std::uint64_t device = 0;  ///< other file systems' folders are not entered; 0: all are
     std::size_t depth = 0;
     std::optional<SourceStat> expected;  ///< as the folder above listed it; what is opened must be that
     Listing listing;

@@ -187,7 +187,7 @@ bool read_link(const std::string& path, std::string& target) {
     return true;
 }
 
-Listing list_folder(const std::string& path, const ExcludeRules& rules, std::uint64_t device) {
+Listing list_folder(const std::string& path, const ExcludeRules& rules) {
     Listing listing;
     const auto give_up = [&](int error, const char* what) {
         listing.problems.push_back({path, error, what});
@@ -229,7 +229,6 @@ Listing list_folder(const std::string& path, const ExcludeRules& rules, std::uin
             listing.problems.push_back({full, error, error == ENOENT ? "vanished" : "cannot be examined"});
             continue;
         }
-        if (device != 0 && entry.stat.device != device && entry.stat.is_directory()) continue;
         if (rules.larger_than && entry.stat.is_file() && entry.stat.size > *rules.larger_than) continue;
         entry.name = name;
         listing.entries.push_back(std::move(entry));

@@ -87,8 +87,7 @@ struct Listing {
 [[nodiscard]] bool read_link(const std::string& path, std::string& target);
 
 /// Lists a folder. Entries that vanish meanwhile are problems; excluded ones are left out.
-/// device  only entries of this file system are listed (folders of others are left out); 0: any
-[[nodiscard]] Listing list_folder(const std::string& path, const ExcludeRules& rules, std::uint64_t device);
+[[nodiscard]] Listing list_folder(const std::string& path, const ExcludeRules& rules);
 
 /// The tree entry of a scanned thing, without content.
 [[nodiscard]] format::Entry entry_of(const std::string& name, const SourceStat& stat);

@@ -40,6 +40,7 @@ Json backup_json(const backup::BackupReport& report, bool dry_run, bool trusted)
 }
 
 void print_backup(Terminal& terminal, const backup::BackupReport& report, bool dry_run) {
+    if (dry_run) terminal.result("dry run: nothing was stored; a backup would be this");
     terminal.result("series   " + printable(report.series));
     terminal.result("files    " + three(report.files_new, report.files_changed, report.files_unmodified));
     terminal.result("folders  " + three(report.dirs_new, report.dirs_changed, report.dirs_unmodified));

@@ -1,5 +1,7 @@
 #include "cli/backup_request.h"
 
+#include "cli/access.h"
+
 #include "cli/lists.h"
 #include "cli/places.h"
 #include "cli/selection.h"
@@ -127,6 +129,7 @@ std::vector<OptionSpec> backup_options() {
         {.name = "run-before", .takes = Takes::many, .value_name = "CMD", .help = "a shell command to run first; when it fails, no backup is made"},
         {.name = "run-after", .takes = Takes::many, .value_name = "CMD", .help = "a shell command to run after a backup"},
         {.name = "run-failed", .takes = Takes::many, .value_name = "CMD", .help = "a shell command to run when no backup could be made"},
+        on_state_change_option(),
     };
 }
 

@@ -11,9 +11,9 @@ namespace signet::cli {
 namespace {
 
 constexpr std::array kPlanned = {
-    "mount", "copy", "repair", "forget", "undelete", "prune", "consolidate", "rewrap", "reseal", "log push", "log fetch",
-    "log list", "log check", "drill run", "drill history", "drill report", "drill schedule", "key retire", "key compromised", "keyring check", "keyring revalidate",
-    "keyring pause", "keyring resume", "keyring setup", "keyring export", "keyring import", "status", "metrics"};
+    "mount", "copy", "repair", "forget", "undelete", "prune", "consolidate", "reseal", "log push", "log fetch",
+    "log list", "log check", "drill run", "drill history", "drill report", "drill schedule", "key retire", "key compromised",
+    "keyring setup", "keyring export", "keyring import"};
 
 constexpr std::array kGroups = {"key", "keyring", "log", "drill"};
 
@@ -50,14 +50,15 @@ const std::vector<Command>& commands() {
     static const std::vector<Command> all = {
         init_command(), backup_command(), list_command(), show_command(), ls_command(), find_files_command(), diff_command(),
         dump_command(), restore_command(), stats_command(), tag_command(), plan_command(), timeline_command(),
-        check_command(),
+        check_command(), rewrap_command(), status_command(), metrics_command(),
         key_create_command(), key_import_command(), key_list_command(), key_show_command(), key_rotate_command(),
         key_rotation_policy_command(), key_tag_command(), key_enable_command(), key_disable_command(), key_delete_command(),
         key_recover_command(), key_purge_command(), key_backup_command(), key_restore_command(), key_export_command(), key_export_public_command(),
         key_passphrase_command(),
         keyring_show_command(), keyring_link_command(), keyring_unlink_command(), keyring_default_command(),
-        keyring_test_command(), keyring_audit_command(), keyring_trust_command(), keyring_adopt_command(),
-        keyring_recover_command(), keyring_policy_command(),
+        keyring_test_command(), keyring_check_command(), keyring_audit_command(), keyring_trust_command(), keyring_adopt_command(),
+        keyring_recover_command(), keyring_policy_command(), keyring_pause_command(),
+        keyring_resume_command(), keyring_revalidate_command(),
         config_command(), completion_command(), help_command(), version_command()};
     return all;
 }

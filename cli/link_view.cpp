@@ -15,31 +15,13 @@ Json link_json(const keyring::Link& link, const keyring::ProtectorReport& report
                    {"detail", report.detail},
                    {"follows", link.follow.empty() ? Json(nullptr) : Json(link.follow)},
                    {"linked", to_rfc3339(link.linked)},
+                   {"last_proven", time_json(link.last_proven)},
                    {"expires", time_json(report.expires)}};
     return object;
 }
 
 Json link_json(Context& context, const keyring::Link& link) {
     return link_json(link, context.resolver().status(link.thumbprint));
-}
-
-std::string keyring_state(Context& context) {
-    using keyring::ProtectorStatus;
-    std::string state = "none";
-    for (const keyring::Link& link : context.keyring().links()) {
-        if (link.role != keyring::LinkRole::default_) continue;
-        switch (context.resolver().status(link.thumbprint).status) {
-            case ProtectorStatus::usable:
-            case ProtectorStatus::wrap_only:
-                if (state == "none") state = "ok";
-                break;
-            case ProtectorStatus::unreachable:
-                if (state != "inaccessible") state = "degraded";
-                break;
-            default: state = "inaccessible";
-        }
-    }
-    return state;
 }
 
 void print_link_report(Context& context, const keyring::LinkReport& report) {

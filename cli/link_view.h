@@ -10,9 +10,6 @@ namespace signet::cli {
 /// Asks the vaults; never unwraps.
 [[nodiscard]] Json link_json(Context& context, const keyring::Link& link);
 
-/// "ok", "degraded", "inaccessible" or "none" (nothing wraps yet): the state of a keyring is that of its default.
-[[nodiscard]] std::string keyring_state(Context& context);
-
 /// What linking did, as the result of a command.
 void print_link_report(Context& context, const keyring::LinkReport& report);
 

@@ -8,6 +8,7 @@
 #include "core/crypto/random.h"
 #include "core/file.h"
 #include "format/encoding.h"
+#include "keyring/access_state.h"
 #include "keyring/identity_file.h"
 #include "keyring/state_file.h"
 
@@ -37,7 +38,10 @@ Json encode_link(const Link& link) {
             {"public_key", to_base64(link.spki)},
             {"linked", to_rfc3339(link.linked)},
             {"last_state", link.last_state},
-            {"last_state_time", time_or_null(link.last_state_time)}};
+            {"last_state_time", time_or_null(link.last_state_time)},
+            {"last_proven", time_or_null(link.last_proven)},
+            {"lost_since", time_or_null(link.lost_since)},
+            {"lost_why", link.lost_why}};
 }
 
 std::optional<LinkRole> parse_role(std::string_view name) {
@@ -70,6 +74,10 @@ Link decode_link(const Json& json, std::string_view what) {
     link.linked = fields.time("linked");
     link.last_state = fields.text("last_state");
     link.last_state_time = fields.optional_time("last_state_time");
+    // Absent in files of earlier versions.
+    if (fields.has("last_proven")) link.last_proven = fields.optional_time("last_proven");
+    if (fields.has("lost_since")) link.lost_since = fields.optional_time("lost_since");
+    if (fields.has("lost_why")) link.lost_why = fields.text("lost_why");
     return link;
 }
 
@@ -123,7 +131,8 @@ Json encode(const Keyring::Content& content) {
             {"locations", std::move(locations)},
             {"label_keys", std::move(label_keys)},
             {"settings", Json(content.settings)},
-            {"refusals", std::move(refusals)}};
+            {"refusals", std::move(refusals)},
+            {"state", content.state}};
 }
 
 Refusal decode_refusal(const Json& json, std::string_view what) {
@@ -177,6 +186,7 @@ Keyring::Content decode(const Json& body, std::string_view what) {
         content.settings[name] = value.get<std::string>();
     }
     for (const Json& refusal : fields.array("refusals")) content.refusals.push_back(decode_refusal(refusal, what));
+    if (fields.has("state")) content.state = fields.text("state");
     return content;
 }
 
@@ -297,6 +307,15 @@ void Keyring::note_seen(const RepositoryId& repository, const std::map<IdentityI
     });
 }
 
+void Keyring::note_proven(const format::Thumbprint& thumbprint, TimePoint when) {
+    if (find(thumbprint) == nullptr) return;
+    change([&](Content& next) {
+        for (Link& link : next.links) {
+            if (link.thumbprint == thumbprint) link.last_proven = when;
+        }
+    });
+}
+
 std::optional<SecretBytes> Keyring::label_key(const RepositoryId& repository, const IdentityId& writer) const {
     const auto found = content_.label_keys.find({repository, writer});
     if (found == content_.label_keys.end()) return std::nullopt;
@@ -309,6 +328,61 @@ void Keyring::learn_label_key(const RepositoryId& repository, const IdentityId& 
     change([&](Content& next) {
         next.label_keys[{repository, writer}] = Bytes(key.reveal().begin(), key.reveal().end());
     });
+}
+
+void Keyring::note_access(const format::Thumbprint& thumbprint, ProtectorStatus status, const std::string& why,
+                          std::int64_t heal_window_ns) noexcept {
+    const Link* link = find(thumbprint);
+    if (link == nullptr) return;
+    const TimePoint now = clock_->now();
+    const bool is_lost = is_refused(status) && !link->lost_since;
+    const bool is_back = link->lost_since && judge_access(status, link->lost_since, now, heal_window_ns) == AccessState::ok;
+    if (!is_lost && !is_back) return;
+    try {
+        change([&](Content& next) {
+            for (Link& one : next.links) {
+                if (one.thumbprint != thumbprint) continue;
+                one.lost_since = is_lost ? std::optional(now) : std::nullopt;
+                one.lost_why = is_lost ? format::to_utf8(why) : "";
+            }
+        });
+    } catch (const std::exception&) {
+        // A keyring on a medium that cannot be written still serves.
+    }
+}
+
+void Keyring::revalidate(const format::Thumbprint& thumbprint) {
+    const Link* link = find(thumbprint);
+    if (link == nullptr || !link->lost_since) return;
+    change([&](Content& next) {
+        for (Link& one : next.links) {
+            if (one.thumbprint != thumbprint) continue;
+            one.lost_since = std::nullopt;
+            one.lost_why.clear();
+        }
+    });
+}
+
+std::string Keyring::note_state(const std::string& state) noexcept {
+    std::string before = content_.state;
+    if (before == state) return before;
+    try {
+        change([&](Content& next) { next.state = state; });
+    } catch (const std::exception&) {
+        // As above.
+    }
+    return before;
+}
+
+std::optional<std::string> Keyring::paused() const {
+    const auto found = content_.settings.find("paused");
+    return found == content_.settings.end() ? std::nullopt : std::optional(found->second);
+}
+
+void Keyring::require_not_paused() const {
+    if (const auto since = paused()) {
+        throw Error(ErrorCode::refused, "this keyring is paused since " + *since, "signet keyring resume ends it");
+    }
 }
 
 void Keyring::set_setting(const std::string& name, const std::optional<std::string>& value) {

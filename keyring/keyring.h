@@ -23,6 +23,8 @@
 
 namespace signet::keyring {
 
+enum class ProtectorStatus;
+
 /// What a link is for.
 enum class LinkRole {
     default_,  ///< wraps; one per provider and region
@@ -45,6 +47,9 @@ struct Link {
     TimePoint linked;                    ///< when
     std::string last_state;              ///< what the last test or use found: "enabled", "key-disabled", …
     std::optional<TimePoint> last_state_time;
+    std::optional<TimePoint> last_proven;  ///< when it last opened a data key of a backup, by `keyring check`
+    std::optional<TimePoint> lost_since;   ///< since when it is refused as a wrapping protector; see access_state.h
+    std::string lost_why;                  ///< what its vault said then
 
     [[nodiscard]] crypto::RsaPublicKey public_key() const { return crypto::RsaPublicKey::from_spki(spki); }
     [[nodiscard]] bool follow_newest() const { return !follow.empty(); }
@@ -162,6 +167,8 @@ public:
     LinkReport set_default(const format::Thumbprint& thumbprint, Vaults& vaults);
     /// Describes, wraps, unwraps and compares at every location, and remembers the state.
     LinkTest test(const format::Thumbprint& thumbprint, Vaults& vaults);
+    /// Remembers that it has opened a data key of a backup. A thumbprint that is not linked here is left out.
+    void note_proven(const format::Thumbprint& thumbprint, TimePoint when);
     /// Before each backup: where a link follows the newest version and there is a newer enabled one, that is tested by wrap,
     /// linked, and takes over the role; the old version stays `linked`. Never asks for a passphrase.
     FollowReport refresh_followed(Vaults& vaults);
@@ -170,6 +177,16 @@ public:
     [[nodiscard]] const Refusal* refusal(const std::string& location) const;
     /// Remembers a refusal, or clears it after `ok`. Writes only on a change; a keyring that cannot be written is left.
     void note_answer(const std::string& location, const std::string& operation, Outcome outcome) noexcept;
+
+    // The state of access (access_state.h).
+    /// Remembers since when a wrapping protector is refused, or that it is well again within the heal window. Writes only on
+    /// a change; a keyring that cannot be written is left.
+    void note_access(const format::Thumbprint& thumbprint, ProtectorStatus status, const std::string& why,
+                     std::int64_t heal_window_ns) noexcept;
+    /// Forgets that it was refused: a person has looked. throws  Error{io}
+    void revalidate(const format::Thumbprint& thumbprint);
+    /// Remembers the state that was found. returns  the one before; empty when there was none
+    std::string note_state(const std::string& state) noexcept;
 
     // Repositories.
     [[nodiscard]] const RepositoryPin* pin(const RepositoryId& repository) const;
@@ -192,6 +209,10 @@ public:
     // Settings of this keyring (policy overrides, heal window, …): plain names and values.
     [[nodiscard]] const std::map<std::string, std::string>& settings() const { return content_.settings; }
     void set_setting(const std::string& name, const std::optional<std::string>& value);
+    /// Since when, and why, no backup is to be made (`keyring pause`): "2026-03-14T09:30:00Z moving the vault".
+    [[nodiscard]] std::optional<std::string> paused() const;
+    /// throws  Error{refused}: paused
+    void require_not_paused() const;
 
     // Identities.
     /// The writer, made when there is none. throws  Error{refused}: the file can be read by others; Error{damaged}
@@ -214,6 +235,7 @@ public:
         std::map<std::pair<RepositoryId, IdentityId>, Bytes> label_keys;
         std::map<std::string, std::string> settings;
         std::vector<Refusal> refusals;
+        std::string state;  ///< of access, as it was found last
     };
 
 private:

@@ -1,6 +1,8 @@
 #include "keyring/policy.h"
 
+#include <algorithm>
 #include <charconv>
+#include <type_traits>
 
 #include "core/error.h"
 
@@ -10,6 +12,14 @@ namespace {
 constexpr std::string_view kAfterRotation = "after-rotation";
 constexpr std::string_view kDedupHorizon = "dedup-horizon";
 constexpr std::string_view kMaxDeks = "max-deks";
+constexpr std::string_view kMinProtectors = "min-protectors";
+constexpr std::string_view kRequireTwin = "require-twin";
+constexpr std::string_view kAllowedSizes = "allowed-sizes";
+constexpr std::string_view kAllowedProviders = "allowed-providers";
+constexpr std::string_view kHealWindow = "heal-window";
+constexpr std::string_view kBackupsWait = "backups-wait-for-revalidation";
+constexpr std::int64_t kDefaultHealWindow = 8LL * 3600 * kNsPerSecond;
+constexpr std::uint32_t kLargestMinProtectors = 16;
 constexpr std::uint32_t kDefaultMaxDeks = 64;
 constexpr std::uint32_t kLargestMaxDeks = 4096;
 constexpr std::int64_t kDefaultHorizon = 90LL * 86'400 * kNsPerSecond;
@@ -28,13 +38,59 @@ std::optional<AfterRotation> parse_after_rotation(const std::string& value) {
     refuse(kAfterRotation, value, "rewrap, inherit, fresh or auto");
 }
 
-std::uint32_t parse_max_deks(const std::string& value) {
+std::uint32_t parse_number(std::string_view name, std::string_view value, std::uint32_t largest) {
     std::uint32_t number = 0;
     const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-    if (error != std::errc{} || end != value.data() + value.size() || number < 1 || number > kLargestMaxDeks) {
-        refuse(kMaxDeks, value, "a number from 1 to 4096");
+    if (error != std::errc{} || end != value.data() + value.size() || number < 1 || number > largest) {
+        refuse(name, value, "a number from 1 to " + std::to_string(largest));
     }
     return number;
+}
+
+bool parse_yes(std::string_view name, std::string_view value) {
+    if (value == "yes") return true;
+    if (value == "no" || value.empty()) return false;
+    refuse(name, value, "yes or no");
+}
+
+/// "2048,4096" or "any": each part parsed, in ascending order, each once.
+template <class Value, class Parse>
+std::vector<Value> parse_list(std::string_view value, const Parse& parse) {
+    std::vector<Value> list;
+    if (value.empty() || value == "any") return list;
+    for (std::size_t at = 0; at <= value.size();) {
+        const std::size_t comma = std::min(value.find(',', at), value.size());
+        list.push_back(parse(value.substr(at, comma - at)));
+        at = comma + 1;
+    }
+    std::sort(list.begin(), list.end());
+    list.erase(std::unique(list.begin(), list.end()), list.end());
+    return list;
+}
+
+std::uint32_t parse_size(std::string_view value) {
+    for (const std::uint32_t size : {2048U, 3072U, 4096U}) {
+        if (std::to_string(size) == value) return size;
+    }
+    refuse(kAllowedSizes, value, "sizes of 2048, 3072 and 4096, with commas between them, or any");
+}
+
+std::string parse_provider(std::string_view value) {
+    for (const std::string_view name : {"local", "public", "pkcs11", "azure", "aws", "transit"}) {
+        if (name == value) return std::string(value);
+    }
+    refuse(kAllowedProviders, value, "names of local, public, pkcs11, azure, aws and transit, with commas between them, or any");
+}
+
+template <class Value>
+std::string list_text(const std::vector<Value>& list) {
+    std::string text;
+    for (const Value& one : list) {
+        if (!text.empty()) text += ',';
+        if constexpr (std::is_same_v<Value, std::string>) text += one;
+        else text += std::to_string(one);
+    }
+    return text;
 }
 
 std::string span_text(std::int64_t ns) {
@@ -64,7 +120,19 @@ void Policy::set(const std::string& name, const std::string& value) {
     } else if (name == kDedupHorizon) {
         dedup_horizon_ns = value.empty() ? kDefaultHorizon : parse_span(value);
     } else if (name == kMaxDeks) {
-        max_deks = value.empty() ? kDefaultMaxDeks : parse_max_deks(value);
+        max_deks = value.empty() ? kDefaultMaxDeks : parse_number(name, value, kLargestMaxDeks);
+    } else if (name == kMinProtectors) {
+        min_protectors = value.empty() ? 1 : parse_number(name, value, kLargestMinProtectors);
+    } else if (name == kRequireTwin) {
+        require_twin = parse_yes(name, value);
+    } else if (name == kAllowedSizes) {
+        allowed_sizes = parse_list<std::uint32_t>(value, parse_size);
+    } else if (name == kAllowedProviders) {
+        allowed_providers = parse_list<std::string>(value, parse_provider);
+    } else if (name == kHealWindow) {
+        heal_window_ns = value.empty() ? kDefaultHealWindow : parse_span(value);
+    } else if (name == kBackupsWait) {
+        backups_wait = parse_yes(name, value);
     } else if (value.empty()) {
         others.erase(name);
     } else {
@@ -89,6 +157,12 @@ std::map<std::string, std::string> Policy::values() const {
     if (after_rotation) values.emplace(kAfterRotation, text(*after_rotation));
     if (dedup_horizon_ns != kDefaultHorizon) values.emplace(kDedupHorizon, span_text(dedup_horizon_ns));
     if (max_deks != kDefaultMaxDeks) values.emplace(kMaxDeks, std::to_string(max_deks));
+    if (min_protectors != 1) values.emplace(kMinProtectors, std::to_string(min_protectors));
+    if (require_twin) values.emplace(kRequireTwin, "yes");
+    if (!allowed_sizes.empty()) values.emplace(kAllowedSizes, list_text(allowed_sizes));
+    if (heal_window_ns != kDefaultHealWindow) values.emplace(kHealWindow, span_text(heal_window_ns));
+    if (backups_wait) values.emplace(kBackupsWait, "yes");
+    if (!allowed_providers.empty()) values.emplace(kAllowedProviders, list_text(allowed_providers));
     return values;
 }
 
@@ -99,6 +173,12 @@ const std::vector<PolicyName>& policy_names() {
          "unwrap without asking a person, else inherit"},
         {kDedupHorizon, "90d", "chunks from before a rotation that are older than this are stored anew"},
         {kMaxDeks, "64", "data keys that one backup may refer to; beyond, chunks are stored anew"},
+        {kMinProtectors, "1", "protectors, default and recovery, that wrap every new data key; with fewer no backup is made"},
+        {kRequireTwin, "no", "yes: no backup is made while the default protector is linked at one place only"},
+        {kAllowedSizes, "any", "sizes in bits of the keys that wrap: 2048, 3072, 4096"},
+        {kAllowedProviders, "any", "where the keys that wrap may be: local, public, pkcs11, azure, aws, transit"},
+        {kHealWindow, "8h", "access to the default protector that comes back within this time needs no person"},
+        {kBackupsWait, "no", "yes: after a longer loss of access no backup is made before signet keyring revalidate"},
     };
     return names;
 }

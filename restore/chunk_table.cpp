@@ -43,6 +43,14 @@ void ChunkTable::add(const format::IndexedPack& pack, const DekId& dek, std::str
     }
 }
 
+void ChunkTable::add_alias(const ChunkId& id, const ChunkId& alias) {
+    const ChunkPlace* const place = find(id);
+    invariant(place != nullptr, "only a chunk of the table has another id");
+    const ChunkPlace copy = *place;
+    reserve(chunk_count_ + 1);
+    insert(alias, copy);
+}
+
 std::optional<std::uint32_t> ChunkTable::number_of(const ChunkId& id) const {
     if (slots_.empty()) return std::nullopt;
     const std::size_t mask = slots_.size() - 1;

@@ -47,6 +47,8 @@ public:
     /// Takes the frames and chunks of one pack of an index segment.
     /// throws  Error{damaged}: the segment contradicts itself or the pack's size
     void add(const format::IndexedPack& pack, const DekId& dek, std::string_view what);
+    /// Another id of a chunk that is in the table.
+    void add_alias(const ChunkId& id, const ChunkId& alias);
     [[nodiscard]] bool has_pack(const PackId& pack) const { return pack_numbers_.contains(pack); }
 
     /// nullptr when no pack in reach has the chunk.

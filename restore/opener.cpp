@@ -1,6 +1,6 @@
 #include "restore/opener.h"
 
-#include <set>
+#include "restore/index_rebuild.h"
 
 namespace signet::restore {
 namespace {
@@ -62,45 +62,95 @@ std::vector<Reached> reached_by(const Catalogue& catalogue, const Backup& backup
     return entries;
 }
 
-/// Adds what the index segments of one entry say about the packs that are reached.
-void load_entry(const storage::Repository& repository, const Reached& reached, const SecretBytes& index_key,
-                const OpenOptions& options, ChunkTable& table) {
-    const format::BackupPublic& fields = reached.run->fields;
-    const IdentityId& writer = reached.run->entry->identity;
-    std::map<PackId, std::uint64_t> wanted;
-    for (std::size_t i = 0; i < fields.packs.size(); ++i) {
-        if (reached.bitmap == nullptr || reached.bitmap->has(i)) wanted.emplace(fields.packs[i].id, fields.packs[i].size);
-    }
-    const auto fail_or_warn = [&](const Error& error) {
-        if (!options.salvage || (error.code() != ErrorCode::damaged && error.code() != ErrorCode::unsupported)) throw error;
-        if (options.warn) options.warn(error.what());
-    };
-    for (const format::IndexInfo& info : fields.indexes) {
-        if (wanted.empty()) return;
-        const std::string name = format::index_name(info.id);
-        try {
-            const Bytes object = repository.load_index_object(info.id);
-            if (object.size() != info.size) throw Error(ErrorCode::damaged, name + ": has another size than its entry says");
-            const auto segment =
-                format::IndexSegment::open(object, repository.config().repository, writer, index_key, name);
-            if (segment.dek != fields.dek) throw Error(ErrorCode::damaged, name + ": is about another data key");
-            for (const format::IndexedPack& pack : segment.packs) {
-                const auto found = wanted.find(pack.id);
-                if (found == wanted.end()) continue;
-                if (found->second != pack.size) {
-                    throw Error(ErrorCode::damaged, name + ": gives " + format::pack_name(pack.id) + " another size");
-                }
-                table.add(pack, segment.dek, name);
-                wanted.erase(found);
+/// Where the chunks of a backup lie: from the index segments of the entries that it reaches, and where one of those is missing
+/// or damaged, from the packs.
+class PlaceLoader {
+public:
+    PlaceLoader(const storage::Repository& repository, const SecretBytes& index_key, const SecretBytes& id_key,
+                const std::map<DekId, format::DataKey>& keys, const OpenOptions& options, ChunkTable& table)
+        : repository_(repository), index_key_(index_key), id_key_(id_key), keys_(keys), options_(options), table_(table) {}
+
+    /// throws  Error{damaged}: neither a segment nor the pack itself tells; Error{io}
+    void load(const Reached& reached) {
+        const format::BackupPublic& fields = reached.run->fields;
+        std::map<PackId, std::uint64_t> wanted;
+        for (std::size_t i = 0; i < fields.packs.size(); ++i) {
+            if (reached.bitmap == nullptr || reached.bitmap->has(i)) wanted.emplace(fields.packs[i].id, fields.packs[i].size);
+        }
+        for (const format::IndexInfo& info : fields.indexes) {
+            if (wanted.empty()) return;
+            try {
+                take_segment(*reached.run, info, wanted);
+            } catch (const Error& error) {
+                if (!is_damage(error)) throw;
+                warn(error.what());
             }
-        } catch (const Error& error) {
-            fail_or_warn(error);
+        }
+        if (!wanted.empty()) rebuild(*reached.run, wanted);
+    }
+
+private:
+    static bool is_damage(const Error& error) {
+        return error.code() == ErrorCode::damaged || error.code() == ErrorCode::unsupported;
+    }
+    void warn(const std::string& sentence) const {
+        if (options_.warn) options_.warn(sentence);
+    }
+
+    void take_segment(const storage::RunEntry& run, const format::IndexInfo& info, std::map<PackId, std::uint64_t>& wanted) {
+        const std::string name = format::index_name(info.id);
+        const Bytes object = repository_.load_index_object(info.id);
+        if (object.size() != info.size) throw Error(ErrorCode::damaged, name + ": has another size than its entry says");
+        const auto segment = format::IndexSegment::open(object, repository_.config().repository, run.entry->identity,
+                                                        index_key_, name);
+        if (segment.dek != run.fields.dek) throw Error(ErrorCode::damaged, name + ": is about another data key");
+        for (const format::IndexedPack& pack : segment.packs) {
+            const auto found = wanted.find(pack.id);
+            if (found == wanted.end()) continue;
+            if (found->second != pack.size) {
+                throw Error(ErrorCode::damaged, name + ": gives " + format::pack_name(pack.id) + " another size");
+            }
+            table_.add(pack, segment.dek, name);
+            wanted.erase(found);
         }
     }
-    if (!wanted.empty()) {
-        fail_or_warn(Error(ErrorCode::damaged, format::pack_name(wanted.begin()->first) + ": in no index segment of " +
-                                                   format::journal_name(writer, reached.run->entry->head.sequence)));
+
+    void rebuild(const storage::RunEntry& run, const std::map<PackId, std::uint64_t>& wanted) {
+        warn(format::journal_name(run.entry->identity, run.entry->head.sequence) + ": no index segment says what is in " +
+             std::to_string(wanted.size()) + (wanted.size() == 1 ? " pack" : " packs") + "; reading them to find out");
+        const auto key = keys_.find(run.fields.dek);
+        for (const auto& [id, size] : wanted) {
+            try {
+                if (key == keys_.end()) throw Error(ErrorCode::damaged, format::pack_name(id) + ": in no index segment");
+                const RebuiltPack rebuilt = rebuild_index(repository_.store(), id, size, key->second, id_key_);
+                table_.add(rebuilt.pack, run.fields.dek, format::pack_name(id));
+                for (const auto& [tree, list] : rebuilt.trees_as_lists) table_.add_alias(tree, list);
+            } catch (const Error& error) {
+                if (!options_.salvage || !is_damage(error)) throw;
+                warn(error.what());
+            }
+        }
     }
+
+    const storage::Repository& repository_;
+    const SecretBytes& index_key_;
+    const SecretBytes& id_key_;
+    const std::map<DekId, format::DataKey>& keys_;
+    const OpenOptions& options_;
+    ChunkTable& table_;
+};
+
+/// ": sha256:ab12cd34ef56 (prod), disabled in local:prod/1; …"; for no opener nothing.
+std::string in_what_state(Planner& planner, const RunKey& key) {
+    std::string text;
+    for (const Opener& opener : key.openers) {
+        const keyring::ProtectorReport& report = planner.status(opener.thumbprint);
+        std::string name = report.name;
+        if (name.empty() && !opener.slots.empty()) name = opener.slots.front()->location;
+        text += (text.empty() ? ": " : "; ") + opener.thumbprint.short_text() + (name.empty() ? "" : " (" + name + ")") + ", " +
+                (report.detail.empty() ? std::string(keyring::text(report.status)) : report.detail);
+    }
+    return text;
 }
 
 }  // namespace
@@ -135,7 +185,8 @@ format::DataKey unwrap_key(const storage::Repository& repository, Planner& plann
         }
     }
     if (failure) throw *failure;
-    throw Error(ErrorCode::key_unavailable, "data key " + key.dek.hex() + ": no usable protector opens it");
+    throw Error(ErrorCode::key_unavailable,
+                "data key " + key.dek.short_hex() + ": no usable protector opens it" + in_what_state(planner, key));
 }
 
 std::unique_ptr<OpenBackup> OpenBackup::open(const storage::Repository& repository, Planner& planner,
@@ -164,9 +215,8 @@ std::unique_ptr<OpenBackup> OpenBackup::open(const storage::Repository& reposito
         }
     }
     open->body_ = format::open_body(*backup.entry, open->keys_.at(backup.fields->dek));
-    for (const Reached& reached : reached_by(planner.catalogue(), backup)) {
-        load_entry(repository, reached, open->body_.keys.index_key, options, open->table_);
-    }
+    PlaceLoader places(repository, open->body_.keys.index_key, open->body_.keys.id_key, open->keys_, options, open->table_);
+    for (const Reached& reached : reached_by(planner.catalogue(), backup)) places.load(reached);
     open->frames_ = std::make_unique<FrameReader>(repository.store(), open->table_, open->keys_,
                                                   repository.config().repository, options.frames);
     if (planner.catalogue().label_key(backup.writer) == nullptr) {

@@ -25,7 +25,7 @@ class OpenBackup {
 public:
     /// Plans first, then really unwraps every data key.
     /// throws  KeyUnavailable: with the plan; Error{wrong_passphrase}; Error{refused}: untrusted; Error{damaged}: an officer's journal,
-    ///         Error{damaged}: the entry, a slot or an index segment; Error{io}
+    ///         Error{damaged}: the entry, a slot, or a pack that no index segment describes; Error{io}
     [[nodiscard]] static std::unique_ptr<OpenBackup> open(const storage::Repository& repository, Planner& planner,
                                                           keyring::Resolver& resolver, const Backup& backup,
                                                           const OpenOptions& options = {});

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "format/names.h"
 #include "format/officer_entry.h"
 
 namespace signet::restore {
@@ -118,6 +119,7 @@ private:
             one.usable = one.report.can_unwrap;
             one.inherited = !own_.contains(opener.thumbprint);
             one.locations = one.report.locations;
+            one.escrowed = planner_.escrowed_.contains(opener.thumbprint);
             one.needed_from = key.time;
             one.needed_to = key.time;
         }
@@ -148,6 +150,9 @@ Planner::Planner(const Catalogue& catalogue, const storage::Repository& reposito
     : catalogue_(catalogue), repository_(repository), resolver_(resolver), options_(std::move(options)) {
     collect_keys();
     add_stored_slots();
+    for (const storage::ObjectInfo& info : repository_.store().list("escrow/")) {
+        if (const auto name = format::parse_escrow_name(info.name)) escrowed_.insert(name->thumbprint);
+    }
     resolve_without_keys();
 }
 
@@ -189,18 +194,27 @@ void Planner::add_stored_slots() {
 }
 
 void Planner::resolve_without_keys() {
-    std::map<Thumbprint, std::string> known;
-    for (const auto& protector : resolver_.keyrings().protectors()) known[protector.thumbprint] = protector.name;
+    std::map<Thumbprint, std::set<std::string>> known;
+    const auto add_location = [](std::set<std::string>& names, const std::string& location) {
+        names.insert({location, location.substr(location.find(':') + 1)});
+    };
+    for (const auto& protector : resolver_.keyrings().protectors()) {
+        std::set<std::string>& names = known[protector.thumbprint];
+        names.insert(protector.name);
+        for (const std::string& location : protector.locations) add_location(names, location);
+    }
     for (const auto& [place, key] : keys_) {
         for (const Opener& opener : key.openers) {
-            std::string& name = known[opener.thumbprint];
-            if (name.empty() && !opener.slots.empty()) name = name_in(opener.slots.front()->location);
+            std::set<std::string>& names = known[opener.thumbprint];
+            if (!names.empty() || opener.slots.empty()) continue;
+            names.insert(name_in(opener.slots.front()->location));
+            add_location(names, opener.slots.front()->location);
         }
     }
     for (const std::string& reference : options_.without_keys) {
         bool found = false;
-        for (const auto& [thumbprint, name] : known) {
-            if (name != reference && !thumbprint.matches_prefix(reference)) continue;
+        for (const auto& [thumbprint, names] : known) {
+            if (!names.contains(reference) && !thumbprint.matches_prefix(reference)) continue;
             without_.insert(thumbprint);
             found = true;
         }

@@ -16,7 +16,8 @@ namespace signet::restore {
 
 /// How a plan is made.
 struct PlanOptions {
-    std::vector<std::string> without_keys;  ///< as if these were missing: thumbprint prefixes or names of links
+    /// As if these were missing: thumbprint prefixes, names of links, or locations ("local:prod/2", "prod/2").
+    std::vector<std::string> without_keys;
     /// As the repository stood at that time, with protectors past their expiry shown as expired.
     std::optional<TimePoint> as_of;
     bool offline = false;                   ///< no vault is asked; the keyring's records decide
@@ -48,6 +49,7 @@ struct RequiredProtector {
     bool inherited = false;             ///< not one of the backup's own protectors: needed for what it refers to
     std::vector<format::Thumbprint> alternatives;  ///< other openers of the same data keys
     std::vector<std::string> locations; ///< of the keyring, or the hints of slots
+    bool escrowed = false;              ///< its private half lies in the repository, sealed: `keyring recover` brings it
     TimePoint needed_from;              ///< times of the runs that made those data keys
     TimePoint needed_to;
     std::uint64_t backups = 0;          ///< committed runs among them
@@ -156,6 +158,7 @@ private:
     keyring::Resolver& resolver_;
     PlanOptions options_;
     std::set<format::Thumbprint> without_;
+    std::set<format::Thumbprint> escrowed_;
     std::map<std::pair<IdentityId, DekId>, RunKey> keys_;
     std::map<format::Thumbprint, TimePoint> last_used_;  ///< time of the newest run with a signed slot
     std::map<format::Thumbprint, keyring::ProtectorReport> statuses_;

@@ -61,9 +61,11 @@ std::string helps(const std::vector<RequiredProtector>& required) {
     for (const RequiredProtector& one : required) {
         if (one.usable) continue;
         // Where the protector was when the slot was made says more than the resolver, which has never met it, can.
-        std::string command = one.report.status == keyring::ProtectorStatus::missing && !one.locations.empty()
-                                  ? "signet keyring link " + keyring::for_command(one.locations.front())
-                                  : one.report.hint;
+        const bool is_missing = one.report.status == keyring::ProtectorStatus::missing;
+        const std::string command =
+            is_missing && one.escrowed             ? "signet keyring recover --officer FINGERPRINT"
+            : is_missing && !one.locations.empty() ? "signet keyring link " + keyring::for_command(one.locations.front())
+                                                   : one.report.hint;
         if (!command.empty() && std::find(commands.begin(), commands.end(), command) == commands.end()) {
             commands.push_back(command);
         }
@@ -110,6 +112,7 @@ Json to_json(const RequiredProtector& one) {
             {"inherited", one.inherited},
             {"alternatives", thumbprints(one.alternatives)},
             {"locations", one.locations},
+            {"escrowed", one.escrowed},
             {"needed_from", to_rfc3339(one.needed_from)},
             {"needed_to", to_rfc3339(one.needed_to)},
             {"backups", one.backups},

@@ -97,12 +97,11 @@ public:
         guarded([&] {
             const MutableByteView whole = buffer.first(padded);
             std::fill(whole.begin() + static_cast<std::ptrdiff_t>(length), whole.end(), std::uint8_t{0});
-            const std::size_t done = write_directly(whole);
-            if (done < length) {
-                pwrite_full(fd_.get(), whole.first(length).subspan(done), done, path());
-            } else if (done > length && ::ftruncate(fd_.get(), static_cast<off_t>(length)) != 0) {
-                throw Error::from_errno("write", path(), errno);
+            const UniqueFd direct = open_directly(fd_.get(), O_WRONLY);
+            if (!direct || !try_pwrite_directly(direct.get(), whole, 0)) {
+                pwrite_full(fd_.get(), whole.first(length), 0, path());
             }
+            if (::ftruncate(fd_.get(), static_cast<off_t>(length)) != 0) throw Error::from_errno("write", path(), errno);
         });
     }
 
@@ -143,24 +142,6 @@ private:
             discard();
             throw;
         }
-    }
-
-    /// Past the page cache, as far as the file system lets us. returns  octets written; the rest is the caller's
-    std::size_t write_directly(ByteView whole) {
-        const int flags = ::fcntl(fd_.get(), F_GETFL);
-        if (flags < 0 || ::fcntl(fd_.get(), F_SETFL, flags | O_DIRECT) != 0) return 0;
-        std::size_t done = 0;
-        while (done < whole.size()) {
-            const ssize_t count =
-                ::pwrite(fd_.get(), whole.data() + done, whole.size() - done, static_cast<off_t>(done));
-            if (count < 0 && errno == EINTR) continue;
-            if (count < 0 && errno != EINVAL && errno != EOPNOTSUPP) throw Error::from_errno("write", path(), errno);
-            if (count <= 0) break;
-            done += static_cast<std::size_t>(count);
-            if (done % kDirectAlignment != 0) break;
-        }
-        if (::fcntl(fd_.get(), F_SETFL, flags) != 0) throw Error::from_errno("write", path(), errno);
-        return done;
     }
 
     void discard() noexcept {

@@ -1,3 +1,4 @@
+#include "cli/access.h"
 #include "cli/backup_report.h"
 #include "cli/backup_request.h"
 #include "cli/commands/commands.h"
@@ -54,6 +55,15 @@ bool writer_is_trusted(Context& context) {
     return writer && load_trust(context).find(writer->identity(), format::Role::writer) != nullptr;
 }
 
+/// A protector that is refused stops the run when it wraps. After a long loss a person may have to look first.
+void check_access(Context& context) {
+    const Access access = look_at_access(context);
+    if (access.state == keyring::AccessState::needs_revalidation && policy_in_force(context).backups_wait) require_revalidated(access);
+    if (access.state == keyring::AccessState::degraded || access.state == keyring::AccessState::needs_revalidation) {
+        context.terminal().warning("this keyring is " + access_text(access));
+    }
+}
+
 backup::BackupReport make_backup(Context& context, backup::BackupRequest request) {
     std::unique_ptr<StreamSource> stream;
     if (!request.stream_command.empty()) stream = std::make_unique<StreamSource>(request.stream_command);
@@ -79,9 +89,10 @@ ExitCode run(Context& context) {
         request = backup_request(context);
         connect_to_terminal(terminal, request);
         variables["SIGNET_PATHS"] = join(request.paths, "\n");
-        if (request.series) variables["SIGNET_SERIES"] = *request.series;
+        variables["SIGNET_SERIES"] = backup::series_name(request);
         pin_on_first_contact(context);
         prepare_protectors(context);
+        check_access(context);
         run_hooks(context, "run-before", variables);
         report = make_backup(context, request);
     } catch (const Error& error) {
@@ -93,6 +104,9 @@ ExitCode run(Context& context) {
             terminal.warning(hook.what());
         }
         throw;
+    }
+    if (report.total_files_processed == 0 && report.others == 0 && report.errors == 0 && !report.skipped_unchanged) {
+        terminal.warning("there is no file in this backup: the paths are empty, or everything in them is excluded");
     }
     const ExitCode code = report.errors > 0 ? ExitCode::incomplete : ExitCode::done;
     const bool trusted = writer_is_trusted(context);

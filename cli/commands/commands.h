@@ -19,6 +19,9 @@ namespace signet::cli {
 [[nodiscard]] Command plan_command();
 [[nodiscard]] Command timeline_command();
 [[nodiscard]] Command check_command();
+[[nodiscard]] Command rewrap_command();
+[[nodiscard]] Command status_command();
+[[nodiscard]] Command metrics_command();
 
 [[nodiscard]] Command key_create_command();
 [[nodiscard]] Command key_import_command();
@@ -43,11 +46,15 @@ namespace signet::cli {
 [[nodiscard]] Command keyring_unlink_command();
 [[nodiscard]] Command keyring_default_command();
 [[nodiscard]] Command keyring_test_command();
+[[nodiscard]] Command keyring_check_command();
 [[nodiscard]] Command keyring_audit_command();
 [[nodiscard]] Command keyring_trust_command();
 [[nodiscard]] Command keyring_adopt_command();
 [[nodiscard]] Command keyring_recover_command();
 [[nodiscard]] Command keyring_policy_command();
+[[nodiscard]] Command keyring_pause_command();
+[[nodiscard]] Command keyring_resume_command();
+[[nodiscard]] Command keyring_revalidate_command();
 
 [[nodiscard]] Command config_command();
 [[nodiscard]] Command completion_command();

@@ -1,5 +1,6 @@
 #include "cli/commands/commands.h"
 #include "cli/key_view.h"
+#include "cli/needed_keys.h"
 #include "cli/table.h"
 
 namespace signet::cli {
@@ -29,6 +30,11 @@ void print_deleted(Terminal& terminal, const std::vector<keyring::KeyVersion>& k
 
 ExitCode run(Context& context) {
     Terminal& terminal = context.terminal();
+    context.options().refuse_together({"needed", "deleted"});
+    if (context.options().flag("needed")) {
+        print_needed_keys(context);
+        return ExitCode::done;
+    }
     const bool deleted = context.options().flag("deleted");
     const TimePoint now = context.clock().now();
     Json rows = Json::array();
@@ -52,12 +58,15 @@ ExitCode run(Context& context) {
 Command key_list_command() {
     Command command;
     command.name = "key list";
-    command.synopsis = "[--deleted]";
+    command.synopsis = "[--deleted | --needed]";
     command.summary = "list the keys of the local vault";
     command.description = "Lists every version of every key in the local vault that is not deleted; --deleted lists those that are, and until when "
-                          "they can be recovered. Asks for no passphrase.";
-    command.options = {{.name = "deleted", .help = "list the deleted keys instead"}};
-    command.examples = {{"signet key list --json", "For a program"}};
+                          "they can be recovered. --needed shows instead, for each protector that backups of the repository need, "
+                          "wherever it is: how many need it, what could not be restored without it, when it was last proven "
+                          "(signet keyring check), its key backup and its twins. Asks for no passphrase.";
+    command.options = {{.name = "deleted", .help = "list the deleted keys instead"},
+                       {.name = "needed", .help = "what the repository's backups need each protector for"}};
+    command.examples = {{"signet key list --json", "For a program"}, {"signet key list --needed", "Which keys must not be lost, and why"}};
     command.run = run;
     return command;
 }

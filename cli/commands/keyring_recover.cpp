@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 namespace signet::cli {
 namespace {
@@ -68,6 +69,20 @@ keyring::LinkReport take_in(Context& context, keyring::LocalVault& vault, const 
     return context.keyring().link(location.with_version(key->version), options, context.vaults());
 }
 
+/// So that listings show names at once: who opens a backup learns the label key of its writer.
+void learn_names(Context& context) {
+    std::set<IdentityId> done;
+    const std::vector<restore::Backup>& backups = context.catalogue().backups();
+    for (auto backup = backups.rbegin(); backup != backups.rend(); ++backup) {
+        if (!backup->trusted || !done.insert(backup->writer).second) continue;
+        try {
+            (void)context.open(*backup);
+        } catch (const Error&) {
+            // Names are a convenience; the restore will say what is wrong.
+        }
+    }
+}
+
 ExitCode run(Context& context) {
     const storage::Repository& repository = context.repository();
     const format::RepositoryConfig& config = repository.config();
@@ -100,6 +115,7 @@ ExitCode run(Context& context) {
         if (escrow.secret.officer_seed.empty() || context.keyring().officer_identity(context.vaults())) continue;
         context.keyring().adopt_officer(escrow.secret.officer_seed, context.vaults());
     }
+    learn_names(context);
     if (context.terminal().json()) {
         context.terminal().object(Json{{"message_type", "summary"},
                                        {"repository", config.repository.hex()},

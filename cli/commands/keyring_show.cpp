@@ -1,25 +1,15 @@
+#include "cli/access.h"
 #include "cli/commands/commands.h"
 #include "cli/link_view.h"
-#include "cli/officer.h"
 #include "cli/table.h"
-#include "keyring/policy.h"
 
 namespace signet::cli {
 namespace {
 
-/// The policy of the repository where one is named and there, else the defaults.
 Json policy_json(Context& context) {
     Json values = Json::object();
     for (const keyring::PolicyName& name : keyring::policy_names()) values[std::string(name.name)] = name.default_value;
-    if (!context.has_repository()) return values;
-    try {
-        const keyring::Trust trust = load_trust(context);
-        if (!trust.policy()) return values;
-        for (const auto& [name, value] : trust.policy()->values) values[name] = value;
-    } catch (const Error& error) {
-        // A variable may name a repository that is yet to be made.
-        if (error.code() != ErrorCode::no_repository) throw;
-    }
+    for (const auto& [name, value] : policy_in_force(context).values()) values[name] = value;
     return values;
 }
 
@@ -30,7 +20,7 @@ ExitCode run(Context& context) {
     Terminal& terminal = context.terminal();
     const auto writer = context.keyring().writer_if_present();
     const auto officer = context.keyring().officer_identity(context.vaults());
-    const std::string state = keyring_state(context);
+    const Access access = look_at_access(context);
     if (terminal.json()) {
         Json links = Json::array();
         for (const keyring::Link& link : copy_of_links(context)) links.push_back(link_json(context, link));
@@ -41,7 +31,10 @@ ExitCode run(Context& context) {
         terminal.object(Json{{"keyring", context.keyring().folder()},
                              {"writer", writer ? Json(writer->identity().hex()) : Json(nullptr)},
                              {"officer", officer ? Json(officer->hex()) : Json(nullptr)},
-                             {"state", state},
+                             {"state", text(access.state)},
+                             {"state_since", time_json(access.since)},
+                             {"state_why", access.why.empty() ? Json(nullptr) : Json(access.why)},
+                             {"paused", context.keyring().paused() ? Json(*context.keyring().paused()) : Json(nullptr)},
                              {"policy", policy_json(context)},
                              {"links", std::move(links)},
                              {"repositories", std::move(pins)}});
@@ -50,7 +43,8 @@ ExitCode run(Context& context) {
     terminal.result("keyring  " + printable(context.keyring().folder()));
     terminal.result("writer   " + (writer ? writer->identity().hex() : "none yet"));
     terminal.result("officer  " + (officer ? officer->hex() : "none yet"));
-    terminal.result("state    " + state);
+    terminal.result("state    " + printable(access_text(access)));
+    if (const auto paused = context.keyring().paused()) terminal.result("paused   " + printable(*paused));
     terminal.result("");
     Table table({"THUMBPRINT", "NAME", "ROLE", "REGION", "STATUS", "LOCATIONS"});
     for (const keyring::Link& link : copy_of_links(context)) {
@@ -72,7 +66,7 @@ Command keyring_show_command() {
     command.summary = "show identities, state and linked protectors";
     command.description =
         "Shows the writer and the officer of this keyring, its state (that of the default protector: ok, degraded, "
-        "inaccessible), and every linked protector with its role and what can be done with it now. Asks for no passphrase.\n\n"
+        "inaccessible, needs-revalidation), and every linked protector with its role and what can be done with it now. Asks for no passphrase.\n\n"
         "Roles: default wraps new backups; recovery wraps them as well and is kept offline; linked unwraps only.";
     command.examples = {{"signet keyring show --json", "For a program"}};
     command.run = run;

@@ -1,11 +1,34 @@
+#include "cli/access.h"
 #include "cli/commands/commands.h"
 #include "cli/link_view.h"
+#include "cli/signals.h"
+
+#include <chrono>
+#include <thread>
 
 namespace signet::cli {
 namespace {
 
+/// What vaults let people do takes minutes to change: tests again until it is well or the time is over.
+keyring::LinkTest test_until(Context& context, const format::Thumbprint& thumbprint, const std::chrono::steady_clock::time_point& end) {
+    constexpr std::chrono::seconds kBetween{5};
+    for (;;) {
+        keyring::LinkTest test = context.keyring().test(thumbprint, context.vaults());
+        const auto left = end - std::chrono::steady_clock::now();
+        if (test.ok() || left <= std::chrono::seconds(0)) return test;
+        context.terminal().message(thumbprint.short_text() + " is not usable yet; trying again");
+        const auto until = std::chrono::steady_clock::now() + std::min<std::chrono::steady_clock::duration>(kBetween, left);
+        while (std::chrono::steady_clock::now() < until) {
+            stop_if_interrupted();
+            std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        }
+    }
+}
+
 ExitCode run(Context& context) {
     Terminal& terminal = context.terminal();
+    const auto wait = context.options().text("wait");
+    const auto end = std::chrono::steady_clock::now() + std::chrono::nanoseconds(wait ? parse_span(*wait) : 0);
     std::vector<format::Thumbprint> wanted;
     for (const std::string& reference : context.arguments()) wanted.push_back(context.keyring().get(reference).thumbprint);
     if (wanted.empty()) {
@@ -14,7 +37,7 @@ ExitCode run(Context& context) {
     bool all_ok = true;
     Json rows = Json::array();
     for (const format::Thumbprint& thumbprint : wanted) {
-        const keyring::LinkTest test = context.keyring().test(thumbprint, context.vaults());
+        const keyring::LinkTest test = test_until(context, thumbprint, end);
         all_ok = all_ok && test.ok();
         Json results = Json::array();
         terminal.result(thumbprint.short_text() + "  " + (test.ok() ? terminal.paint(Terminal::Colour::green, "ok") : terminal.paint(Terminal::Colour::red, "not usable")));
@@ -30,6 +53,7 @@ ExitCode run(Context& context) {
         rows.push_back({{"thumbprint", thumbprint.text()}, {"ok", test.ok()}, {"results", std::move(results)}});
     }
     if (terminal.json()) terminal.object(rows);
+    (void)look_at_access(context);
     return all_ok ? ExitCode::done : ExitCode::key_unavailable;
 }
 
@@ -38,11 +62,13 @@ ExitCode run(Context& context) {
 Command keyring_test_command() {
     Command command;
     command.name = "keyring test";
-    command.synopsis = "[T…]";
+    command.synopsis = "[T…] [--wait D]";
     command.summary = "wrap, unwrap and compare with linked protectors";
     command.description =
         "Really uses the named protectors, or all of them, at every location, and says what each vault answered. Exit code 13 "
-        "when one of them cannot be used. A link to a public half is well when it wraps.";
+        "when one of them cannot be used. A link to a public half is well when it wraps.\n\n"
+        "A change of permission takes minutes in some vaults: --wait tests again every five seconds, for so long.";
+    command.options = {{.name = "wait", .takes = Takes::one, .value_name = "D", .help = "test again until all is well, for this long: 90s, 10m"}, on_state_change_option()};
     command.arguments = {"thumbprint", 0, Arguments::kAnyNumber};
     command.examples = {{"signet keyring test", "Test everything that is linked"}};
     command.run = run;

@@ -55,7 +55,7 @@ Command plan_command() {
         {.name = "at", .takes = Takes::one, .value_name = "T", .help = "the newest backup not after this"},
         {.name = "from", .takes = Takes::one, .value_name = "T", .help = "any moment from here"},
         {.name = "to", .takes = Takes::one, .value_name = "T", .help = "to here"},
-        {.name = "without-key", .takes = Takes::many, .value_name = "T", .help = "as if this protector were lost; may be repeated"},
+        {.name = "without-key", .takes = Takes::many, .value_name = "T", .help = "as if this protector were lost: name, NAME/VERSION or thumbprint; may be repeated"},
         {.name = "as-of", .takes = Takes::one, .value_name = "T", .help = "as the repository stood then, or as dates will have it"},
         {.name = "offline", .help = "ask no vault: what the keyring remembers decides"},
     });

@@ -204,6 +204,16 @@ class Backup(SignetTest):
                    if line["message_type"] == "verbose_status"]
         self.assertIn(f"{self.source}/fresh3", [line["item"] for line in actions])
 
+    def test_a_backup_without_any_file_says_so(self):
+        empty = self.path("empty")
+        os.makedirs(empty)
+        self.assertSays(self.signet("backup", empty).err, "there is no file in this backup")
+        self.assertSays(self.signet("backup", "--series", "x", "--exclude", "*", self.source).err, "there is no file in this backup")
+        self.assertNotIn("no file", self.signet("backup", "--series", "y", self.source).err)
+
+    def test_a_dry_run_says_that_nothing_was_stored(self):
+        self.assertSays(self.signet("backup", "--dry-run", self.source).out, "dry run: nothing was stored", "would add")
+
 
 class Hooks(SignetTest):
     def setUp(self):
@@ -220,6 +230,13 @@ class Hooks(SignetTest):
         self.assertEqual(lines[0], "before backup s")
         self.assertRegex(lines[1], "^after 0 [0-9a-f]{64}$")
         self.assertEqual(len(lines), 2)
+
+    def test_hooks_know_the_series_that_nobody_named(self):
+        self.signet("backup", "--run-before", f"echo $SIGNET_SERIES >> {self.log}", "--run-after", f"echo $SIGNET_SERIES >> {self.log}", self.source)
+        with open(self.log) as file:
+            before, after = file.read().splitlines()
+        self.assertEqual(before, after)
+        self.assertTrue(before.endswith(":" + self.source), before)
 
     def test_what_a_hook_prints_is_no_result(self):
         result = self.signet("backup", "--json", "--series", "s", "--run-before", "echo hello", self.source)

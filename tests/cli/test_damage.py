@@ -66,22 +66,27 @@ class Damage(SignetTest):
         self.assertEqual([(one["object"], one["backups"]) for one in damaged], [(name, [self.second[:8]])])
         self.signet("restore", self.first, "-t", "out")
 
-    def test_restore_from_a_damaged_pack_or_index_is_14_and_leaves_no_file_of_it(self):
-        for kind in ("packs", "indexes"):
-            with self.subTest(kind):
-                undo = []
-                for name in self.objects(kind):
-                    undo.append(self.copy_back(name))
-                    self.alter(name, flip())
-                out = self.path("out-" + kind)
-                result = self.signet("restore", "latest", "-t", out, expect=14)
-                self.assertTrue(re.search(r"(packs|indexes)/[0-9a-f]", result.err), str(result))
-                files = [os.path.join(where, name) for where, _, names in os.walk(out) for name in names]
-                for path in files:
-                    with open(path, "rb") as file, open(self.source + path[len(out + self.template_source):], "rb") as source:
-                        self.assertEqual(file.read(), source.read(), path)
-                for put_back in undo:
-                    put_back()
+    def test_restore_from_a_damaged_pack_is_14_and_leaves_no_file_of_it(self):
+        for name in self.objects("packs"):
+            self.alter(name, flip())
+        out = self.path("out")
+        result = self.signet("restore", "latest", "-t", out, expect=14)
+        self.assertTrue(re.search(r"packs/[0-9a-f]", result.err), str(result))
+        files = [os.path.join(where, name) for where, _, names in os.walk(out) for name in names]
+        for path in files:
+            with open(path, "rb") as file, open(self.source + path[len(out + self.template_source):], "rb") as source:
+                self.assertEqual(file.read(), source.read(), path)
+
+    def test_without_its_indexes_a_backup_is_restored_whole_from_its_packs_and_check_still_names_them(self):
+        for number, name in enumerate(self.objects("indexes")):
+            if number % 2 == 0:
+                os.remove(os.path.join(self.repository, name))
+            else:
+                self.alter(name, flip())
+        result = self.signet("restore", "latest", "-t", "out")
+        self.assertSays(result.err, "indexes/", "reading them to find out")
+        self.assertSameTree(self.source, self.path("out") + self.template_source)
+        self.assertSays(self.signet("check", expect=14).err, "indexes/")
 
     def test_a_damaged_manifest_is_14_and_never_skipped_in_silence(self):
         writer = self.signet("keyring", "show", "--json").json()["writer"]

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import time
 import unittest
 
 from harness import SignetTest, main, write
@@ -152,6 +153,55 @@ class KeyringLinks(SignetTest):
         # The whole end cut off: the chain is intact, and what the journal signed is gone.
         write(path, b"\n".join(content.splitlines()[:2]) + b"\n")
         self.signet("keyring", "audit", "--verify", expect=14)
+
+    def test_a_backup_that_the_policy_forbids_is_17_says_which_rule_and_stores_nothing(self):
+        """[R48]"""
+        self.init()
+        source = self.sample_tree()
+        self.backup(source)
+
+        def refused(rule, *said):
+            self.signet("keyring", "policy", "set", rule)
+            before = self.objects("slots"), self.objects("packs")
+            self.assertSays(self.signet("backup", source, expect=17).err, rule.split("=")[0], *said)
+            self.assertEqual((self.objects("slots"), self.objects("packs")), before)
+
+        refused("min-protectors=2", "keyring link LOCATION --recovery")
+        self.signet("key", "create", "offline")
+        self.signet("keyring", "link", "local:offline", "--recovery")
+        self.backup(source)
+        refused("allowed-sizes=4096", "prod", "bits")
+        self.signet("keyring", "policy", "set", "allowed-sizes=any")
+        refused("allowed-providers=pkcs11,azure", "local:prod")
+        self.signet("keyring", "policy", "set", "allowed-providers=local")
+        refused("require-twin=yes", "--twin-of")
+        # What is there already is restored all the same.
+        self.signet("restore", "latest", "-t", "out")
+        self.signet("keyring", "policy", "set", "require-twin=no")
+        self.backup(source)
+
+    def test_a_paused_keyring_makes_no_backups_and_restores_all_the_same(self):
+        """[R116, R117]"""
+        self.from_template()
+        before = self.objects()
+        self.signet("keyring", "pause", "--reason", "moving the vault")
+        for words in (["backup", self.source], ["rewrap", "--all"]):
+            self.assertMessage(self.signet(*words, expect=17), "moving the vault", "keyring resume")
+        self.assertEqual(self.objects(), before)
+        self.assertIn("moving the vault", self.signet("keyring", "show", "--json").json()["paused"])
+        self.signet("restore", "latest", "-t", "out")
+        self.signet("keyring", "resume")
+        self.signet("backup", self.source)
+
+    def test_keyring_test_waits_for_a_change_of_permission(self):
+        """[R44]"""
+        self.init()
+        self.signet("key", "disable", "prod")
+        started = time.monotonic()
+        self.signet("keyring", "test", "--wait", "1s", expect=13)
+        self.assertGreater(time.monotonic() - started, 0.9)
+        self.signet("key", "enable", "prod")
+        self.signet("keyring", "test", "--wait", "1h")
 
     def test_policy_is_signed_and_obeyed(self):
         self.from_template()

@@ -11,6 +11,19 @@ IS_ROOT = os.geteuid() == 0
 
 
 class Limits(SignetTest):
+    def test_one_file_system_keeps_mount_points_as_empty_folders(self):
+        self.signet("init")
+        source = self.path("tree")
+        write(os.path.join(source, "here"), "here")
+        write(os.path.join(self.mount("tree/mounted", "1m"), "elsewhere"), "elsewhere")
+        self.signet("backup", "-x", source)
+        self.signet("restore", "latest:" + source, "-t", "out")
+        self.assertEqual(sorted(os.listdir(self.path("out"))), ["here", "mounted"])
+        self.assertEqual(os.listdir(self.path("out/mounted")), [])
+        self.signet("backup", source)
+        self.signet("restore", "latest:" + source, "-t", "whole")
+        self.assertEqual(os.listdir(self.path("whole/mounted")), ["elsewhere"])
+
     def mount(self, name, size):
         """A small file system; skips the test where that is not allowed."""
         folder = self.path(name)

@@ -108,7 +108,9 @@ class BareMachine(SignetTest):
         self.bare()
         result = self.signet("restore", "latest", "-t", "early", expect=13)
         self.assertNothingAt(self.path("early"))
+        self.assertSays(result.err, "signet keyring recover --officer FINGERPRINT")
         self.signet("keyring", "recover", "--officer", officer)
+        self.assertSays(self.signet("list").out, source)
         self.signet("restore", "latest", "-t", "out")
         self.assertSameTree(source, self.path("out") + source)
         # Twice is once.

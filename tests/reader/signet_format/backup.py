@@ -243,7 +243,10 @@ class OpenedBackup:
         for index_id, length in entry.run.indexes:
             if self._store.size(index_name(index_id)) is None:
                 continue
-            segment = read_index(self._store, index_id, self._id, length, entry.identity, self.body.index_key)
+            try:
+                segment = read_index(self._store, index_id, self._id, length, entry.identity, self.body.index_key)
+            except Refused:
+                continue  # damaged: as good as missing, and its packs tell the same (section 10)
             if segment.dek_id != entry.run.dek_id:
                 raise Refused(segment.name, "an index of packs under another DEK than its entry's")
             for pack in segment.packs:

@@ -106,7 +106,27 @@ TEST_CASE("a pack that was lost is stored again from the source", "[backup]") {
     CHECK(bench.last().reach.empty());
 }
 
-TEST_CASE("hard links are read once and share their link identity", "[backup]") {
+TEST_CASE("a run whose protector is taken away commits no backup, and the next uses what it stored [R100, R103]", "[backup]") {
+    EngineBench bench;
+    for (int i = 0; i < 40; ++i) bench.put("f" + std::to_string(i), EngineBench::noise(900'000, static_cast<std::uint8_t>(i)));
+    EngineBench::let_the_clock_move();
+    auto request = bench.request();
+    request.access_check_seconds = 0;
+    request.cache_directory.clear();
+    keyring::Vaults officer{bench.folder / "vault", bench.passphrases};  // another process
+    request.on_item = [&](std::string_view, const std::string& path, std::uint64_t) {
+        if (path.ends_with("/f7")) officer.local().unlocked().set_enabled("prod", false);
+    };
+    CHECK_THROWS_MATCHES(bench.run(request), Error, has_code(ErrorCode::key_unavailable));
+    const auto journal = bench.repository->load_journal(bench.writer());
+    CHECK(std::none_of(journal.entries.begin(), journal.entries.end(),
+                       [](const auto& entry) { return entry.kind == format::EntryKind::backup; }));
+    officer.local().unlocked().set_enabled("prod", true);
+    request.on_item = nullptr;
+    CHECK(bench.run(request).data_added < 36'000'000);
+}
+
+TEST_CASE("the content of hard links is stored once", "[backup]") {
     EngineBench bench;
     bench.put("a/x", EngineBench::noise(100'000, 1));
     fs::create_directories(fs::path(bench.source) / "b");

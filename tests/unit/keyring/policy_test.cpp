@@ -17,12 +17,18 @@ TEST_CASE("without a policy the defaults hold", "[keyring][policy]") {
 
 TEST_CASE("policy values are read and written the same", "[keyring][policy]") {
     const std::map<std::string, std::string> values = {
-        {"after-rotation", "fresh"}, {"dedup-horizon", "30d"}, {"max-deks", "8"}, {"of-a-later-version", "x"}};
+        {"after-rotation", "fresh"}, {"dedup-horizon", "30d"},         {"max-deks", "8"},
+        {"min-protectors", "2"},     {"require-twin", "yes"},          {"allowed-sizes", "3072,4096"},
+        {"of-a-later-version", "x"}, {"allowed-providers", "local,pkcs11"}};
     const Policy policy = Policy::from_values(values);
     CHECK(policy.after_rotation == AfterRotation::fresh);
     CHECK(policy.rotation_rule(true) == AfterRotation::fresh);
     CHECK(policy.dedup_horizon_ns == 30LL * 86'400 * kNsPerSecond);
     CHECK(policy.max_deks == 8);
+    CHECK(policy.min_protectors == 2);
+    CHECK(policy.require_twin);
+    CHECK(policy.allowed_sizes == std::vector<std::uint32_t>{3072, 4096});
+    CHECK(policy.allowed_providers == std::vector<std::string>{"local", "pkcs11"});
     CHECK(policy.others.at("of-a-later-version") == "x");
     CHECK(policy.values() == values);
 
@@ -43,7 +49,13 @@ TEST_CASE("a value that a policy name cannot have is refused", "[keyring][policy
                                                                     {"max-deks", "0"},
                                                                     {"max-deks", "4097"},
                                                                     {"max-deks", "64x"},
-                                                                    {"max-deks", "-1"}};
+                                                                    {"max-deks", "-1"},
+                                                                    {"min-protectors", "0"},
+                                                                    {"min-protectors", "17"},
+                                                                    {"require-twin", "perhaps"},
+                                                                    {"allowed-sizes", "1024"},
+                                                                    {"allowed-sizes", "2048,"},
+                                                                    {"allowed-providers", "local,cloud"}};
     for (const auto& [name, value] : wrong) {
         CAPTURE(name, value);
         CHECK_THROWS_MATCHES(policy.set(name, value), Error, has_code(ErrorCode::usage));
@@ -51,7 +63,7 @@ TEST_CASE("a value that a policy name cannot have is refused", "[keyring][policy
         CHECK_THROWS_MATCHES(Policy::from_values({{name, value}}), Error, has_code(ErrorCode::unsupported));
     }
     CHECK(policy.values().empty());
-    CHECK(policy_names().size() == 3);
+    CHECK(policy_names().size() == 9);
 }
 
 }  // namespace

@@ -206,14 +206,42 @@ TEST_CASE("a backup by an untrusted writer is not opened", "[restore][opener][tr
                          has_code(ErrorCode::refused));
 }
 
-TEST_CASE("a backup whose index is lost or changed is damaged", "[restore][opener]") {
+TEST_CASE("a backup whose index is lost or changed is opened from its packs, and says so", "[restore][opener]") {
     RepositoryBench bench;
-    bench.back_up(tree({1}));
-    const std::string name = format::index_name(bench.catalogue().latest().fields->indexes.front().id);
+    bench.back_up(tree({1, 2, 3}));
+    const format::IndexInfo index = bench.catalogue().latest().fields->indexes.front();
+    const std::string name = format::index_name(index.id);
     SECTION("lost") { bench.store->lose(name); }
     SECTION("changed") {
         bench.store->tamper(name, [](Bytes& octets) { octets.back() ^= 1; });
     }
+    std::vector<std::string> warnings;
+    OpenOptions options;
+    options.warn = [&](const std::string& sentence) { warnings.push_back(sentence); };
+    (void)bench.open({}, options);
+    REQUIRE(warnings.size() == 2);
+    CHECK_THAT(warnings.front(), Catch::Matchers::Contains(name));
+    const RestoreReport report = bench.restore();
+    CHECK(report.files_restored == 3);
+    CHECK(report.problems.empty());
+}
+
+TEST_CASE("a damaged pack whose index is lost is damage", "[restore][opener][hostile]") {
+    RepositoryBench bench;
+    bench.back_up(tree({1}));
+    const format::BackupPublic fields = *bench.catalogue().latest().fields;
+    bench.store->lose(format::index_name(fields.indexes.front().id));
+    const std::string pack = format::pack_name(fields.packs.front().id);
+    SECTION("a frame") {
+        bench.store->tamper(pack, [](Bytes& octets) { octets.at(format::kPackHeaderSize) ^= 1; });
+    }
+    SECTION("the directory") {
+        bench.store->tamper(pack, [](Bytes& octets) { octets.at(octets.size() - format::kPackTrailerSize - 1) ^= 1; });
+    }
+    SECTION("the trailer") {
+        bench.store->tamper(pack, [](Bytes& octets) { octets.back() ^= 1; });
+    }
+    SECTION("missing") { bench.store->lose(pack); }
     CHECK_THROWS_MATCHES(bench.open(), Error, has_code(ErrorCode::damaged));
 }
 

@@ -1,0 +1,94 @@
+#include "backup/rotation.h"
+
+#include <algorithm>
+#include <set>
+
+#include "core/crypto/digest.h"
+#include "core/error.h"
+
+namespace signet::backup {
+
+/// Whether today's default opens a data key for certain: by a signed slot, or one that this host wrapped or opened.
+bool Rotation::is_current(const KnownDek& dek) const {
+    return std::any_of(dek.slots.begin(), dek.slots.end(), [&](const auto& slot) { return slot.thumbprint == today_; }) ||
+           std::any_of(dek.claims.begin(), dek.claims.end(),
+                       [&](const auto& claim) { return claim.slot.thumbprint == today_ && proven_.has(claim.name); });
+}
+
+bool Rotation::can_unwrap(const KnownDek& dek) const {
+    const auto opens = [&](const format::Slot& slot) { return resolver_.unwraps_unattended(slot.thumbprint); };
+    return std::any_of(dek.slots.begin(), dek.slots.end(), opens) ||
+           std::any_of(dek.claims.begin(), dek.claims.end(), [&](const auto& claim) { return opens(claim.slot); });
+}
+
+void Rotation::choose(const keyring::Policy& policy, const SeriesId& series, TimePoint now, const format::Thumbprint& today) {
+    today_ = today;
+    bool cannot = false;
+    History::Choice choice;
+    choice.series = series;
+    choice.horizon_ns = policy.dedup_horizon_ns;
+    choice.max_deks = policy.max_deks;
+    choice.now = now;
+    choice.is_current = [&](const KnownDek& dek) { return is_current(dek); };
+    choice.rule = [&](const KnownDek& dek) {
+        const bool unwraps = can_unwrap(dek);
+        const auto rule = policy.rotation_rule(unwraps);
+        if (rule != keyring::AfterRotation::rewrap || unwraps) return rule;
+        cannot = true;
+        return keyring::AfterRotation::inherit;
+    };
+    history_.choose(choice);
+    if (cannot) {
+        warn_("the policy after-rotation=rewrap cannot be followed here for some data keys, since no protector that opens them "
+              "can be used unattended: they are inherited until the dedup-horizon");
+    }
+}
+
+bool Rotation::is_due(const std::vector<format::Reach>& reach) const {
+    return std::any_of(reach.begin(), reach.end(), [&](const auto& part) { return history_.deks().at(part.dek).needs_rewrap; });
+}
+
+void Rotation::carry_out(const std::vector<format::Reach>& reach) {
+    std::set<DekId> reached;
+    for (const auto& part : reach) reached.insert(part.dek);
+    for (const auto& id : reached) {
+        const KnownDek& dek = history_.deks().at(id);
+        if (dek.needs_rewrap && !rewrap(dek)) warn_("data key " + id.short_hex() + " stays under its earlier protectors");
+    }
+}
+
+/// By the first slot that serves. A claim that today's default opens it is worth a look before another slot is added.
+bool Rotation::rewrap(const KnownDek& dek) {
+    const auto by_claim = [&](bool of_today) {
+        return std::any_of(dek.claims.begin(), dek.claims.end(), [&](const auto& claim) {
+            return (claim.slot.thumbprint == today_) == of_today && rewrap_by(dek, claim.slot, &claim.name);
+        });
+    };
+    return by_claim(true) ||
+           std::any_of(dek.slots.begin(), dek.slots.end(), [&](const auto& slot) { return rewrap_by(dek, slot, nullptr); }) ||
+           by_claim(false);
+}
+
+/// Opens a data key by one slot and makes sure that today's default opens it too.
+bool Rotation::rewrap_by(const KnownDek& dek, const format::Slot& slot, const format::SlotName* claimed) {
+    if (!resolver_.unwraps_unattended(slot.thumbprint)) return false;
+    try {
+        const auto key = resolver_.unwrap(slot);
+        if (key.commitment() != dek.commitment) {
+            throw Error(ErrorCode::damaged, "a slot of " + slot.thumbprint.short_text() + " holds another data key");
+        }
+        if (claimed != nullptr && slot.thumbprint == today_) {
+            proven_.add(*claimed);
+            return true;
+        }
+        const auto added = resolver_.wrap(key, today_);
+        repository_.put_slot(added);
+        proven_.add({added.thumbprint, added.dek, crypto::sha256(added.encode())});
+        return true;
+    } catch (const Error& error) {
+        warn_("data key " + dek.id.short_hex() + ": " + error.what());
+        return false;
+    }
+}
+
+}  // namespace signet::backup

@@ -1,0 +1,96 @@
+#include "cli/access.h"
+
+#include "cli/hooks.h"
+#include "cli/officer.h"
+
+namespace signet::cli {
+namespace {
+
+using keyring::AccessState;
+
+constexpr const char* kOption = "on-state-change";
+
+/// What one default protector says; remembers since when it is refused.
+Access look_at(Context& context, const keyring::Link& link, std::int64_t heal_window_ns) {
+    const keyring::ProtectorReport report = context.resolver().status(link.thumbprint);
+    context.keyring().note_access(link.thumbprint, report.status, report.detail, heal_window_ns);
+    Access access;
+    access.protector = link.name + " (" + link.thumbprint.short_text() + ")";
+    access.why = report.detail;
+    const TimePoint now = context.clock().now();
+    if (const keyring::Link* noted = context.keyring().find(link.thumbprint)) {
+        access.since = noted->lost_since;
+        if (!keyring::is_refused(report.status) && noted->lost_since) access.why = noted->lost_why;
+    }
+    access.state = judge_access(report.status, access.since, now, heal_window_ns);
+    if (access.state == AccessState::inaccessible && access.since) access.heal_left_ns = heal_window_ns - (now.ns - access.since->ns);
+    return access;
+}
+
+void tell(Context& context, const Access& access, const std::string& before) {
+    if (!context.options().given(kOption)) return;
+    HookVariables variables = {{"SIGNET_STATE", std::string(text(access.state))},
+                               {"SIGNET_STATE_BEFORE", before},
+                               {"SIGNET_STATE_PROTECTOR", access.protector},
+                               {"SIGNET_STATE_WHY", access.why},
+                               {"SIGNET_STATE_SINCE", access.since ? to_rfc3339(*access.since) : ""},
+                               {"SIGNET_HEAL_SECONDS", std::to_string(access.heal_left_ns / kNsPerSecond)}};
+    try {
+        run_hooks(context, kOption, variables);
+    } catch (const Error& error) {
+        context.terminal().warning(error.what());
+    }
+}
+
+}  // namespace
+
+keyring::Policy policy_in_force(Context& context) {
+    if (!context.has_repository()) return {};
+    try {
+        const keyring::Trust trust = load_trust(context);
+        return trust.policy() ? keyring::Policy::from_values(trust.policy()->values) : keyring::Policy{};
+    } catch (const Error& error) {
+        // A variable may name a repository that is yet to be made.
+        if (error.code() != ErrorCode::no_repository) throw;
+        return {};
+    }
+}
+
+Access look_at_access(Context& context) {
+    const std::int64_t heal_window_ns = policy_in_force(context).heal_window_ns;
+    Access worst;
+    // A copy: what is remembered changes the links.
+    const std::vector<keyring::Link> links = context.keyring().links();
+    for (const keyring::Link& link : links) {
+        if (link.role != keyring::LinkRole::default_) continue;
+        Access access = look_at(context, link, heal_window_ns);
+        if (access.state > worst.state) worst = std::move(access);
+    }
+    const std::string before = context.keyring().note_state(std::string(text(worst.state)));
+    if (!before.empty() && before != text(worst.state)) tell(context, worst, before);
+    return worst;
+}
+
+std::string access_text(const Access& access) {
+    std::string sentence(text(access.state));
+    if (access.state == AccessState::ok || access.state == AccessState::none) return sentence;
+    if (access.since) sentence += " since " + to_table_time(*access.since);
+    sentence += ": " + access.protector + (access.why.empty() ? "" : ", " + access.why);
+    if (access.heal_left_ns > 0) {
+        sentence += "; heals by itself for another " + human_duration(static_cast<double>(access.heal_left_ns) / static_cast<double>(kNsPerSecond));
+    }
+    if (access.state == AccessState::needs_revalidation) sentence += "; when it is well again: signet keyring revalidate";
+    return sentence;
+}
+
+OptionSpec on_state_change_option() {
+    return {.name = kOption, .takes = Takes::many, .value_name = "CMD",
+            .help = "run when the keyring's state is another than the last time, with SIGNET_STATE, SIGNET_STATE_BEFORE, …_WHY, …_SINCE, SIGNET_HEAL_SECONDS"};
+}
+
+void require_revalidated(const Access& access) {
+    if (access.state != AccessState::needs_revalidation) return;
+    throw Error(ErrorCode::refused, "this keyring is " + access_text(access), "signet keyring revalidate");
+}
+
+}  // namespace signet::cli

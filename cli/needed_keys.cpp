@@ -1,0 +1,68 @@
+#include "cli/needed_keys.h"
+
+#include "cli/protector_needs.h"
+#include "cli/table.h"
+
+#include <optional>
+
+namespace signet::cli {
+namespace {
+
+/// When the local vault's key backup of this protector was made; none where it is elsewhere, or has changed since.
+std::optional<TimePoint> key_backup_of(Context& context, const format::Thumbprint& thumbprint) {
+    if (!context.vaults().has_local()) return std::nullopt;
+    const keyring::LocalVault& vault = context.vaults().local().vault();
+    const auto key = vault.find(thumbprint);
+    if (!key || vault.backup_state(key->name) != keyring::KeyBackupState::current) return std::nullopt;
+    const auto backup = vault.record(key->name).backup;
+    return backup ? std::optional(backup->made) : std::nullopt;
+}
+
+std::string lost_text(const ProtectorNeed& need) {
+    if (need.sole_backups == 0) return "nothing";
+    const std::string from = to_table_time(*need.sole_from).substr(0, 16);
+    const std::string to = to_table_time(*need.sole_to).substr(0, 16);
+    return counted(need.sole_backups, "backup") + ", " + from + (from == to ? "" : " .. " + to);
+}
+
+Json to_json(const ProtectorNeed& need, const keyring::Link* link, const std::optional<TimePoint>& key_backup) {
+    Json lost = nullptr;
+    if (need.sole_backups > 0) {
+        lost = {{"backups", need.sole_backups}, {"from", to_rfc3339(*need.sole_from)}, {"to", to_rfc3339(*need.sole_to)}};
+    }
+    std::vector<std::string> twins(need.report.locations.begin() + (need.report.locations.empty() ? 0 : 1), need.report.locations.end());
+    return {{"thumbprint", need.report.thumbprint.text()},
+            {"name", need.report.name.empty() ? Json(nullptr) : Json(need.report.name)},
+            {"status", keyring::text(need.report.status)},
+            {"backups", need.backups},
+            {"logs", 0},
+            {"deks", need.deks},
+            {"lost_without", std::move(lost)},
+            // Nothing is ever removed yet: what needs a protector needs it for good.
+            {"safe_to_destroy", nullptr},
+            {"last_proven", time_json(link == nullptr ? std::nullopt : link->last_proven)},
+            {"key_backup", time_json(key_backup)},
+            {"twins", std::move(twins)}};
+}
+
+}  // namespace
+
+void print_needed_keys(Context& context) {
+    Table table({"THUMBPRINT", "NAME", "STATUS", "BACKUPS", "LOST WITHOUT IT", "PROVEN", "KEY BACKUP", "TWINS"});
+    Json rows = Json::array();
+    for (const ProtectorNeed& need : protector_needs(context)) {
+        const keyring::Link* link = context.keyring().find(need.report.thumbprint);
+        const auto key_backup = key_backup_of(context, need.report.thumbprint);
+        const auto proven = link == nullptr ? std::nullopt : link->last_proven;
+        table.add({need.report.thumbprint.short_text(), printable(need.report.name), std::string(keyring::text(need.report.status)),
+                   std::to_string(need.backups), lost_text(need), proven ? to_table_time(*proven) : "never",
+                   key_backup ? to_table_time(*key_backup) : "none",
+                   std::to_string(need.report.locations.empty() ? 0 : need.report.locations.size() - 1)});
+        rows.push_back(to_json(need, link, key_backup));
+    }
+    if (context.terminal().json()) context.terminal().object(rows);
+    else if (table.empty()) context.terminal().message("there is no backup in this repository that needs a key");
+    else table.print(context.terminal());
+}
+
+}  // namespace signet::cli

@@ -1,0 +1,55 @@
+#include "keyring/policy_check.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+
+namespace signet::keyring {
+namespace {
+
+std::string named(const Link& link) { return link.name + " (" + link.thumbprint.short_text() + ")"; }
+
+[[noreturn]] void refuse(const std::string& rule, const std::string& why, const std::string& hint) {
+    throw Error(ErrorCode::refused, "the policy of this repository forbids this backup: " + rule + ", and " + why, hint);
+}
+
+void check_size(const Policy& policy, const Link& link) {
+    const auto& allowed = policy.allowed_sizes;
+    const auto bits = static_cast<std::uint32_t>(link.public_key().bits());
+    if (allowed.empty() || std::find(allowed.begin(), allowed.end(), bits) != allowed.end()) return;
+    refuse("allowed-sizes", "protector " + named(link) + " has " + std::to_string(bits) + " bits",
+           "make a key of an allowed size the default: signet key create NAME --size BITS");
+}
+
+void check_provider(const Policy& policy, const Link& link) {
+    const auto& allowed = policy.allowed_providers;
+    if (allowed.empty()) return;
+    for (const std::string& location : link.locations) {
+        const std::string scheme = location.substr(0, location.find(':'));
+        if (std::find(allowed.begin(), allowed.end(), scheme) != allowed.end()) continue;
+        refuse("allowed-providers", "protector " + named(link) + " is linked at " + location,
+               "make a key of an allowed vault the default: signet keyring link LOCATION --default");
+    }
+}
+
+}  // namespace
+
+void require_policy(const Policy& policy, const Keyring& keyring, const std::vector<format::Thumbprint>& wrapping) {
+    if (wrapping.size() < policy.min_protectors) {
+        refuse("min-protectors=" + std::to_string(policy.min_protectors), std::to_string(wrapping.size()) + " would wrap its data key",
+               "link another one: signet keyring link LOCATION --recovery");
+    }
+    for (const format::Thumbprint& thumbprint : wrapping) {
+        const Link* link = keyring.find(thumbprint);
+        if (link == nullptr) continue;
+        check_size(policy, *link);
+        check_provider(policy, *link);
+    }
+    const Link* first = wrapping.empty() ? nullptr : keyring.find(wrapping.front());
+    if (policy.require_twin && first != nullptr && first->locations.size() < 2) {
+        refuse("require-twin=yes", "protector " + named(*first) + " is linked at " + first->locations.front() + " alone",
+               "link its twin: signet keyring link LOCATION --twin-of " + first->thumbprint.short_text());
+    }
+}
+
+}  // namespace signet::keyring

@@ -1,0 +1,107 @@
+#include "restore/rewrap.h"
+
+#include <algorithm>
+
+#include "restore/opener.h"
+
+namespace signet::restore {
+namespace {
+
+using format::Thumbprint;
+
+class Rewrapper {
+public:
+    Rewrapper(const storage::Repository& repository, Planner& planner, keyring::Resolver& resolver, const RewrapOptions& options)
+        : repository_(repository), planner_(planner), resolver_(resolver), options_(options) {}
+
+    RewrapReport run(const std::vector<const Backup*>& backups) {
+        const format::RepositoryConfig& config = repository_.config();
+        report_.protectors = resolver_.wrapping_protectors(config.provider, config.region);
+        report_.backups = backups.size();
+        const std::vector<const RunKey*> keys = keys_of(backups);
+        report_.deks = keys.size();
+        for (std::size_t i = 0; i < keys.size(); ++i) {
+            if (options_.stop && options_.stop()) {
+                report_.remaining = keys.size() - i;
+                break;
+            }
+            try {
+                treat(*keys[i]);
+            } catch (const Error& error) {
+                if (error.code() != ErrorCode::key_unavailable && error.code() != ErrorCode::damaged) throw;
+                report_.failures.emplace_back(keys[i]->dek, error);
+            }
+        }
+        return std::move(report_);
+    }
+
+private:
+    /// Each once, the newest first: should there be no time for all, the likeliest to be restored are done.
+    [[nodiscard]] std::vector<const RunKey*> keys_of(const std::vector<const Backup*>& backups) const {
+        std::vector<const RunKey*> keys;
+        for (const Backup* backup : backups) {
+            const std::vector<const RunKey*> needed = planner_.keys_of(*backup);
+            keys.insert(keys.end(), needed.begin(), needed.end());
+        }
+        std::sort(keys.begin(), keys.end(), [](const RunKey* left, const RunKey* right) {
+            return left->time != right->time ? left->time > right->time : left->dek < right->dek;
+        });
+        keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
+        return keys;
+    }
+
+    void treat(const RunKey& key) {
+        std::optional<format::DataKey> opened;
+        std::vector<Thumbprint> lacking;
+        for (const Thumbprint& target : report_.protectors) {
+            if (!is_opened_by(key, target, opened)) lacking.push_back(target);
+        }
+        if (lacking.empty()) {
+            ++report_.already;
+            return;
+        }
+        if (options_.dry_run) {
+            ++report_.rewrapped;
+            return;
+        }
+        if (!opened) opened = unwrap_key(repository_, planner_, resolver_, key);
+        for (const Thumbprint& target : lacking) {
+            repository_.put_slot(resolver_.wrap(*opened, target));
+            ++report_.slots_added;
+        }
+        ++report_.rewrapped;
+    }
+
+    /// By a slot that its writer signed, or by one that opens here and now. opened  takes the data key when it was opened
+    bool is_opened_by(const RunKey& key, const Thumbprint& target, std::optional<format::DataKey>& opened) {
+        const auto opener = std::find_if(key.openers.begin(), key.openers.end(),
+                                         [&](const Opener& one) { return one.thumbprint == target; });
+        if (opener == key.openers.end()) return false;
+        if (opener->is_signed) return true;
+        if (!planner_.may_open(*opener)) return false;
+        RunKey alone = key;
+        alone.openers = {*opener};
+        try {
+            opened = unwrap_key(repository_, planner_, resolver_, alone);
+            return true;
+        } catch (const Error& error) {
+            if (error.code() != ErrorCode::key_unavailable && error.code() != ErrorCode::damaged) throw;
+            return false;
+        }
+    }
+
+    const storage::Repository& repository_;
+    Planner& planner_;
+    keyring::Resolver& resolver_;
+    const RewrapOptions& options_;
+    RewrapReport report_;
+};
+
+}  // namespace
+
+RewrapReport rewrap(const storage::Repository& repository, Planner& planner, keyring::Resolver& resolver,
+                    const std::vector<const Backup*>& backups, const RewrapOptions& options) {
+    return Rewrapper(repository, planner, resolver, options).run(backups);
+}
+
+}  // namespace signet::restore

@@ -1,0 +1,116 @@
+"""Rewrapping on demand, and the proof that protectors still open what they wrap."""
+
+import hashlib
+import os
+
+from harness import SignetTest, main, tree_state, write
+from test_plan import two_eras
+
+
+class Rewrap(SignetTest):
+    def setUp(self):
+        super().setUp()
+        self.start_from(two_eras)
+
+    def objects_but_slots(self):
+        return {name: what for name, what in tree_state(self.repository).items() if not name.startswith("slots")}
+
+    def lose_the_old_one(self):
+        self.env["SIGNET_KEYRING"] = self.path("without-old")
+        self.signet("keyring", "link", "local:prod/2")
+
+    def test_afterwards_old_backups_need_only_the_new_protector_and_no_data_was_touched(self):
+        """[R88]"""
+        before = self.objects_but_slots()
+        report = self.signet("rewrap", "--all", "--json").last()
+        self.assertEqual((report["deks"], report["rewrapped"], report["already"], report["failed"], report["remaining"]), (4, 2, 2, 0, 0))
+        self.assertEqual(report["slots_added"], 2)
+        self.assertEqual(report["protectors"], [self.new])
+        self.assertEqual(self.objects_but_slots(), before)
+        self.lose_the_old_one()
+        for backup in self.ids:
+            self.signet("restore", backup, "-t", self.path("out-" + backup[:8]))
+        self.signet("check")
+
+    def test_twice_is_once(self):
+        self.signet("rewrap", "--all")
+        slots = self.objects("slots")
+        report = self.signet("rewrap", "--all", "--json").last()
+        self.assertEqual((report["rewrapped"], report["already"]), (0, 4))
+        self.assertEqual(self.objects("slots"), slots)
+
+    def test_it_takes_the_backups_that_were_asked_for(self):
+        for words, deks in ((["--series", "prod-db"], 4), (["--to", "2026-01-05"], 1), (["--from", "2026-01-05", "--to", "2026-01-15"], 2),
+                            ([self.ids[0]], 1), (["--series", "other"], 0)):
+            with self.subTest(words):
+                self.assertEqual(self.signet("rewrap", "--dry-run", "--json", *words).last()["deks"], deks)
+        self.signet("rewrap", expect=2)
+        self.signet("rewrap", "--all", self.ids[0], expect=2)
+
+    def test_a_dry_run_adds_nothing(self):
+        before = tree_state(self.repository)
+        self.assertEqual(self.signet("rewrap", "--all", "-n", "--json").last()["rewrapped"], 2)
+        self.assertEqual(tree_state(self.repository), before)
+
+    def test_it_stops_when_its_time_is_over_and_goes_on_when_run_again(self):
+        self.assertEqual(self.signet("rewrap", "--all", "--max-duration", "0s", "--json").last()["remaining"], 4)
+        self.assertSays(self.signet("rewrap", "--all", "--max-duration", "0s").out, "run this again")
+        self.assertEqual(self.signet("rewrap", "--all", "--max-duration", "1h", "--json").last()["remaining"], 0)
+
+    def test_what_cannot_be_opened_is_13_and_the_rest_is_done(self):
+        self.lose_the_old_one()
+        self.signet("keyring", "default", self.new[:19])
+        before = self.objects("slots")
+        result = self.signet("rewrap", "--all", expect=13)
+        self.assertSays(result.err, "2 data keys of 4", "prod")
+        self.assertEqual(self.objects("slots"), before)
+
+    def test_a_planted_slot_does_not_pass_for_a_rewrap(self):
+        """[security] A stored slot is a claim until its protector has opened it."""
+        old = [name for name in self.objects("slots") if self.old[7:] in name]
+        new = [name for name in self.objects("slots") if self.new[7:] in name]
+        with open(os.path.join(self.repository, new[0]), "rb") as file:
+            content = bytearray(file.read())
+        dek = os.path.basename(old[0]).split(".")[0]
+        where = content.find(bytes.fromhex(os.path.basename(new[0]).split(".")[0]))
+        self.assertGreater(where, 0)
+        content[where:where + 16] = bytes.fromhex(dek)
+        write(os.path.join(self.repository, "slots", "sha256-" + self.new[7:], dek + "." + hashlib.sha256(content).hexdigest()), bytes(content))
+        report = self.signet("rewrap", "--all", "--json").last()
+        self.assertEqual((report["rewrapped"], report["slots_added"]), (2, 2))
+        self.lose_the_old_one()
+        self.signet("restore", self.ids[0], "-t", "out")
+
+
+class Check(SignetTest):
+    def setUp(self):
+        super().setUp()
+        self.start_from(two_eras)
+
+    def test_each_protector_opens_one_data_key_and_the_date_is_kept(self):
+        report = self.signet("keyring", "check", "--json").last()
+        self.assertEqual({one["thumbprint"]: one["proven"] for one in report["protectors"]}, {self.old: True, self.new: True})
+        self.assertTrue(all(link["last_proven"] for link in self.signet("keyring", "show", "--json").json()["links"]))
+
+    def test_a_disabled_key_is_13_and_named(self):
+        self.signet("key", "disable", "prod/1")
+        result = self.signet("keyring", "check", expect=13)
+        self.assertSays(result.out, self.old[:19], "disabled")
+
+    def test_a_key_that_others_stand_in_for_is_no_failure(self):
+        self.signet("rewrap", "--all")
+        self.signet("key", "disable", "prod/1")
+        self.assertSays(self.signet("keyring", "check").out, "others open everything it wraps")
+
+    def test_the_list_of_needed_keys_says_what_would_be_lost(self):
+        rows = {row["thumbprint"]: row for row in self.signet("key", "list", "--needed", "--json").json()}
+        self.assertEqual(rows[self.old]["lost_without"], {"backups": 2, "from": "2026-01-01T00:00:00Z", "to": "2026-01-10T00:00:00Z"})
+        self.assertEqual((rows[self.old]["backups"], rows[self.old]["last_proven"], rows[self.old]["twins"]), (2, None, []))
+        self.assertSays(self.signet("key", "list", "--needed").out, "2 backups, 2026-01-01 00:00 .. 2026-01-10 00:00", "never")
+        self.signet("rewrap", "--all")
+        rows = {row["thumbprint"]: row for row in self.signet("key", "list", "--needed", "--json").json()}
+        self.assertEqual((rows[self.old]["lost_without"], rows[self.new]["backups"]), (None, 4))
+
+
+if __name__ == "__main__":
+    main()

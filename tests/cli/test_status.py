@@ -1,0 +1,64 @@
+"""What a monitor asks."""
+
+import os
+import re
+
+from harness import SignetTest, main
+from test_plan import two_eras
+
+
+class Status(SignetTest):
+    def setUp(self):
+        super().setUp()
+        self.start_from(two_eras)
+
+    def test_all_is_well(self):
+        report = self.signet("status", "--json").json()
+        self.assertEqual((report["state"], report["problems"]), ("ok", []))
+        series, = report["series"]
+        self.assertEqual((series["series"], series["backups"], series["last_backup"], series["restorable"]), ("prod-db", 4, "2026-02-10T00:00:00Z", True))
+        self.assertEqual({one["thumbprint"] for one in report["protectors"]}, {self.old, self.new})
+        self.assertSays(self.signet("status").out, "prod-db", "never", "reminder: key prod has no key backup")
+
+    def test_an_old_backup_misses_its_objective(self):
+        self.assertSays(self.signet("status", "--max-age", "26h", expect=16).out, "problem: the newest backup of prod-db is")
+        self.signet("status", "--max-age", "36500d")
+
+    def test_a_protector_that_was_not_proven_in_time_misses_its_objective(self):
+        self.assertSays(self.signet("status", "--max-proof-age", "7d", expect=16).out, "never proven")
+        self.signet("keyring", "check")
+        self.signet("status", "--max-proof-age", "7d")
+
+    def test_a_lacking_protector_is_13_whatever_else_is_wrong(self):
+        self.signet("key", "disable", "prod/1")
+        report = self.signet("status", "--max-age", "1h", "--json", expect=13).json()
+        self.assertEqual(len(report["problems"]), 2)
+        self.assertTrue(any("2 backups cannot be restored without protector prod" in one and "disabled" in one for one in report["problems"]))
+        self.signet("key", "enable", "prod/1")
+        self.signet("key", "disable", "prod/2")
+        self.assertSays(self.signet("status", expect=13).out, "keyring  inaccessible", "new backups are refused")
+
+    def test_an_empty_repository_has_no_age(self):
+        self.env["SIGNET_REPOSITORY"] = self.path("empty")
+        self.signet("init")
+        self.signet("status")
+        self.signet("status", "--max-age", "1h", expect=16)
+
+    def test_metrics_are_in_the_text_format_and_the_file_is_replaced_whole(self):
+        text = self.signet("metrics").out
+        for line in text.splitlines():
+            self.assertRegex(line, r'^(# (HELP|TYPE) signet_\w+ .+|signet_\w+(\{(\w+="([^"\\\\]|\\\\.)*",?)*\})? \d+)$')
+        self.assertIn('signet_keyring_state{state="ok"} 1', text)
+        self.assertRegex(text, r'signet_last_backup_timestamp_seconds\{repository="[0-9a-f]{16}",series="prod-db"\} 1770681600')
+        self.assertEqual(len(re.findall("^signet_protector_usable{", text, re.M)), 2)
+        self.signet("keyring", "check")
+        file = self.path("signet.prom")
+        self.signet("metrics", "--textfile", file)
+        with open(file) as made:
+            self.assertIn("signet_protector_last_proven_timestamp_seconds{", made.read())
+        self.assertEqual([name for name in os.listdir(self.scratch) if "prom" in name], ["signet.prom"])
+        self.signet("metrics", "--textfile", self.path("nowhere", "x"), expect=1)
+
+
+if __name__ == "__main__":
+    main()

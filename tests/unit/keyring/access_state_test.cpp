@@ -1,0 +1,41 @@
+#include "keyring/access_state.h"
+
+#include <catch2/catch.hpp>
+
+using namespace signet;
+using namespace signet::keyring;
+
+namespace {
+
+constexpr std::int64_t kHour = 3600 * kNsPerSecond;
+constexpr std::int64_t kWindow = 8 * kHour;
+const TimePoint kNow{1'800'000'000LL * kNsPerSecond};
+
+std::optional<TimePoint> lost(std::int64_t hours_ago) { return TimePoint{kNow.ns - hours_ago * kHour}; }
+
+}  // namespace
+
+TEST_CASE("an outage is degraded and heals by itself [R104]", "[keyring][access]") {
+    CHECK(judge_access(ProtectorStatus::unreachable, {}, kNow, kWindow) == AccessState::degraded);
+    CHECK(judge_access(ProtectorStatus::usable, {}, kNow, kWindow) == AccessState::ok);
+}
+
+TEST_CASE("a refusal is inaccessible at once [R101]", "[keyring][access]") {
+    for (const auto status : {ProtectorStatus::disabled, ProtectorStatus::denied, ProtectorStatus::deleted,
+                              ProtectorStatus::missing, ProtectorStatus::expired, ProtectorStatus::not_yet_valid}) {
+        CHECK(judge_access(status, {}, kNow, kWindow) == AccessState::inaccessible);
+        CHECK(judge_access(status, lost(1), kNow, kWindow) == AccessState::inaccessible);
+    }
+}
+
+TEST_CASE("within the heal window access that is back is ok, and an outage is not access [R106]", "[keyring][access]") {
+    CHECK(judge_access(ProtectorStatus::usable, lost(8), kNow, kWindow) == AccessState::ok);
+    CHECK(judge_access(ProtectorStatus::wrap_only, lost(2), kNow, kWindow) == AccessState::ok);
+    CHECK(judge_access(ProtectorStatus::unreachable, lost(2), kNow, kWindow) == AccessState::inaccessible);
+}
+
+TEST_CASE("beyond the heal window a person revalidates, whatever the vault says now [R107]", "[keyring][access]") {
+    for (const auto status : {ProtectorStatus::usable, ProtectorStatus::wrap_only, ProtectorStatus::unreachable, ProtectorStatus::disabled}) {
+        CHECK(judge_access(status, lost(9), kNow, kWindow) == AccessState::needs_revalidation);
+    }
+}
