@@ -10,7 +10,7 @@ namespace signet::backup {
 namespace {
 
 constexpr int kLargeReaders = 2;
-constexpr std::size_t kReadBuffers = 28;      // of 1 MiB: one for each reader, the rest on their way to the workers
+constexpr std::size_t kReadBuffers = 22;      // of 1 MiB: one for each reader, the rest on their way to the workers
 constexpr std::size_t kEventWeight = 16'384;  // files between the walk and the tree builder
 
 /// The first failure ends everything; the others follow from it.

@@ -5,6 +5,7 @@
 #include "cli/signals.h"
 #include "core/secret.h"
 
+#include <malloc.h>
 #include <cerrno>
 #include <exception>
 #include <new>
@@ -92,6 +93,8 @@ ExitCode guarded(const std::vector<std::string>& words, Terminal& terminal) {
 
 int main(int argc, char** argv) {
     using namespace signet;
+    // Many threads that hand memory to each other: with an arena for each it would lie about unused.
+    ::mallopt(M_ARENA_MAX, 2);
     harden_process();
     cli::install_signal_handlers();
     std::vector<std::string> words(argv + 1, argv + argc);

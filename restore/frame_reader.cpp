@@ -62,7 +62,7 @@ struct FrameReader::Cached {
 /// Buffers and scratch space that nobody uses at the moment. Frames may outlive the reader, so it is shared with them.
 struct FrameReader::Pools {
     std::mutex mutex;
-    std::array<std::vector<std::unique_ptr<std::uint8_t[]>>, kBufferClasses> buffers;
+    std::array<std::vector<AlignedBuffer>, kBufferClasses> buffers;
     std::size_t kept_octets = 0;
     std::vector<std::unique_ptr<Scratch>> scratch;
 };
@@ -170,7 +170,7 @@ std::shared_ptr<DecodedFrame> FrameReader::decode(std::uint32_t frame) {
     const ByteView sealed = read_sealed(*pack->object, place, scratch->sealed.octets());
 
     std::shared_ptr<DecodedFrame> decoded = make_frame(place.raw_size);
-    const MutableByteView raw(decoded->data_.get(), place.raw_size);
+    const MutableByteView raw = decoded->data_.octets().first(place.raw_size);
     const MutableByteView payload = place.codec == format::Codec::raw
                                         ? raw
                                         : MutableByteView(scratch->payload.get(), sealed.size() - crypto::kAeadTagSize);
@@ -216,7 +216,7 @@ std::shared_ptr<DecodedFrame> FrameReader::make_frame(std::size_t size) {
             pools_->kept_octets -= capacity;
         }
     }
-    if (!frame->data_) frame->data_ = std::make_unique_for_overwrite<std::uint8_t[]>(capacity);
+    if (frame->data_.octets().empty()) frame->data_ = AlignedBuffer(capacity);
     frame->size_ = size;
     frame->capacity_ = capacity;
     return {frame.release(), [pools = pools_, number](DecodedFrame* done) {

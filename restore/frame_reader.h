@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/crypto/digest.h"
+#include "core/direct_io.h"
 #include "format/compress.h"
 #include "format/content.h"
 #include "format/data_key.h"
@@ -25,10 +26,11 @@ namespace signet::restore {
 /// The raw octets of one frame.
 class DecodedFrame {
 public:
-    [[nodiscard]] ByteView octets() const { return {data_.get(), size_}; }
+    /// Starts at a multiple of kDirectAlignment.
+    [[nodiscard]] ByteView octets() const { return ByteView(data_.octets()).first(size_); }
 private:
     friend class FrameReader;
-    std::unique_ptr<std::uint8_t[]> data_;
+    AlignedBuffer data_;
     std::size_t size_ = 0;
     std::size_t capacity_ = 0;
 };

@@ -312,7 +312,7 @@ void RestoreWorker::execute(PieceTask& task) {
                     return found;
                 });
                 file.holes.split(piece.offset, octets,
-                                 [&](ByteView part, std::uint64_t offset) { writer.add(part, offset); });
+                                 [&](ByteView part, std::uint64_t offset) { writer.add(frame, part, offset); });
             }
             file.written += writer.flush();
         });

@@ -18,7 +18,8 @@ TEST_CASE("parts written in any pieces and order make the file", "[restore][part
     const bool past_cache = GENERATE(true, false);
     const bool sparse = GENERATE(false, true);
     CAPTURE(past_cache, sparse);
-    Bytes content(5 * 1024 * 1024 + 777);
+    const AlignedBuffer memory(5 * 1024 * 1024 + 777);
+    const MutableByteView content = memory.octets().first(5 * 1024 * 1024 + 777);
     for (auto& octet : content) octet = static_cast<std::uint8_t>(random());
     std::fill(content.begin() + 100'000, content.begin() + 900'000, std::uint8_t{0});
 
@@ -30,19 +31,23 @@ TEST_CASE("parts written in any pieces and order make the file", "[restore][part
     const UniqueFd direct = past_cache ? open_directly(fd.get(), O_WRONLY) : UniqueFd();
     const AlignedBuffer buffer(PartWriter::kBuffer);
 
-    // Three parts with uneven borders, the last one first, each in pieces of uneven lengths.
-    const std::vector<std::size_t> borders{0, 1'234'567, 3'000'001, content.size()};
+    // Three parts, the last one first, each in pieces of uneven lengths or of whole pages, which lie as they do in frames.
+    const std::size_t first_border = GENERATE(std::size_t{1'234'567}, std::size_t{1'228'800});
+    const std::vector<std::size_t> borders{0, first_border, 3'000'001, content.size()};
+    auto frame = std::make_shared<DecodedFrame>();
     std::uint64_t written = 0;
     for (std::size_t part = 3; part-- > 0;) {
         PartWriter writer(fd.get(), direct.get(), sparse, buffer, path);
         for (std::size_t at = borders[part]; at < borders[part + 1];) {
-            const std::size_t length = std::min<std::size_t>(1 + random() % 300'000, borders[part + 1] - at);
-            writer.add(ByteView(content).subspan(at, length), at);
+            const std::size_t wanted = random() % 3 == 0 ? 1 + random() % 300'000 : kDirectAlignment * (1 + random() % 100);
+            const std::size_t length = std::min<std::size_t>(wanted, borders[part + 1] - at);
+            if (random() % 3 == 0) frame = std::make_shared<DecodedFrame>();
+            writer.add(frame, ByteView(content).subspan(at, length), at);
             at += length;
         }
         written += writer.flush();
     }
-    CHECK(read_file(path, content.size()) == content);
+    CHECK(read_file(path, content.size()) == Bytes(content.begin(), content.end()));
     CHECK((sparse ? written < content.size() : written == content.size()));
 }
 
@@ -55,8 +60,8 @@ TEST_CASE("a part that jumps over a gap leaves the gap alone", "[restore][part_w
     const AlignedBuffer buffer(PartWriter::kBuffer);
     const Bytes octets(10'000, std::uint8_t{'x'});
     PartWriter writer(fd.get(), direct.get(), false, buffer, path);
-    writer.add(octets, 0);
-    writer.add(octets, 50'000);
+    writer.add(nullptr, octets, 0);
+    writer.add(nullptr, octets, 50'000);
     CHECK(writer.flush() == 20'000);
     const Bytes file = read_file(path, 100'000);
     REQUIRE(file.size() == 60'000);
