@@ -6,7 +6,7 @@
 namespace signet::backup {
 namespace {
 
-constexpr std::size_t kListAhead = 24'576;
+constexpr std::size_t kListAhead = 65'536;
 // Listing a folder that is not in memory is waiting for the disk, and more than the cores can wait at once.
 constexpr int kListingThreads = 6;
 

@@ -13,7 +13,7 @@ namespace {
 constexpr std::array kPlanned = {
     "mount", "copy", "repair", "forget", "undelete", "prune", "consolidate", "reseal", "log push", "log fetch",
     "log list", "log check", "drill run", "drill history", "drill report", "drill schedule", "key retire", "key compromised",
-    "keyring setup", "keyring export", "keyring import"};
+    "keyring setup", "keyring import"};
 
 constexpr std::array kGroups = {"key", "keyring", "log", "drill"};
 
@@ -58,7 +58,7 @@ const std::vector<Command>& commands() {
         keyring_show_command(), keyring_link_command(), keyring_unlink_command(), keyring_default_command(),
         keyring_test_command(), keyring_check_command(), keyring_audit_command(), keyring_trust_command(), keyring_adopt_command(),
         keyring_recover_command(), keyring_policy_command(), keyring_pause_command(),
-        keyring_resume_command(), keyring_revalidate_command(),
+        keyring_resume_command(), keyring_revalidate_command(), keyring_export_command(),
         config_command(), completion_command(), help_command(), version_command()};
     return all;
 }

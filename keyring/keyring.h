@@ -197,6 +197,8 @@ public:
     /// Which repository a place held when this keyring last had to do with it; nullptr when that is not known.
     /// location  canonical: one spelling for one place
     [[nodiscard]] const RepositoryId* held_at(const std::string& location) const;
+    /// Places and what they held.
+    [[nodiscard]] const std::map<std::string, RepositoryId>& locations() const { return content_.locations; }
     /// Remembers it. Writes only on a change.
     void note_location(const std::string& location, const RepositoryId& repository);
     /// Remembers newer entries, all in one write. Older ones change nothing. throws  Error{usage}: not pinned

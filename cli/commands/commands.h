@@ -55,6 +55,7 @@ namespace signet::cli {
 [[nodiscard]] Command keyring_pause_command();
 [[nodiscard]] Command keyring_resume_command();
 [[nodiscard]] Command keyring_revalidate_command();
+[[nodiscard]] Command keyring_export_command();
 
 [[nodiscard]] Command config_command();
 [[nodiscard]] Command completion_command();

@@ -1,5 +1,6 @@
 #include "cli/commands/commands.h"
 #include "cli/selection.h"
+#include "cli/timeline_page.h"
 #include "cli/timeline_view.h"
 
 namespace signet::cli {
@@ -15,7 +16,10 @@ ExitCode run(Context& context) {
     options.without_keys = context.options().list("without-key");
     restore::Planner planner(context.catalogue(false), context.repository(), context.resolver(), options);
     const std::vector<restore::Plan> lanes = planner.timeline(filter);
-    if (context.terminal().json()) context.terminal().object(timeline_json(lanes));
+    context.options().refuse_together({"html", "svg"});
+    if (context.options().flag("html")) context.terminal().raw(as_bytes(timeline_html(lanes, context.clock().now())));
+    else if (context.options().flag("svg")) context.terminal().raw(as_bytes(timeline_svg(lanes)));
+    else if (context.terminal().json()) context.terminal().object(timeline_json(lanes));
     else print_timeline(context.terminal(), lanes, context.terminal().output_is_terminal() ? context.terminal().columns() : kWidth);
     return ExitCode::done;
 }
@@ -25,18 +29,23 @@ ExitCode run(Context& context) {
 Command timeline_command() {
     Command command;
     command.name = "timeline";
-    command.synopsis = "[--series S] [--from T --to T] [--without-key T]…";
+    command.synopsis = "[--series S] [--from T --to T] [--without-key T]… [--html | --svg]";
     command.summary = "draw which moments can be restored, and with which keys";
     command.description =
         "One lane for each series: the moments that can be restored now, the protectors that they need, and the gaps, with what "
-        "blocks them. Computed from public headers alone, as signet plan is.";
+        "blocks them. Computed from public headers alone, as signet plan is.\n\n"
+        "--html prints a page that needs no other file: the chart, with details under the mouse, and tables of gaps and protectors. "
+        "--svg prints the chart alone.";
     command.options = with_selection({
         {.name = "from", .takes = Takes::one, .value_name = "T", .help = "from this time"},
         {.name = "to", .takes = Takes::one, .value_name = "T", .help = "to this time"},
         {.name = "without-key", .takes = Takes::many, .value_name = "T", .help = "as if this protector were lost; may be repeated"},
+        {.name = "html", .help = "print a page of HTML"},
+        {.name = "svg", .help = "print an SVG picture"},
     });
     command.examples = {{"signet timeline --series prod-db", "One series"},
-                        {"signet timeline --without-key prod-2025", "What the loss of a key would cost"}};
+                        {"signet timeline --without-key prod-2025", "What the loss of a key would cost"},
+                        {"signet timeline --html > coverage.html", "A page for the audit"}};
     command.run = run;
     return command;
 }

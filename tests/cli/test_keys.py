@@ -193,6 +193,17 @@ class KeyringLinks(SignetTest):
         self.signet("keyring", "resume")
         self.signet("backup", self.source)
 
+    def test_a_recovery_kit_names_everything_and_holds_no_secret(self):
+        self.from_template()
+        kit = self.signet("keyring", "export", "--json").json()
+        shown = self.signet("keyring", "show", "--json").json()
+        self.assertEqual([one["thumbprint"] for one in kit["protectors"]], [link["thumbprint"] for link in shown["links"]])
+        self.assertEqual((kit["writer"], kit["repositories"][0]["officer"], os.path.basename(kit["repositories"][0]["location"])),
+                         (shown["writer"], shown["officer"], "repository"))
+        text = self.signet("keyring", "export").out
+        self.assertSays(text, shown["officer"], kit["protectors"][0]["thumbprint"], "signet keyring recover")
+        self.assertNotIn("correct horse", text)
+
     def test_keyring_test_waits_for_a_change_of_permission(self):
         """[R44]"""
         self.init()

@@ -1,6 +1,7 @@
 """Plans, and the message that matters: which keys are missing, and for which time."""
 
 import os
+from xml.etree import ElementTree
 
 from harness import SignetTest, main, write
 
@@ -102,6 +103,28 @@ class MissingKey(SignetTest):
         result = self.signet("restore", self.ids[0], "-t", "out", expect=13)
         self.assertSays(result.err, "disabled")
         self.assertNothingAt(self.path("out"))
+
+    def test_the_timeline_as_a_page_and_as_a_picture(self):
+        """[R123]"""
+        self.lose(1)
+        svg = ElementTree.fromstring(self.signet("timeline", "--svg").raw)
+        kinds = [rect.get("class") for rect in svg.iter("{http://www.w3.org/2000/svg}rect")]
+        self.assertEqual(sorted(kinds), ["gap", "lost", "need", "ok"])
+        titles = [title.text for title in svg.iter("{http://www.w3.org/2000/svg}title")]
+        self.assertTrue(any(title.startswith("not restorable: 2026-01-01 00:00 .. ") and self.old[:19] in title for title in titles), titles)
+        page = self.signet("timeline", "--html").out
+        self.assertSays(page, "prod/1", self.old, "missing", "prefers-color-scheme:dark", "<h2>Gaps</h2>")
+        # It needs nothing from elsewhere, and nothing in it runs.
+        for word in ("<script", "src=", "href=", "url(", "@import"):
+            self.assertNotIn(word, page)
+        self.signet("timeline", "--html", "--svg", expect=2)
+
+    def test_names_cannot_leave_their_place_in_the_page(self):
+        self.backup("--series", "</text><script>alert(1)</script>&\"'", self.path("source"))
+        svg = self.signet("timeline", "--svg").raw
+        ElementTree.fromstring(svg)
+        self.assertNotIn(b"<script", svg)
+        self.assertNotIn("<script", self.signet("timeline", "--html").out)
 
     def test_timeline(self):
         self.lose(1)
