@@ -43,7 +43,8 @@ format::Labels labels_of(const BackupRequest& request, const std::string& series
 /// Names that no entry can hold are found before anything is read.
 void check_request(const BackupRequest& request, const format::Labels& labels) {
     if (labels.encode().size() > format::kMaxEntryPart / 2) {
-        throw Error(ErrorCode::usage, "the paths to back up are too many for one backup: " + std::to_string(labels.paths.size()),
+        throw Error(ErrorCode::usage,
+                    "the paths to back up are too many for one backup: " + std::to_string(labels.paths.size()),
                     "name the folders that they are in, and exclude what is not wanted");
     }
     if (request.stream_fd >= 0 && !format::is_entry_name(request.stream_name)) {
@@ -87,8 +88,8 @@ struct Standing {
 };
 
 /// What the officers of the repository say about this writer, and the policy in force.
-Standing standing_of(const storage::Repository& repository, const keyring::KeyringSet& keyrings, const IdentityId& writer,
-                     std::uint64_t next_sequence) {
+Standing standing_of(const storage::Repository& repository, const keyring::KeyringSet& keyrings,
+                     const IdentityId& writer, std::uint64_t next_sequence) {
     std::vector<const keyring::RepositoryPin*> pins;
     for (const auto& keyring : keyrings.all()) {
         const auto* pin = keyring.pin(repository.config().repository);
@@ -137,7 +138,8 @@ private:
     [[nodiscard]] std::vector<format::Slot> wrap(const keyring::Policy& policy);
     [[nodiscard]] std::string proven_path() const;
     [[nodiscard]] static FileLock lock_series(const BackupRequest& request, const keyring::Keyring& keyring,
-                                              const RepositoryId& repository, const std::string& name, const SeriesId& series);
+                                              const RepositoryId& repository, const std::string& name,
+                                              const SeriesId& series);
     void finish(Committer& committer, PackWriter& packs, Pipeline::Result& result, const OldState& old_state,
                 NewState& new_state);
     void hold_to_pin();
@@ -184,7 +186,8 @@ FileLock Run::lock_series(const BackupRequest& request, const keyring::Keyring& 
 
 std::string Run::proven_path() const {
     if (request_.cache_directory.empty()) return {};
-    return request_.cache_directory + "/" + repository_.config().repository.hex() + "/proven-slots-" + writer_.identity().short_hex(16);
+    return request_.cache_directory + "/" + repository_.config().repository.hex() + "/proven-slots-" +
+           writer_.identity().short_hex(16);
 }
 
 std::vector<format::Slot> Run::wrap(const keyring::Policy& policy) {
@@ -226,7 +229,8 @@ void Run::require_access() {
     if (!keyring::is_refused(report.status)) return;
     has_lost_access_ = true;
     throw Error(ErrorCode::key_unavailable,
-                "protector " + report.name + " (" + report.thumbprint.short_text() + ") was taken away while the backup ran: " + report.detail,
+                "protector " + report.name + " (" + report.thumbprint.short_text() +
+                    ") was taken away while the backup ran: " + report.detail,
                 report.hint);
 }
 
@@ -311,7 +315,8 @@ BackupReport Run::execute() {
     check_request(request_, labels);
     keyring_.require_not_paused();
     hold_to_pin();
-    const auto standing = standing_of(repository_, resolver_.keyrings(), writer_.identity(), history_.journal().entries.size() + 1);
+    const auto standing =
+        standing_of(repository_, resolver_.keyrings(), writer_.identity(), history_.journal().entries.size() + 1);
     if (!request_.dry_run) note_seen(standing.newest);
     if (!standing.trusted) {
         warn("this repository does not trust this writer yet: until an officer runs `signet keyring trust " +
@@ -323,9 +328,9 @@ BackupReport Run::execute() {
     ChunkTable table;
     history_.load_index(table, keys_.index_key, request_.cache_directory);
 
-    Committer committer({repository_, keyring_, writer_, keys_, dek_, common_fields(slots),
-                         labels, standing.policy_entry},
-                        history_.journal());
+    Committer committer(
+        {repository_, keyring_, writer_, keys_, dek_, common_fields(slots), labels, standing.policy_entry},
+        history_.journal());
     PackWriter::Options options;
     options.dry_run = request_.dry_run;
     std::unique_ptr<PackWriter> packs;
@@ -377,10 +382,11 @@ void Run::finish(Committer& committer, PackWriter& packs, Pipeline::Result& resu
     report_.total_files_processed = statistics.files;
     report_.total_bytes_processed = statistics.bytes;
     auto reach = history_.reach();
-    // Skipping must not leave a backup behind that lacks what this run had to store, or that stays under an old protector.
-    report_.skipped_unchanged = request_.skip_if_unchanged && report_.errors == 0 && old_state.root() == result.sources &&
-                                result.added_data == 0 && !rotation_.is_due(reach) &&
-                                history_.latest_of(series_) != nullptr;
+    // Skipping must not leave a backup behind that lacks what this run had to store, or that stays under an old
+    // protector.
+    report_.skipped_unchanged = request_.skip_if_unchanged && report_.errors == 0 &&
+                                old_state.root() == result.sources && result.added_data == 0 &&
+                                !rotation_.is_due(reach) && history_.latest_of(series_) != nullptr;
     if (request_.dry_run || report_.skipped_unchanged) return;
     rotation_.carry_out(reach);
     format::BackupBody body;

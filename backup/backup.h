@@ -31,34 +31,35 @@ struct Progress {
     /// The path being read, for people.
     [[nodiscard]] std::string current() const;
     void set_current(std::string path);
+
 private:
     mutable std::mutex mutex_;
     std::string current_;
 };
 
 struct BackupRequest {
-    std::vector<std::string> paths;          ///< as given; made absolute by the engine
-    std::string working_directory;           ///< what relative paths are relative to
-    std::optional<std::string> series;       ///< default: host and paths
+    std::vector<std::string> paths;     ///< as given; made absolute by the engine
+    std::string working_directory;      ///< what relative paths are relative to
+    std::optional<std::string> series;  ///< default: host and paths
     std::vector<std::string> tags;
-    std::optional<TimePoint> time;           ///< default: the run's start
+    std::optional<TimePoint> time;  ///< default: the run's start
     std::string host;
     std::string user;
-    std::string program;                     ///< "signet 0.1.0"
+    std::string program;  ///< "signet 0.1.0"
     ExcludeRules excludes;
     bool one_file_system = false;
     bool skip_if_unchanged = false;
-    bool force = false;                      ///< read every file again
+    bool force = false;  ///< read every file again
     bool dry_run = false;
-    int compression_level = 3;               ///< 0: none
-    int jobs = 0;                            ///< worker threads; 0: one a processor
-    std::string cache_directory;             ///< empty: no cache
+    int compression_level = 3;    ///< 0: none
+    int jobs = 0;                 ///< worker threads; 0: one a processor
+    std::string cache_directory;  ///< empty: no cache
     double lock_wait_seconds = 0;
-    double access_check_seconds = 600;       ///< how often a run asks whether its protector may still be used
+    double access_check_seconds = 600;  ///< how often a run asks whether its protector may still be used
     /// Standard input or a command's output instead of paths.
     int stream_fd = -1;
-    std::string stream_name = "stdin";       ///< --stdin-filename
-    std::vector<std::string> stream_command; ///< recorded; the caller runs it
+    std::string stream_name = "stdin";        ///< --stdin-filename
+    std::vector<std::string> stream_command;  ///< recorded; the caller runs it
     /// Called once the stream has ended and before the commit; an Error thrown here abandons the run.
     std::function<void()> confirm_stream;
     std::atomic<bool>* interrupted = nullptr;
@@ -71,14 +72,14 @@ struct BackupRequest {
 };
 
 struct BackupReport {
-    std::optional<EntryId> backup;           ///< none: dry run, or skipped because unchanged
+    std::optional<EntryId> backup;  ///< none: dry run, or skipped because unchanged
     bool skipped_unchanged = false;
     std::string series;
     std::uint64_t files_new = 0, files_changed = 0, files_unmodified = 0;
     std::uint64_t dirs_new = 0, dirs_changed = 0, dirs_unmodified = 0;
-    std::uint64_t others = 0;                ///< symbolic links, FIFOs, sockets, devices
-    std::uint64_t data_added = 0;            ///< octets of new chunks
-    std::uint64_t data_added_packed = 0;     ///< octets stored for them
+    std::uint64_t others = 0;             ///< symbolic links, FIFOs, sockets, devices
+    std::uint64_t data_added = 0;         ///< octets of new chunks
+    std::uint64_t data_added_packed = 0;  ///< octets stored for them
     std::uint64_t total_files_processed = 0;
     std::uint64_t total_bytes_processed = 0;
     std::uint64_t errors = 0;
@@ -93,7 +94,8 @@ struct BackupReport {
 
 /// Makes one backup. The repository holds either a new committed backup or none; what an interrupted or failed run had
 /// stored is found again by the next.
-/// throws  Error{busy}: another run of this series is active; Error{key_unavailable}: no protector can wrap, or the default was
+/// throws  Error{busy}: another run of this series is active; Error{key_unavailable}: no protector can wrap, or the
+/// default was
 ///         taken away while the run went on;
 ///         Error{interrupted}; Error{io}: the repository cannot be written; Error{failed}: none of the sources exists;
 ///         Error{damaged}, Error{refused}: the repository is not the one this keyring has seen

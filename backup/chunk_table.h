@@ -27,7 +27,8 @@ public:
     void add(const ChunkId& id, PackNumber pack);
     /// returns  the pack, kThisRun, or kUnknown
     [[nodiscard]] PackNumber find(const ChunkId& id) const;
-    /// Like find, but an unknown chunk becomes one of this run: then kUnknown is returned, and the caller must store it.
+    /// Like find, but an unknown chunk becomes one of this run: then kUnknown is returned, and the caller must store
+    /// it.
     [[nodiscard]] PackNumber claim(const ChunkId& id);
     [[nodiscard]] std::size_t size() const;
 

@@ -15,11 +15,11 @@ class Committer {
 public:
     struct Setup {
         const storage::Repository& repository;
-        keyring::Keyring& keyring;               ///< for the head of the audit log
+        keyring::Keyring& keyring;  ///< for the head of the audit log
         const keyring::WriterIdentity& writer;
         const format::WriterKeys& keys;
         const format::DataKey& dek;
-        format::BackupPublic fields;             ///< what is the same in all entries of the run
+        format::BackupPublic fields;  ///< what is the same in all entries of the run
         format::Labels labels;
         EntryId policy;
     };
@@ -37,7 +37,8 @@ public:
 
 private:
     [[nodiscard]] format::BackupPublic fields_with(const std::vector<format::IndexedPack>& packs);
-    [[nodiscard]] EntryId append(format::EntryKind kind, const format::BackupPublic& fields, const format::BackupBody& body);
+    [[nodiscard]] EntryId append(format::EntryKind kind, const format::BackupPublic& fields,
+                                 const format::BackupBody& body);
     void follow(const storage::Journal& journal);
     Setup setup_;
     std::uint64_t next_sequence_ = 1;

@@ -1,8 +1,8 @@
 // Cuts contents into chunks: small ones whole, page files in aligned blocks, the rest by content.
 //
-// The borders of content-defined chunks come from a gear hash keyed by the writer (FastCDC class), so that sizes say less
-// about content. What is cut where is the writer's choice (docs/format.md section 9) but must stay the same from run to
-// run, or nothing is found again.
+// The borders of content-defined chunks come from a gear hash keyed by the writer (FastCDC class), so that sizes say
+// less about content. What is cut where is the writer's choice (docs/format.md section 9) but must stay the same from
+// run to run, or nothing is found again.
 #pragma once
 
 #include "core/bytes.h"

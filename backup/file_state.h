@@ -1,8 +1,8 @@
 // The local cache of a series: what each file looked like in the last run, so that unchanged ones are not opened.
 //
 // A file below the cache directory, in the order of the walk, sealed in blocks under the writer's cache key: somebody
-// else's, an old, a cut or an altered one is as good as none. It holds each entry as the tree has it, so an unchanged file
-// costs a look-up of its chunks and a copy.
+// else's, an old, a cut or an altered one is as good as none. It holds each entry as the tree has it, so an unchanged
+// file costs a look-up of its chunks and a copy.
 #pragma once
 
 #include "backup/source.h"
@@ -29,8 +29,8 @@ struct Fingerprint {
 struct StateEntry {
     Fingerprint fingerprint;
     std::string name;
-    ByteView encoded;              ///< the tree's entry, name included; valid until the next call
-    std::vector<ChunkId> chunks;   ///< every chunk of its content, lists included
+    ByteView encoded;             ///< the tree's entry, name included; valid until the next call
+    std::vector<ChunkId> chunks;  ///< every chunk of its content, lists included
 };
 
 /// Whose state, and of what.
@@ -61,11 +61,11 @@ private:
     std::unique_ptr<Reader> reader_;
     std::optional<Digest> root_;
     StateEntry entry_;
-    std::string folder_;        ///< the folder that the next record belongs to
-    bool has_entry_ = false;    ///< entry_ is the next record
-    bool has_folder_ = false;   ///< the next record is the folder's head
-    bool inside_ = false;       ///< folder_ is the one asked for
-    bool returned_ = false;     ///< find() returned entry_
+    std::string folder_;       ///< the folder that the next record belongs to
+    bool has_entry_ = false;   ///< entry_ is the next record
+    bool has_folder_ = false;  ///< the next record is the folder's head
+    bool inside_ = false;      ///< folder_ is the one asked for
+    bool returned_ = false;    ///< find() returned entry_
     bool lost_entries_ = false;
 };
 

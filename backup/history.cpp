@@ -131,7 +131,8 @@ void History::choose(const Choice& choice) {
         if (!choice.is_current(dek)) {
             const auto rule = choice.rule(dek);
             if (rule == keyring::AfterRotation::fresh) dek.referable = false;
-            if (rule == keyring::AfterRotation::inherit) dek.referable = dek.made.ns + choice.horizon_ns > choice.now.ns;
+            if (rule == keyring::AfterRotation::inherit)
+                dek.referable = dek.made.ns + choice.horizon_ns > choice.now.ns;
             if (rule == keyring::AfterRotation::rewrap) dek.needs_rewrap = true;
         }
         if (dek.referable) candidates.push_back(&dek);

@@ -21,7 +21,7 @@ struct KnownPack {
     std::uint64_t sequence = 0;  ///< of the entry that lists it
     std::uint32_t ordinal = 0;   ///< in that entry's list
     DekId dek;
-    bool usable = false;         ///< exists, and its DEK may be referred to
+    bool usable = false;  ///< exists, and its DEK may be referred to
 };
 
 /// A slot that somebody stored.
@@ -35,10 +35,10 @@ struct KnownDek {
     DekId id;
     Digest commitment;
     TimePoint made;
-    std::vector<format::Slot> slots;   ///< of this writer's signed entries
-    std::vector<ClaimedSlot> claims;   ///< from slots/: true only once opened, whoever can add objects can add these
+    std::vector<format::Slot> slots;  ///< of this writer's signed entries
+    std::vector<ClaimedSlot> claims;  ///< from slots/: true only once opened, whoever can add objects can add these
     bool referable = true;
-    bool needs_rewrap = false;        ///< to be wrapped under the default if a backup refers to it
+    bool needs_rewrap = false;  ///< to be wrapped under the default if a backup refers to it
 };
 
 class History {
@@ -54,15 +54,15 @@ public:
 
     /// What a choice depends on.
     struct Choice {
-        SeriesId series;                                                    ///< of the new run
-        std::int64_t horizon_ns = 0;                                        ///< Policy::dedup_horizon_ns
+        SeriesId series;              ///< of the new run
+        std::int64_t horizon_ns = 0;  ///< Policy::dedup_horizon_ns
         std::size_t max_deks = 0;
         TimePoint now;
-        std::function<bool(const KnownDek&)> is_current;                    ///< the run's default protector opens it, for certain
-        std::function<keyring::AfterRotation(const KnownDek&)> rule;        ///< for one that is not
+        std::function<bool(const KnownDek&)> is_current;  ///< the run's default protector opens it, for certain
+        std::function<keyring::AfterRotation(const KnownDek&)> rule;  ///< for one that is not
     };
-    /// Decides what a new run may refer to: policy after a rotation, the horizon, at most max_deks data keys, those of the
-    /// series first.
+    /// Decides what a new run may refer to: policy after a rotation, the horizon, at most max_deks data keys, those of
+    /// the series first.
     void choose(const Choice& choice);
     /// Loads the index segments of usable packs into a table.
     /// cache_directory  where sealed copies of segments are kept; empty: none

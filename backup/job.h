@@ -25,12 +25,12 @@ struct FileJob {
 
     // Filled by the reader before the last piece leaves it.
     Attributes attributes;
-    std::uint64_t content_size = 0;         ///< octets read, without holes
-    std::vector<format::Extent> extents;    ///< empty: no holes
-    bool failed = false;                    ///< nothing of it can be stored
+    std::uint64_t content_size = 0;       ///< octets read, without holes
+    std::vector<format::Extent> extents;  ///< empty: no holes
+    bool failed = false;                  ///< nothing of it can be stored
     bool changed_while_read = false;
-    bool is_unsized = false;                ///< its size is not to be believed: it is read each time
-    bool replaced = false;                  ///< what was read is another inode than the walk saw
+    bool is_unsized = false;  ///< its size is not to be believed: it is read each time
+    bool replaced = false;    ///< what was read is another inode than the walk saw
     int error_number = 0;
     std::string what;
 
@@ -112,14 +112,15 @@ struct WorkItem {
 /// What the walk tells the tree builder of one entry that is not a directory.
 struct WalkedEntry {
     Fingerprint fingerprint;
-    std::shared_ptr<FileJob> job;   ///< a file that is being read; the entry's name may differ from the job's (hard links)
+    std::shared_ptr<FileJob>
+        job;  ///< a file that is being read; the entry's name may differ from the job's (hard links)
     std::string name;
     std::optional<format::LinkIdentity> link;
     // When there is no job: the entry is known already, as it stands in Folder::arena.
     std::size_t offset = 0;
     std::size_t size = 0;
     std::vector<ChunkId> chunks;
-    bool was_known = false;         ///< for a job: the last run had an entry of that name
+    bool was_known = false;  ///< for a job: the last run had an entry of that name
 };
 
 /// What the walk tells the tree builder, in order.
@@ -127,13 +128,13 @@ struct WalkEvent {
     enum class Kind { enter, leave } kind = Kind::enter;
     // enter: a folder with all its entries but subfolders
     std::string path;
-    format::Entry entry;             ///< the folder itself, without content
+    format::Entry entry;  ///< the folder itself, without content
     std::vector<WalkedEntry> entries;
-    Bytes arena;                     ///< encoded entries
-    bool is_source = false;          ///< the folder is one of the paths to back up
-    bool above_sources = false;      ///< it only leads to them: its entries are sources, its times do not matter
-    bool folder_known = false;       ///< the last run had it
-    bool folder_changed = false;     ///< something in it (subfolders aside) differs from the last run
+    Bytes arena;                  ///< encoded entries
+    bool is_source = false;       ///< the folder is one of the paths to back up
+    bool above_sources = false;   ///< it only leads to them: its entries are sources, its times do not matter
+    bool folder_known = false;    ///< the last run had it
+    bool folder_changed = false;  ///< something in it (subfolders aside) differs from the last run
 };
 
 }  // namespace signet::backup

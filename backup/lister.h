@@ -37,7 +37,8 @@ public:
     Lister& operator=(const Lister&) = delete;
 
     /// Announces a folder that the walk will come to.
-    [[nodiscard]] std::shared_ptr<FolderNode> add_root(const std::string& path, std::uint64_t device, std::size_t depth);
+    [[nodiscard]] std::shared_ptr<FolderNode> add_root(const std::string& path, std::uint64_t device,
+                                                       std::size_t depth);
     /// Waits for a folder's listing, or makes it. Each folder is taken once, in the order of the walk.
     void take(const std::shared_ptr<FolderNode>& node);
 

@@ -1,7 +1,7 @@
 // Frames become packs: compress, seal into place, open and compare, hash, store.
 //
-// Workers share one open pack for each lane: a frame's place is reserved under a lock, its octets are sealed straight into
-// the pack's buffer without one. Whoever completes a full pack hashes it; one thread stores packs.
+// Workers share one open pack for each lane: a frame's place is reserved under a lock, its octets are sealed straight
+// into the pack's buffer without one. Whoever completes a full pack hashes it; one thread stores packs.
 #pragma once
 
 #include "backup/buffer_pool.h"
@@ -26,7 +26,7 @@ struct SealContext {
     explicit SealContext(int zstd_level) : compressor(zstd_level), level(zstd_level) {}
     format::Compressor compressor;
     format::Decompressor decompressor;
-    int level;          ///< 0: never compress
+    int level;  ///< 0: never compress
     Bytes compressed;
     Bytes opened;
     Bytes raw;
@@ -42,7 +42,8 @@ public:
     };
     /// key  of this run. store  where packs go; may be null in a dry run.
     /// on_stored  called by the storing thread after each pack that was created (not yet flushed)
-    PackWriter(const format::DataKey& key, storage::Store* store, const Options& options, std::function<void()> on_stored);
+    PackWriter(const format::DataKey& key, storage::Store* store, const Options& options,
+               std::function<void()> on_stored);
     /// Abandons what is not stored.
     ~PackWriter();
     PackWriter(const PackWriter&) = delete;

@@ -12,12 +12,15 @@ namespace {
 constexpr std::size_t kMostOctets = 16 * 1024 * 1024;
 constexpr std::size_t kTagSize = 64;  // hexadecimal digits
 
-std::string object_of(const format::SlotName& name) { return format::slot_name(name.thumbprint, name.dek, name.content); }
+std::string object_of(const format::SlotName& name) {
+    return format::slot_name(name.thumbprint, name.dek, name.content);
+}
 
 }  // namespace
 
 ProvenSlots::ProvenSlots(std::string path, const SecretBytes& cache_key)
-    : path_(std::move(path)), key_(crypto::hkdf_expand(cache_key.reveal(), {as_bytes(std::string_view("signet/proven-slots/v1\0", 23))}, 32)) {
+    : path_(std::move(path)),
+      key_(crypto::hkdf_expand(cache_key.reveal(), {as_bytes(std::string_view("signet/proven-slots/v1\0", 23))}, 32)) {
     if (path_.empty()) return;
     try {
         Bytes content;

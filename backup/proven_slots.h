@@ -1,5 +1,6 @@
-// Which stored slots this host knows to be true, because it wrapped them or opened them itself. Anybody with access to the
-// storage can add a slot that claims what it likes, so only these and the slots of signed entries count after a rotation.
+// Which stored slots this host knows to be true, because it wrapped them or opened them itself. Anybody with access to
+// the storage can add a slot that claims what it likes, so only these and the slots of signed entries count after a
+// rotation.
 #pragma once
 
 #include "core/secret.h"

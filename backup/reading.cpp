@@ -15,7 +15,8 @@
 namespace signet::backup {
 namespace {
 
-/// Opens a source, by another of its names where the first is gone. Whether it is what the walk saw is checked after reading.
+/// Opens a source, by another of its names where the first is gone. Whether it is what the walk saw is checked after
+/// reading.
 UniqueFd open_regular(FileJob& file) {
     UniqueFd fd = open_source(file.path, O_NONBLOCK);
     while (!fd && errno == ENOENT && file.take_other_name()) fd = open_source(file.path, O_NONBLOCK);
@@ -187,7 +188,8 @@ std::size_t Reader::read_small(FileJob& file, MutableByteView out) {
     const UniqueFd fd = open_regular(file);
     if (!fd) return 0;
     // Files of /proc and their like say that they are empty.
-    const auto wanted = file.stat.size > 0 ? static_cast<std::size_t>(file.stat.size) : std::min(out.size(), kUnsizedFile);
+    const auto wanted =
+        file.stat.size > 0 ? static_cast<std::size_t>(file.stat.size) : std::min(out.size(), kUnsizedFile);
     const auto got = read_up_to(fd.get(), out.first(wanted));
     if (got < 0) {
         fail_read(file, errno);

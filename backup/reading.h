@@ -10,18 +10,18 @@
 
 namespace signet::backup {
 
-inline constexpr std::size_t kGroupSize = 1024 * 1024;         ///< octets of small files read into one buffer
-inline constexpr std::size_t kUnsizedFile = 8 * 1024;           ///< what a file may hold that says it is empty
-inline constexpr std::uint64_t kLargeFile = 512 * 1024;        ///< files from this size on are read alone
+inline constexpr std::size_t kGroupSize = 1024 * 1024;   ///< octets of small files read into one buffer
+inline constexpr std::size_t kUnsizedFile = 8 * 1024;    ///< what a file may hold that says it is empty
+inline constexpr std::uint64_t kLargeFile = 512 * 1024;  ///< files from this size on are read alone
 
 class Reader {
 public:
     struct Hooks {
-        std::function<void(const std::string& path)> starting;    ///< for progress
+        std::function<void(const std::string& path)> starting;  ///< for progress
         std::function<void(std::uint64_t octets)> read;
     };
-    Reader(const Cutter& cutter, BufferPool& buffers, BoundedQueue<WorkItem>& output, const std::atomic<bool>& abandoned,
-           Hooks hooks)
+    Reader(const Cutter& cutter, BufferPool& buffers, BoundedQueue<WorkItem>& output,
+           const std::atomic<bool>& abandoned, Hooks hooks)
         : cutter_(cutter), buffers_(buffers), output_(output), abandoned_(abandoned), hooks_(std::move(hooks)) {}
 
     /// Reads everything in the job and hands it on. Failures of a source are noted in its FileJob.

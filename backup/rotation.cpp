@@ -10,7 +10,8 @@ namespace signet::backup {
 
 /// Whether today's default opens a data key for certain: by a signed slot, or one that this host wrapped or opened.
 bool Rotation::is_current(const KnownDek& dek) const {
-    return std::any_of(dek.slots.begin(), dek.slots.end(), [&](const auto& slot) { return slot.thumbprint == today_; }) ||
+    return std::any_of(dek.slots.begin(), dek.slots.end(),
+                       [&](const auto& slot) { return slot.thumbprint == today_; }) ||
            std::any_of(dek.claims.begin(), dek.claims.end(),
                        [&](const auto& claim) { return claim.slot.thumbprint == today_ && proven_.has(claim.name); });
 }
@@ -21,7 +22,8 @@ bool Rotation::can_unwrap(const KnownDek& dek) const {
            std::any_of(dek.claims.begin(), dek.claims.end(), [&](const auto& claim) { return opens(claim.slot); });
 }
 
-void Rotation::choose(const keyring::Policy& policy, const SeriesId& series, TimePoint now, const format::Thumbprint& today) {
+void Rotation::choose(const keyring::Policy& policy, const SeriesId& series, TimePoint now,
+                      const format::Thumbprint& today) {
     today_ = today;
     bool cannot = false;
     History::Choice choice;
@@ -39,13 +41,16 @@ void Rotation::choose(const keyring::Policy& policy, const SeriesId& series, Tim
     };
     history_.choose(choice);
     if (cannot) {
-        warn_("the policy after-rotation=rewrap cannot be followed here for some data keys, since no protector that opens them "
-              "can be used unattended: they are inherited until the dedup-horizon");
+        warn_(
+            "the policy after-rotation=rewrap cannot be followed here for some data keys, since no protector that "
+            "opens them "
+            "can be used unattended: they are inherited until the dedup-horizon");
     }
 }
 
 bool Rotation::is_due(const std::vector<format::Reach>& reach) const {
-    return std::any_of(reach.begin(), reach.end(), [&](const auto& part) { return history_.deks().at(part.dek).needs_rewrap; });
+    return std::any_of(reach.begin(), reach.end(),
+                       [&](const auto& part) { return history_.deks().at(part.dek).needs_rewrap; });
 }
 
 void Rotation::carry_out(const std::vector<format::Reach>& reach) {
@@ -53,7 +58,8 @@ void Rotation::carry_out(const std::vector<format::Reach>& reach) {
     for (const auto& part : reach) reached.insert(part.dek);
     for (const auto& id : reached) {
         const KnownDek& dek = history_.deks().at(id);
-        if (dek.needs_rewrap && !rewrap(dek)) warn_("data key " + id.short_hex() + " stays under its earlier protectors");
+        if (dek.needs_rewrap && !rewrap(dek))
+            warn_("data key " + id.short_hex() + " stays under its earlier protectors");
     }
 }
 
@@ -65,7 +71,8 @@ bool Rotation::rewrap(const KnownDek& dek) {
         });
     };
     return by_claim(true) ||
-           std::any_of(dek.slots.begin(), dek.slots.end(), [&](const auto& slot) { return rewrap_by(dek, slot, nullptr); }) ||
+           std::any_of(dek.slots.begin(), dek.slots.end(),
+                       [&](const auto& slot) { return rewrap_by(dek, slot, nullptr); }) ||
            by_claim(false);
 }
 

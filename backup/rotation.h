@@ -22,8 +22,8 @@ public:
     void choose(const keyring::Policy& policy, const SeriesId& series, TimePoint now, const format::Thumbprint& today);
     /// Whether carry_out() would have something to do.
     [[nodiscard]] bool is_due(const std::vector<format::Reach>& reach) const;
-    /// Wraps under today's default what a backup with this reach refers to, as far as the policy asks for it. What cannot be
-    /// wrapped stays under its earlier protectors, with a warning.
+    /// Wraps under today's default what a backup with this reach refers to, as far as the policy asks for it. What
+    /// cannot be wrapped stays under its earlier protectors, with a warning.
     void carry_out(const std::vector<format::Reach>& reach);
 
 private:

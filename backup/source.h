@@ -26,9 +26,11 @@ struct SourceStat {
     std::optional<format::FileTime> born;
     std::uint32_t major = 0;  ///< of a device
     std::uint32_t minor = 0;
-    bool automount = false;   ///< opening it mounts another file system in its place
+    bool automount = false;  ///< opening it mounts another file system in its place
 
-    [[nodiscard]] bool is_same_inode(const SourceStat& other) const { return device == other.device && inode == other.inode; }
+    [[nodiscard]] bool is_same_inode(const SourceStat& other) const {
+        return device == other.device && inode == other.inode;
+    }
     [[nodiscard]] bool is_directory() const { return S_ISDIR(mode); }
     [[nodiscard]] bool is_file() const { return S_ISREG(mode); }
     /// Whether the file has fewer blocks than its size needs.

@@ -32,7 +32,8 @@ public:
     void add_frame(ByteView raw, std::span<const ChunkId> ids, std::span<const std::uint32_t> lengths);
     /// Seals what is left.
     void flush();
-    /// Keeps up to `frames` frames back, unsealed, until flush() (for metadata, which then may join the last data pack).
+    /// Keeps up to `frames` frames back, unsealed, until flush() (for metadata, which then may join the last data
+    /// pack).
     void defer(std::size_t frames) { deferrable_ = frames; }
     void set_lane(PackWriter::Lane lane) { lane_ = lane; }
 
@@ -61,7 +62,9 @@ private:
 class StoreWorker {
 public:
     StoreWorker(StoreShared shared, crypto::HmacSha256 ids, int level)
-        : shared_(shared), ids_(std::move(ids)), context_(level),
+        : shared_(shared),
+          ids_(std::move(ids)),
+          context_(level),
           gatherer_(shared, format::FrameKind::data, PackWriter::Lane::data, context_) {}
     void process(WorkItem item);
     void finish() { gatherer_.flush(); }

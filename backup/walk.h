@@ -25,7 +25,7 @@ public:
         const ChunkTable& table;
         History& history;
         BackupReport& report;
-        format::BackupStatistics& statistics;   ///< counts of entries that need no reading
+        format::BackupStatistics& statistics;  ///< counts of entries that need no reading
         BoundedQueue<ReadJob>& small_files;
         BoundedQueue<ReadJob>& large_files;
         BoundedQueue<WalkEvent>& events;
@@ -56,7 +56,8 @@ private:
     void take_entry(WalkEvent& event, const ScannedEntry& scanned);
     void read_file(WalkEvent& event, const ScannedEntry& scanned, WalkedEntry walked, const std::string& path);
     void store_other(WalkEvent& event, const ScannedEntry& scanned, WalkedEntry walked, const std::string& path);
-    [[nodiscard]] bool is_known(const ScannedEntry& scanned, const StateEntry& known, const Fingerprint& fingerprint) const;
+    [[nodiscard]] bool is_known(const ScannedEntry& scanned, const StateEntry& known,
+                                const Fingerprint& fingerprint) const;
     void emit(WalkEvent event);
     void leave();
     void flush_group();

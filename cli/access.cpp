@@ -23,7 +23,8 @@ Access look_at(Context& context, const keyring::Link& link, std::int64_t heal_wi
         if (!keyring::is_refused(report.status) && noted->lost_since) access.why = noted->lost_why;
     }
     access.state = judge_access(report.status, access.since, now, heal_window_ns);
-    if (access.state == AccessState::inaccessible && access.since) access.heal_left_ns = heal_window_ns - (now.ns - access.since->ns);
+    if (access.state == AccessState::inaccessible && access.since)
+        access.heal_left_ns = heal_window_ns - (now.ns - access.since->ns);
     return access;
 }
 
@@ -77,15 +78,21 @@ std::string access_text(const Access& access) {
     if (access.since) sentence += " since " + to_table_time(*access.since);
     sentence += ": " + access.protector + (access.why.empty() ? "" : ", " + access.why);
     if (access.heal_left_ns > 0) {
-        sentence += "; heals by itself for another " + human_duration(static_cast<double>(access.heal_left_ns) / static_cast<double>(kNsPerSecond));
+        sentence += "; heals by itself for another " +
+                    human_duration(static_cast<double>(access.heal_left_ns) / static_cast<double>(kNsPerSecond));
     }
-    if (access.state == AccessState::needs_revalidation) sentence += "; when it is well again: signet keyring revalidate";
+    if (access.state == AccessState::needs_revalidation)
+        sentence += "; when it is well again: signet keyring revalidate";
     return sentence;
 }
 
 OptionSpec on_state_change_option() {
-    return {.name = kOption, .takes = Takes::many, .value_name = "CMD",
-            .help = "run when the keyring's state is another than the last time, with SIGNET_STATE, SIGNET_STATE_BEFORE, …_WHY, …_SINCE, SIGNET_HEAL_SECONDS"};
+    return {.name = kOption,
+            .takes = Takes::many,
+            .value_name = "CMD",
+            .help =
+                "run when the keyring's state is another than the last time, with SIGNET_STATE, SIGNET_STATE_BEFORE, "
+                "…_WHY, …_SINCE, SIGNET_HEAL_SECONDS"};
 }
 
 void require_revalidated(const Access& access) {

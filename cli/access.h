@@ -1,5 +1,5 @@
-// The state of access of this host's keyring: asked before commands that depend on it, remembered, and told to hooks when it
-// changes.
+// The state of access of this host's keyring: asked before commands that depend on it, remembered, and told to hooks
+// when it changes.
 #pragma once
 
 #include "cli/context.h"
@@ -13,17 +13,17 @@ namespace signet::cli {
 
 struct Access {
     keyring::AccessState state = keyring::AccessState::none;
-    std::string protector;              ///< name and thumbprint of the default that decides
-    std::string why;                    ///< what its vault says, or said first
-    std::optional<TimePoint> since;     ///< since when it is refused
-    std::int64_t heal_left_ns = 0;      ///< while inaccessible: how long access may come back and heal by itself
+    std::string protector;           ///< name and thumbprint of the default that decides
+    std::string why;                 ///< what its vault says, or said first
+    std::optional<TimePoint> since;  ///< since when it is refused
+    std::int64_t heal_left_ns = 0;   ///< while inaccessible: how long access may come back and heal by itself
 };
 
 /// The policy of the repository where one is named and there, else the defaults.
 [[nodiscard]] keyring::Policy policy_in_force(Context& context);
 
-/// Asks the vaults of the default protectors, remembers what they say, and runs --on-state-change where the state is another
-/// than the last time. Never unwraps.
+/// Asks the vaults of the default protectors, remembers what they say, and runs --on-state-change where the state is
+/// another than the last time. Never unwraps.
 [[nodiscard]] Access look_at_access(Context& context);
 
 /// "inaccessible since 2026-03-14 09:30:05: disabled in local:prod/1; heals by itself for another 7:12:00"

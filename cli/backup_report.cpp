@@ -8,7 +8,8 @@ double seconds_of(const backup::BackupReport& report) {
 }
 
 std::string three(std::uint64_t added, std::uint64_t changed, std::uint64_t same) {
-    return std::to_string(added) + " new, " + std::to_string(changed) + " changed, " + std::to_string(same) + " unmodified";
+    return std::to_string(added) + " new, " + std::to_string(changed) + " changed, " + std::to_string(same) +
+           " unmodified";
 }
 
 }  // namespace

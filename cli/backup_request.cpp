@@ -8,11 +8,11 @@
 #include "cli/size.h"
 #include "format/tree.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <sys/stat.h>
-#include <unistd.h>
 
 namespace signet::cli {
 namespace {
@@ -54,7 +54,8 @@ std::vector<std::string> sources(const Context& context) {
     return paths;
 }
 
-/// Where nothing of what was named is there, somebody made a mistake. What is missing beside others is for the engine to report.
+/// Where nothing of what was named is there, somebody made a mistake. What is missing beside others is for the engine
+/// to report.
 void refuse_missing(const std::vector<std::string>& paths) {
     struct stat status {};
     const auto is_missing = [&](const std::string& path) {
@@ -78,8 +79,9 @@ void check(const Context& context) {
         throw Error(ErrorCode::usage, "--stdin and a path cannot be given together: " + context.arguments().front());
     }
     if (!stream) return;
-    for (const char* name : {"files-from", "files-from-verbatim", "files-from-raw", "exclude", "iexclude", "exclude-file",
-                             "iexclude-file", "exclude-caches", "exclude-if-present", "exclude-larger-than", "one-file-system"}) {
+    for (const char* name :
+         {"files-from", "files-from-verbatim", "files-from-raw", "exclude", "iexclude", "exclude-file", "iexclude-file",
+          "exclude-caches", "exclude-if-present", "exclude-larger-than", "one-file-system"}) {
         if (options.given(name)) {
             throw Error(ErrorCode::usage, "--" + std::string(name) + " means nothing for a stream",
                         "leave out --stdin or --" + std::string(name));
@@ -103,32 +105,95 @@ int compression_level(const std::string& text) {
 
 std::vector<OptionSpec> backup_options() {
     return {
-        {.name = "series", .takes = Takes::one, .value_name = "NAME", .help = "what this is a backup of; host and paths when nothing is said"},
-        {.name = "tag", .takes = Takes::many, .value_name = "TAG", .help = "a word to find the backup by; may be repeated"},
-        {.name = "time", .takes = Takes::one, .value_name = "T", .help = "the moment that the backup stands for; now when nothing is said"},
-        {.name = "host", .takes = Takes::one, .value_name = "NAME", .help = "the name of the host; its own when nothing is said"},
-        {.name = "exclude", .letter = 'e', .takes = Takes::many, .value_name = "PATTERN", .help = "leave out what matches", .adds_up = true},
-        {.name = "iexclude", .takes = Takes::many, .value_name = "PATTERN", .help = "the same, whatever the case of letters", .adds_up = true},
-        {.name = "exclude-file", .takes = Takes::many, .value_name = "FILE", .help = "patterns, one a line", .adds_up = true},
-        {.name = "iexclude-file", .takes = Takes::many, .value_name = "FILE", .help = "the same, whatever the case of letters", .adds_up = true},
+        {.name = "series",
+         .takes = Takes::one,
+         .value_name = "NAME",
+         .help = "what this is a backup of; host and paths when nothing is said"},
+        {.name = "tag",
+         .takes = Takes::many,
+         .value_name = "TAG",
+         .help = "a word to find the backup by; may be repeated"},
+        {.name = "time",
+         .takes = Takes::one,
+         .value_name = "T",
+         .help = "the moment that the backup stands for; now when nothing is said"},
+        {.name = "host",
+         .takes = Takes::one,
+         .value_name = "NAME",
+         .help = "the name of the host; its own when nothing is said"},
+        {.name = "exclude",
+         .letter = 'e',
+         .takes = Takes::many,
+         .value_name = "PATTERN",
+         .help = "leave out what matches",
+         .adds_up = true},
+        {.name = "iexclude",
+         .takes = Takes::many,
+         .value_name = "PATTERN",
+         .help = "the same, whatever the case of letters",
+         .adds_up = true},
+        {.name = "exclude-file",
+         .takes = Takes::many,
+         .value_name = "FILE",
+         .help = "patterns, one a line",
+         .adds_up = true},
+        {.name = "iexclude-file",
+         .takes = Takes::many,
+         .value_name = "FILE",
+         .help = "the same, whatever the case of letters",
+         .adds_up = true},
         {.name = "exclude-caches", .help = "leave out what is in folders with a CACHEDIR.TAG"},
-        {.name = "exclude-if-present", .takes = Takes::many, .value_name = "NAME[:HEADER]",
-         .help = "leave out what is in folders with a file of that name (that starts with HEADER)", .adds_up = true},
-        {.name = "exclude-larger-than", .takes = Takes::one, .value_name = "SIZE", .help = "leave out files over this size (500K, 10M, 2G)"},
+        {.name = "exclude-if-present",
+         .takes = Takes::many,
+         .value_name = "NAME[:HEADER]",
+         .help = "leave out what is in folders with a file of that name (that starts with HEADER)",
+         .adds_up = true},
+        {.name = "exclude-larger-than",
+         .takes = Takes::one,
+         .value_name = "SIZE",
+         .help = "leave out files over this size (500K, 10M, 2G)"},
         {.name = "one-file-system", .letter = 'x', .help = "stay in the file systems of the paths"},
-        {.name = "files-from", .takes = Takes::many, .value_name = "FILE", .help = "paths, one a line, with wildcards; - for standard input"},
-        {.name = "files-from-verbatim", .takes = Takes::many, .value_name = "FILE", .help = "paths, one a line, as they are"},
-        {.name = "files-from-raw", .takes = Takes::many, .value_name = "FILE", .help = "paths, each ended by a zero octet"},
+        {.name = "files-from",
+         .takes = Takes::many,
+         .value_name = "FILE",
+         .help = "paths, one a line, with wildcards; - for standard input"},
+        {.name = "files-from-verbatim",
+         .takes = Takes::many,
+         .value_name = "FILE",
+         .help = "paths, one a line, as they are"},
+        {.name = "files-from-raw",
+         .takes = Takes::many,
+         .value_name = "FILE",
+         .help = "paths, each ended by a zero octet"},
         {.name = "stdin", .help = "back up standard input"},
-        {.name = "stdin-from-command", .help = "run the command behind -- and back up its output, if its exit status is 0"},
-        {.name = "stdin-filename", .takes = Takes::one, .value_name = "NAME", .help = "the name of the stream; stdin when nothing is said"},
-        {.name = "compression", .takes = Takes::one, .value_name = "LEVEL", .help = "auto (as when nothing is said), off, max, or 1 to 22"},
+        {.name = "stdin-from-command",
+         .help = "run the command behind -- and back up its output, if its exit status is 0"},
+        {.name = "stdin-filename",
+         .takes = Takes::one,
+         .value_name = "NAME",
+         .help = "the name of the stream; stdin when nothing is said"},
+        {.name = "compression",
+         .takes = Takes::one,
+         .value_name = "LEVEL",
+         .help = "auto (as when nothing is said), off, max, or 1 to 22"},
         {.name = "skip-if-unchanged", .help = "make no backup when it would be like the one before"},
         {.name = "force", .letter = 'f', .help = "read every file again, also those that look unchanged"},
-        {.name = "lock-wait", .takes = Takes::one, .value_name = "SPAN", .help = "how long to wait for another run of this series (30s, 5m)"},
-        {.name = "run-before", .takes = Takes::many, .value_name = "CMD", .help = "a shell command to run first; when it fails, no backup is made"},
-        {.name = "run-after", .takes = Takes::many, .value_name = "CMD", .help = "a shell command to run after a backup"},
-        {.name = "run-failed", .takes = Takes::many, .value_name = "CMD", .help = "a shell command to run when no backup could be made"},
+        {.name = "lock-wait",
+         .takes = Takes::one,
+         .value_name = "SPAN",
+         .help = "how long to wait for another run of this series (30s, 5m)"},
+        {.name = "run-before",
+         .takes = Takes::many,
+         .value_name = "CMD",
+         .help = "a shell command to run first; when it fails, no backup is made"},
+        {.name = "run-after",
+         .takes = Takes::many,
+         .value_name = "CMD",
+         .help = "a shell command to run after a backup"},
+        {.name = "run-failed",
+         .takes = Takes::many,
+         .value_name = "CMD",
+         .help = "a shell command to run when no backup could be made"},
         on_state_change_option(),
     };
 }

@@ -29,21 +29,31 @@ std::string protector_of(const restore::Backup& backup) {
 
 Json backup_row(const restore::Backup& backup, restore::Planner& planner) {
     Json row = {{"id", backup.id.hex()}, {"short_id", backup.short_id()}};
-    if (backup.labels) set_text(row, "series", backup.labels->series);
-    else row["series"] = nullptr;
+    if (backup.labels)
+        set_text(row, "series", backup.labels->series);
+    else
+        row["series"] = nullptr;
     row["series_id"] = backup.fields->series.hex();
     row["writer"] = backup.writer.hex();
     row["sequence"] = backup.sequence;
-    if (backup.labels) set_text(row, "host", backup.labels->host);
-    else row["host"] = nullptr;
-    if (backup.labels) set_text(row, "username", backup.labels->user);
-    else row["username"] = nullptr;
+    if (backup.labels)
+        set_text(row, "host", backup.labels->host);
+    else
+        row["host"] = nullptr;
+    if (backup.labels)
+        set_text(row, "username", backup.labels->user);
+    else
+        row["username"] = nullptr;
     row["kind"] = kind_text(backup.fields->kind);
     row["time"] = to_rfc3339(backup.time());
-    if (backup.labels) set_texts(row, "paths", backup.labels->paths);
-    else row["paths"] = nullptr;
-    if (backup.labels) set_texts(row, "tags", backup.tags);
-    else row["tags"] = nullptr;
+    if (backup.labels)
+        set_texts(row, "paths", backup.labels->paths);
+    else
+        row["paths"] = nullptr;
+    if (backup.labels)
+        set_texts(row, "tags", backup.tags);
+    else
+        row["tags"] = nullptr;
     const std::string protector = protector_of(backup);
     row["protector_thumbprint"] = protector.empty() ? Json(nullptr) : Json(protector);
     row["needs"] = needs_json(backup, planner);

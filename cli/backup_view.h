@@ -5,8 +5,8 @@
 
 namespace signet::cli {
 
-/// A row of `list`: id, short_id, series, writer, host, kind, time, paths, tags, protector_thumbprint, needs, restorable, …
-/// Names are null without the writer's label key.
+/// A row of `list`: id, short_id, series, writer, host, kind, time, paths, tags, protector_thumbprint, needs,
+/// restorable, … Names are null without the writer's label key.
 [[nodiscard]] Json backup_row(const restore::Backup& backup, restore::Planner& planner);
 
 /// "files" or "stream".

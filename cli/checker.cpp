@@ -20,7 +20,9 @@ const restore::Catalogue& tolerant_catalogue(Context& context) {
     return context.load_catalogue(options);
 }
 
-bool is_damage(const Error& error) { return error.code() == ErrorCode::damaged || error.code() == ErrorCode::unsupported; }
+bool is_damage(const Error& error) {
+    return error.code() == ErrorCode::damaged || error.code() == ErrorCode::unsupported;
+}
 
 /// What an object's name says of its hash; empty when the name is none of ours.
 std::string hash_in_name(const std::string& name) {
@@ -51,7 +53,8 @@ void Checker::note_users() {
             users_[run->fields.dek.hex()].insert(id);
         };
         use_entry(catalogue_.run(backup.writer, backup.sequence), nullptr);
-        for (const format::Reach& reach : backup.fields->reach) use_entry(catalogue_.run(backup.writer, reach.sequence), &reach);
+        for (const format::Reach& reach : backup.fields->reach)
+            use_entry(catalogue_.run(backup.writer, reach.sequence), &reach);
     }
 }
 
@@ -71,10 +74,12 @@ void Checker::check_seen() {
         if (pin == nullptr) continue;
         for (const auto& [identity, seen] : pin->seen) {
             const auto& journals = catalogue_.journals();
-            const auto found = std::find_if(journals.begin(), journals.end(), [&](const auto& journal) { return journal.identity == identity; });
+            const auto found = std::find_if(journals.begin(), journals.end(),
+                                            [&](const auto& journal) { return journal.identity == identity; });
             const std::size_t entries = found == journals.end() ? 0 : found->entries.size();
             if (entries < seen.sequence) {
-                damage(format::journal_name(identity, seen.sequence), "this keyring has seen it, and the journal ends at entry " + std::to_string(entries));
+                damage(format::journal_name(identity, seen.sequence),
+                       "this keyring has seen it, and the journal ends at entry " + std::to_string(entries));
             } else if (found->entries[seen.sequence - 1].id != seen.entry) {
                 damage(format::journal_name(identity, seen.sequence), "this keyring has seen another entry there");
             }
@@ -90,7 +95,8 @@ void Checker::check_journals() {
     if (catalogue_.doubt()) damage("journal", catalogue_.doubt()->what());
     for (const restore::Backup& backup : catalogue_.backups()) {
         if (!backup.trusted) {
-            report_.information.push_back("backup " + backup.short_id() + " is by writer " + backup.writer.hex() + ", who is not trusted for it");
+            report_.information.push_back("backup " + backup.short_id() + " is by writer " + backup.writer.hex() +
+                                          ", who is not trusted for it");
         }
         try {
             (void)context_.planner().keys_of(backup);
@@ -107,7 +113,8 @@ void Checker::expect(const std::string& name, std::uint64_t size, const std::str
     if (info == nullptr) {
         if (is_new) damage(name, name + ": missing, and named by " + entry);
     } else if (size != 0 && info->size != size) {
-        damage(name, name + ": has " + std::to_string(info->size) + " octets, and " + entry + " says " + std::to_string(size));
+        damage(name, name + ": has " + std::to_string(info->size) + " octets, and " + entry + " says " +
+                         std::to_string(size));
     }
 }
 
@@ -115,7 +122,8 @@ void Checker::check_references() {
     for (const auto& [place, run] : catalogue_.runs()) {
         const std::string entry = format::journal_name(place.first, place.second);
         for (const format::PackInfo& pack : run.fields.packs) expect(format::pack_name(pack.id), pack.size, entry);
-        for (const format::IndexInfo& index : run.fields.indexes) expect(format::index_name(index.id), index.size, entry);
+        for (const format::IndexInfo& index : run.fields.indexes)
+            expect(format::index_name(index.id), index.size, entry);
         for (const format::Slot& slot : run.fields.slots) {
             const Bytes object = slot.encode();
             expect(format::slot_name(slot.thumbprint, slot.dek, crypto::sha256(object)), object.size(), entry);
@@ -198,7 +206,8 @@ void Checker::check_objects() {
     {
         std::vector<std::jthread> threads;
         try {
-            for (unsigned i = 1; i < std::max(1U, wanted == 0 ? std::thread::hardware_concurrency() : wanted); ++i) threads.emplace_back(work);
+            for (unsigned i = 1; i < std::max(1U, wanted == 0 ? std::thread::hardware_concurrency() : wanted); ++i)
+                threads.emplace_back(work);
         } catch (const std::system_error&) {
             // A limit on processes: those that could be started and this one do the work.
         }
@@ -207,7 +216,8 @@ void Checker::check_objects() {
     if (failure) std::rethrow_exception(failure);
     report_.objects = objects_.load();
     report_.bytes = bytes_.load();
-    std::sort(report_.damages.begin(), report_.damages.end(), [](const Damage& a, const Damage& b) { return a.object < b.object; });
+    std::sort(report_.damages.begin(), report_.damages.end(),
+              [](const Damage& a, const Damage& b) { return a.object < b.object; });
 }
 
 void Checker::read_backup(const restore::Backup& backup) {
@@ -227,9 +237,12 @@ void Checker::check_content() {
         try {
             read_backup(backup);
         } catch (const Error& error) {
-            if (error.code() == ErrorCode::key_unavailable) report_.missing_keys.push_back("backup " + backup.short_id() + ": " + error.what());
-            else if (is_damage(error)) report_.damages.push_back({"backup " + backup.short_id(), error.what(), {backup.short_id()}});
-            else throw;
+            if (error.code() == ErrorCode::key_unavailable)
+                report_.missing_keys.push_back("backup " + backup.short_id() + ": " + error.what());
+            else if (is_damage(error))
+                report_.damages.push_back({"backup " + backup.short_id(), error.what(), {backup.short_id()}});
+            else
+                throw;
         }
     }
 }

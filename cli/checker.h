@@ -22,9 +22,9 @@ struct Damage {
 
 struct CheckReport {
     std::vector<Damage> damages;
-    std::vector<std::string> unreadable;   ///< what the system refused to read
-    std::vector<std::string> information;  ///< leftovers of interrupted runs, objects of others
-    std::vector<std::string> missing_keys; ///< backups whose content could not be read (only with --read-data)
+    std::vector<std::string> unreadable;    ///< what the system refused to read
+    std::vector<std::string> information;   ///< leftovers of interrupted runs, objects of others
+    std::vector<std::string> missing_keys;  ///< backups whose content could not be read (only with --read-data)
     std::uint64_t objects = 0;
     std::uint64_t bytes = 0;
     std::uint64_t chunks = 0;

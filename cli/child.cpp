@@ -3,14 +3,14 @@
 #include "cli/signals.h"
 #include "core/error.h"
 
-#include <array>
-#include <cerrno>
-#include <cstring>
-#include <csignal>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
 
 extern char** environ;
 
@@ -63,7 +63,8 @@ pid_t start(Prepared& prepared, int output) {
     if (process < 0) throw Error::from_errno("start", prepared.words.front(), errno);
     if (process == 0) {
         restore_signals_in_child();
-        if (::dup2(output, STDOUT_FILENO) >= 0) ::execvpe(prepared.argv.front(), prepared.argv.data(), prepared.envp.data());
+        if (::dup2(output, STDOUT_FILENO) >= 0)
+            ::execvpe(prepared.argv.front(), prepared.argv.data(), prepared.envp.data());
         const int error_number = errno;
         (void)!::write(report.write_end.get(), &error_number, sizeof error_number);
         ::_exit(127);
@@ -91,7 +92,8 @@ ChildEnd wait_for(pid_t process) {
 }  // namespace
 
 std::string ChildEnd::text() const {
-    return signal_number != 0 ? "signal " + std::to_string(signal_number) : "exit status " + std::to_string(exit_status);
+    return signal_number != 0 ? "signal " + std::to_string(signal_number)
+                              : "exit status " + std::to_string(exit_status);
 }
 
 Child Child::with_output(const std::vector<std::string>& words) {
@@ -103,7 +105,9 @@ Child Child::with_output(const std::vector<std::string>& words) {
 
 Child Child::shell_with_output(const std::string& line) { return with_output({"/bin/sh", "-c", line}); }
 
-Child::Child(Child&& other) noexcept : process_(other.process_), output_(std::move(other.output_)) { other.process_ = -1; }
+Child::Child(Child&& other) noexcept : process_(other.process_), output_(std::move(other.output_)) {
+    other.process_ = -1;
+}
 
 Child::~Child() {
     if (process_ < 0) return;

@@ -3,9 +3,9 @@
 
 #include "core/file.h"
 
+#include <sys/types.h>
 #include <map>
 #include <string>
-#include <sys/types.h>
 #include <vector>
 
 namespace signet::cli {
@@ -19,8 +19,8 @@ struct ChildEnd {
     [[nodiscard]] std::string text() const;
 };
 
-/// A started program whose standard output is a pipe. Ends with its owner: a child still running is terminated (after five
-/// seconds, killed) and waited for by the destructor.
+/// A started program whose standard output is a pipe. Ends with its owner: a child still running is terminated (after
+/// five seconds, killed) and waited for by the destructor.
 class Child {
 public:
     /// words  program (found in PATH) and its arguments

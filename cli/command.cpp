@@ -10,18 +10,30 @@
 namespace signet::cli {
 namespace {
 
-constexpr std::array kPlanned = {
-    "mount", "copy", "repair", "forget", "undelete", "prune", "consolidate", "reseal", "log push", "log fetch",
-    "log list", "log check", "drill run", "drill history", "drill report", "drill schedule", "key retire", "key compromised",
-    "keyring setup", "keyring import"};
+constexpr std::array kPlanned = {"mount",          "copy",        "repair",          "forget",        "undelete",
+                                 "prune",          "consolidate", "reseal",          "log push",      "log fetch",
+                                 "log list",       "log check",   "drill run",       "drill history", "drill report",
+                                 "drill schedule", "key retire",  "key compromised", "keyring setup", "keyring import"};
 
 constexpr std::array kGroups = {"key", "keyring", "log", "drill"};
 
 /// What users of restic, borg, kopia and others type.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 15> kElsewhere = {{
-    {"snapshots", "list"}, {"snapshot", "backup"}, {"create", "backup"}, {"save", "backup"}, {"extract", "restore"},
-    {"cat", "show"}, {"info", "show"}, {"verify", "check"}, {"rewrite", "tag"}, {"passwd", "key passphrase"},
-    {"coverage", "timeline"}, {"export-tar", "dump"}, {"repo-create", "init"}, {"repo-list", "list"}, {"keys", "key list"},
+    {"snapshots", "list"},
+    {"snapshot", "backup"},
+    {"create", "backup"},
+    {"save", "backup"},
+    {"extract", "restore"},
+    {"cat", "show"},
+    {"info", "show"},
+    {"verify", "check"},
+    {"rewrite", "tag"},
+    {"passwd", "key passphrase"},
+    {"coverage", "timeline"},
+    {"export-tar", "dump"},
+    {"repo-create", "init"},
+    {"repo-list", "list"},
+    {"keys", "key list"},
 }};
 
 std::size_t edit_distance(std::string_view left, std::string_view right) {
@@ -42,24 +54,65 @@ std::size_t edit_distance(std::string_view left, std::string_view right) {
 }  // namespace
 
 const OptionSpec* Command::find_option(std::string_view long_name) const {
-    const auto found = std::find_if(options.begin(), options.end(), [&](const OptionSpec& o) { return o.name == long_name; });
+    const auto found =
+        std::find_if(options.begin(), options.end(), [&](const OptionSpec& o) { return o.name == long_name; });
     return found == options.end() ? nullptr : &*found;
 }
 
 const std::vector<Command>& commands() {
-    static const std::vector<Command> all = {
-        init_command(), backup_command(), list_command(), show_command(), ls_command(), find_files_command(), diff_command(),
-        dump_command(), restore_command(), stats_command(), tag_command(), plan_command(), timeline_command(),
-        check_command(), rewrap_command(), status_command(), metrics_command(),
-        key_create_command(), key_import_command(), key_list_command(), key_show_command(), key_rotate_command(),
-        key_rotation_policy_command(), key_tag_command(), key_enable_command(), key_disable_command(), key_delete_command(),
-        key_recover_command(), key_purge_command(), key_backup_command(), key_restore_command(), key_export_command(), key_export_public_command(),
-        key_passphrase_command(),
-        keyring_show_command(), keyring_link_command(), keyring_unlink_command(), keyring_default_command(),
-        keyring_test_command(), keyring_check_command(), keyring_audit_command(), keyring_trust_command(), keyring_adopt_command(),
-        keyring_recover_command(), keyring_policy_command(), keyring_pause_command(),
-        keyring_resume_command(), keyring_revalidate_command(), keyring_export_command(),
-        config_command(), completion_command(), help_command(), version_command()};
+    static const std::vector<Command> all = {init_command(),
+                                             backup_command(),
+                                             list_command(),
+                                             show_command(),
+                                             ls_command(),
+                                             find_files_command(),
+                                             diff_command(),
+                                             dump_command(),
+                                             restore_command(),
+                                             stats_command(),
+                                             tag_command(),
+                                             plan_command(),
+                                             timeline_command(),
+                                             check_command(),
+                                             rewrap_command(),
+                                             status_command(),
+                                             metrics_command(),
+                                             key_create_command(),
+                                             key_import_command(),
+                                             key_list_command(),
+                                             key_show_command(),
+                                             key_rotate_command(),
+                                             key_rotation_policy_command(),
+                                             key_tag_command(),
+                                             key_enable_command(),
+                                             key_disable_command(),
+                                             key_delete_command(),
+                                             key_recover_command(),
+                                             key_purge_command(),
+                                             key_backup_command(),
+                                             key_restore_command(),
+                                             key_export_command(),
+                                             key_export_public_command(),
+                                             key_passphrase_command(),
+                                             keyring_show_command(),
+                                             keyring_link_command(),
+                                             keyring_unlink_command(),
+                                             keyring_default_command(),
+                                             keyring_test_command(),
+                                             keyring_check_command(),
+                                             keyring_audit_command(),
+                                             keyring_trust_command(),
+                                             keyring_adopt_command(),
+                                             keyring_recover_command(),
+                                             keyring_policy_command(),
+                                             keyring_pause_command(),
+                                             keyring_resume_command(),
+                                             keyring_revalidate_command(),
+                                             keyring_export_command(),
+                                             config_command(),
+                                             completion_command(),
+                                             help_command(),
+                                             version_command()};
     return all;
 }
 

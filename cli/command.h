@@ -22,7 +22,7 @@ struct Example {
 /// What the words after the options mean.
 struct Arguments {
     static constexpr std::size_t kAnyNumber = std::numeric_limits<std::size_t>::max();
-    std::string name;          ///< in messages, and as a key of the configuration: "path"
+    std::string name;  ///< in messages, and as a key of the configuration: "path"
     std::size_t least = 0;
     std::size_t most = 0;
 };

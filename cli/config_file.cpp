@@ -48,11 +48,13 @@ void check_known(const std::string& path, const std::string& section, const std:
 const OptionSpec* find_spec(const Command& command, const std::string& name) {
     if (const OptionSpec* own = command.find_option(name)) return own;
     const auto& options = global_options();
-    const auto found = std::find_if(options.begin(), options.end(), [&](const OptionSpec& o) { return o.name == name; });
+    const auto found =
+        std::find_if(options.begin(), options.end(), [&](const OptionSpec& o) { return o.name == name; });
     return found == options.end() ? nullptr : &*found;
 }
 
-/// Boost ends a line at any #. Here a comment begins at the start of a line or after a blank, so that values can have one.
+/// Boost ends a line at any #. Here a comment begins at the start of a line or after a blank, so that values can have
+/// one.
 constexpr char kKeptHash = '\x01';
 
 std::string hide_hashes(std::string text) {
@@ -79,7 +81,8 @@ std::vector<ConfigValue> parse(const std::string& path) {
         if (section == "global") section.clear();
         std::string name = dot == std::string::npos ? option.string_key : option.string_key.substr(dot + 1);
         if (name.compare(0, 2, "--") == 0) name.erase(0, 2);
-        values.push_back({std::move(name), option.value.empty() ? "" : show_hashes(option.value.front()), std::move(section)});
+        values.push_back(
+            {std::move(name), option.value.empty() ? "" : show_hashes(option.value.front()), std::move(section)});
     }
     return values;
 }
@@ -102,8 +105,10 @@ std::vector<ConfigValue> read_config(const std::string& path, const Command& com
         if (spec != nullptr && spec->takes != Takes::many && !seen.emplace(value.section, value.name).second) {
             throw Error(ErrorCode::usage, path + ": " + value.name + " stands there twice");
         }
-        if (value.section == command.name) own.push_back(std::move(value));
-        else if (value.section.empty()) common.push_back(std::move(value));
+        if (value.section == command.name)
+            own.push_back(std::move(value));
+        else if (value.section.empty())
+            common.push_back(std::move(value));
     }
     // What holds for one command outweighs what holds for all.
     const auto has_own = [&](const ConfigValue& value) {

@@ -28,15 +28,16 @@ std::string Context::cache_folder() const {
 
 keyring::PassphraseSource& Context::passphrases() {
     if (!passphrases_) {
-        passphrases_ = std::make_unique<keyring::PassphraseSource>(passphrase_asker(options_), passphrase_manner(options_));
+        passphrases_ =
+            std::make_unique<keyring::PassphraseSource>(passphrase_asker(options_), passphrase_manner(options_));
     }
     return *passphrases_;
 }
 
 keyring::Vaults& Context::vaults() {
     if (!vaults_) {
-        vaults_ = std::make_unique<keyring::Vaults>(absolute_path(options_.text_or("vault", default_vault())), passphrases(),
-                                                    clock());
+        vaults_ = std::make_unique<keyring::Vaults>(absolute_path(options_.text_or("vault", default_vault())),
+                                                    passphrases(), clock());
     }
     return *vaults_;
 }
@@ -89,12 +90,14 @@ void Context::hold_to_place() const {
         const RepositoryId* held = keyring.held_at(location);
         if (held == nullptr || *held == config.repository) continue;
         const keyring::RepositoryPin* pin = keyring.pin(*held);
-        throw Error(ErrorCode::refused,
-                    location + " held repository " + held->hex() +
-                        (pin == nullptr ? std::string() : " of the officer " + pin->officer.hex()) + ", and now it holds repository " +
-                        config.repository.hex() + ", whose officer is said to be " + config.officer.hex(),
-                    "only if it was replaced on purpose: signet keyring adopt --officer FINGERPRINT, with the fingerprint that "
-                    "signet init printed for the new one");
+        throw Error(
+            ErrorCode::refused,
+            location + " held repository " + held->hex() +
+                (pin == nullptr ? std::string() : " of the officer " + pin->officer.hex()) +
+                ", and now it holds repository " + config.repository.hex() + ", whose officer is said to be " +
+                config.officer.hex(),
+            "only if it was replaced on purpose: signet keyring adopt --officer FINGERPRINT, with the fingerprint that "
+            "signet init printed for the new one");
     }
 }
 
@@ -112,7 +115,8 @@ void Context::note_location() {
 
 const storage::Repository& Context::any_repository() {
     if (!repository_) {
-        repository_ = storage::Repository::open(storage::open_store(repository_location(), storage::OpenMode::existing));
+        repository_ =
+            storage::Repository::open(storage::open_store(repository_location(), storage::OpenMode::existing));
     }
     return *repository_;
 }

@@ -1,4 +1,5 @@
-// What a command works with, each part made when it is first asked for: keyrings, vaults, the repository, its catalogue.
+// What a command works with, each part made when it is first asked for: keyrings, vaults, the repository, its
+// catalogue.
 #pragma once
 
 #include "cli/options.h"

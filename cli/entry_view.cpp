@@ -20,13 +20,20 @@ std::string padded_left(const std::string& text, std::size_t width) {
 
 std::string_view type_text(EntryType type) {
     switch (type) {
-        case EntryType::file: return "file";
-        case EntryType::directory: return "dir";
-        case EntryType::symlink: return "symlink";
-        case EntryType::fifo: return "fifo";
-        case EntryType::socket: return "socket";
-        case EntryType::character: return "chardev";
-        case EntryType::block: return "dev";
+        case EntryType::file:
+            return "file";
+        case EntryType::directory:
+            return "dir";
+        case EntryType::symlink:
+            return "symlink";
+        case EntryType::fifo:
+            return "fifo";
+        case EntryType::socket:
+            return "socket";
+        case EntryType::character:
+            return "chardev";
+        case EntryType::block:
+            return "dev";
     }
     return "unknown";
 }
@@ -91,10 +98,12 @@ std::string long_line(const restore::ListedItem& item, const Owners& owners) {
     const format::Entry& entry = item.entry;
     const std::string user = owners.user(entry.uid);
     const std::string group = owners.group(entry.gid);
-    std::string line = permissions(entry) + " " + padded_left(user.empty() ? std::to_string(entry.uid) : printable(user), 8) + " " +
+    std::string line = permissions(entry) + " " +
+                       padded_left(user.empty() ? std::to_string(entry.uid) : printable(user), 8) + " " +
                        padded_left(group.empty() ? std::to_string(entry.gid) : printable(group), 8) + " ";
     const bool is_device = entry.type == EntryType::character || entry.type == EntryType::block;
-    const std::string size = is_device ? std::to_string(entry.major) + "," + std::to_string(entry.minor) : std::to_string(entry.logical_size());
+    const std::string size = is_device ? std::to_string(entry.major) + "," + std::to_string(entry.minor)
+                                       : std::to_string(entry.logical_size());
     line += padded_left(size, 12) + " " + time_text({entry.modified.seconds, 0}) + " " + printable(item.path);
     if (entry.type == EntryType::symlink) line += " -> " + printable(entry.target);
     return line;

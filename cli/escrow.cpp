@@ -60,11 +60,14 @@ void store_escrow(Context& context, storage::Store& store, const RepositoryId& r
     keyring::LocalVaultAdapter& adapter = context.vaults().local();
     const keyring::LocalVault& vault = adapter.unlocked();
     const auto key = vault.find(thumbprint);
-    if (!key) throw Error(ErrorCode::key_unavailable, "the escrow protector " + thumbprint.short_text() + " is not in the local vault");
+    if (!key)
+        throw Error(ErrorCode::key_unavailable,
+                    "the escrow protector " + thumbprint.short_text() + " is not in the local vault");
     format::EscrowSecret secret;
     secret.name = key->name;
     secret.pkcs8 = vault.export_private(thumbprint);
-    if (const auto officer = context.keyring().officer_if_present(context.vaults())) secret.officer_seed = officer->seed().clone();
+    if (const auto officer = context.keyring().officer_if_present(context.vaults()))
+        secret.officer_seed = officer->seed().clone();
     const SecretBytes passphrase = context.passphrases().get({"unlock", adapter.object(), false});
     const Bytes object = format::seal_escrow(repository, thumbprint, secret, passphrase, {});
     const std::string name = format::escrow_name(thumbprint, crypto::sha256(object));
@@ -80,7 +83,8 @@ bool has_escrow(const storage::Store& store, const format::Thumbprint& thumbprin
     return !store.list("escrow/" + thumbprint.object_text() + ".").empty();
 }
 
-std::vector<OpenEscrow> open_escrows(Context& context, const storage::Repository& repository, const SecretBytes& passphrase) {
+std::vector<OpenEscrow> open_escrows(Context& context, const storage::Repository& repository,
+                                     const SecretBytes& passphrase) {
     struct Candidate {
         std::string object;
         format::EscrowName name;
@@ -91,7 +95,9 @@ std::vector<OpenEscrow> open_escrows(Context& context, const storage::Repository
         const auto name = format::parse_escrow_name(info.name);
         if (!name) continue;
         const bool is_small = info.size <= format::kMaxEscrow;
-        candidates.push_back({info.name, *name, is_small && format::has_usual_cost(repository.store().get(info.name, format::kMaxEscrow))});
+        candidates.push_back(
+            {info.name, *name,
+             is_small && format::has_usual_cost(repository.store().get(info.name, format::kMaxEscrow))});
     }
     // Anyone can put an expensive one beside the right one.
     std::stable_partition(candidates.begin(), candidates.end(), [](const Candidate& one) { return one.is_usual; });
@@ -106,11 +112,15 @@ std::vector<OpenEscrow> open_escrows(Context& context, const storage::Repository
         if (std::any_of(opened.begin(), opened.end(), same)) continue;
         try {
             const Bytes object = repository.store().get(object_name, format::kMaxEscrow);
-            if (crypto::sha256(object) != name.content) throw Error(ErrorCode::damaged, object_name + " is damaged: it does not have the content that its name promises");
-            format::EscrowSecret secret = format::open_escrow(object, repository.config().repository, passphrase, object_name);
+            if (crypto::sha256(object) != name.content)
+                throw Error(ErrorCode::damaged,
+                            object_name + " is damaged: it does not have the content that its name promises");
+            format::EscrowSecret secret =
+                format::open_escrow(object, repository.config().repository, passphrase, object_name);
             opened.push_back({name.thumbprint, std::move(secret)});
         } catch (const Error& error) {
-            // Objects under an earlier passphrase, or of a repository that was never finished, may lie beside the right one.
+            // Objects under an earlier passphrase, or of a repository that was never finished, may lie beside the right
+            // one.
             if (error.code() == ErrorCode::wrong_passphrase) {
                 wrong = error;
                 continue;

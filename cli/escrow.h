@@ -34,6 +34,7 @@ struct OpenEscrow {
 };
 /// Opens every escrow object of the repository that this passphrase opens.
 /// throws  Error{key_unavailable}: there is none; Error{wrong_passphrase}: it opens none; Error{damaged}
-[[nodiscard]] std::vector<OpenEscrow> open_escrows(Context& context, const storage::Repository& repository, const SecretBytes& passphrase);
+[[nodiscard]] std::vector<OpenEscrow> open_escrows(Context& context, const storage::Repository& repository,
+                                                   const SecretBytes& passphrase);
 
 }  // namespace signet::cli

@@ -6,15 +6,24 @@ ExitCode exit_code_of(ErrorCode code) {
     switch (code) {
         case ErrorCode::failed:
         case ErrorCode::io:
-        case ErrorCode::unsupported: return ExitCode::failed;
-        case ErrorCode::usage: return ExitCode::usage;
-        case ErrorCode::no_repository: return ExitCode::no_repository;
-        case ErrorCode::busy: return ExitCode::busy;
-        case ErrorCode::wrong_passphrase: return ExitCode::wrong_passphrase;
-        case ErrorCode::key_unavailable: return ExitCode::key_unavailable;
-        case ErrorCode::damaged: return ExitCode::damaged;
-        case ErrorCode::refused: return ExitCode::refused;
-        case ErrorCode::interrupted: return ExitCode::interrupted;
+        case ErrorCode::unsupported:
+            return ExitCode::failed;
+        case ErrorCode::usage:
+            return ExitCode::usage;
+        case ErrorCode::no_repository:
+            return ExitCode::no_repository;
+        case ErrorCode::busy:
+            return ExitCode::busy;
+        case ErrorCode::wrong_passphrase:
+            return ExitCode::wrong_passphrase;
+        case ErrorCode::key_unavailable:
+            return ExitCode::key_unavailable;
+        case ErrorCode::damaged:
+            return ExitCode::damaged;
+        case ErrorCode::refused:
+            return ExitCode::refused;
+        case ErrorCode::interrupted:
+            return ExitCode::interrupted;
     }
     return ExitCode::failed;
 }

@@ -11,7 +11,7 @@ enum class ExitCode : int {
     done = 0,
     failed = 1,
     usage = 2,
-    incomplete = 3,         ///< done, but something could not be read or written
+    incomplete = 3,  ///< done, but something could not be read or written
     no_repository = 10,
     busy = 11,
     wrong_passphrase = 12,

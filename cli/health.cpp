@@ -33,9 +33,10 @@ std::string days_text(std::int64_t ns) { return counted(static_cast<std::uint64_
 void remind_of_expiry(Health& health, const keyring::ProtectorReport& report) {
     if (!report.expires || report.expires->ns - health.now.ns > kExpiryNoticeNs) return;
     const bool is_over = *report.expires <= health.now;
-    health.reminders.push_back("protector " + report.name + " (" + report.thumbprint.short_text() + ") " +
-                               (is_over ? "expired at " : "expires in " + days_text(report.expires->ns - health.now.ns) + ", at ") +
-                               to_table_time(*report.expires) + ": rotate it");
+    health.reminders.push_back(
+        "protector " + report.name + " (" + report.thumbprint.short_text() + ") " +
+        (is_over ? "expired at " : "expires in " + days_text(report.expires->ns - health.now.ns) + ", at ") +
+        to_table_time(*report.expires) + ": rotate it");
 }
 
 void remind_of_key_backups(Context& context, Health& health) {
@@ -44,7 +45,8 @@ void remind_of_key_backups(Context& context, Health& health) {
     for (const keyring::Link& link : context.keyring().links()) {
         const auto key = vault.find(link.thumbprint);
         if (!link.wraps() || !key || vault.backup_state(key->name) == keyring::KeyBackupState::current) continue;
-        health.reminders.push_back("key " + key->name + " has no key backup of its present state: signet key backup " + key->name + " -o FILE");
+        health.reminders.push_back("key " + key->name + " has no key backup of its present state: signet key backup " +
+                                   key->name + " -o FILE");
     }
 }
 
@@ -65,7 +67,8 @@ Health health_of(Context& context) {
     }
     remind_of_key_backups(context, health);
     if (const auto paused = context.keyring().paused()) {
-        health.reminders.push_back("no backups are made: this keyring is paused since " + *paused + "; signet keyring resume ends it");
+        health.reminders.push_back("no backups are made: this keyring is paused since " + *paused +
+                                   "; signet keyring resume ends it");
     }
     return health;
 }

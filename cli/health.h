@@ -1,4 +1,5 @@
-// What a monitor asks: how old is each series, can it be restored, are its protectors there and proven, and what wants doing soon.
+// What a monitor asks: how old is each series, can it be restored, are its protectors there and proven, and what wants
+// doing soon.
 #pragma once
 
 #include "cli/access.h"
@@ -11,9 +12,9 @@ namespace signet::cli {
 
 struct SeriesHealth {
     std::string series;
-    std::uint64_t backups = 0;      ///< trusted ones
-    TimePoint last;                 ///< time of the newest
-    bool restorable = false;        ///< the newest, as far as can be known without unwrapping
+    std::uint64_t backups = 0;  ///< trusted ones
+    TimePoint last;             ///< time of the newest
+    bool restorable = false;    ///< the newest, as far as can be known without unwrapping
 };
 
 struct ProtectorHealth {
@@ -23,10 +24,10 @@ struct ProtectorHealth {
 
 struct Health {
     TimePoint now;
-    Access access;                           ///< of the keyring
-    std::vector<SeriesHealth> series;        ///< by name
-    std::vector<ProtectorHealth> protectors; ///< that backups need
-    std::vector<std::string> reminders;      ///< sentences; they never change an exit code
+    Access access;                            ///< of the keyring
+    std::vector<SeriesHealth> series;         ///< by name
+    std::vector<ProtectorHealth> protectors;  ///< that backups need
+    std::vector<std::string> reminders;       ///< sentences; they never change an exit code
 };
 
 /// Asks vaults to describe, never to unwrap. throws  as Context::catalogue()

@@ -69,8 +69,10 @@ std::string option_list(const std::vector<OptionSpec>& options) {
         const std::string left = "  " + left_side(option);
         const std::size_t size = columns_of(left);
         result += left;
-        if (size + 2 > kOptionColumn) result += "\n" + std::string(kOptionColumn, ' ');
-        else result += std::string(kOptionColumn - size, ' ');
+        if (size + 2 > kOptionColumn)
+            result += "\n" + std::string(kOptionColumn, ' ');
+        else
+            result += std::string(kOptionColumn - size, ' ');
         result += fill(option.help, kOptionColumn, kOptionColumn) + "\n";
     }
     return result;
@@ -91,9 +93,12 @@ std::string usage_line(const Command& command) {
 std::string roff(std::string_view text) {
     std::string result;
     for (const char c : text) {
-        if (c == '\\') result += "\\e";
-        else if (c == '-') result += "\\-";
-        else result += c;
+        if (c == '\\')
+            result += "\\e";
+        else if (c == '-')
+            result += "\\-";
+        else
+            result += c;
     }
     if (!result.empty() && (result.front() == '.' || result.front() == '\'')) result.insert(0, "\\&");
     return result;
@@ -130,7 +135,8 @@ std::string roff_exit_codes() {
     std::istringstream lines{std::string(exit_code_table())};
     for (std::string line; std::getline(lines, line);) {
         const std::size_t gap = line.find(' ');
-        result += ".TP\n\\fB" + line.substr(0, gap) + "\\fR\n" + roff(line.substr(line.find_first_not_of(' ', gap))) + "\n";
+        result +=
+            ".TP\n\\fB" + line.substr(0, gap) + "\\fR\n" + roff(line.substr(line.find_first_not_of(' ', gap))) + "\n";
     }
     return result;
 }
@@ -141,7 +147,8 @@ std::string page_name(std::string name) {
 }
 
 std::string upper(std::string text) {
-    std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+    std::transform(text.begin(), text.end(), text.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
     return text;
 }
 
@@ -150,7 +157,8 @@ std::string upper(std::string text) {
 std::string overview(std::string_view group) {
     std::string result = group.empty() ? "Signet makes encrypted backups whose keys belong to you.\n\n" : "";
     result += "usage: signet ";
-    result += group.empty() ? "COMMAND [OPTIONS] [ARGUMENTS]\n\n" : std::string(group) + " COMMAND [OPTIONS] [ARGUMENTS]\n\n";
+    result +=
+        group.empty() ? "COMMAND [OPTIONS] [ARGUMENTS]\n\n" : std::string(group) + " COMMAND [OPTIONS] [ARGUMENTS]\n\n";
     std::string last_group;
     for (const Command& command : commands()) {
         const std::size_t space = command.name.find(' ');
@@ -158,11 +166,12 @@ std::string overview(std::string_view group) {
         if (!group.empty() && own_group != group) continue;
         if (own_group != last_group && group.empty()) result += "\n";
         last_group = own_group;
-        result += "  " + command.name + std::string(22 - std::min<std::size_t>(21, command.name.size()), ' ') + command.summary + "\n";
+        result += "  " + command.name + std::string(22 - std::min<std::size_t>(21, command.name.size()), ' ') +
+                  command.summary + "\n";
     }
     if (group.empty()) {
-        result += "\nOptions of every command:\n\n" + option_list(global_options()) +
-                  "\nExit codes:\n\n" + indented(exit_code_table()) + "\n";
+        result += "\nOptions of every command:\n\n" + option_list(global_options()) + "\nExit codes:\n\n" +
+                  indented(exit_code_table()) + "\n";
     }
     result += "\nsee: signet help COMMAND\n";
     return result;
@@ -200,7 +209,8 @@ std::string man_page(const Command& command) {
 }
 
 std::string man_overview() {
-    std::string result = ".TH SIGNET 1 \"\" \"signet " SIGNET_VERSION "\" \"Signet\"\n"
+    std::string result = ".TH SIGNET 1 \"\" \"signet " SIGNET_VERSION
+                         "\" \"Signet\"\n"
                          ".SH NAME\nsignet \\- encrypted backups whose keys belong to you\n"
                          ".SH SYNOPSIS\n\\fBsignet\\fR COMMAND [OPTIONS] [ARGUMENTS]\n.SH COMMANDS\n";
     for (const Command& command : commands()) {

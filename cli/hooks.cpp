@@ -14,7 +14,8 @@ void run_hooks(Context& context, const std::string& option, const HookVariables&
         const ChildEnd end = run_shell(line, variables);
         // Whoever stops a backup wants to be told of it all the same.
         if (option != "run-failed") stop_if_interrupted();
-        if (!end.ok()) throw Error(ErrorCode::failed, "--" + option + " ended with " + end.text() + ": " + printable(line));
+        if (!end.ok())
+            throw Error(ErrorCode::failed, "--" + option + " ended with " + end.text() + ": " + printable(line));
     }
 }
 

@@ -2,12 +2,12 @@
 
 #include "core/error.h"
 
+#include <fcntl.h>
+#include <unistd.h>
 #include <cerrno>
 #include <charconv>
-#include <fcntl.h>
 #include <optional>
 #include <string_view>
-#include <unistd.h>
 
 namespace signet::cli {
 namespace {

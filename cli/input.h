@@ -7,9 +7,8 @@
 
 namespace signet::cli {
 
-/// Opens for reading. A name that stands for one of our descriptors is that descriptor: opening it through /proc would be
-/// refused to us, since our memory is nobody's business.
-/// throws  Error{usage}: "cannot read <what> <path>: …"
+/// Opens for reading. A name that stands for one of our descriptors is that descriptor: opening it through /proc would
+/// be refused to us, since our memory is nobody's business. throws  Error{usage}: "cannot read <what> <path>: …"
 [[nodiscard]] UniqueFd open_input(const std::string& path, const std::string& what);
 
 /// Everything in it. throws  Error{usage}: also over 64 MiB

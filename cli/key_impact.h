@@ -18,16 +18,18 @@ enum class OpenerProof {
 
 /// The backups of one repository that need certain keys.
 struct KeyImpact {
-    std::vector<std::string> keys;            ///< "prod/1"
-    std::uint64_t backups = 0;                ///< that have a data key which these keys open
-    TimePoint from, to;                       ///< of the first and the last of them
-    std::vector<const restore::Backup*> lost; ///< those with a data key that nothing else opens; owned by the catalogue
-    std::vector<std::string> unknown;         ///< why some backups could not be judged
+    std::vector<std::string> keys;  ///< "prod/1"
+    std::uint64_t backups = 0;      ///< that have a data key which these keys open
+    TimePoint from, to;             ///< of the first and the last of them
+    std::vector<const restore::Backup*>
+        lost;                          ///< those with a data key that nothing else opens; owned by the catalogue
+    std::vector<std::string> unknown;  ///< why some backups could not be judged
 };
 
 /// versions  that would be unusable
 /// throws  Error{no_repository}, …: as Context::catalogue; Error{wrong_passphrase}: of another vault that was asked
-[[nodiscard]] KeyImpact impact_of(Context& context, const std::vector<keyring::KeyVersion>& versions, OpenerProof proof);
+[[nodiscard]] KeyImpact impact_of(Context& context, const std::vector<keyring::KeyVersion>& versions,
+                                  OpenerProof proof);
 
 /// A sentence for people, an object of type key_impact for programs.
 void print_impact(Context& context, const KeyImpact& impact);

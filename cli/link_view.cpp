@@ -40,8 +40,10 @@ void print_link_report(Context& context, const keyring::LinkReport& report) {
     terminal.result("  name       " + printable(link.name));
     terminal.result("  role       " + std::string(keyring::text(link.role)) + ", " + link.provider + "/" + link.region);
     terminal.result("  locations  " + printable(join(link.locations, ", ")));
-    terminal.result(std::string("  tested     ") + (report.proven ? "wraps and unwraps" : "wraps; cannot unwrap from here"));
-    if (report.former_default) terminal.result("  before it  " + report.former_default->short_text() + ", which stays linked");
+    terminal.result(std::string("  tested     ") +
+                    (report.proven ? "wraps and unwraps" : "wraps; cannot unwrap from here"));
+    if (report.former_default)
+        terminal.result("  before it  " + report.former_default->short_text() + ", which stays linked");
 }
 
 }  // namespace signet::cli

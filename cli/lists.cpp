@@ -3,9 +3,9 @@
 #include "cli/input.h"
 #include "cli/places.h"
 
+#include <glob.h>
 #include <algorithm>
 #include <cctype>
-#include <glob.h>
 
 namespace signet::cli {
 namespace {

@@ -28,9 +28,11 @@ std::string lost_text(const ProtectorNeed& need) {
 Json to_json(const ProtectorNeed& need, const keyring::Link* link, const std::optional<TimePoint>& key_backup) {
     Json lost = nullptr;
     if (need.sole_backups > 0) {
-        lost = {{"backups", need.sole_backups}, {"from", to_rfc3339(*need.sole_from)}, {"to", to_rfc3339(*need.sole_to)}};
+        lost = {
+            {"backups", need.sole_backups}, {"from", to_rfc3339(*need.sole_from)}, {"to", to_rfc3339(*need.sole_to)}};
     }
-    std::vector<std::string> twins(need.report.locations.begin() + (need.report.locations.empty() ? 0 : 1), need.report.locations.end());
+    std::vector<std::string> twins(need.report.locations.begin() + (need.report.locations.empty() ? 0 : 1),
+                                   need.report.locations.end());
     return {{"thumbprint", need.report.thumbprint.text()},
             {"name", need.report.name.empty() ? Json(nullptr) : Json(need.report.name)},
             {"status", keyring::text(need.report.status)},
@@ -54,15 +56,18 @@ void print_needed_keys(Context& context) {
         const keyring::Link* link = context.keyring().find(need.report.thumbprint);
         const auto key_backup = key_backup_of(context, need.report.thumbprint);
         const auto proven = link == nullptr ? std::nullopt : link->last_proven;
-        table.add({need.report.thumbprint.short_text(), printable(need.report.name), std::string(keyring::text(need.report.status)),
-                   std::to_string(need.backups), lost_text(need), proven ? to_table_time(*proven) : "never",
-                   key_backup ? to_table_time(*key_backup) : "none",
+        table.add({need.report.thumbprint.short_text(), printable(need.report.name),
+                   std::string(keyring::text(need.report.status)), std::to_string(need.backups), lost_text(need),
+                   proven ? to_table_time(*proven) : "never", key_backup ? to_table_time(*key_backup) : "none",
                    std::to_string(need.report.locations.empty() ? 0 : need.report.locations.size() - 1)});
         rows.push_back(to_json(need, link, key_backup));
     }
-    if (context.terminal().json()) context.terminal().object(rows);
-    else if (table.empty()) context.terminal().message("there is no backup in this repository that needs a key");
-    else table.print(context.terminal());
+    if (context.terminal().json())
+        context.terminal().object(rows);
+    else if (table.empty())
+        context.terminal().message("there is no backup in this repository that needs a key");
+    else
+        table.print(context.terminal());
 }
 
 }  // namespace signet::cli

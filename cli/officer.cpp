@@ -18,8 +18,9 @@ void check_not_rolled_back(Context& context, const IdentityId& identity, const s
     if (pin == nullptr) return;
     const auto seen = pin->seen.find(identity);
     if (seen == pin->seen.end() || seen->second.sequence <= journal.entries.size()) return;
-    throw Error(ErrorCode::damaged, "journal/" + identity.hex() + ": entries up to " + std::to_string(seen->second.sequence) +
-                                        " were seen, and " + std::to_string(journal.entries.size()) + " are there");
+    throw Error(ErrorCode::damaged, "journal/" + identity.hex() + ": entries up to " +
+                                        std::to_string(seen->second.sequence) + " were seen, and " +
+                                        std::to_string(journal.entries.size()) + " are there");
 }
 
 }  // namespace
@@ -93,8 +94,8 @@ crypto::SigningKey officer_of(Context& context, format::EntryKind kind) {
     const auto own = context.keyring().officer_identity(context.vaults());
     const keyring::Officers officers = load_officers(context);
     if (officers.doubt) {
-        // An officer whose journal is broken can be withdrawn; whether the first officer's own is whole is seen when it is
-        // appended to.
+        // An officer whose journal is broken can be withdrawn; whether the first officer's own is whole is seen when it
+        // is appended to.
         if (kind != format::EntryKind::trust || own != repository.config().officer) throw *officers.doubt;
         context.terminal().warning(officers.doubt->what());
     }

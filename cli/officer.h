@@ -14,9 +14,9 @@ namespace signet::cli {
 /// A journal's entry that is to be made, given its head.
 using EntryMaker = std::function<Bytes(const format::EntryHead&, const crypto::SigningKey&)>;
 
-/// Signs an entry with `key` and appends it to that identity's journal, after what stands there. Loses no race: who finds
-/// the sequence number taken reads again.
-/// returns  the entry, verified. throws  Error{damaged}: the journal has a problem; Error{io}
+/// Signs an entry with `key` and appends it to that identity's journal, after what stands there. Loses no race: who
+/// finds the sequence number taken reads again. returns  the entry, verified. throws  Error{damaged}: the journal has a
+/// problem; Error{io}
 format::SignedEntry append_to_journal(Context& context, const crypto::SigningKey& key, const EntryMaker& make);
 
 /// The officers' entries alone: who is trusted, and which policy is in force. Cheap: reads officers' journals only.

@@ -15,12 +15,12 @@ enum class Takes {
 };
 
 struct OptionSpec {
-    std::string name;             ///< long name without dashes
-    char letter = 0;              ///< short name; 0: none
+    std::string name;  ///< long name without dashes
+    char letter = 0;   ///< short name; 0: none
     Takes takes = Takes::nothing;
-    std::string value_name = {};       ///< in help: "DIR"
+    std::string value_name = {};  ///< in help: "DIR"
     std::string help = {};
-    bool adds_up = false;         ///< values of the configuration come in addition to those of the command line
+    bool adds_up = false;  ///< values of the configuration come in addition to those of the command line
 
     [[nodiscard]] bool takes_value() const { return takes == Takes::one || takes == Takes::many; }
     /// "--repo", for messages.

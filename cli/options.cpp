@@ -13,12 +13,12 @@
 #include <boost/program_options/value_semantic.hpp>
 #include <boost/program_options/variables_map.hpp>
 
+#include <unistd.h>
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cctype>
+#include <charconv>
 #include <set>
-#include <unistd.h>
 
 namespace signet::cli {
 namespace {
@@ -48,9 +48,12 @@ public:
 
 const po::value_semantic* semantic(const OptionSpec& option) {
     switch (option.takes) {
-        case Takes::nothing: return po::bool_switch();
-        case Takes::count: return new CountedSwitch;  // NOLINT: the description owns it, as Boost wants
-        case Takes::one: return po::value<std::string>();
+        case Takes::nothing:
+            return po::bool_switch();
+        case Takes::count:
+            return new CountedSwitch;  // NOLINT: the description owns it, as Boost wants
+        case Takes::one:
+            return po::value<std::string>();
         case Takes::many: {
             auto* many = po::value<std::vector<std::string>>();
             return option.adds_up ? many->composing() : many;
@@ -122,7 +125,8 @@ public:
             const int style = po::command_line_style::allow_long | po::command_line_style::long_allow_adjacent;
             parsed = po::command_line_parser(words.options).options(description_).style(style).run();
         } catch (const po::unknown_option& problem) {
-            throw Error(ErrorCode::usage, "unknown option: " + problem.get_option_name(), hint_for(problem.get_option_name()));
+            throw Error(ErrorCode::usage, "unknown option: " + problem.get_option_name(),
+                        hint_for(problem.get_option_name()));
         } catch (const po::error& problem) {
             throw Error(ErrorCode::usage, plain(problem), see(command_));
         }
@@ -175,7 +179,8 @@ public:
         const Arguments& wanted = command_.arguments;
         const std::size_t count = options_.arguments_.size();
         if (count < wanted.least) {
-            throw Error(ErrorCode::usage, "signet " + command_.name + " needs " + (wanted.least > 1 ? "more " : "a ") + wanted.name,
+            throw Error(ErrorCode::usage,
+                        "signet " + command_.name + " needs " + (wanted.least > 1 ? "more " : "a ") + wanted.name,
                         "signet " + command_.name + " " + command_.synopsis);
         }
         if (count > wanted.most) {
@@ -203,7 +208,8 @@ private:
     std::string hint_for(std::string name) const {
         name.erase(0, name.find_first_not_of('-'));
         if (name.compare(0, 4, "pass") == 0) {
-            return "secrets are never taken from the command line; use --passphrase-file, --passphrase-command or --passphrase-fd";
+            return "secrets are never taken from the command line; use --passphrase-file, --passphrase-command or "
+                   "--passphrase-fd";
         }
         std::vector<std::string> names;
         for (const auto* options : {&global_options(), &command_.options}) {
@@ -213,13 +219,14 @@ private:
         return (near.empty() ? "" : "did you mean --" + near + "? ") + see(command_);
     }
 
-    /// Of options that exclude each other, the ones of a stronger place outweigh all of weaker places, and one place gives one
-    /// at most.
+    /// Of options that exclude each other, the ones of a stronger place outweigh all of weaker places, and one place
+    /// gives one at most.
     void settle_exclusive(std::vector<Source>& sources, const std::string& where) {
         for (std::size_t number = 0; number < kExclusive.size(); ++number) {
             const auto& group = kExclusive.at(number);
             const auto is_member = [&](const Source& source) {
-                return std::any_of(group.begin(), group.end(), [&](const char* name) { return name != nullptr && source.name == name; });
+                return std::any_of(group.begin(), group.end(),
+                                   [&](const char* name) { return name != nullptr && source.name == name; });
             };
             if (settled_.count(number) != 0) {
                 sources.erase(std::remove_if(sources.begin(), sources.end(), is_member), sources.end());
@@ -229,8 +236,10 @@ private:
             for (const Source& source : sources) {
                 if (!is_member(source) || is_switched_off(source)) continue;
                 if (first != nullptr && first->name != source.name) {
-                    throw Error(ErrorCode::usage, "--" + first->name + " and --" + source.name + " cannot be given together" +
-                                                      (where == "command line" ? "" : " (" + where + ")"), see(command_));
+                    throw Error(ErrorCode::usage,
+                                "--" + first->name + " and --" + source.name + " cannot be given together" +
+                                    (where == "command line" ? "" : " (" + where + ")"),
+                                see(command_));
                 }
                 first = &source;
             }
@@ -269,18 +278,25 @@ private:
         for (const auto& [name, value] : values_) {
             if (value.empty()) continue;
             Options::Value& ours = options_.values_[name];
-            if (const auto* flag = boost::any_cast<bool>(&value.value())) ours.count = *flag ? 1 : 0;
-            else if (const auto* count = boost::any_cast<int>(&value.value())) ours.count = *count;
-            else if (const auto* text = boost::any_cast<std::string>(&value.value())) ours.texts = {*text};
-            else ours.texts = value.as<std::vector<std::string>>();
+            if (const auto* flag = boost::any_cast<bool>(&value.value()))
+                ours.count = *flag ? 1 : 0;
+            else if (const auto* count = boost::any_cast<int>(&value.value()))
+                ours.count = *count;
+            else if (const auto* text = boost::any_cast<std::string>(&value.value()))
+                ours.texts = {*text};
+            else
+                ours.texts = value.as<std::vector<std::string>>();
         }
     }
 
     void note_source(const Source& source, const std::string& where) {
         auto& given = options_.given_;
-        const auto same = std::find_if(given.begin(), given.end(), [&](const auto& g) { return g.name == source.name; });
-        if (same == given.end()) given.push_back({source.name, source.values, where});
-        else if (same->source == where) same->values.insert(same->values.end(), source.values.begin(), source.values.end());
+        const auto same =
+            std::find_if(given.begin(), given.end(), [&](const auto& g) { return g.name == source.name; });
+        if (same == given.end())
+            given.push_back({source.name, source.values, where});
+        else if (same->source == where)
+            same->values.insert(same->values.end(), source.values.begin(), source.values.end());
     }
 
     const Command& command_;
@@ -328,8 +344,8 @@ std::optional<std::uint64_t> Options::integer(std::string_view name, std::uint64
     std::uint64_t number = 0;
     const auto end = std::from_chars(value->data(), value->data() + value->size(), number);
     if (end.ec != std::errc() || end.ptr != value->data() + value->size() || number < least || number > most) {
-        throw Error(ErrorCode::usage, "--" + std::string(name) + ": not a whole number from " + std::to_string(least) + " to " +
-                                          std::to_string(most) + ": " + *value);
+        throw Error(ErrorCode::usage, "--" + std::string(name) + ": not a whole number from " + std::to_string(least) +
+                                          " to " + std::to_string(most) + ": " + *value);
     }
     return number;
 }
@@ -337,7 +353,8 @@ std::optional<std::uint64_t> Options::integer(std::string_view name, std::uint64
 std::optional<double> Options::seconds(std::string_view name) const {
     const auto value = text(name);
     if (!value) return std::nullopt;
-    const bool only_digits = !value->empty() && std::all_of(value->begin(), value->end(), [](unsigned char c) { return std::isdigit(c) != 0; });
+    const bool only_digits = !value->empty() && std::all_of(value->begin(), value->end(),
+                                                            [](unsigned char c) { return std::isdigit(c) != 0; });
     return static_cast<double>(parse_span(only_digits ? *value + "s" : *value)) / static_cast<double>(kNsPerSecond);
 }
 

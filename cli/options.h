@@ -22,7 +22,8 @@ public:
     [[nodiscard]] std::string text_or(std::string_view name, std::string fallback) const;
     [[nodiscard]] std::vector<std::string> list(std::string_view name) const;
     /// throws  Error{usage}: not a whole number from `least` to `most`
-    [[nodiscard]] std::optional<std::uint64_t> integer(std::string_view name, std::uint64_t least, std::uint64_t most) const;
+    [[nodiscard]] std::optional<std::uint64_t> integer(std::string_view name, std::uint64_t least,
+                                                       std::uint64_t most) const;
     /// "90s", "5m", "2h"; also plain seconds. throws  Error{usage}
     [[nodiscard]] std::optional<double> seconds(std::string_view name) const;
     /// The words that are no options.
@@ -61,13 +62,14 @@ private:
 struct Invocation {
     const Command* command = nullptr;  ///< nullptr: help without a command
     bool help = false;
-    std::string planned;               ///< a known word that a later version brings
+    std::string planned;  ///< a known word that a later version brings
     Options options;
 };
 
 /// Splits off the command, merges all sources, checks the number of arguments.
 /// words  without the program's name
-/// throws  Error{usage}: unknown command or option, missing value, too many sources of a passphrase, …; always with a hint
+/// throws  Error{usage}: unknown command or option, missing value, too many sources of a passphrase, …; always with a
+/// hint
 [[nodiscard]] Invocation parse_command_line(const std::vector<std::string>& words);
 
 /// Whether --json or --quiet stand among the words: needed to report even what parse_command_line refuses.

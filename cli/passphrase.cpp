@@ -6,11 +6,11 @@
 #include "cli/terminal.h"
 #include "core/file.h"
 
-#include <cerrno>
 #include <fcntl.h>
-#include <memory>
 #include <termios.h>
 #include <unistd.h>
+#include <cerrno>
+#include <memory>
 
 namespace signet::cli {
 namespace {

@@ -11,7 +11,8 @@ namespace signet::cli {
 /// The source that the options name.
 /// prefix  "passphrase" for the usual one; "new-passphrase" for the one that a change sets: those options then answer
 ///         requests for a new passphrase
-[[nodiscard]] keyring::PassphraseSource::Ask passphrase_asker(const Options& options, const std::string& prefix = "passphrase");
+[[nodiscard]] keyring::PassphraseSource::Ask passphrase_asker(const Options& options,
+                                                              const std::string& prefix = "passphrase");
 /// What passphrase_asker will do.
 [[nodiscard]] keyring::PassphraseSource::Manner passphrase_manner(const Options& options);
 

@@ -2,13 +2,13 @@
 
 #include "core/error.h"
 
+#include <pwd.h>
+#include <unistd.h>
 #include <array>
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
 #include <memory>
-#include <pwd.h>
-#include <unistd.h>
 #include <vector>
 
 namespace signet::cli {

@@ -33,8 +33,10 @@ std::optional<double> seconds_left(const ProgressState& state, double elapsed) {
 std::string clock_text(double seconds) {
     const auto whole = static_cast<unsigned long long>(std::max(0.0, seconds));
     char text[48];
-    if (whole < 3600) (void)std::snprintf(text, sizeof text, "%llu:%02llu", whole / 60, whole % 60);
-    else (void)std::snprintf(text, sizeof text, "%llu:%02llu:%02llu", whole / 3600, whole / 60 % 60, whole % 60);
+    if (whole < 3600)
+        (void)std::snprintf(text, sizeof text, "%llu:%02llu", whole / 60, whole % 60);
+    else
+        (void)std::snprintf(text, sizeof text, "%llu:%02llu:%02llu", whole / 3600, whole / 60 % 60, whole % 60);
     return text;
 }
 
@@ -58,8 +60,12 @@ ProgressPolicy progress_policy(const Terminal& terminal, bool asked_for) {
     return policy;
 }
 
-ProgressReporter::ProgressReporter(Terminal& terminal, const ProgressPolicy& policy, std::function<ProgressState()> state)
-    : terminal_(terminal), policy_(policy), state_(std::move(state)), started_(std::chrono::steady_clock::now()),
+ProgressReporter::ProgressReporter(Terminal& terminal, const ProgressPolicy& policy,
+                                   std::function<ProgressState()> state)
+    : terminal_(terminal),
+      policy_(policy),
+      state_(std::move(state)),
+      started_(std::chrono::steady_clock::now()),
       thread_([this] { run(); }) {}
 
 ProgressReporter::~ProgressReporter() {
@@ -95,8 +101,10 @@ void ProgressReporter::show(const ProgressState& state, bool on_demand) {
     }
     const std::size_t columns = terminal_.error_is_terminal() ? terminal_.columns() - 1 : 4096;
     const std::string line = progress_text(state, elapsed, columns);
-    if (on_demand) terminal_.block(line + "\n");
-    else terminal_.progress_line(line);
+    if (on_demand)
+        terminal_.block(line + "\n");
+    else
+        terminal_.progress_line(line);
 }
 
 std::string progress_text(const ProgressState& state, double elapsed_seconds, std::size_t columns) {
@@ -116,15 +124,16 @@ std::string progress_text(const ProgressState& state, double elapsed_seconds, st
         // The end of a path says more than its start. Octets stand for columns here, which errs on the short side.
         const std::string path = printable(state.current);
         const std::size_t room = columns > line.size() + 2 ? columns - line.size() - 2 : 0;
-        if (path.size() <= room) line += "  " + path;
-        else if (room > 8) line += "  …" + replace_invalid(path.substr(path.size() - (room - 3)));
+        if (path.size() <= room)
+            line += "  " + path;
+        else if (room > 8)
+            line += "  …" + replace_invalid(path.substr(path.size() - (room - 3)));
     }
     return line.size() <= columns ? line : line.substr(0, columns);
 }
 
 Json progress_json(const ProgressState& state, double elapsed_seconds) {
-    Json object = {{"message_type", "status"},
-                   {"seconds_elapsed", static_cast<std::uint64_t>(elapsed_seconds)}};
+    Json object = {{"message_type", "status"}, {"seconds_elapsed", static_cast<std::uint64_t>(elapsed_seconds)}};
     if (const auto left = seconds_left(state, elapsed_seconds)) {
         object["seconds_remaining"] = static_cast<std::uint64_t>(*left);
     }

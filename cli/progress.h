@@ -55,7 +55,8 @@ private:
     std::thread thread_;
 };
 
-/// One line for people, at most `columns` wide: "[0:12] 34.5%  1,234 files, 1.2 GiB, 210.0 MiB/s, ETA 0:40  /home/anna/x".
+/// One line for people, at most `columns` wide: "[0:12] 34.5%  1,234 files, 1.2 GiB, 210.0 MiB/s, ETA 0:40
+/// /home/anna/x".
 [[nodiscard]] std::string progress_text(const ProgressState& state, double elapsed_seconds, std::size_t columns);
 /// The `status` object.
 [[nodiscard]] Json progress_json(const ProgressState& state, double elapsed_seconds);

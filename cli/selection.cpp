@@ -6,8 +6,14 @@ std::vector<OptionSpec> selection_options() {
     return {
         {.name = "series", .takes = Takes::one, .value_name = "NAME", .help = "backups of this series alone"},
         {.name = "host", .takes = Takes::one, .value_name = "NAME", .help = "backups of this host alone"},
-        {.name = "path", .takes = Takes::many, .value_name = "PATH", .help = "backups of this path alone; may be repeated"},
-        {.name = "tag", .takes = Takes::many, .value_name = "TAG", .help = "backups with this tag alone; may be repeated"},
+        {.name = "path",
+         .takes = Takes::many,
+         .value_name = "PATH",
+         .help = "backups of this path alone; may be repeated"},
+        {.name = "tag",
+         .takes = Takes::many,
+         .value_name = "TAG",
+         .help = "backups with this tag alone; may be repeated"},
     };
 }
 
@@ -38,7 +44,8 @@ Chosen choose(Context& context, const std::string& reference) {
     if (parsed.backup != "latest") {
         for (const char* name : {"at", "series", "host", "path", "tag"}) {
             if (context.command().find_option(name) == nullptr || !context.options().given(name)) continue;
-            throw Error(ErrorCode::usage, "a backup is named by its id or chosen by --" + std::string(name) + ", not both");
+            throw Error(ErrorCode::usage,
+                        "a backup is named by its id or chosen by --" + std::string(name) + ", not both");
         }
     }
     return {context.catalogue().resolve(parsed.backup, selection(context)), parsed.path};
@@ -54,8 +61,10 @@ BackupAndPaths backup_and_paths(const std::vector<std::string>& words) {
     const std::string& root = result.reference.path;
     for (; next < words.size(); ++next) {
         const std::string path = path_in_backup(words[next]);
-        if (root == "/") result.paths.push_back(path);
-        else result.paths.push_back(path == "/" ? root : root + path);
+        if (root == "/")
+            result.paths.push_back(path);
+        else
+            result.paths.push_back(path == "/" ? root : root + path);
     }
     return result;
 }

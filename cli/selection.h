@@ -23,8 +23,8 @@ struct Chosen {
 };
 [[nodiscard]] Chosen choose(Context& context, const std::string& reference);
 
-/// The words of a command that takes a backup and paths in it. A first word that starts with a slash is a path already, of
-/// the latest backup.
+/// The words of a command that takes a backup and paths in it. A first word that starts with a slash is a path already,
+/// of the latest backup.
 struct BackupAndPaths {
     restore::BackupReference reference;
     std::vector<std::string> paths;  ///< in the backup; below the reference's own path

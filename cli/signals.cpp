@@ -3,8 +3,8 @@
 #include "cli/exit_code.h"
 #include "core/error.h"
 
-#include <csignal>
 #include <unistd.h>
+#include <csignal>
 
 namespace signet::cli {
 namespace {

@@ -10,7 +10,9 @@ namespace signet::cli {
 
 std::uint64_t parse_size(std::string_view text) {
     const std::string whole(text);
-    const auto refuse = [&] { throw Error(ErrorCode::usage, "not a size: " + whole, "sizes are numbers with K, M, G or T behind them"); };
+    const auto refuse = [&] {
+        throw Error(ErrorCode::usage, "not a size: " + whole, "sizes are numbers with K, M, G or T behind them");
+    };
     if (whole.empty() || std::isdigit(static_cast<unsigned char>(whole.front())) == 0) refuse();
     char* end = nullptr;
     const double number = std::strtod(whole.c_str(), &end);

@@ -4,12 +4,12 @@
 #include "cli/terminal.h"
 #include "core/error.h"
 
-#include <array>
-#include <cerrno>
-#include <climits>
 #include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
+#include <array>
+#include <cerrno>
+#include <climits>
 
 namespace signet::cli {
 namespace {
@@ -19,7 +19,9 @@ constexpr int kLookMs = 100;
 
 /// returns  whether the descriptor is ready (or has failed, which the next call finds out); false after a while
 bool is_ready(int descriptor, short events) {
-    struct pollfd wanted {descriptor, events, 0};
+    struct pollfd wanted {
+        descriptor, events, 0
+    };
     return ::poll(&wanted, 1, kLookMs) > 0;
 }
 
@@ -48,9 +50,11 @@ void StreamSource::stop() {
 }
 
 bool StreamSource::move_some() {
-    ssize_t moved = ::splice(source_, nullptr, pipe_.write_end.get(), nullptr, kPipeSize, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    ssize_t moved =
+        ::splice(source_, nullptr, pipe_.write_end.get(), nullptr, kPipeSize, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
     if (moved < 0 && errno == EINVAL) {
-        // Some sources (terminals) cannot be spliced. What is read is written whole: there is room for this much at least.
+        // Some sources (terminals) cannot be spliced. What is read is written whole: there is room for this much at
+        // least.
         std::array<char, PIPE_BUF> block{};
         moved = ::read(source_, block.data(), block.size());
         if (moved > 0) moved = ::write(pipe_.write_end.get(), block.data(), static_cast<std::size_t>(moved));
@@ -79,7 +83,8 @@ void StreamSource::confirm() {
     const ChildEnd end = child_->wait();
     stop_if_interrupted();
     if (!end.ok()) {
-        throw Error(ErrorCode::failed, "the command ended with " + end.text() + ", and no backup was made: " + printable(name_));
+        throw Error(ErrorCode::failed,
+                    "the command ended with " + end.text() + ", and no backup was made: " + printable(name_));
     }
 }
 

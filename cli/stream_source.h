@@ -11,8 +11,8 @@
 
 namespace signet::cli {
 
-/// Passes a stream on through a pipe, as it is, until it ends or somebody wants to stop: whoever reads the pipe may then
-/// wait without looking at flags. The kernel moves the octets (splice), so that this costs next to nothing.
+/// Passes a stream on through a pipe, as it is, until it ends or somebody wants to stop: whoever reads the pipe may
+/// then wait without looking at flags. The kernel moves the octets (splice), so that this costs next to nothing.
 class StreamSource {
 public:
     /// Standard input.

@@ -2,12 +2,12 @@
 
 #include "cli/places.h"
 
+#include <sys/ioctl.h>
+#include <unistd.h>
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 namespace signet::cli {
 namespace {
@@ -17,7 +17,8 @@ constexpr std::string_view kClearLine = "\r\x1b[K";
 }  // namespace
 
 void Terminal::configure(bool json, int verbosity) {
-    static const bool buffered = std::setvbuf(stdout, nullptr, isatty(STDOUT_FILENO) == 1 ? _IOLBF : _IOFBF, 64 * 1024) == 0;
+    static const bool buffered =
+        std::setvbuf(stdout, nullptr, isatty(STDOUT_FILENO) == 1 ? _IOLBF : _IOFBF, 64 * 1024) == 0;
     (void)buffered;  // a smaller buffer costs more calls and is no failure
     json_ = json;
     verbosity_ = verbosity;
@@ -205,7 +206,8 @@ std::string human_duration(double seconds) {
     }
     const auto whole = static_cast<std::uint64_t>(seconds);
     if (whole < 3600) {
-        (void)std::snprintf(text.data(), text.size(), "%u:%02u", static_cast<unsigned>(whole / 60), static_cast<unsigned>(whole % 60));
+        (void)std::snprintf(text.data(), text.size(), "%u:%02u", static_cast<unsigned>(whole / 60),
+                            static_cast<unsigned>(whole % 60));
     } else {
         (void)std::snprintf(text.data(), text.size(), "%llu:%02u:%02u", static_cast<unsigned long long>(whole / 3600),
                             static_cast<unsigned>(whole / 60 % 60), static_cast<unsigned>(whole % 60));

@@ -26,14 +26,19 @@ constexpr std::size_t kLongestLabel = 24;
 
 constexpr std::string_view kStyle =
     "svg{font:13px system-ui,sans-serif}"
-    "svg text{fill:#222}.grid{stroke:#ccc}.ok{fill:#2e7d32}.gap{fill:#c62828}.need{fill:#5c6bc0}.lost{fill:#ef6c00}.series{font-weight:600}"
-    "@media(prefers-color-scheme:dark){svg text{fill:#eee}.grid{stroke:#555}.ok{fill:#66bb6a}.gap{fill:#ef5350}.need{fill:#9fa8da}.lost{fill:#ffb74d}}"
+    "svg "
+    "text{fill:#222}.grid{stroke:#ccc}.ok{fill:#2e7d32}.gap{fill:#c62828}.need{fill:#5c6bc0}.lost{fill:#ef6c00}.series{"
+    "font-weight:600}"
+    "@media(prefers-color-scheme:dark){svg "
+    "text{fill:#eee}.grid{stroke:#555}.ok{fill:#66bb6a}.gap{fill:#ef5350}.need{fill:#9fa8da}.lost{fill:#ffb74d}}"
     "@media print{svg text{fill:#000}}";
 
 constexpr std::string_view kPageStyle =
-    "body{font:15px/1.45 system-ui,sans-serif;margin:1.5rem auto;max-width:70rem;padding:0 1rem;color:#222;background:#fff}"
+    "body{font:15px/1.45 system-ui,sans-serif;margin:1.5rem auto;max-width:70rem;padding:0 "
+    "1rem;color:#222;background:#fff}"
     ".scroll{overflow-x:auto}.scroll svg{min-width:46rem;width:100%;height:auto}"
-    "table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .6rem .3rem 0;border-bottom:1px solid #ddd;vertical-align:top}"
+    "table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .6rem .3rem 0;border-bottom:1px "
+    "solid #ddd;vertical-align:top}"
     ".bad{color:#c62828;font-weight:600}code{font-size:.92em;overflow-wrap:anywhere}"
     "@media(prefers-color-scheme:dark){body{color:#eee;background:#16181c}th,td{border-color:#444}.bad{color:#ef5350}}"
     "@media print{body{color:#000;background:#fff;margin:0}.scroll{overflow:visible}.scroll svg{min-width:0}}";
@@ -42,12 +47,23 @@ std::string escaped(std::string_view text) {
     std::string result;
     for (const char c : printable(text)) {
         switch (c) {
-            case '&': result += "&amp;"; break;
-            case '<': result += "&lt;"; break;
-            case '>': result += "&gt;"; break;
-            case '"': result += "&quot;"; break;
-            case '\'': result += "&#39;"; break;
-            default: result += c;
+            case '&':
+                result += "&amp;";
+                break;
+            case '<':
+                result += "&lt;";
+                break;
+            case '>':
+                result += "&gt;";
+                break;
+            case '"':
+                result += "&quot;";
+                break;
+            case '\'':
+                result += "&#39;";
+                break;
+            default:
+                result += c;
         }
     }
     return result;
@@ -102,7 +118,8 @@ public:
             const TimePoint time{stretch_.from.ns + (stretch_.to.ns - stretch_.from.ns) / kTicks * i};
             const char* anchor = i == 0 ? "start" : i == kTicks ? "end" : "middle";
             ticks_.push_back(x);
-            body_ += "<text x=\"" + number(x) + "\" y=\"16\" text-anchor=\"" + anchor + "\">" + minute(time).substr(0, is_short() ? 16 : 10) + "</text>\n";
+            body_ += "<text x=\"" + number(x) + "\" y=\"16\" text-anchor=\"" + anchor + "\">" +
+                     minute(time).substr(0, is_short() ? 16 : 10) + "</text>\n";
         }
         y_ = kAxis;
     }
@@ -120,16 +137,20 @@ public:
         const double left = x_of(from);
         // None is too short to be seen.
         const double width = std::max(2.0, x_of(to) - left);
-        body_ += "<rect class=\"" + std::string(kind) + "\" x=\"" + number(std::min(left, kRight - 2)) + "\" y=\"" + number(y_) + "\" width=\"" +
-                 number(width) + "\" height=\"" + number(kBar) + "\" rx=\"2\"><title>" + escaped(says) + "</title></rect>\n";
+        body_ += "<rect class=\"" + std::string(kind) + "\" x=\"" + number(std::min(left, kRight - 2)) + "\" y=\"" +
+                 number(y_) + "\" width=\"" + number(width) + "\" height=\"" + number(kBar) + "\" rx=\"2\"><title>" +
+                 escaped(says) + "</title></rect>\n";
     }
 
     [[nodiscard]] std::string document() const {
         std::string grid;
-        for (const double x : ticks_) grid += "<line class=\"grid\" x1=\"" + number(x) + "\" y1=\"22\" x2=\"" + number(x) + "\" y2=\"" + number(y_) + "\"/>\n";
-        return "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + number(kWidth) + " " + number(y_ + 8) + "\" width=\"" + number(kWidth) +
-               "\" role=\"img\" aria-label=\"Which moments can be restored, and with which protectors\">\n<style>" + std::string(kStyle) + "</style>\n" +
-               grid + body_ + "</svg>\n";
+        for (const double x : ticks_)
+            grid += "<line class=\"grid\" x1=\"" + number(x) + "\" y1=\"22\" x2=\"" + number(x) + "\" y2=\"" +
+                    number(y_) + "\"/>\n";
+        return "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + number(kWidth) + " " + number(y_ + 8) +
+               "\" width=\"" + number(kWidth) +
+               "\" role=\"img\" aria-label=\"Which moments can be restored, and with which protectors\">\n<style>" +
+               std::string(kStyle) + "</style>\n" + grid + body_ + "</svg>\n";
     }
 
 private:
@@ -148,7 +169,8 @@ private:
                 break;
             }
         }
-        body_ += "<text class=\"" + std::string(kind) + "\" x=\"" + number(x) + "\" y=\"" + number(y_ + 12) + "\">" + escaped(shown) + "<title>" + escaped(whole) + "</title></text>\n";
+        body_ += "<text class=\"" + std::string(kind) + "\" x=\"" + number(x) + "\" y=\"" + number(y_ + 12) + "\">" +
+                 escaped(shown) + "<title>" + escaped(whole) + "</title></text>\n";
     }
 
     Stretch stretch_;
@@ -165,15 +187,17 @@ void draw_lane(Chart& chart, const Plan& lane) {
         for (const CoverageInterval& one : lane.coverage) {
             if (one.restorable != restorable) continue;
             const std::string when = minute(one.from) + " .. " + minute(one.to) + ", " + counted(one.backups, "backup");
-            chart.bar(one.from, one.to, restorable ? "ok" : "gap", restorable ? "restorable: " + when : "not restorable: " + when + ", blocked by " + blockers(one));
+            chart.bar(one.from, one.to, restorable ? "ok" : "gap",
+                      restorable ? "restorable: " + when : "not restorable: " + when + ", blocked by " + blockers(one));
         }
     }
     chart.next_row();
     for (const RequiredProtector& one : lane.required) {
         chart.row(name_of(one));
         chart.bar(one.needed_from, one.needed_to, one.usable ? "need" : "lost",
-                  name_of(one) + " " + one.report.thumbprint.short_text() + ", " + std::string(keyring::text(one.report.status)) + ": needed for " +
-                      minute(one.needed_from) + " .. " + minute(one.needed_to) + " (" + counted(one.backups, "backup") + ")");
+                  name_of(one) + " " + one.report.thumbprint.short_text() + ", " +
+                      std::string(keyring::text(one.report.status)) + ": needed for " + minute(one.needed_from) +
+                      " .. " + minute(one.needed_to) + " (" + counted(one.backups, "backup") + ")");
         chart.next_row();
     }
     chart.space();
@@ -184,24 +208,30 @@ std::string gaps_table(const std::vector<Plan>& lanes) {
     for (const Plan& lane : lanes) {
         for (const CoverageInterval& one : lane.coverage) {
             if (one.restorable) continue;
-            rows += "<tr><td>" + escaped(lane.series) + "</td><td class=\"bad\">" + minute(one.from) + " .. " + minute(one.to) + "</td><td>" +
-                    std::to_string(one.backups) + "</td><td><code>" + escaped(blockers(one)) + "</code></td></tr>\n";
+            rows += "<tr><td>" + escaped(lane.series) + "</td><td class=\"bad\">" + minute(one.from) + " .. " +
+                    minute(one.to) + "</td><td>" + std::to_string(one.backups) + "</td><td><code>" +
+                    escaped(blockers(one)) + "</code></td></tr>\n";
         }
     }
     if (rows.empty()) return "<p>There are no gaps: every backup can be restored with the keys at hand.</p>\n";
-    return "<table><thead><tr><th>Series</th><th>Cannot be restored</th><th>Backups</th><th>Blocked by</th></tr></thead><tbody>\n" + rows + "</tbody></table>\n";
+    return "<table><thead><tr><th>Series</th><th>Cannot be restored</th><th>Backups</th><th>Blocked "
+           "by</th></tr></thead><tbody>\n" +
+           rows + "</tbody></table>\n";
 }
 
 std::string protectors_table(const std::vector<Plan>& lanes) {
     std::string rows;
     for (const Plan& lane : lanes) {
         for (const RequiredProtector& one : lane.required) {
-            rows += "<tr><td>" + escaped(lane.series) + "</td><td>" + escaped(name_of(one)) + "<br><code>" + escaped(one.report.thumbprint.text()) +
-                    "</code></td><td" + (one.usable ? ">" : " class=\"bad\">") + std::string(keyring::text(one.report.status)) + "</td><td>" +
-                    minute(one.needed_from) + " .. " + minute(one.needed_to) + "</td><td>" + std::to_string(one.backups) + "</td></tr>\n";
+            rows += "<tr><td>" + escaped(lane.series) + "</td><td>" + escaped(name_of(one)) + "<br><code>" +
+                    escaped(one.report.thumbprint.text()) + "</code></td><td" + (one.usable ? ">" : " class=\"bad\">") +
+                    std::string(keyring::text(one.report.status)) + "</td><td>" + minute(one.needed_from) + " .. " +
+                    minute(one.needed_to) + "</td><td>" + std::to_string(one.backups) + "</td></tr>\n";
         }
     }
-    return "<table><thead><tr><th>Series</th><th>Protector</th><th>Status</th><th>Needed for</th><th>Backups</th></tr></thead><tbody>\n" + rows + "</tbody></table>\n";
+    return "<table><thead><tr><th>Series</th><th>Protector</th><th>Status</th><th>Needed "
+           "for</th><th>Backups</th></tr></thead><tbody>\n" +
+           rows + "</tbody></table>\n";
 }
 
 }  // namespace
@@ -214,13 +244,19 @@ std::string timeline_svg(const std::vector<Plan>& lanes) {
 }
 
 std::string timeline_html(const std::vector<Plan>& lanes, TimePoint made) {
-    std::string page = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
-                       "<meta name=\"color-scheme\" content=\"light dark\">\n<title>Signet: what can be restored</title>\n<style>" +
-                       std::string(kPageStyle) + "</style>\n</head>\n<body>\n<h1>What can be restored</h1>\n";
+    std::string page =
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
+        "content=\"width=device-width,initial-scale=1\">\n"
+        "<meta name=\"color-scheme\" content=\"light dark\">\n<title>Signet: what can be restored</title>\n<style>" +
+        std::string(kPageStyle) + "</style>\n</head>\n<body>\n<h1>What can be restored</h1>\n";
     if (lanes.empty()) return page + "<p>There are no backups.</p>\n</body>\n</html>\n";
-    page += "<p>Green can be restored with the keys at hand, red cannot. Below each series the protectors that it needs, orange where they cannot be used. Times are UTC.</p>\n";
-    page += "<div class=\"scroll\">\n" + timeline_svg(lanes) + "</div>\n<h2>Gaps</h2>\n<div class=\"scroll\">" + gaps_table(lanes) + "</div>\n<h2>Protectors</h2>\n<div class=\"scroll\">" +
-            protectors_table(lanes) + "</div>\n<p>Made " + minute(made) + " UTC from public headers alone; no key was used.</p>\n</body>\n</html>\n";
+    page +=
+        "<p>Green can be restored with the keys at hand, red cannot. Below each series the protectors that it needs, "
+        "orange where they cannot be used. Times are UTC.</p>\n";
+    page += "<div class=\"scroll\">\n" + timeline_svg(lanes) + "</div>\n<h2>Gaps</h2>\n<div class=\"scroll\">" +
+            gaps_table(lanes) + "</div>\n<h2>Protectors</h2>\n<div class=\"scroll\">" + protectors_table(lanes) +
+            "</div>\n<p>Made " + minute(made) +
+            " UTC from public headers alone; no key was used.</p>\n</body>\n</html>\n";
     return page;
 }
 

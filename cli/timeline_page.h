@@ -1,5 +1,5 @@
-// Coverage as a picture: an SVG chart, and a page of HTML around it that needs nothing else. Lanes per series, bands per
-// protector, gaps in red.
+// Coverage as a picture: an SVG chart, and a page of HTML around it that needs nothing else. Lanes per series, bands
+// per protector, gaps in red.
 #pragma once
 
 #include "restore/plan.h"

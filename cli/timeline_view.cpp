@@ -15,7 +15,8 @@ constexpr std::size_t kLabelWidth = 22;
 /// From a time to a column.
 class Scale {
 public:
-    Scale(TimePoint from, TimePoint to, std::size_t columns) : from_(from.ns), span_(std::max<std::int64_t>(1, to.ns - from.ns)), columns_(columns) {}
+    Scale(TimePoint from, TimePoint to, std::size_t columns)
+        : from_(from.ns), span_(std::max<std::int64_t>(1, to.ns - from.ns)), columns_(columns) {}
     [[nodiscard]] std::size_t column(TimePoint time) const {
         const double part = static_cast<double>(time.ns - from_) / static_cast<double>(span_);
         const double at = std::clamp(part, 0.0, 1.0) * static_cast<double>(columns_ - 1);
@@ -55,7 +56,9 @@ void print_coverage(Terminal& terminal, const Plan& lane, const Scale& scale) {
     std::string painted;
     for (std::size_t at = 0; at < line.size();) {
         const std::size_t end = std::min(line.find_first_not_of(line[at], at), line.size());
-        const auto colour = line[at] == '#' ? Terminal::Colour::green : line[at] == '!' ? Terminal::Colour::red : Terminal::Colour::none;
+        const auto colour = line[at] == '#'   ? Terminal::Colour::green
+                            : line[at] == '!' ? Terminal::Colour::red
+                                              : Terminal::Colour::none;
         painted += terminal.paint(colour, line.substr(at, end - at));
         at = end;
     }
@@ -66,7 +69,8 @@ void print_lane(Terminal& terminal, const Plan& lane, const Scale& scale) {
     terminal.result(terminal.paint(Terminal::Colour::bold, printable(lane.series)));
     print_coverage(terminal, lane, scale);
     for (const restore::RequiredProtector& protector : lane.required) {
-        const std::string name = protector.report.name.empty() ? protector.report.thumbprint.short_text() : printable(protector.report.name);
+        const std::string name =
+            protector.report.name.empty() ? protector.report.thumbprint.short_text() : printable(protector.report.name);
         const std::string line = band(protector, scale);
         terminal.result(label(name) + (protector.usable ? line : terminal.paint(Terminal::Colour::red, line)) + " " +
                         std::string(keyring::text(protector.report.status)));
@@ -101,12 +105,17 @@ Json timeline_json(const std::vector<Plan>& lanes) {
     if (lanes.size() == 1) {
         object = all.front();
     } else {
-        object = {{"message_type", "key_report"}, {"series", nullptr}, {"from", nullptr}, {"to", nullptr}, {"restorable", true}};
+        object = {{"message_type", "key_report"},
+                  {"series", nullptr},
+                  {"from", nullptr},
+                  {"to", nullptr},
+                  {"restorable", true}};
         if (!lanes.empty()) {
             const auto [from, to] = stretch(lanes);
             object["from"] = to_rfc3339(from);
             object["to"] = to_rfc3339(to);
-            object["restorable"] = std::all_of(lanes.begin(), lanes.end(), [](const Plan& lane) { return lane.restorable; });
+            object["restorable"] =
+                std::all_of(lanes.begin(), lanes.end(), [](const Plan& lane) { return lane.restorable; });
         }
         object["required"] = Json::array();
         object["coverage"] = Json::array();
@@ -114,7 +123,9 @@ Json timeline_json(const std::vector<Plan>& lanes) {
         for (const Json& lane : all) {
             for (const Json& protector : lane["required"]) {
                 const auto& known = object["required"];
-                const bool is_new = std::none_of(known.begin(), known.end(), [&](const Json& other) { return other["thumbprint"] == protector["thumbprint"]; });
+                const bool is_new = std::none_of(known.begin(), known.end(), [&](const Json& other) {
+                    return other["thumbprint"] == protector["thumbprint"];
+                });
                 if (is_new) object["required"].push_back(protector);
             }
         }

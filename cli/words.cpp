@@ -18,9 +18,12 @@ public:
                 result_.after_dashes.assign(words_.begin() + static_cast<std::ptrdiff_t>(next_), words_.end());
                 break;
             }
-            if (word.size() > 2 && word.compare(0, 2, "--") == 0) take_long(word);
-            else if (word.size() > 1 && word.front() == '-') take_short(word);
-            else take_plain(word);
+            if (word.size() > 2 && word.compare(0, 2, "--") == 0)
+                take_long(word);
+            else if (word.size() > 1 && word.front() == '-')
+                take_short(word);
+            else
+                take_plain(word);
         }
         if (group_only_) {
             // "signet key --help" shows what there is.
@@ -78,9 +81,12 @@ private:
                 result_.options.push_back(option->dashed());
                 continue;
             }
-            if (i + 1 < word.size()) add(*option, word.substr(i + 1));
-            else if (next_ < words_.size()) add(*option, words_[next_++]);
-            else result_.options.push_back(option->dashed());
+            if (i + 1 < word.size())
+                add(*option, word.substr(i + 1));
+            else if (next_ < words_.size())
+                add(*option, words_[next_++]);
+            else
+                result_.options.push_back(option->dashed());
             return;
         }
     }

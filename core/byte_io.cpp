@@ -51,9 +51,7 @@ ByteView ByteReader::raw(std::size_t count) {
     return view;
 }
 
-ByteView ByteReader::blob(std::size_t limit) {
-    return raw(static_cast<std::size_t>(varint(limit)));
-}
+ByteView ByteReader::blob(std::size_t limit) { return raw(static_cast<std::size_t>(varint(limit))); }
 
 std::string ByteReader::text(std::size_t limit) { return std::string(as_text(blob(limit))); }
 

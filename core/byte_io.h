@@ -26,10 +26,15 @@ public:
     void raw(ByteView bytes) { bytes_.insert(bytes_.end(), bytes.begin(), bytes.end()); }
     void raw(std::string_view text) { raw(as_bytes(text)); }
     /// varint length, then the octets.
-    void blob(ByteView bytes) { varint(bytes.size()); raw(bytes); }
+    void blob(ByteView bytes) {
+        varint(bytes.size());
+        raw(bytes);
+    }
     void blob(std::string_view text) { blob(as_bytes(text)); }
     template <class Tag, std::size_t N>
-    void id(const Id<Tag, N>& value) { raw(value.view()); }
+    void id(const Id<Tag, N>& value) {
+        raw(value.view());
+    }
 
     [[nodiscard]] std::size_t size() const { return bytes_.size(); }
     [[nodiscard]] ByteView view() const { return bytes_; }
@@ -62,7 +67,9 @@ public:
     [[nodiscard]] ByteView blob(std::size_t limit);
     [[nodiscard]] std::string text(std::size_t limit);
     template <class IdType>
-    [[nodiscard]] IdType id() { return IdType::from(raw(IdType::kSize)); }
+    [[nodiscard]] IdType id() {
+        return IdType::from(raw(IdType::kSize));
+    }
 
     [[nodiscard]] std::size_t remaining() const { return bytes_.size() - position_; }
     [[nodiscard]] std::size_t position() const { return position_; }

@@ -249,13 +249,27 @@ std::optional<Duration> parse_duration(std::string_view text, bool calendar) {
         if (rank < next_rank) return std::nullopt;
         next_rank = rank + 1;
         switch (unit) {
-            case 'y': duration.years = value; break;
-            case 'M': duration.months = value; break;
-            case 'w': duration.seconds += value * 7 * kSecondsPerDay; break;
-            case 'd': duration.seconds += value * kSecondsPerDay; break;
-            case 'h': duration.seconds += value * 3600; break;
-            case 'm': duration.seconds += value * 60; break;
-            default: duration.seconds += value; break;
+            case 'y':
+                duration.years = value;
+                break;
+            case 'M':
+                duration.months = value;
+                break;
+            case 'w':
+                duration.seconds += value * 7 * kSecondsPerDay;
+                break;
+            case 'd':
+                duration.seconds += value * kSecondsPerDay;
+                break;
+            case 'h':
+                duration.seconds += value * 3600;
+                break;
+            case 'm':
+                duration.seconds += value * 60;
+                break;
+            default:
+                duration.seconds += value;
+                break;
         }
     }
     return duration;

@@ -1,15 +1,15 @@
-// Past the page cache: for octets that are read or written once. It saves a copy and fresh pages, and leaves the host's cache
-// to what the host works on. docs/decisions/0011.
+// Past the page cache: for octets that are read or written once. It saves a copy and fresh pages, and leaves the host's
+// cache to what the host works on. docs/decisions/0011.
 #pragma once
 
 #include "core/bytes.h"
 #include "core/file.h"
 
+#include <sys/types.h>
 #include <atomic>
 #include <cstdint>
 #include <memory>
 #include <new>
-#include <sys/types.h>
 
 namespace signet {
 
@@ -31,7 +31,7 @@ public:
 private:
     struct Free {
         void operator()(std::uint8_t* memory) const noexcept {
-            ::operator delete(memory, std::align_val_t{kDirectAlignment});
+            ::operator delete (memory, std::align_val_t{kDirectAlignment});
         }
     };
     std::unique_ptr<std::uint8_t, Free> memory_;
@@ -45,7 +45,8 @@ private:
 /// returns  whether all was written; otherwise an ordinary write tells why not
 [[nodiscard]] bool try_pwrite_directly(int direct_fd, ByteView bytes, std::uint64_t offset) noexcept;
 
-/// Reads a large file: through the page cache where that holds it already, else past it. For any number of threads at once.
+/// Reads a large file: through the page cache where that holds it already, else past it. For any number of threads at
+/// once.
 class UncachedReader {
 public:
     /// fd  open for reading; kept by the caller for as long as this lives. size  of the file, in octets

@@ -11,14 +11,20 @@ namespace {
 /// What a person can do about the errors that are theirs to mend.
 const char* hint_for(int error_number) {
     switch (error_number) {
-        case ENOSPC: return "the file system is full: free some space and run this again";
-        case EDQUOT: return "the disk quota is used up: free some space or raise the quota";
-        case EROFS: return "the file system is mounted read-only";
+        case ENOSPC:
+            return "the file system is full: free some space and run this again";
+        case EDQUOT:
+            return "the disk quota is used up: free some space or raise the quota";
+        case EROFS:
+            return "the file system is mounted read-only";
         case EACCES:
-        case EPERM: return "check the owner and the permissions";
+        case EPERM:
+            return "check the owner and the permissions";
         case EMFILE:
-        case ENFILE: return "too many open files: raise the limit (ulimit -n)";
-        default: return "";
+        case ENFILE:
+            return "too many open files: raise the limit (ulimit -n)";
+        default:
+            return "";
     }
 }
 

@@ -9,17 +9,17 @@ namespace signet {
 
 /// What kind of failure this is. cli/exit_code.h maps each to a documented exit code.
 enum class ErrorCode {
-    failed,             ///< anything without a class of its own (exit 1)
-    io,                 ///< the system refused a read or write: no space, no permission, device error (exit 1)
-    usage,              ///< contradictory or unknown flags (exit 2)
-    no_repository,      ///< nothing there, or not a repository (exit 10)
-    busy,               ///< another run of this series is active (exit 11)
-    wrong_passphrase,   ///< (exit 12)
-    key_unavailable,    ///< a required protector is missing or unusable (exit 13)
-    damaged,            ///< bytes are not what was written: truncated, altered, non-canonical (exit 14)
-    unsupported,        ///< a repository or object of another version, kind or suite (exit 1)
-    refused,            ///< refused by policy or trust (exit 17)
-    interrupted,        ///< Ctrl-C or TERM (exit 130)
+    failed,            ///< anything without a class of its own (exit 1)
+    io,                ///< the system refused a read or write: no space, no permission, device error (exit 1)
+    usage,             ///< contradictory or unknown flags (exit 2)
+    no_repository,     ///< nothing there, or not a repository (exit 10)
+    busy,              ///< another run of this series is active (exit 11)
+    wrong_passphrase,  ///< (exit 12)
+    key_unavailable,   ///< a required protector is missing or unusable (exit 13)
+    damaged,           ///< bytes are not what was written: truncated, altered, non-canonical (exit 14)
+    unsupported,       ///< a repository or object of another version, kind or suite (exit 1)
+    refused,           ///< refused by policy or trust (exit 17)
+    interrupted,       ///< Ctrl-C or TERM (exit 130)
 };
 
 /// The exception type of the whole program.

@@ -1,12 +1,12 @@
 #include "core/file.h"
 
-#include <cerrno>
-#include <chrono>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <thread>
 #include <unistd.h>
+#include <cerrno>
+#include <chrono>
+#include <thread>
 
 #include "core/crypto/random.h"
 #include "core/error.h"
@@ -148,9 +148,8 @@ void UniqueFd::close(std::string_view object) {
 }
 
 std::size_t read_full(int fd, MutableByteView out, std::string_view object) {
-    return read_repeatedly(out, object, [fd](std::uint8_t* to, std::size_t count, std::size_t) {
-        return ::read(fd, to, count);
-    });
+    return read_repeatedly(out, object,
+                           [fd](std::uint8_t* to, std::size_t count, std::size_t) { return ::read(fd, to, count); });
 }
 
 std::size_t pread_full(int fd, MutableByteView out, std::uint64_t offset, std::string_view object) {
@@ -246,7 +245,8 @@ FileLock::FileLock(const std::string& path, double wait_seconds, std::string_vie
         if (errno != EWOULDBLOCK) throw Error::from_errno("lock", path, errno);
         const std::chrono::duration<double> waited = steady_clock::now() - start;
         if (wait_seconds >= 0 && waited.count() >= wait_seconds) {
-            throw Error(ErrorCode::busy, "another process is at work on " + std::string(what_is_busy), "wait for it to end, or use --lock-wait");
+            throw Error(ErrorCode::busy, "another process is at work on " + std::string(what_is_busy),
+                        "wait for it to end, or use --lock-wait");
         }
         std::this_thread::sleep_for(pause);
         pause = std::min(pause * 2, std::chrono::milliseconds(250));

@@ -3,9 +3,9 @@
 
 #include "core/bytes.h"
 
+#include <sys/stat.h>
 #include <functional>
 #include <string>
-#include <sys/stat.h>
 
 namespace signet {
 
@@ -22,7 +22,11 @@ public:
 
     [[nodiscard]] int get() const { return fd_; }
     [[nodiscard]] explicit operator bool() const { return fd_ >= 0; }
-    [[nodiscard]] int release() { int fd = fd_; fd_ = -1; return fd; }
+    [[nodiscard]] int release() {
+        int fd = fd_;
+        fd_ = -1;
+        return fd;
+    }
     /// Closes and reports a failure of close(2). `object` names the file in the error.
     void close(std::string_view object);
 
@@ -44,7 +48,8 @@ void pwrite_full(int fd, ByteView bytes, std::uint64_t offset, std::string_view 
 /// Like read_file; empty optional-like `false` only when the file does not exist (ENOENT).
 [[nodiscard]] bool read_file_if_present(const std::string& path, std::size_t limit, Bytes& out);
 
-/// Writes beside, syncs, renames over `path`, syncs the folder. On failure the old file is intact and nothing is left over.
+/// Writes beside, syncs, renames over `path`, syncs the folder. On failure the old file is intact and nothing is left
+/// over.
 void replace_file(const std::string& path, ByteView content, mode_t mode);
 /// Syncs a folder's entries. throws  Error{io}
 void sync_folder(const std::string& path);
@@ -57,6 +62,7 @@ public:
     /// Opens (creating, 0600) and locks. `wait_seconds`: 0 = try once, negative = for ever.
     /// throws  Error{busy}: somebody else holds it
     FileLock(const std::string& path, double wait_seconds, std::string_view what_is_busy);
+
 private:
     UniqueFd fd_;
 };

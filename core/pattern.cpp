@@ -50,7 +50,8 @@ bool match_class(std::string_view pattern, char c, bool ignore_case, std::size_t
             high = take();
         }
         const auto inside = [&](char x) { return low <= x && x <= high; };
-        if (inside(c) || (ignore_case && (inside(lower(c)) || inside(static_cast<char>(std::toupper(static_cast<unsigned char>(c))))))) {
+        if (inside(c) || (ignore_case && (inside(lower(c)) ||
+                                          inside(static_cast<char>(std::toupper(static_cast<unsigned char>(c))))))) {
             found = true;
         }
     }
@@ -68,7 +69,8 @@ void check_syntax(std::string_view component, std::string_view whole) {
         } else if (component[i] == '[') {
             std::size_t used = 0;
             (void)match_class(component.substr(i), 'x', false, used);
-            if (used == 0) throw Error(ErrorCode::usage, "pattern '" + std::string(whole) + "' has a bracket that does not close");
+            if (used == 0)
+                throw Error(ErrorCode::usage, "pattern '" + std::string(whole) + "' has a bracket that does not close");
             i += used;
         } else {
             ++i;

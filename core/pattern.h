@@ -1,8 +1,9 @@
 // Path patterns with restic's rules: what --exclude, --include and `find` understand.
 //
-// A pattern is matched component by component: `*`, `?`, `[a-z]`, `[^a-z]` and `\x` never match a slash, `**` stands for any
-// number of components. A pattern that starts with a slash is matched from the root; any other may start at any component.
-// A pattern that matches a folder matches everything below it. In a list, `!pattern` takes back what earlier ones matched.
+// A pattern is matched component by component: `*`, `?`, `[a-z]`, `[^a-z]` and `\x` never match a slash, `**` stands
+// for any number of components. A pattern that starts with a slash is matched from the root; any other may start at any
+// component. A pattern that matches a folder matches everything below it. In a list, `!pattern` takes back what earlier
+// ones matched.
 #pragma once
 
 #include <string>
@@ -23,7 +24,8 @@ public:
     [[nodiscard]] bool negated() const { return negated_; }
 
 private:
-    bool match_from(const std::vector<std::string_view>& parts, std::size_t part, std::size_t component, bool prefix_only) const;
+    bool match_from(const std::vector<std::string_view>& parts, std::size_t part, std::size_t component,
+                    bool prefix_only) const;
     std::vector<std::string> components_;  ///< without slashes; "**" stands alone
     bool anchored_ = false;
     bool ignore_case_ = false;

@@ -1,12 +1,12 @@
 #include "core/secret.h"
 
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <array>
 #include <cstring>
 #include <mutex>
 #include <new>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <utility>
 
 #include "core/error.h"

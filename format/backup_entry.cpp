@@ -104,18 +104,16 @@ Names decode_names(ByteReader& reader) {
 }
 
 void encode_statistics(ByteWriter& writer, const BackupStatistics& statistics) {
-    for (const std::uint64_t value :
-         {statistics.files, statistics.directories, statistics.others, statistics.bytes, statistics.added_raw,
-          statistics.added_sealed, statistics.errors}) {
+    for (const std::uint64_t value : {statistics.files, statistics.directories, statistics.others, statistics.bytes,
+                                      statistics.added_raw, statistics.added_sealed, statistics.errors}) {
         writer.varint(value);
     }
 }
 
 BackupStatistics decode_statistics(ByteReader& reader) {
     BackupStatistics statistics;
-    for (std::uint64_t* value :
-         {&statistics.files, &statistics.directories, &statistics.others, &statistics.bytes, &statistics.added_raw,
-          &statistics.added_sealed, &statistics.errors}) {
+    for (std::uint64_t* value : {&statistics.files, &statistics.directories, &statistics.others, &statistics.bytes,
+                                 &statistics.added_raw, &statistics.added_sealed, &statistics.errors}) {
         *value = reader.varint();
     }
     return statistics;

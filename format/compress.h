@@ -22,6 +22,7 @@ public:
     [[nodiscard]] Bytes compress(ByteView raw);
     /// Whether a sample says that compressing is not worth while (two samples of 16 KiB at level 1; from 128 KiB on).
     [[nodiscard]] bool looks_incompressible(ByteView raw);
+
 private:
     struct State;
     std::unique_ptr<State> state_;
@@ -39,6 +40,7 @@ public:
     [[nodiscard]] bool decompress(ByteView frame, MutableByteView out);
     /// Takes the size from the frame, at most `limit`. throws  Error{damaged}
     [[nodiscard]] Bytes decompress(ByteView frame, std::size_t limit, std::string_view what);
+
 private:
     struct State;
     std::unique_ptr<State> state_;

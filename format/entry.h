@@ -30,9 +30,9 @@ struct EntryHead {
 struct SignedEntry {
     EntryKind kind{};
     EntryHead head;
-    EntryId id;               ///< SHA-256 of the object
-    IdentityId identity;      ///< of head.signer
-    Bytes object;             ///< all octets
+    EntryId id;           ///< SHA-256 of the object
+    IdentityId identity;  ///< of head.signer
+    Bytes object;         ///< all octets
     std::size_t public_size = 0;
     std::size_t public_rest = 0;  ///< offset in object where the kind's own public fields start
 

@@ -16,9 +16,11 @@ struct EscrowSecret {
 /// Whether opening it costs what this program's own objects cost: those are tried first. Proves nothing.
 [[nodiscard]] bool has_usual_cost(ByteView object);
 
-[[nodiscard]] Bytes seal_escrow(const RepositoryId& repository, const Thumbprint& thumbprint, const EscrowSecret& secret,
-                                const SecretBytes& passphrase, const crypto::ScryptCost& cost);
-/// throws  Error{wrong_passphrase}; Error{damaged}: also when the private key is not the thumbprint's; Error{unsupported}
+[[nodiscard]] Bytes seal_escrow(const RepositoryId& repository, const Thumbprint& thumbprint,
+                                const EscrowSecret& secret, const SecretBytes& passphrase,
+                                const crypto::ScryptCost& cost);
+/// throws  Error{wrong_passphrase}; Error{damaged}: also when the private key is not the thumbprint's;
+/// Error{unsupported}
 [[nodiscard]] EscrowSecret open_escrow(ByteView object, const RepositoryId& repository, const SecretBytes& passphrase,
                                        std::string_view what);
 

@@ -123,8 +123,8 @@ IndexSegment IndexSegment::open(ByteView object, const RepositoryId& repository,
     if (reader.remaining() <= crypto::kAeadTagSize) throw_damaged(what, "truncated");
 
     const ByteView header = object.first(kHeaderSize);
-    const Bytes compressed =
-        index_cipher(index_key, header).open_bytes(crypto::Nonce::counter(0), header, object.subspan(kHeaderSize), what);
+    const Bytes compressed = index_cipher(index_key, header)
+                                 .open_bytes(crypto::Nonce::counter(0), header, object.subspan(kHeaderSize), what);
     const Bytes raw = Decompressor().decompress(compressed, kMaxIndexRaw, what);
     return decode_segment(raw, what);
 }

@@ -17,7 +17,8 @@ struct IndexSegment {
     std::vector<IndexedPack> packs;
 
     /// The object. index_key  the writer's.
-    [[nodiscard]] Bytes seal(const RepositoryId& repository, const IdentityId& writer, const SecretBytes& index_key) const;
+    [[nodiscard]] Bytes seal(const RepositoryId& repository, const IdentityId& writer,
+                             const SecretBytes& index_key) const;
     /// throws  Error{damaged}, Error{unsupported}; Error{damaged} too when repository or writer differ
     [[nodiscard]] static IndexSegment open(ByteView object, const RepositoryId& repository, const IdentityId& writer,
                                            const SecretBytes& index_key, std::string_view what);

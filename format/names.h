@@ -17,9 +17,19 @@ inline constexpr const char* kConfigName = "config.json";
 [[nodiscard]] std::string index_name(const IndexId& index);
 [[nodiscard]] std::string escrow_name(const Thumbprint& thumbprint, const Digest& content);
 
-struct JournalName { IdentityId identity; std::uint64_t sequence; };
-struct SlotName { Thumbprint thumbprint; DekId dek; Digest content; };
-struct EscrowName { Thumbprint thumbprint; Digest content; };
+struct JournalName {
+    IdentityId identity;
+    std::uint64_t sequence;
+};
+struct SlotName {
+    Thumbprint thumbprint;
+    DekId dek;
+    Digest content;
+};
+struct EscrowName {
+    Thumbprint thumbprint;
+    Digest content;
+};
 /// Each returns nothing when the name is not of that form, to the letter.
 [[nodiscard]] std::optional<JournalName> parse_journal_name(std::string_view name);
 [[nodiscard]] std::optional<SlotName> parse_slot_name(std::string_view name);

@@ -45,6 +45,7 @@ struct RemarkFields {
 [[nodiscard]] Bytes make_remark_entry(EntryHead head, const RemarkFields& fields, const std::vector<std::string>& tags,
                                       const SecretBytes& label_key, const crypto::SigningKey& key);
 /// returns  nothing when the label key is not that writer's
-[[nodiscard]] std::optional<std::vector<std::string>> open_remark(const SignedEntry& entry, const SecretBytes& label_key);
+[[nodiscard]] std::optional<std::vector<std::string>> open_remark(const SignedEntry& entry,
+                                                                  const SecretBytes& label_key);
 
 }  // namespace signet::format

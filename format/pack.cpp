@@ -101,7 +101,8 @@ FrameRecord FrameRecord::decode(ByteReader& reader) {
     record.codec = static_cast<Codec>(codec);
     record.sealed_size = static_cast<std::uint32_t>(reader.varint(kMaxFrameRaw + crypto::kAeadTagSize));
     record.raw_size = static_cast<std::uint32_t>(reader.varint(kMaxFrameRaw));
-    if (const char* problem = frame_size_problem(record.codec, record.sealed_size, record.raw_size)) reader.fail(problem);
+    if (const char* problem = frame_size_problem(record.codec, record.sealed_size, record.raw_size))
+        reader.fail(problem);
     const std::size_t count = read_count(reader, record.raw_size, 1);
     record.chunk_lengths.resize(count);
     std::uint64_t rest = record.raw_size;

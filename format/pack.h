@@ -78,11 +78,12 @@ private:
 };
 
 /// The sealed directory and trailer that end a pack whose frames take `frames_size` octets.
-[[nodiscard]] Bytes seal_pack_end(const PackKeys& keys, const std::vector<FrameRecord>& frames, std::uint64_t frames_size);
-/// Opens the directory of a whole pack, or of its end. `end` holds the last octets of the object (directory and trailer).
-/// object_size  of the whole object. throws  Error{damaged}: also when the frames do not tile the object
-[[nodiscard]] std::vector<FrameRecord> open_pack_directory(const PackKeys& keys, ByteView end, std::uint64_t object_size,
-                                                           std::string_view what);
+[[nodiscard]] Bytes seal_pack_end(const PackKeys& keys, const std::vector<FrameRecord>& frames,
+                                  std::uint64_t frames_size);
+/// Opens the directory of a whole pack, or of its end. `end` holds the last octets of the object (directory and
+/// trailer). object_size  of the whole object. throws  Error{damaged}: also when the frames do not tile the object
+[[nodiscard]] std::vector<FrameRecord> open_pack_directory(const PackKeys& keys, ByteView end,
+                                                           std::uint64_t object_size, std::string_view what);
 /// D from the trailer (the last 16 octets). throws  Error{damaged}
 [[nodiscard]] std::uint32_t directory_size(ByteView trailer, std::uint64_t object_size, std::string_view what);
 

@@ -18,11 +18,10 @@ crypto::Aead labels_cipher(const HalfContext& context, const SecretBytes& label_
 }
 
 crypto::Aead body_cipher(const HalfContext& context, const DataKey& dek, ByteView salt) {
-    const SecretBytes key =
-        crypto::hkdf_expand(dek.secret().reveal(),
-                            {label("signet/body/v1"), context.repository.view(), dek.id().view(),
-                             context.identity.view(), u64_octets(context.sequence), salt},
-                            crypto::kAeadKeySize);
+    const SecretBytes key = crypto::hkdf_expand(dek.secret().reveal(),
+                                                {label("signet/body/v1"), context.repository.view(), dek.id().view(),
+                                                 context.identity.view(), u64_octets(context.sequence), salt},
+                                                crypto::kAeadKeySize);
     return crypto::Aead(key.reveal());
 }
 

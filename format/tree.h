@@ -10,7 +10,15 @@
 
 namespace signet::format {
 
-enum class EntryType : std::uint8_t { file = 1, directory = 2, symlink = 3, fifo = 4, socket = 5, character = 6, block = 7 };
+enum class EntryType : std::uint8_t {
+    file = 1,
+    directory = 2,
+    symlink = 3,
+    fifo = 4,
+    socket = 5,
+    character = 6,
+    block = 7
+};
 
 struct FileTime {
     std::int64_t seconds = 0;
@@ -44,9 +52,9 @@ struct Entry {
     std::uint32_t uid = 0;
     std::uint32_t gid = 0;
     FileTime modified;
-    Content content;         ///< files and directories
-    std::string target;      ///< symbolic links
-    std::uint32_t major = 0; ///< devices
+    Content content;          ///< files and directories
+    std::string target;       ///< symbolic links
+    std::uint32_t major = 0;  ///< devices
     std::uint32_t minor = 0;
     std::optional<std::int64_t> birth_delta_ns;
     std::optional<LinkIdentity> link;

@@ -6,11 +6,16 @@ namespace signet::keyring {
 
 std::string_view text(AccessState state) {
     switch (state) {
-        case AccessState::none: return "none";
-        case AccessState::ok: return "ok";
-        case AccessState::degraded: return "degraded";
-        case AccessState::inaccessible: return "inaccessible";
-        case AccessState::needs_revalidation: return "needs-revalidation";
+        case AccessState::none:
+            return "none";
+        case AccessState::ok:
+            return "ok";
+        case AccessState::degraded:
+            return "degraded";
+        case AccessState::inaccessible:
+            return "inaccessible";
+        case AccessState::needs_revalidation:
+            return "needs-revalidation";
     }
     invariant(false, "a state of access has a name");
     return {};
@@ -20,8 +25,10 @@ bool is_refused(ProtectorStatus status) {
     switch (status) {
         case ProtectorStatus::usable:
         case ProtectorStatus::wrap_only:
-        case ProtectorStatus::unreachable: return false;
-        default: return true;
+        case ProtectorStatus::unreachable:
+            return false;
+        default:
+            return true;
     }
 }
 

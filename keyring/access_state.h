@@ -1,4 +1,5 @@
-// The state of access to the protector that new backups are wrapped with: well, out of reach, or taken away, and for how long.
+// The state of access to the protector that new backups are wrapped with: well, out of reach, or taken away, and for
+// how long.
 #pragma once
 
 #include "core/clock.h"
@@ -12,7 +13,7 @@
 namespace signet::keyring {
 
 enum class AccessState {
-    none,                ///< nothing wraps yet
+    none,  ///< nothing wraps yet
     ok,
     degraded,            ///< out of reach: heals by itself, and backups go on with the public half that is known
     inaccessible,        ///< refused: new backups stop. Heals by itself when access comes back within the heal window
@@ -26,7 +27,7 @@ enum class AccessState {
 
 /// The state that follows from what a vault says of the default protector now.
 /// lost_since  when it was first refused, as the keyring remembers it. heal_window_ns  Policy::heal_window_ns
-[[nodiscard]] AccessState judge_access(ProtectorStatus status, const std::optional<TimePoint>& lost_since, TimePoint now,
-                                       std::int64_t heal_window_ns);
+[[nodiscard]] AccessState judge_access(ProtectorStatus status, const std::optional<TimePoint>& lost_since,
+                                       TimePoint now, std::int64_t heal_window_ns);
 
 }  // namespace signet::keyring

@@ -1,8 +1,8 @@
 // The audit log: every use of a protector is a line before it and a line after it, chained by hashes.
 //
 // One JSON object a line, canonical. "prev" is the SHA-256 of the line before, without its line feed. An intent is on
-// the disk before the protector is used; an intent without an outcome is reported as uncertain. Journal entries sign head(),
-// so that a log cut short or written anew disagrees with them.
+// the disk before the protector is used; an intent without an outcome is reported as uncertain. Journal entries sign
+// head(), so that a log cut short or written anew disagrees with them.
 #pragma once
 
 #include "core/clock.h"
@@ -22,7 +22,7 @@ struct AuditEvent {
     std::string operation;  ///< "wrap", "unwrap", "test", "link", "unlink", "default", …
     std::optional<format::Thumbprint> thumbprint;
     std::string location;
-    std::string object;     ///< what it is done for: "dek 12ab…", "repository …"
+    std::string object;  ///< what it is done for: "dek 12ab…", "repository …"
 };
 
 /// What verify() found.

@@ -1,5 +1,5 @@
-// .byok files: a private key wrapped for a key exchange key, as tools of hardware security modules make them and cloud vaults
-// take them in. JSON: {"schema_version":"1.0.0","header":{"kid":…,"alg":"dir","enc":"CKM_RSA_AES_KEY_WRAP"},
+// .byok files: a private key wrapped for a key exchange key, as tools of hardware security modules make them and cloud
+// vaults take them in. JSON: {"schema_version":"1.0.0","header":{"kid":…,"alg":"dir","enc":"CKM_RSA_AES_KEY_WRAP"},
 // "ciphertext":"<base64url>","generator":…}; the ciphertext is core/crypto/key_transport.h.
 #pragma once
 

@@ -22,7 +22,7 @@ struct KeyBackup {
 struct OpenKeyBackup {
     std::string vault;  ///< id of the vault that it was made from
     TimePoint made;
-    KeyRecord record;   ///< name, tags, rotation policy, and itself as the last key backup
+    KeyRecord record;  ///< name, tags, rotation policy, and itself as the last key backup
     std::vector<WholeKey> keys;
 };
 

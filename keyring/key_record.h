@@ -1,4 +1,5 @@
-// What a local vault keeps of a key beside its private half: versions, tags, rotation, key backups, and what was purged.
+// What a local vault keeps of a key beside its private half: versions, tags, rotation, key backups, and what was
+// purged.
 #pragma once
 
 #include "core/crypto/rsa.h"
@@ -46,7 +47,8 @@ struct KeyDates {
 /// Whether text can name a key: [A-Za-z0-9][A-Za-z0-9._-]{0,126}.
 [[nodiscard]] bool is_key_name(std::string_view text);
 
-/// When `key rotate --due` makes a new version; counted in days from the newest one's creation, or back from its expiry.
+/// When `key rotate --due` makes a new version; counted in days from the newest one's creation, or back from its
+/// expiry.
 struct RotationPolicy {
     std::optional<std::uint32_t> after_days = std::nullopt;
     std::optional<std::uint32_t> before_expiry_days = std::nullopt;

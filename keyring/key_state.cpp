@@ -6,11 +6,16 @@ namespace signet::keyring {
 
 std::string_view text(KeyState state) {
     switch (state) {
-        case KeyState::enabled: return "enabled";
-        case KeyState::disabled: return "disabled";
-        case KeyState::not_yet_valid: return "not-yet-valid";
-        case KeyState::expired: return "expired";
-        case KeyState::deleted: return "deleted";
+        case KeyState::enabled:
+            return "enabled";
+        case KeyState::disabled:
+            return "disabled";
+        case KeyState::not_yet_valid:
+            return "not-yet-valid";
+        case KeyState::expired:
+            return "expired";
+        case KeyState::deleted:
+            return "deleted";
     }
     invariant(false, "a key state has a name");
     return {};
@@ -32,19 +37,32 @@ std::optional<TimePoint> KeyAttributes::purge_date() const {
 
 std::string_view text(Outcome outcome) {
     switch (outcome) {
-        case Outcome::ok: return "ok";
-        case Outcome::unavailable: return "unavailable";
-        case Outcome::throttled: return "throttled";
-        case Outcome::denied: return "denied";
-        case Outcome::key_disabled: return "key-disabled";
-        case Outcome::key_not_yet_valid: return "key-not-yet-valid";
-        case Outcome::key_expired: return "key-expired";
-        case Outcome::key_deleted: return "key-deleted";
-        case Outcome::not_found: return "not-found";
-        case Outcome::credential_rejected: return "credential-rejected";
-        case Outcome::untrusted: return "untrusted";
-        case Outcome::misuse: return "misuse";
-        case Outcome::integrity: return "integrity";
+        case Outcome::ok:
+            return "ok";
+        case Outcome::unavailable:
+            return "unavailable";
+        case Outcome::throttled:
+            return "throttled";
+        case Outcome::denied:
+            return "denied";
+        case Outcome::key_disabled:
+            return "key-disabled";
+        case Outcome::key_not_yet_valid:
+            return "key-not-yet-valid";
+        case Outcome::key_expired:
+            return "key-expired";
+        case Outcome::key_deleted:
+            return "key-deleted";
+        case Outcome::not_found:
+            return "not-found";
+        case Outcome::credential_rejected:
+            return "credential-rejected";
+        case Outcome::untrusted:
+            return "untrusted";
+        case Outcome::misuse:
+            return "misuse";
+        case Outcome::integrity:
+            return "integrity";
     }
     invariant(false, "an outcome has a name");
     return {};
@@ -59,11 +77,16 @@ std::optional<Outcome> parse_outcome(std::string_view name) {
 
 Outcome refusal_of(KeyState state) {
     switch (state) {
-        case KeyState::enabled: return Outcome::ok;
-        case KeyState::disabled: return Outcome::key_disabled;
-        case KeyState::not_yet_valid: return Outcome::key_not_yet_valid;
-        case KeyState::expired: return Outcome::key_expired;
-        case KeyState::deleted: return Outcome::key_deleted;
+        case KeyState::enabled:
+            return Outcome::ok;
+        case KeyState::disabled:
+            return Outcome::key_disabled;
+        case KeyState::not_yet_valid:
+            return Outcome::key_not_yet_valid;
+        case KeyState::expired:
+            return Outcome::key_expired;
+        case KeyState::deleted:
+            return Outcome::key_deleted;
     }
     invariant(false, "a key state has a refusal");
     return Outcome::denied;

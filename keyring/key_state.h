@@ -38,9 +38,9 @@ struct KeyAttributes {
 /// What a vault answered. Whatever is ambiguous is `denied`: a withdrawal of access must never look like an outage.
 enum class Outcome {
     ok,
-    unavailable,          ///< no answer, or the vault says that it is broken
-    throttled,            ///< allowed, but too many calls
-    denied,               ///< permission, network rule or policy refuses
+    unavailable,  ///< no answer, or the vault says that it is broken
+    throttled,    ///< allowed, but too many calls
+    denied,       ///< permission, network rule or policy refuses
     key_disabled,
     key_not_yet_valid,
     key_expired,

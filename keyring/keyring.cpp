@@ -336,7 +336,8 @@ void Keyring::note_access(const format::Thumbprint& thumbprint, ProtectorStatus 
     if (link == nullptr) return;
     const TimePoint now = clock_->now();
     const bool is_lost = is_refused(status) && !link->lost_since;
-    const bool is_back = link->lost_since && judge_access(status, link->lost_since, now, heal_window_ns) == AccessState::ok;
+    const bool is_back =
+        link->lost_since && judge_access(status, link->lost_since, now, heal_window_ns) == AccessState::ok;
     if (!is_lost && !is_back) return;
     try {
         change([&](Content& next) {

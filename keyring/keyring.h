@@ -102,9 +102,9 @@ struct LinkOptions {
 /// What linking did.
 struct LinkReport {
     Link link;
-    bool is_new = false;                              ///< the thumbprint was not linked before
-    bool proven = false;                              ///< unwrapped as well as wrapped
-    std::optional<format::Thumbprint> former_default; ///< that is now `linked`
+    bool is_new = false;                               ///< the thumbprint was not linked before
+    bool proven = false;                               ///< unwrapped as well as wrapped
+    std::optional<format::Thumbprint> former_default;  ///< that is now `linked`
     std::vector<std::string> warnings;
 };
 
@@ -126,7 +126,7 @@ struct LinkTest {
 struct FollowReport {
     struct Change {
         format::Thumbprint from, to;
-        std::string location;  ///< of the new version
+        std::string location;              ///< of the new version
         LinkRole role = LinkRole::linked;  ///< that the new version has taken over
     };
     std::vector<Change> changes;
@@ -157,9 +157,10 @@ public:
     [[nodiscard]] const Link& get(std::string_view reference) const;
     [[nodiscard]] const Link* default_link(std::string_view provider, std::string_view region) const;
 
-    /// Tests first, then records: describe, rules, wrap, unwrap, compare. Nothing is kept when one fails. A protector with
-    /// a wrapping role must be enabled and within its dates; one that only unwraps may be outside them (a warning).
-    /// throws  Error{key_unavailable}: not there, disabled, …; Error{refused}: a rule; Error{wrong_passphrase}; Error{usage}
+    /// Tests first, then records: describe, rules, wrap, unwrap, compare. Nothing is kept when one fails. A protector
+    /// with a wrapping role must be enabled and within its dates; one that only unwraps may be outside them (a
+    /// warning). throws  Error{key_unavailable}: not there, disabled, …; Error{refused}: a rule;
+    /// Error{wrong_passphrase}; Error{usage}
     LinkReport link(const Location& location, const LinkOptions& options, Vaults& vaults);
     /// throws  Error{refused}: it is the default and `allow_default` is not set
     Link unlink(const format::Thumbprint& thumbprint, bool allow_default = false);
@@ -169,8 +170,8 @@ public:
     LinkTest test(const format::Thumbprint& thumbprint, Vaults& vaults);
     /// Remembers that it has opened a data key of a backup. A thumbprint that is not linked here is left out.
     void note_proven(const format::Thumbprint& thumbprint, TimePoint when);
-    /// Before each backup: where a link follows the newest version and there is a newer enabled one, that is tested by wrap,
-    /// linked, and takes over the role; the old version stays `linked`. Never asks for a passphrase.
+    /// Before each backup: where a link follows the newest version and there is a newer enabled one, that is tested by
+    /// wrap, linked, and takes over the role; the old version stays `linked`. Never asks for a passphrase.
     FollowReport refresh_followed(Vaults& vaults);
 
     // What vaults answered.
@@ -179,8 +180,8 @@ public:
     void note_answer(const std::string& location, const std::string& operation, Outcome outcome) noexcept;
 
     // The state of access (access_state.h).
-    /// Remembers since when a wrapping protector is refused, or that it is well again within the heal window. Writes only on
-    /// a change; a keyring that cannot be written is left.
+    /// Remembers since when a wrapping protector is refused, or that it is well again within the heal window. Writes
+    /// only on a change; a keyring that cannot be written is left.
     void note_access(const format::Thumbprint& thumbprint, ProtectorStatus status, const std::string& why,
                      std::int64_t heal_window_ns) noexcept;
     /// Forgets that it was refused: a person has looked. throws  Error{io}

@@ -30,8 +30,8 @@ struct WholeKey {
 };
 
 /// One vault, open. Copies nothing secret out except through unwrap() and get_identity(). Not for two threads at once.
-/// Operations marked (unlocked) throw Error{usage} on a locked vault. Every change takes the lock, reads the file again,
-/// checks it, adds one to the generation and replaces the file; on failure the old file is intact.
+/// Operations marked (unlocked) throw Error{usage} on a locked vault. Every change takes the lock, reads the file
+/// again, checks it, adds one to the generation and replaces the file; on failure the old file is intact.
 class LocalVault {
 public:
     /// Makes the folder and an empty, unlocked vault.
@@ -39,7 +39,8 @@ public:
     [[nodiscard]] static LocalVault create(const std::string& folder, const SecretBytes& passphrase,
                                            const crypto::ScryptCost& cost = {}, const Clock& clock = Clock::system());
     /// Reads and checks the file; the vault is locked.
-    /// throws  Error{key_unavailable}: no vault there; Error{damaged}; Error{unsupported}: made by a newer version; Error{io}
+    /// throws  Error{key_unavailable}: no vault there; Error{damaged}; Error{unsupported}: made by a newer version;
+    /// Error{io}
     [[nodiscard]] static LocalVault open(const std::string& folder, const Clock& clock = Clock::system());
     [[nodiscard]] static bool exists(const std::string& folder);
 
@@ -76,11 +77,12 @@ public:
 
     /// (unlocked) Version 1 of a new name. bits  2048, 3072 or 4096
     /// throws  Error{usage}: bad name or size; Error{refused}: the name is taken (rotate makes a new version)
-    KeyVersion create_key(const std::string& name, int bits, const KeyDates& dates = {}, KeyUse use = KeyUse::protector);
+    KeyVersion create_key(const std::string& name, int bits, const KeyDates& dates = {},
+                          KeyUse use = KeyUse::protector);
     /// (unlocked) Takes a private key in, as the next version of `name`.
     /// throws  Error{refused}: the vault has this key already
-    KeyVersion import_key(const std::string& name, const crypto::RsaPrivateKey& key, const std::string& origin = "imported",
-                          const KeyDates& dates = {});
+    KeyVersion import_key(const std::string& name, const crypto::RsaPrivateKey& key,
+                          const std::string& origin = "imported", const KeyDates& dates = {});
     /// (unlocked) A new version, of the newest one's size unless `bits` says otherwise. Older versions are not touched.
     /// throws  Error{refused}: every version is deleted
     KeyVersion rotate(const std::string& name, int bits = 0, const KeyDates& dates = {});
@@ -88,13 +90,15 @@ public:
     void set_enabled(std::string_view reference, bool enabled);
     void set_dates(std::string_view reference, const KeyDates& dates);
 
-    /// (unlocked) Soft deletion: recover() brings the key back as it was, until its retention ends; then the next change of
-    /// the vault purges it. What is deleted already keeps its dates. throws  Error{usage}: fewer than 7 or more than 90 days
+    /// (unlocked) Soft deletion: recover() brings the key back as it was, until its retention ends; then the next
+    /// change of the vault purges it. What is deleted already keeps its dates. throws  Error{usage}: fewer than 7 or
+    /// more than 90 days
     void soft_delete(std::string_view reference, const Retention& retention = {});
     /// throws  Error{refused}: it is not deleted; Error{key_unavailable}: it has been purged
     void recover(std::string_view reference);
     /// (unlocked) Removes private halves for good. returns  what was purged
-    /// throws  Error{refused}: a version is not deleted, or its retention has not ended and the vault has purge protection
+    /// throws  Error{refused}: a version is not deleted, or its retention has not ended and the vault has purge
+    /// protection
     std::vector<PurgedKey> purge(std::string_view reference);
     /// Whether purge() would refuse, said the same way.
     void check_purge(std::string_view reference) const;
@@ -102,7 +106,8 @@ public:
     [[nodiscard]] const std::vector<PurgedKey>& purged() const;
     /// Whether deleted keys stay until their retention ends. On, and cannot be switched off.
     [[nodiscard]] bool purge_protection() const;
-    /// (unlocked) For a vault that has held no key yet: it will have no purge protection. throws  Error{refused}: it has
+    /// (unlocked) For a vault that has held no key yet: it will have no purge protection. throws  Error{refused}: it
+    /// has
     void waive_purge_protection();
 
     /// What is kept for a name; an empty record when there is nothing.
@@ -116,9 +121,9 @@ public:
 
     /// (unlocked) Remembers that a key backup was made (keyring/key_backup.h).
     void note_key_backup(const std::string& name, const KeyBackupRecord& made);
-    /// (unlocked) Takes in what a key backup holds, versions, states and dates as they were. What is there already stays as
-    /// it is. returns  the versions that were added
-    /// throws  Error{refused}: a version of that number is another key
+    /// (unlocked) Takes in what a key backup holds, versions, states and dates as they were. What is there already
+    /// stays as it is. returns  the versions that were added throws  Error{refused}: a version of that number is
+    /// another key
     std::vector<KeyVersion> adopt(const std::vector<WholeKey>& keys, const KeyRecord& record);
     [[nodiscard]] KeyBackupState backup_state(std::string_view name) const;
 
@@ -134,7 +139,8 @@ public:
     /// (unlocked) RSA-OAEP-256. A key that is disabled or deleted refuses; one outside its dates does not.
     [[nodiscard]] Unwrapped unwrap(const format::Thumbprint& thumbprint, ByteView wrapped) const;
     /// (unlocked) What a .byok file holds, opened with a key exchange key that is enabled.
-    /// returns  PKCS#8; nothing when it was not wrapped for this key. throws  Error{refused}: no key exchange key, or disabled
+    /// returns  PKCS#8; nothing when it was not wrapped for this key. throws  Error{refused}: no key exchange key, or
+    /// disabled
     [[nodiscard]] std::optional<SecretBytes> open_transported(const KeyVersion& key, ByteView ciphertext) const;
     /// (unlocked) The private half as PKCS#8, for escrow objects and key backups. throws  Error{key_unavailable}
     [[nodiscard]] SecretBytes export_private(const format::Thumbprint& thumbprint) const;

@@ -90,9 +90,7 @@ std::string Location::text() const {
     return result;
 }
 
-std::string Location::public_text() const {
-    return scheme == Scheme::pkcs11 ? Pkcs11Uri::parse(uri).path() : text();
-}
+std::string Location::public_text() const { return scheme == Scheme::pkcs11 ? Pkcs11Uri::parse(uri).path() : text(); }
 
 Location Location::absolute() const {
     const auto whole = [](const std::string& file) {

@@ -19,8 +19,8 @@ struct Location {
     std::string folder;  ///< local: of another vault; empty means the vault of --vault
     std::string name;    ///< local: the key; pkcs11: its label, which may be empty
     std::optional<std::uint32_t> version;
-    std::string path;    ///< public: the file
-    std::string uri;     ///< pkcs11: in canonical form
+    std::string path;  ///< public: the file
+    std::string uri;   ///< pkcs11: in canonical form
 
     /// throws  Error{usage}: none of these; schemes that are known but not built in yet are named as such
     [[nodiscard]] static Location parse(std::string_view text);
@@ -41,8 +41,8 @@ struct Location {
     friend bool operator==(const Location&, const Location&) = default;
 };
 
-/// Whether a default of one provider is the default of the other. Vault folders and tokens are both the customer's own, on
-/// the premises: a repository of provider `local` is served by either.
+/// Whether a default of one provider is the default of the other. Vault folders and tokens are both the customer's own,
+/// on the premises: a repository of provider `local` is served by either.
 [[nodiscard]] bool same_provider(std::string_view left, std::string_view right);
 
 }  // namespace signet::keyring

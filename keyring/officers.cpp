@@ -28,7 +28,8 @@ Believed take(const OfficerJournal& journal, TrustInput& input) {
             input.add(entry);
         } catch (const Error& error) {
             if (error.code() != ErrorCode::damaged && error.code() != ErrorCode::unsupported) throw;
-            believed.problem = Error(error.code(), format::journal_name(entry.identity, entry.head.sequence) + ": " + error.what());
+            believed.problem =
+                Error(error.code(), format::journal_name(entry.identity, entry.head.sequence) + ": " + error.what());
             return believed;
         }
         ++believed.count;
@@ -81,12 +82,14 @@ Officers read_officers(const IdentityId& first, const OfficerJournalReader& read
         is_settled = true;
         officers.trust = Trust::compute(first, input);
         for (const TrustedIdentity& officer : officers.trust.all()) {
-            const bool has_effect = officer.role == format::Role::officer && officer.first_sequence <= officer.last_sequence;
+            const bool has_effect =
+                officer.role == format::Role::officer && officer.first_sequence <= officer.last_sequence;
             if (!has_effect || !known.insert(officer.identity).second) continue;
             is_settled = false;
             const OfficerJournal journal = read(officer.identity);
             const Believed believed = take(journal, input);
-            if (believed.count > 0) officers.newest[officer.identity] = {believed.count, journal.entries[believed.count - 1].id};
+            if (believed.count > 0)
+                officers.newest[officer.identity] = {believed.count, journal.entries[believed.count - 1].id};
             const auto doubt = doubt_about(officer.identity, journal, believed, officer.last_sequence, pins);
             if (doubt && !officers.doubt) officers.doubt = doubt_of(*doubt);
         }

@@ -1,10 +1,10 @@
-// The officers of a repository: which of their journals count, and whether all of what counts is there. The one place that
-// decides this, for backups, restores and everything else (docs/format.md sections 5 and 7).
+// The officers of a repository: which of their journals count, and whether all of what counts is there. The one place
+// that decides this, for backups, restores and everything else (docs/format.md sections 5 and 7).
 //
-// Starting from the first officer, the journal of everybody who is an officer *with effect* is read. One of those with a
-// damaged entry, or one that ends before what a keyring has seen, within the range in which the officer is trusted, makes
-// all statements doubtful: the entry that is missing may be the one that withdrew a writer. What lies beyond that range, and
-// the journal of an officer who was withdrawn, has no effect and stops nobody.
+// Starting from the first officer, the journal of everybody who is an officer *with effect* is read. One of those with
+// a damaged entry, or one that ends before what a keyring has seen, within the range in which the officer is trusted,
+// makes all statements doubtful: the entry that is missing may be the one that withdrew a writer. What lies beyond that
+// range, and the journal of an officer who was withdrawn, has no effect and stops nobody.
 #pragma once
 
 #include "keyring/keyring.h"
@@ -26,9 +26,9 @@ struct OfficerJournal {
 using OfficerJournalReader = std::function<OfficerJournal(const IdentityId&)>;
 
 struct Officers {
-    Trust trust;                            ///< of what stands
-    std::optional<Error> doubt;             ///< why `trust` is not to be relied on; names the object
-    std::map<IdentityId, SeenEntry> newest; ///< the last entry of each journal that counts
+    Trust trust;                             ///< of what stands
+    std::optional<Error> doubt;              ///< why `trust` is not to be relied on; names the object
+    std::map<IdentityId, SeenEntry> newest;  ///< the last entry of each journal that counts
 
     /// throws  the doubt, when there is one
     void require_whole() const;

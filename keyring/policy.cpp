@@ -79,7 +79,8 @@ std::string parse_provider(std::string_view value) {
     for (const std::string_view name : {"local", "public", "pkcs11", "azure", "aws", "transit"}) {
         if (name == value) return std::string(value);
     }
-    refuse(kAllowedProviders, value, "names of local, public, pkcs11, azure, aws and transit, with commas between them, or any");
+    refuse(kAllowedProviders, value,
+           "names of local, public, pkcs11, azure, aws and transit, with commas between them, or any");
 }
 
 template <class Value>
@@ -87,8 +88,10 @@ std::string list_text(const std::vector<Value>& list) {
     std::string text;
     for (const Value& one : list) {
         if (!text.empty()) text += ',';
-        if constexpr (std::is_same_v<Value, std::string>) text += one;
-        else text += std::to_string(one);
+        if constexpr (std::is_same_v<Value, std::string>)
+            text += one;
+        else
+            text += std::to_string(one);
     }
     return text;
 }
@@ -173,7 +176,8 @@ const std::vector<PolicyName>& policy_names() {
          "unwrap without asking a person, else inherit"},
         {kDedupHorizon, "90d", "chunks from before a rotation that are older than this are stored anew"},
         {kMaxDeks, "64", "data keys that one backup may refer to; beyond, chunks are stored anew"},
-        {kMinProtectors, "1", "protectors, default and recovery, that wrap every new data key; with fewer no backup is made"},
+        {kMinProtectors, "1",
+         "protectors, default and recovery, that wrap every new data key; with fewer no backup is made"},
         {kRequireTwin, "no", "yes: no backup is made while the default protector is linked at one place only"},
         {kAllowedSizes, "any", "sizes in bits of the keys that wrap: 2048, 3072, 4096"},
         {kAllowedProviders, "any", "where the keys that wrap may be: local, public, pkcs11, azure, aws, transit"},

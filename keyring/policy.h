@@ -23,15 +23,17 @@ enum class AfterRotation {
 
 struct Policy {
     std::optional<AfterRotation> after_rotation;  ///< unset: by what the host can do, see rotation_rule()
-    std::int64_t dedup_horizon_ns = 90LL * 86'400 * kNsPerSecond;  ///< chunks older than this are stored anew after a rotation
-    std::uint32_t max_deks = 64;                  ///< data keys that one run may refer to; 1 to 4096
-    std::uint32_t min_protectors = 1;             ///< default and recovery protectors that wrap every new data key
-    bool require_twin = false;                    ///< the default protector must be linked at two places at least
-    std::vector<std::uint32_t> allowed_sizes;     ///< of wrapping keys, in bits, ascending; empty: any
-    std::vector<std::string> allowed_providers;   ///< where wrapping keys may be: "local", "pkcs11", …, ascending; empty: anywhere
+    std::int64_t dedup_horizon_ns =
+        90LL * 86'400 * kNsPerSecond;          ///< chunks older than this are stored anew after a rotation
+    std::uint32_t max_deks = 64;               ///< data keys that one run may refer to; 1 to 4096
+    std::uint32_t min_protectors = 1;          ///< default and recovery protectors that wrap every new data key
+    bool require_twin = false;                 ///< the default protector must be linked at two places at least
+    std::vector<std::uint32_t> allowed_sizes;  ///< of wrapping keys, in bits, ascending; empty: any
+    std::vector<std::string>
+        allowed_providers;  ///< where wrapping keys may be: "local", "pkcs11", …, ascending; empty: anywhere
     std::int64_t heal_window_ns = 8LL * 3600 * kNsPerSecond;  ///< access that comes back within it needs no person
-    bool backups_wait = false;                    ///< a keyring that needs revalidation makes no backups before it
-    std::map<std::string, std::string> others;    ///< names this version does not know: kept and shown
+    bool backups_wait = false;                  ///< a keyring that needs revalidation makes no backups before it
+    std::map<std::string, std::string> others;  ///< names this version does not know: kept and shown
 
     /// Sets one value as people write it: "after-rotation=rewrap", "dedup-horizon=90d", "max-deks=64".
     /// An empty value is the default. Unknown names are kept. throws  Error{usage}: not a value of that name
@@ -41,7 +43,8 @@ struct Policy {
     /// Name and value of everything that is not the default, as a policy entry has it.
     [[nodiscard]] std::map<std::string, std::string> values() const;
 
-    /// What this host does. unwraps_unattended  whether it may unwrap without asking a person: Resolver::unwraps_unattended
+    /// What this host does. unwraps_unattended  whether it may unwrap without asking a person:
+    /// Resolver::unwraps_unattended
     [[nodiscard]] AfterRotation rotation_rule(bool unwraps_unattended) const {
         return after_rotation.value_or(unwraps_unattended ? AfterRotation::rewrap : AfterRotation::inherit);
     }

@@ -10,7 +10,8 @@ namespace {
 std::string named(const Link& link) { return link.name + " (" + link.thumbprint.short_text() + ")"; }
 
 [[noreturn]] void refuse(const std::string& rule, const std::string& why, const std::string& hint) {
-    throw Error(ErrorCode::refused, "the policy of this repository forbids this backup: " + rule + ", and " + why, hint);
+    throw Error(ErrorCode::refused, "the policy of this repository forbids this backup: " + rule + ", and " + why,
+                hint);
 }
 
 void check_size(const Policy& policy, const Link& link) {
@@ -36,7 +37,8 @@ void check_provider(const Policy& policy, const Link& link) {
 
 void require_policy(const Policy& policy, const Keyring& keyring, const std::vector<format::Thumbprint>& wrapping) {
     if (wrapping.size() < policy.min_protectors) {
-        refuse("min-protectors=" + std::to_string(policy.min_protectors), std::to_string(wrapping.size()) + " would wrap its data key",
+        refuse("min-protectors=" + std::to_string(policy.min_protectors),
+               std::to_string(wrapping.size()) + " would wrap its data key",
                "link another one: signet keyring link LOCATION --recovery");
     }
     for (const format::Thumbprint& thumbprint : wrapping) {
@@ -47,7 +49,8 @@ void require_policy(const Policy& policy, const Keyring& keyring, const std::vec
     }
     const Link* first = wrapping.empty() ? nullptr : keyring.find(wrapping.front());
     if (policy.require_twin && first != nullptr && first->locations.size() < 2) {
-        refuse("require-twin=yes", "protector " + named(*first) + " is linked at " + first->locations.front() + " alone",
+        refuse("require-twin=yes",
+               "protector " + named(*first) + " is linked at " + first->locations.front() + " alone",
                "link its twin: signet keyring link LOCATION --twin-of " + first->thumbprint.short_text());
     }
 }

@@ -8,8 +8,8 @@
 
 namespace signet::keyring {
 
-/// wrapping  the default first, then the recovery protectors: Resolver::wrapping_protectors(); all of them linked in `keyring`
-/// throws  Error{refused}: names the rule and the protector, with the command that would help
+/// wrapping  the default first, then the recovery protectors: Resolver::wrapping_protectors(); all of them linked in
+/// `keyring` throws  Error{refused}: names the rule and the protector, with the command that would help
 void require_policy(const Policy& policy, const Keyring& keyring, const std::vector<format::Thumbprint>& wrapping);
 
 }  // namespace signet::keyring

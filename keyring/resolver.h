@@ -13,7 +13,15 @@
 namespace signet::keyring {
 
 enum class ProtectorStatus {
-    usable, wrap_only, missing, disabled, not_yet_valid, expired, deleted, denied, unreachable
+    usable,
+    wrap_only,
+    missing,
+    disabled,
+    not_yet_valid,
+    expired,
+    deleted,
+    denied,
+    unreachable
 };
 /// "usable", "wrap-only", "missing", …: as plans and `keyring show` have it.
 [[nodiscard]] std::string_view text(ProtectorStatus status);
@@ -27,11 +35,11 @@ struct ProtectorReport {
     format::Thumbprint thumbprint;
     ProtectorStatus status = ProtectorStatus::missing;
     std::string name;
-    std::optional<LinkRole> role;        ///< in the host's own keyring
+    std::optional<LinkRole> role;  ///< in the host's own keyring
     std::vector<std::string> locations;
-    bool can_unwrap = false;             ///< usable, or outside its dates (which still unwraps)
-    std::string detail;                  ///< "disabled in local:prod-2025/1"
-    std::string hint;                    ///< the command that would help
+    bool can_unwrap = false;  ///< usable, or outside its dates (which still unwraps)
+    std::string detail;       ///< "disabled in local:prod-2025/1"
+    std::string hint;         ///< the command that would help
     std::optional<TimePoint> expires;
 };
 
@@ -43,16 +51,18 @@ public:
 
     /// Describes; never unwraps and never asks for a passphrase.
     [[nodiscard]] ProtectorReport status(const format::Thumbprint& thumbprint);
-    /// Whether unwrap() could work without asking a person: a location with the private half, and a passphrase that is known
-    /// or comes unattended.
+    /// Whether unwrap() could work without asking a person: a location with the private half, and a passphrase that is
+    /// known or comes unattended.
     [[nodiscard]] bool unwraps_unattended(const format::Thumbprint& thumbprint);
 
     /// Opens a data key. A twin is tried only when a location is out of reach, never when it refuses.
     /// The slot's own location is shown when the protector is missing.
-    /// throws  Error{key_unavailable}, Error{wrong_passphrase}, Error{damaged}: the slot is not what its protector wrapped
+    /// throws  Error{key_unavailable}, Error{wrong_passphrase}, Error{damaged}: the slot is not what its protector
+    /// wrapped
     [[nodiscard]] format::DataKey unwrap(const format::Slot& slot);
     /// Wraps a data key with the linked public half, once its vault (where it can be reached) says that it may be used.
-    /// throws  Error{key_unavailable}: disabled, expired, deleted, not linked, …; Error{refused}: its role does not wrap
+    /// throws  Error{key_unavailable}: disabled, expired, deleted, not linked, …; Error{refused}: its role does not
+    /// wrap
     [[nodiscard]] format::Slot wrap(const format::DataKey& key, const format::Thumbprint& thumbprint);
     /// The same for a link that is `linked` only (a re-wrap on demand towards a named protector).
     [[nodiscard]] format::Slot wrap_any_role(const format::DataKey& key, const format::Thumbprint& thumbprint);
@@ -61,7 +71,8 @@ public:
     [[nodiscard]] std::vector<format::Thumbprint> wrapping_protectors(const std::string& provider = "local",
                                                                       const std::string& region = "local") const;
     /// One slot for each of wrapping_protectors().
-    [[nodiscard]] std::vector<format::Slot> wrap_for_backup(const format::DataKey& key, const std::string& provider = "local",
+    [[nodiscard]] std::vector<format::Slot> wrap_for_backup(const format::DataKey& key,
+                                                            const std::string& provider = "local",
                                                             const std::string& region = "local");
 
     [[nodiscard]] KeyringSet& keyrings() { return keyrings_; }
@@ -75,7 +86,8 @@ private:
     [[nodiscard]] Answer<SecretBytes> audited_unwrap(const format::Slot& slot, const Location& location,
                                                      std::optional<format::DataKey>& key);
     [[nodiscard]] ProtectorReport status_locked(const format::Thumbprint& thumbprint);
-    [[nodiscard]] format::Slot wrap_locked(const format::DataKey& key, const format::Thumbprint& thumbprint, bool any_role);
+    [[nodiscard]] format::Slot wrap_locked(const format::DataKey& key, const format::Thumbprint& thumbprint,
+                                           bool any_role);
     void warn_once(const std::string& sentence);
 
     mutable std::recursive_mutex mutex_;

@@ -132,7 +132,8 @@ Trust Trust::compute(const IdentityId& pinned_officer, const TrustInput& input) 
     const Officers officers = settle_officers(pinned_officer, entries);
 
     Trust trust;
-    for (const auto& [identity, officer] : officers.settled) trust.trusted_[{identity, format::Role::officer}] = officer;
+    for (const auto& [identity, officer] : officers.settled)
+        trust.trusted_[{identity, format::Role::officer}] = officer;
     for (const auto& [identity, writer] : settle_writers(officers, entries)) {
         trust.trusted_[{identity, format::Role::writer}] = writer;
     }

@@ -1,10 +1,10 @@
 // Who is trusted for what, computed from signed entries alone (docs/format.md sections 5 and 7). No input or output.
 //
-// The pinned officer is always trusted as an officer. Officers made by statements are settled first, level by level from
-// the pinned one: what a nearer level said about an officer, no farther level can change, so that nobody can undo who
-// appointed them. Writers likewise: of what the nearest level said about a writer the latest statement counts. The order
-// within a level is that of running time (below), then identity and sequence number; so within a journal it is that of its
-// sequence numbers, whatever the clocks claimed.
+// The pinned officer is always trusted as an officer. Officers made by statements are settled first, level by level
+// from the pinned one: what a nearer level said about an officer, no farther level can change, so that nobody can undo
+// who appointed them. Writers likewise: of what the nearest level said about a writer the latest statement counts. The
+// order within a level is that of running time (below), then identity and sequence number; so within a journal it is
+// that of its sequence numbers, whatever the clocks claimed.
 #pragma once
 
 #include "format/officer_entry.h"

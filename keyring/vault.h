@@ -21,14 +21,14 @@ struct KeyDescription {
     format::Thumbprint thumbprint;
     std::optional<crypto::RsaPublicKey> public_key;  ///< absent for symmetric keys
     std::string name;
-    Location location;      ///< with its version, where the vault has versions
+    Location location;  ///< with its version, where the vault has versions
     std::string kind = "rsa";
     int size_bits = 0;
     KeyAttributes attributes;
     KeyState state = KeyState::enabled;  ///< at the time of the answer
     std::string origin;
-    std::optional<std::string> region;   ///< where the vault knows it
-    bool can_unwrap = false;             ///< the vault holds the private half
+    std::optional<std::string> region;  ///< where the vault knows it
+    bool can_unwrap = false;            ///< the vault holds the private half
 };
 
 /// A vault's answer: a value, or why there is none.
@@ -44,10 +44,13 @@ struct Answer {
         answer.value = std::move(content);
         return answer;
     }
-    [[nodiscard]] static Answer refuse(Outcome why, std::string detail) { return {why, std::move(detail), std::nullopt}; }
+    [[nodiscard]] static Answer refuse(Outcome why, std::string detail) {
+        return {why, std::move(detail), std::nullopt};
+    }
 };
 
-/// What a vault described. throws  Error{key_unavailable}, Error{damaged}, Error{refused}: why there is none, with a hint
+/// What a vault described. throws  Error{key_unavailable}, Error{damaged}, Error{refused}: why there is none, with a
+/// hint
 [[nodiscard]] KeyDescription require_key(Answer<KeyDescription> answer, const Location& location);
 
 /// Refusals are answers. Exceptions are for what ends the command: Error{wrong_passphrase}, Error{usage}.

@@ -27,16 +27,16 @@ struct Content {
     std::uint64_t generation = 0;
     bool purge_protection = true;
     Json unlock_slots = Json::array();
-    std::vector<StoredKey> keys;       ///< by name and version
-    std::vector<KeyRecord> records;    ///< by name; none that is empty
-    std::vector<PurgedKey> purged;     ///< by time
+    std::vector<StoredKey> keys;     ///< by name and version
+    std::vector<KeyRecord> records;  ///< by name; none that is empty
+    std::vector<PurgedKey> purged;   ///< by time
     std::vector<StoredIdentity> identities;
 };
 
 [[nodiscard]] bool by_name_and_version(const StoredKey& left, const StoredKey& right);
 
-/// A version without its private half, and the same with it. Members that old files do not have are left out when they say
-/// nothing, so that an old file's MAC agrees.
+/// A version without its private half, and the same with it. Members that old files do not have are left out when they
+/// say nothing, so that an old file's MAC agrees.
 [[nodiscard]] Json encode_version(const KeyVersion& key);
 [[nodiscard]] Json encode_key(const StoredKey& stored);
 [[nodiscard]] StoredKey decode_key(const Json& json, std::string_view what);

@@ -1,5 +1,5 @@
-// Inside keyring/ only: how a vault and a key backup seal their secrets. A random file key is held by unlock slots; each
-// secret is sealed under a key of its own, derived from the file key, a fresh salt, and what the secret is.
+// Inside keyring/ only: how a vault and a key backup seal their secrets. A random file key is held by unlock slots;
+// each secret is sealed under a key of its own, derived from the file key, a fresh salt, and what the secret is.
 #pragma once
 
 #include "core/bytes.h"
@@ -35,8 +35,8 @@ struct Sealed {
                                       std::string_view what);
 
 /// An unlock slot: the file key under a passphrase. throws  Error{usage}: an empty passphrase
-[[nodiscard]] Json make_passphrase_slot(const VaultId& vault, const SecretBytes& vault_key, const SecretBytes& passphrase,
-                                        const crypto::ScryptCost& cost);
+[[nodiscard]] Json make_passphrase_slot(const VaultId& vault, const SecretBytes& vault_key,
+                                        const SecretBytes& passphrase, const crypto::ScryptCost& cost);
 [[nodiscard]] bool is_passphrase_slot(const Json& slot);
 /// returns  nothing when the passphrase is not this slot's. throws  Error{damaged}
 [[nodiscard]] std::optional<SecretBytes> try_passphrase_slot(const Json& slot, const VaultId& vault,

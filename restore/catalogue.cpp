@@ -15,7 +15,9 @@ bool is_hex(std::string_view text) {
     return !text.empty() && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
-std::string name_of(const format::SignedEntry& entry) { return format::journal_name(entry.identity, entry.head.sequence); }
+std::string name_of(const format::SignedEntry& entry) {
+    return format::journal_name(entry.identity, entry.head.sequence);
+}
 
 bool is_damage(const Error& error) {
     return error.code() == ErrorCode::damaged || error.code() == ErrorCode::unsupported;
@@ -41,12 +43,13 @@ std::string rolled_back(const IdentityId& identity, const keyring::SeenEntry& se
                found.short_hex(16);
     }
     // Still there but not believed: damage, which is reported as such.
-    if (journal != nullptr && std::binary_search(journal->unbelieved.begin(), journal->unbelieved.end(), seen.sequence)) {
+    if (journal != nullptr &&
+        std::binary_search(journal->unbelieved.begin(), journal->unbelieved.end(), seen.sequence)) {
         return {};
     }
     const std::size_t left = journal == nullptr ? 0 : journal->entries.size();
-    return object + ": this keyring has seen it (" + seen.entry.short_hex(16) + "), and now the journal ends at entry " +
-           std::to_string(left);
+    return object + ": this keyring has seen it (" + seen.entry.short_hex(16) +
+           "), and now the journal ends at entry " + std::to_string(left);
 }
 
 /// Whether nothing depends on an identity's journal: it was an officer, was withdrawn, and is no writer.
@@ -134,8 +137,8 @@ void remember(const storage::Repository& repository, const std::vector<storage::
 }  // namespace
 
 std::string Backup::describe() const {
-    return (labels ? labels->series : "series " + fields->series.short_hex(8)) + " at " + to_table_time(fields->time) + " (" +
-           short_id() + ")";
+    return (labels ? labels->series : "series " + fields->series.short_hex(8)) + " at " + to_table_time(fields->time) +
+           " (" + short_id() + ")";
 }
 
 BackupReference BackupReference::parse(std::string_view text) {
@@ -143,7 +146,8 @@ BackupReference BackupReference::parse(std::string_view text) {
     const std::size_t colon = text.find(':');
     reference.backup = std::string(text.substr(0, colon));
     if (reference.backup != "latest" && !is_hex(reference.backup)) {
-        throw Error(ErrorCode::usage, "\"" + std::string(text) + "\" names no backup: give \"latest\" or the start of an id");
+        throw Error(ErrorCode::usage,
+                    "\"" + std::string(text) + "\" names no backup: give \"latest\" or the start of an id");
     }
     if (colon == std::string_view::npos) return reference;
     std::string_view rest = text.substr(colon + 1);
@@ -175,7 +179,8 @@ Catalogue Catalogue::load(const storage::Repository& repository, keyring::Keyrin
     catalogue.learn_names(repository, keyrings);
     catalogue.apply_remarks();
     std::sort(catalogue.backups_.begin(), catalogue.backups_.end(), [](const Backup& left, const Backup& right) {
-        return std::tuple(left.time(), left.writer, left.sequence) < std::tuple(right.time(), right.writer, right.sequence);
+        return std::tuple(left.time(), left.writer, left.sequence) <
+               std::tuple(right.time(), right.writer, right.sequence);
     });
 
     for (const JournalFinding& finding : catalogue.findings_) tell(options, finding.error.what());
@@ -183,7 +188,9 @@ Catalogue Catalogue::load(const storage::Repository& repository, keyring::Keyrin
     std::map<IdentityId, std::size_t> untrusted;
     for (const Backup& backup : catalogue.backups_) untrusted[backup.writer] += backup.trusted ? 0 : 1;
     for (const auto& [writer, count] : untrusted) {
-        if (count > 0) tell(options, std::to_string(count) + " backups by writer " + writer.hex() + ", who is not trusted for them");
+        if (count > 0)
+            tell(options,
+                 std::to_string(count) + " backups by writer " + writer.hex() + ", who is not trusted for them");
     }
     if (options.remember) remember(repository, catalogue.journals_, catalogue.trust_, keyrings, options);
     return catalogue;
@@ -198,7 +205,8 @@ void Catalogue::judge(const storage::Repository& repository, const std::vector<c
             try {
                 if (entry.kind == format::EntryKind::backup || entry.kind == format::EntryKind::partial) {
                     auto fields = format::backup_public(entry);
-                    runs_.emplace(std::pair(entry.identity, entry.head.sequence), storage::RunEntry{&entry, std::move(fields)});
+                    runs_.emplace(std::pair(entry.identity, entry.head.sequence),
+                                  storage::RunEntry{&entry, std::move(fields)});
                 }
             } catch (const Error& error) {
                 if (!is_damage(error)) throw;
@@ -319,7 +327,8 @@ bool Catalogue::matches(const Backup& backup, const BackupFilter& filter) const 
     if (filter.host && backup.labels->host != *filter.host) return false;
     return std::all_of(filter.paths.begin(), filter.paths.end(),
                        [&](const std::string& path) { return has(backup.labels->paths, path); }) &&
-           std::all_of(filter.tags.begin(), filter.tags.end(), [&](const std::string& tag) { return has(backup.tags, tag); });
+           std::all_of(filter.tags.begin(), filter.tags.end(),
+                       [&](const std::string& tag) { return has(backup.tags, tag); });
 }
 
 std::vector<const Backup*> Catalogue::select(const BackupFilter& filter) const {
@@ -361,8 +370,9 @@ const Backup& Catalogue::latest(const BackupFilter& filter) const {
         throw Error(ErrorCode::refused,
                     "the newest backup, " + untrusted.describe() + ", is by writer " + untrusted.writer.hex() +
                         ", who is not trusted for it",
-                    newest == nullptr ? std::string("to trust its writer: signet keyring trust ") + untrusted.writer.hex()
-                                      : "to trust its writer: signet keyring trust " + untrusted.writer.hex() + "; or " + hint);
+                    newest == nullptr
+                        ? std::string("to trust its writer: signet keyring trust ") + untrusted.writer.hex()
+                        : "to trust its writer: signet keyring trust " + untrusted.writer.hex() + "; or " + hint);
     }
     if (newest == nullptr) throw Error(ErrorCode::usage, "there is no such backup", "signet list shows what there is");
     return *newest;
@@ -373,7 +383,8 @@ const Backup& Catalogue::find(std::string_view id_prefix) const {
     std::transform(prefix.begin(), prefix.end(), prefix.begin(),
                    [](char c) { return c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c; });
     if (!is_hex(prefix) || prefix.size() < kFewestIdDigits) {
-        throw Error(ErrorCode::usage, "\"" + prefix + "\" is not the start of an id: give at least 4 hexadecimal digits");
+        throw Error(ErrorCode::usage,
+                    "\"" + prefix + "\" is not the start of an id: give at least 4 hexadecimal digits");
     }
     const Backup* found = nullptr;
     for (const Backup& backup : backups_) {
@@ -383,7 +394,8 @@ const Backup& Catalogue::find(std::string_view id_prefix) const {
     }
     if (found != nullptr) return *found;
     if (!findings_.empty()) {
-        throw Error(ErrorCode::damaged, "no backup " + prefix + " among those that stand, but: " + findings_.front().error.what());
+        throw Error(ErrorCode::damaged,
+                    "no backup " + prefix + " among those that stand, but: " + findings_.front().error.what());
     }
     throw Error(ErrorCode::usage, "there is no backup " + prefix, "signet list shows what there is");
 }

@@ -1,5 +1,5 @@
-// What backups a repository has: every journal read and verified, judged by the officer's statements, and named as far as
-// this keyring knows the writers' label keys. Needs no protector and no data key.
+// What backups a repository has: every journal read and verified, judged by the officer's statements, and named as far
+// as this keyring knows the writers' label keys. Needs no protector and no data key.
 #pragma once
 
 #include "core/clock.h"
@@ -40,16 +40,16 @@ struct Backup {
 struct BackupFilter {
     std::optional<std::string> series;  ///< a name, or at least 8 digits of a series id
     std::optional<std::string> host;
-    std::vector<std::string> paths;     ///< each is one of the paths that were backed up
-    std::vector<std::string> tags;      ///< all of them
-    std::optional<TimePoint> from;      ///< time >= from
-    std::optional<TimePoint> at;        ///< time <= at
+    std::vector<std::string> paths;  ///< each is one of the paths that were backed up
+    std::vector<std::string> tags;   ///< all of them
+    std::optional<TimePoint> from;   ///< time >= from
+    std::optional<TimePoint> at;     ///< time <= at
 };
 
 /// BACKUP as commands take it: "latest", a prefix of an id, or either followed by ":/path".
 struct BackupReference {
     std::string backup = "latest";
-    std::string path = "/";             ///< absolute, without a slash at its end (but for the root)
+    std::string path = "/";  ///< absolute, without a slash at its end (but for the root)
     /// throws  Error{usage}: neither "latest" nor hexadecimal; a path that is not absolute or has "." or ".." in it
     [[nodiscard]] static BackupReference parse(std::string_view text);
 };
@@ -57,10 +57,10 @@ struct BackupReference {
 /// What was found wrong with a journal.
 struct JournalFinding {
     IdentityId identity;
-    Error error;                        ///< Error{damaged} or Error{unsupported}; names the object
-    std::uint64_t believed = 0;         ///< entries that stand
-    bool trusted = false;               ///< the identity is trusted as writer or officer for what follows
-    std::optional<TimePoint> last_time; ///< signing time of the last entry that stands
+    Error error;                         ///< Error{damaged} or Error{unsupported}; names the object
+    std::uint64_t believed = 0;          ///< entries that stand
+    bool trusted = false;                ///< the identity is trusted as writer or officer for what follows
+    std::optional<TimePoint> last_time;  ///< signing time of the last entry that stands
 };
 
 struct CatalogueOptions {
@@ -75,9 +75,9 @@ struct CatalogueOptions {
 /// Immutable once loaded. For any number of threads at once.
 class Catalogue {
 public:
-    /// Reads every journal, then holds the repository to the keyrings' pins. A first contact pins it, with a notice that shows
-    /// the officer's fingerprint.
-    /// throws  Error{refused}: another officer or config.json than was pinned; Error{damaged}: entries that this keyring
+    /// Reads every journal, then holds the repository to the keyrings' pins. A first contact pins it, with a notice
+    /// that shows the officer's fingerprint. throws  Error{refused}: another officer or config.json than was pinned;
+    /// Error{damaged}: entries that this keyring
     ///         has seen are gone or replaced (named in the message); Error{io}
     [[nodiscard]] static Catalogue load(const storage::Repository& repository, keyring::KeyringSet& keyrings,
                                         const CatalogueOptions& options = {});
@@ -98,7 +98,9 @@ public:
     /// A backup or partial entry by its place in a journal; nullptr when there is none.
     [[nodiscard]] const storage::RunEntry* run(const IdentityId& identity, std::uint64_t sequence) const;
     /// Every backup and partial entry, by identity and sequence.
-    [[nodiscard]] const std::map<std::pair<IdentityId, std::uint64_t>, storage::RunEntry>& runs() const { return runs_; }
+    [[nodiscard]] const std::map<std::pair<IdentityId, std::uint64_t>, storage::RunEntry>& runs() const {
+        return runs_;
+    }
 
     /// Those that match, oldest first; untrusted ones too.
     [[nodiscard]] std::vector<const Backup*> select(const BackupFilter& filter) const;
@@ -106,7 +108,8 @@ public:
     /// throws  Error{usage}: no such backup, or several; else as require_trusted(); for "latest" as latest()
     [[nodiscard]] const Backup& resolve(const std::string& reference, const BackupFilter& filter = {}) const;
     /// The newest trusted one that matches.
-    /// throws  as require_no_doubt(); Error{usage}: none; Error{damaged}: a trusted journal has a damaged entry that may be newer;
+    /// throws  as require_no_doubt(); Error{usage}: none; Error{damaged}: a trusted journal has a damaged entry that
+    /// may be newer;
     ///         Error{refused}: a newer one is by an untrusted writer. The hint is to name a backup by its id
     [[nodiscard]] const Backup& latest(const BackupFilter& filter = {}) const;
     /// By a prefix of its id, trusted or not. throws  Error{usage}: none, or several

@@ -22,9 +22,9 @@ struct PackPlace {
 
 /// A frame of one of these packs.
 struct FramePlace {
-    std::uint64_t offset = 0;       ///< in the pack
-    std::uint32_t pack = 0;         ///< number in ChunkTable::pack
-    std::uint32_t number = 0;       ///< in the pack
+    std::uint64_t offset = 0;  ///< in the pack
+    std::uint32_t pack = 0;    ///< number in ChunkTable::pack
+    std::uint32_t number = 0;  ///< in the pack
     std::uint32_t sealed_size = 0;
     std::uint32_t raw_size = 0;
     format::FrameKind kind = format::FrameKind::data;
@@ -33,7 +33,7 @@ struct FramePlace {
 
 /// A chunk's place in a frame's raw octets.
 struct ChunkPlace {
-    std::uint32_t frame = 0;   ///< number in ChunkTable::frame
+    std::uint32_t frame = 0;  ///< number in ChunkTable::frame
     std::uint32_t offset = 0;
     std::uint32_t length = 0;
 };

@@ -53,8 +53,7 @@ void ContentCursor::descend() {
     level.offset += list.span;
     const unsigned below = level.level - 1;
     const ChunkReader::Chunk chunk = chunks_.read(format::ChunkKind::list, list.id, list.length);
-    std::vector<format::Reference> own =
-        format::decode_list(chunk.octets, below, list.span, "chunk " + list.id.hex());
+    std::vector<format::Reference> own = format::decode_list(chunk.octets, below, list.span, "chunk " + list.id.hex());
     // The references move with their vector, so that the pointer to it is set where it has come to stay.
     levels_.push_back({std::move(own), nullptr, 0, offset, below});
     for (Level& each : levels_) {

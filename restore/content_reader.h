@@ -26,10 +26,10 @@ public:
 
 private:
     struct Level {
-        std::vector<format::Reference> own;           ///< of a list chunk
+        std::vector<format::Reference> own;  ///< of a list chunk
         const std::vector<format::Reference>* references = nullptr;
         std::size_t position = 0;
-        std::uint64_t offset = 0;                     ///< in the content, of references[position]
+        std::uint64_t offset = 0;  ///< in the content, of references[position]
         unsigned level = 0;
     };
     void descend();

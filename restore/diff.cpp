@@ -40,8 +40,8 @@ private:
 };
 
 bool same_metadata(const Entry& left, const Entry& right) {
-    return left.mode == right.mode && left.uid == right.uid && left.gid == right.gid && left.modified == right.modified &&
-           left.xattrs == right.xattrs && left.flags == right.flags;
+    return left.mode == right.mode && left.uid == right.uid && left.gid == right.gid &&
+           left.modified == right.modified && left.xattrs == right.xattrs && left.flags == right.flags;
 }
 
 class TreeDiff {
@@ -147,8 +147,11 @@ private:
                 ++(added ? statistics_.files_added : statistics_.files_removed);
                 (added ? statistics_.bytes_added : statistics_.bytes_removed) += entry.content.size;
                 return;
-            case EntryType::directory: ++(added ? statistics_.folders_added : statistics_.folders_removed); return;
-            default: ++(added ? statistics_.others_added : statistics_.others_removed);
+            case EntryType::directory:
+                ++(added ? statistics_.folders_added : statistics_.folders_removed);
+                return;
+            default:
+                ++(added ? statistics_.others_added : statistics_.others_removed);
         }
     }
 

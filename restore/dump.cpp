@@ -218,7 +218,8 @@ private:
 format::Entry stream_of(ChunkReader& chunks, const format::Entry& root) {
     DirectoryReader reader(chunks, root.content, "/");
     format::Entry entry;
-    if (!reader.next(entry) || entry.type != EntryType::file) throw Error(ErrorCode::damaged, "the backup holds no stream");
+    if (!reader.next(entry) || entry.type != EntryType::file)
+        throw Error(ErrorCode::damaged, "the backup holds no stream");
     return entry;
 }
 

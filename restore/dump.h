@@ -9,10 +9,10 @@
 namespace signet::restore {
 
 struct DumpRequest {
-    std::string path = "/";              ///< in the backup; for a stream backup "/" is the stream itself
+    std::string path = "/";  ///< in the backup; for a stream backup "/" is the stream itself
     int fd = 1;
-    bool plain = false;                  ///< of a tar: no owners, xattrs, ACLs
-    int jobs = 0;                        ///< threads that decode ahead; 0: one a processor
+    bool plain = false;  ///< of a tar: no owners, xattrs, ACLs
+    int jobs = 0;        ///< threads that decode ahead; 0: one a processor
     const std::atomic<bool>* interrupted = nullptr;
     RestoreProgress* progress = nullptr;
     /// What a tar cannot hold (a socket).
@@ -21,7 +21,7 @@ struct DumpRequest {
 
 struct DumpReport {
     std::uint64_t files = 0;
-    std::uint64_t bytes = 0;             ///< of contents
+    std::uint64_t bytes = 0;  ///< of contents
     std::uint64_t skipped = 0;
     bool is_tar = false;
 };

@@ -1,8 +1,8 @@
 #include "restore/extractor.h"
 
+#include <sys/stat.h>
 #include <algorithm>
 #include <list>
-#include <sys/stat.h>
 #include <system_error>
 #include <thread>
 
@@ -99,10 +99,10 @@ public:
 
 private:
     struct Level {
-        format::Entry entry;    ///< without its content
+        format::Entry entry;  ///< without its content
         std::string path;
         bool selected = false;
-        FolderHandle folder;    ///< none yet, while nothing in it is wanted
+        FolderHandle folder;                  ///< none yet, while nothing in it is wanted
         std::vector<Target::Listed> listing;  ///< what is there already, to find what is extra
         std::size_t listed = 0;
         std::vector<std::string> extras;
@@ -153,7 +153,8 @@ private:
         if (!level.folder) {
             const FolderHandle parent = ensure_folder(depth - 1);
             const bool keeps = run_.request().overwrite == Overwrite::never;
-            level.folder = run_.target().make_folder(parent, level.entry.name, keeps ? InTheWay::refuse : InTheWay::replace);
+            level.folder =
+                run_.target().make_folder(parent, level.entry.name, keeps ? InTheWay::refuse : InTheWay::replace);
             parent->pending.fetch_add(1, std::memory_order_relaxed);
             const bool existed = level.folder->existed();
             if (!existed || (level.selected && !keeps)) {
@@ -185,10 +186,17 @@ private:
         if (folder) {
             const FolderPin pin = run_.target().pin(folder);
             switch (look(pin.fd(), entry.name, entry, run_.rules())) {
-                case Found::nothing: break;
-                case Found::replaceable: action = "updated"; break;
-                case Found::unchanged: action = "unchanged"; break;
-                case Found::kept: action = "skipped"; break;
+                case Found::nothing:
+                    break;
+                case Found::replaceable:
+                    action = "updated";
+                    break;
+                case Found::unchanged:
+                    action = "unchanged";
+                    break;
+                case Found::kept:
+                    action = "skipped";
+                    break;
             }
         }
         run_.foretell(action, std::string(path), &entry);
@@ -199,9 +207,13 @@ private:
         Item item{std::move(folder), std::move(entry), nullptr};
         if (item.entry.link) {
             switch (run_.links().claim(item)) {
-                case Links::Claim::wait: return;
-                case Links::Claim::link: add_other(std::move(item)); return;
-                case Links::Claim::make: break;
+                case Links::Claim::wait:
+                    return;
+                case Links::Claim::link:
+                    add_other(std::move(item));
+                    return;
+                case Links::Claim::make:
+                    break;
             }
         }
         if (item.entry.type != EntryType::file || item.entry.content.size == 0) {
@@ -222,11 +234,12 @@ private:
             add_other(std::move(item));
             return;
         }
-        const bool is_inside = item.entry.extents.empty() &&
-                               std::all_of(content.references.begin() + 1, content.references.end(), [&](const auto& reference) {
-                                   const ChunkPlace* place = table.find(reference.id);
-                                   return place != nullptr && place->frame == first->frame;
-                               });
+        const bool is_inside =
+            item.entry.extents.empty() &&
+            std::all_of(content.references.begin() + 1, content.references.end(), [&](const auto& reference) {
+                const ChunkPlace* place = table.find(reference.id);
+                return place != nullptr && place->frame == first->frame;
+            });
         add_to_group(first->frame, std::move(item), is_inside);
     }
 
@@ -237,7 +250,8 @@ private:
 
     using Groups = std::list<FrameTask>;
     void add_to_group(std::uint32_t frame, Item item, bool is_inside) {
-        auto group = std::find_if(groups_.begin(), groups_.end(), [&](const FrameTask& one) { return one.frame == frame; });
+        auto group =
+            std::find_if(groups_.begin(), groups_.end(), [&](const FrameTask& one) { return one.frame == frame; });
         if (group == groups_.end()) {
             if (groups_.size() >= kOpenGroups) push_group(std::prev(groups_.end()));
             groups_.emplace_front();
@@ -249,7 +263,8 @@ private:
         if (!is_inside) group->spanning_octets += item.entry.content.size;
         (is_inside ? group->items : group->spanning).push_back(std::move(item));
         ++in_groups_;
-        if (group->items.size() + group->spanning.size() >= kMostInGroup || group->spanning_octets >= kItemsTaskOctets) {
+        if (group->items.size() + group->spanning.size() >= kMostInGroup ||
+            group->spanning_octets >= kItemsTaskOctets) {
             push_group(group);
         } else if (in_groups_ >= kMostPending) {
             push_group(std::prev(groups_.end()));
@@ -343,7 +358,8 @@ void check_request(const RestoreRequest& request) {
 
 std::size_t worker_count(int jobs) {
     if (jobs > 0) return std::min<std::size_t>(static_cast<std::size_t>(jobs), 256);
-    // Who creates files waits for locks of the file system, who writes large ones for the disk: three times the processors.
+    // Who creates files waits for locks of the file system, who writes large ones for the disk: three times the
+    // processors.
     return std::min<std::size_t>(std::max(2U, std::thread::hardware_concurrency()) * 3, kMostWorkers);
 }
 
@@ -391,7 +407,8 @@ RestoreReport restore_files(OpenBackup& backup, const RestoreRequest& request) {
     ChunkReader chunks = backup.chunk_reader();
     const format::Entry root = find_entry(chunks, backup.root(), normal_path(request.root));
     if (root.type != EntryType::directory) {
-        throw Error(ErrorCode::usage, request.root + " is not a folder", "restore the folder that it is in, and name it as a path");
+        throw Error(ErrorCode::usage, request.root + " is not a folder",
+                    "restore the folder that it is in, and name it as a path");
     }
     for (const std::string& path : request.paths) static_cast<void>(find_entry(chunks, root, normal_path(path)));
     const PathFilter filter = choose_paths(request.paths, request.includes, request.excludes);

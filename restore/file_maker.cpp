@@ -1,11 +1,11 @@
 #include "restore/file_maker.h"
 
-#include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
 
 #include "core/crypto/random.h"
 #include "core/error.h"
@@ -28,7 +28,8 @@ Found look(int folder_fd, const std::string& name, const format::Entry& entry, c
         throw Error::from_errno("look at", name, errno);
     }
     if (rules.overwrite == Overwrite::never) return Found::kept;
-    if (rules.overwrite == Overwrite::if_changed && is_unchanged(status, folder_fd, entry, rules)) return Found::unchanged;
+    if (rules.overwrite == Overwrite::if_changed && is_unchanged(status, folder_fd, entry, rules))
+        return Found::unchanged;
     return Found::replaceable;
 }
 
@@ -47,9 +48,7 @@ NewName::NewName(NewName&& other) noexcept
       found_(other.found_),
       made_(std::exchange(other.made_, false)) {}
 
-std::string NewName::temporary_name() {
-    return ".signet-" + crypto::random_id<Id<struct TemporaryNameTag, 8>>().hex();
-}
+std::string NewName::temporary_name() { return ".signet-" + crypto::random_id<Id<struct TemporaryNameTag, 8>>().hex(); }
 
 /// A file takes the place of whatever is not a folder by itself.
 void NewName::clear_way(const FolderHandle& folder, Target& target, const MakingRules& rules) const {
@@ -90,8 +89,9 @@ HoleMap::HoleMap(const format::Entry& entry) {
 }
 
 std::size_t HoleMap::stretch_at(std::uint64_t content_offset) const {
-    const auto after = std::upper_bound(stretches_.begin(), stretches_.end(), content_offset,
-                                        [](std::uint64_t offset, const Stretch& stretch) { return offset < stretch.content; });
+    const auto after =
+        std::upper_bound(stretches_.begin(), stretches_.end(), content_offset,
+                         [](std::uint64_t offset, const Stretch& stretch) { return offset < stretch.content; });
     return static_cast<std::size_t>(after - stretches_.begin()) - 1;
 }
 

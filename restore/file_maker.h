@@ -1,5 +1,5 @@
-// Makes one thing in a folder of the target: under its name where that is free, else beside what is there and then in its place.
-// What is not finished is removed.
+// Makes one thing in a folder of the target: under its name where that is free, else beside what is there and then in
+// its place. What is not finished is removed.
 #pragma once
 
 #include "restore/extractor.h"
@@ -16,8 +16,8 @@ namespace signet::restore {
 /// How things are made; the same for a whole restore.
 struct MakingRules {
     Overwrite overwrite = Overwrite::always;
-    bool delete_extra = false;  ///< a folder in the way of a file is removed with what is in it
-    bool readable = false;      ///< files are opened for reading too (to verify them)
+    bool delete_extra = false;       ///< a folder in the way of a file is removed with what is in it
+    bool readable = false;           ///< files are opened for reading too (to verify them)
     const MetadataWriter& metadata;  ///< says whose an unchanged file is
 };
 
@@ -31,9 +31,11 @@ enum class Found {
 /// throws  Error{io}
 [[nodiscard]] Found look(int folder_fd, const std::string& name, const format::Entry& entry, const MakingRules& rules);
 
-/// Whether a thing in a folder passes for the entry's file as it is restored: a regular file of the same size and time, with
-/// the same owner and group, and with no second name unless the entry has one. Anybody can give a file size and time.
-[[nodiscard]] bool is_unchanged(const struct stat& status, int folder_fd, const format::Entry& entry, const MakingRules& rules);
+/// Whether a thing in a folder passes for the entry's file as it is restored: a regular file of the same size and time,
+/// with the same owner and group, and with no second name unless the entry has one. Anybody can give a file size and
+/// time.
+[[nodiscard]] bool is_unchanged(const struct stat& status, int folder_fd, const format::Entry& entry,
+                                const MakingRules& rules);
 
 /// A name being given to something new. What was not finished is removed by the destructor.
 class NewName {
@@ -96,7 +98,8 @@ private:
         for (std::size_t i = stretch_at(content_offset); !octets.empty() && i < stretches_.size(); ++i) {
             const Stretch& stretch = stretches_[i];
             const std::uint64_t inside = content_offset - stretch.content;
-            const std::size_t count = static_cast<std::size_t>(std::min<std::uint64_t>(stretch.size - inside, octets.size()));
+            const std::size_t count =
+                static_cast<std::size_t>(std::min<std::uint64_t>(stretch.size - inside, octets.size()));
             if (count > 0) write(octets.first(count), stretch.file + inside);
             octets = octets.subspan(count);
             content_offset += count;

@@ -145,7 +145,8 @@ FrameReader::PackHandle FrameReader::open_pack(std::uint32_t number, std::uint32
         const std::string name = format::pack_name(place.id);
         const auto key = keys_.find(place.dek);
         if (key == keys_.end()) {
-            throw Error(ErrorCode::key_unavailable, name + ": its data key " + place.dek.hex() + " could not be opened");
+            throw Error(ErrorCode::key_unavailable,
+                        name + ": its data key " + place.dek.hex() + " could not be opened");
         }
         auto object = store_.open_object(name);
         if (object->size() != place.size) fail_damaged(name, "has another size than its backup says");

@@ -1,5 +1,5 @@
-// Opens frames: finds the pack, checks its commitment, reads, authenticates and decompresses. Decoded frames are kept for a
-// while, so that the chunks of one frame cost one decoding.
+// Opens frames: finds the pack, checks its commitment, reads, authenticates and decompresses. Decoded frames are kept
+// for a while, so that the chunks of one frame cost one decoding.
 #pragma once
 
 #include "core/crypto/digest.h"
@@ -28,6 +28,7 @@ class DecodedFrame {
 public:
     /// Starts at a multiple of kDirectAlignment.
     [[nodiscard]] ByteView octets() const { return ByteView(data_.octets()).first(size_); }
+
 private:
     friend class FrameReader;
     AlignedBuffer data_;
@@ -38,7 +39,7 @@ private:
 struct FrameReaderOptions {
     std::size_t cache_octets = 24 * 1024 * 1024;
     std::size_t open_packs = 32;
-    bool read_ahead = true;   ///< asks the store for a whole pack when it is first touched
+    bool read_ahead = true;  ///< asks the store for a whole pack when it is first touched
 };
 
 /// For any number of threads at once.
@@ -51,8 +52,8 @@ public:
                 const RepositoryId& repository, const FrameReaderOptions& options = {});
     ~FrameReader();
 
-    /// The frame's raw octets, authenticated; chunk ids are not checked yet. Two threads that want one frame cost one decoding.
-    /// throws  Error{damaged}: names pack and frame; Error{key_unavailable}; Error{io}
+    /// The frame's raw octets, authenticated; chunk ids are not checked yet. Two threads that want one frame cost one
+    /// decoding. throws  Error{damaged}: names pack and frame; Error{key_unavailable}; Error{io}
     [[nodiscard]] Frame get(std::uint32_t frame);
 
     [[nodiscard]] const ChunkTable& table() const { return table_; }

@@ -1,5 +1,5 @@
-// What an index segment said of a pack, found again from the pack itself: every frame is opened, every chunk hashed. For a
-// restore whose index is lost (docs/format.md sections 9 and 10).
+// What an index segment said of a pack, found again from the pack itself: every frame is opened, every chunk hashed.
+// For a restore whose index is lost (docs/format.md sections 9 and 10).
 #pragma once
 
 #include "core/secret.h"
@@ -13,7 +13,7 @@ namespace signet::restore {
 
 /// A pack's rows of an index. A metadata frame does not tell its trees from its lists, so each chunk there has two ids.
 struct RebuiltPack {
-    format::IndexedPack pack;                               ///< metadata chunks under their ids as trees
+    format::IndexedPack pack;                                 ///< metadata chunks under their ids as trees
     std::vector<std::pair<ChunkId, ChunkId>> trees_as_lists;  ///< the ids of each metadata chunk
 };
 

@@ -1,4 +1,5 @@
-// Hard links: the first name of an inode is restored, the others are linked to what this restore made of it and to nothing else.
+// Hard links: the first name of an inode is restored, the others are linked to what this restore made of it and to
+// nothing else.
 #pragma once
 
 #include "core/id.h"
@@ -27,7 +28,7 @@ struct Item {
 struct LinkState {
     enum class Progress { making, made, given_up };
     Progress progress = Progress::making;
-    Digest fingerprint;         ///< of type and content: names that differ in these are things of their own
+    Digest fingerprint;  ///< of type and content: names that differ in these are things of their own
     FolderHandle folder;
     std::string name;
     NodeId id;

@@ -19,11 +19,11 @@ struct ListedItem {
 using ListVisitor = std::function<void(const ListedItem&)>;
 
 struct ListRequest {
-    std::string path = "/";              ///< where to start
-    bool recursive = true;               ///< false: the path itself and what is directly in it
-    PatternList patterns;                ///< only what matches; empty: everything
+    std::string path = "/";  ///< where to start
+    bool recursive = true;   ///< false: the path itself and what is directly in it
+    PatternList patterns;    ///< only what matches; empty: everything
     std::optional<format::EntryType> type;
-    std::optional<TimePoint> oldest;     ///< modification time
+    std::optional<TimePoint> oldest;  ///< modification time
     std::optional<TimePoint> newest;
     const std::atomic<bool>* interrupted = nullptr;
 };
@@ -33,11 +33,11 @@ void list_tree(OpenBackup& backup, const ListRequest& request, const ListVisitor
 
 struct TreeStatistics {
     std::uint64_t files = 0, folders = 0, others = 0;
-    std::uint64_t hard_links = 0;        ///< names of an inode that was counted already
-    std::uint64_t logical_size = 0;      ///< octets of files, each inode once
-    std::uint64_t stored_chunks = 0;     ///< different chunks
-    std::uint64_t raw_size = 0;          ///< octets of these
-    std::uint64_t sealed_size = 0;       ///< octets of the frames that they lie in, as stored
+    std::uint64_t hard_links = 0;     ///< names of an inode that was counted already
+    std::uint64_t logical_size = 0;   ///< octets of files, each inode once
+    std::uint64_t stored_chunks = 0;  ///< different chunks
+    std::uint64_t raw_size = 0;       ///< octets of these
+    std::uint64_t sealed_size = 0;    ///< octets of the frames that they lie in, as stored
 };
 [[nodiscard]] TreeStatistics tree_statistics(OpenBackup& backup, const std::atomic<bool>* interrupted = nullptr);
 
@@ -46,7 +46,7 @@ struct Difference {
     enum class Kind { added, removed, changed };
     Kind kind = Kind::changed;
     std::string path;
-    std::string modifier;                ///< "+", "-", "M" content, "U" metadata, "T" type, "?" unreadable; as restic's
+    std::string modifier;  ///< "+", "-", "M" content, "U" metadata, "T" type, "?" unreadable; as restic's
     const format::Entry* before = nullptr;
     const format::Entry* after = nullptr;
 };
@@ -58,11 +58,11 @@ struct DifferenceStatistics {
 };
 struct DiffRequest {
     std::string path = "/";
-    bool metadata = false;               ///< also what differs in metadata alone ("U")
+    bool metadata = false;  ///< also what differs in metadata alone ("U")
     const std::atomic<bool>* interrupted = nullptr;
 };
-/// Compares two backups of one repository, in stored order. Folders with equal content are not opened, where both backups are
-/// one writer's.
+/// Compares two backups of one repository, in stored order. Folders with equal content are not opened, where both
+/// backups are one writer's.
 DifferenceStatistics diff_trees(OpenBackup& before, OpenBackup& after, const DiffRequest& request,
                                 const std::function<void(const Difference&)>& visit);
 

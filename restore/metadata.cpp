@@ -174,7 +174,8 @@ void MetadataWriter::apply_unopened(int fd, const format::Entry& entry, Metadata
         owner.complete = false;
     }
     if (!is_root_ && !plain_ && !owner.complete) ++losses.owners;
-    // The other calls take no O_PATH descriptor. This link leads to the inode itself, and goes no further where that is a link.
+    // The other calls take no O_PATH descriptor. This link leads to the inode itself, and goes no further where that is
+    // a link.
     const std::string path = "/proc/self/fd/" + std::to_string(fd);
     for (const format::Xattr& xattr : entry.xattrs) {
         if (!wants_attribute(xattr.name, losses)) continue;

@@ -3,20 +3,20 @@
 
 #include "format/tree.h"
 
+#include <sys/stat.h>
+#include <sys/types.h>
 #include <cstddef>
 #include <functional>
 #include <map>
 #include <string>
-#include <sys/stat.h>
-#include <sys/types.h>
 #include <vector>
 
 namespace signet::restore {
 
 /// What was left out, and why.
 struct MetadataLosses {
-    std::uint64_t owners = 0;      ///< owner or group not set: not root
-    std::uint64_t attributes = 0;  ///< security.*, trusted.*: not root
+    std::uint64_t owners = 0;          ///< owner or group not set: not root
+    std::uint64_t attributes = 0;      ///< security.*, trusted.*: not root
     std::vector<std::string> refused;  ///< what the system refused: "cannot set user.x: …"
     [[nodiscard]] std::uint64_t count() const { return owners + attributes + refused.size(); }
 };
@@ -51,8 +51,8 @@ public:
     /// Everything for an open file or folder, times last. Flags that forbid changes come with apply_flags().
     /// is_final  as creation() said. lost_acl  whether the folder may have given it an ACL that has to go
     void apply(int fd, const format::Entry& entry, bool is_final, bool lost_acl, MetadataLosses& losses) const;
-    /// The same for what is not opened: links, FIFOs, sockets, devices. Needs /proc; what is refused without is reported.
-    /// fd  O_PATH: everything reaches that very inode, whatever its name leads to meanwhile
+    /// The same for what is not opened: links, FIFOs, sockets, devices. Needs /proc; what is refused without is
+    /// reported. fd  O_PATH: everything reaches that very inode, whatever its name leads to meanwhile
     void apply_unopened(int fd, const format::Entry& entry, MetadataLosses& losses) const;
     /// File flags (immutable, append-only, no-dump, …): after the last change.
     void apply_flags(int fd, const format::Entry& entry, MetadataLosses& losses) const;

@@ -62,20 +62,26 @@ std::vector<Reached> reached_by(const Catalogue& catalogue, const Backup& backup
     return entries;
 }
 
-/// Where the chunks of a backup lie: from the index segments of the entries that it reaches, and where one of those is missing
-/// or damaged, from the packs.
+/// Where the chunks of a backup lie: from the index segments of the entries that it reaches, and where one of those is
+/// missing or damaged, from the packs.
 class PlaceLoader {
 public:
     PlaceLoader(const storage::Repository& repository, const SecretBytes& index_key, const SecretBytes& id_key,
                 const std::map<DekId, format::DataKey>& keys, const OpenOptions& options, ChunkTable& table)
-        : repository_(repository), index_key_(index_key), id_key_(id_key), keys_(keys), options_(options), table_(table) {}
+        : repository_(repository),
+          index_key_(index_key),
+          id_key_(id_key),
+          keys_(keys),
+          options_(options),
+          table_(table) {}
 
     /// throws  Error{damaged}: neither a segment nor the pack itself tells; Error{io}
     void load(const Reached& reached) {
         const format::BackupPublic& fields = reached.run->fields;
         std::map<PackId, std::uint64_t> wanted;
         for (std::size_t i = 0; i < fields.packs.size(); ++i) {
-            if (reached.bitmap == nullptr || reached.bitmap->has(i)) wanted.emplace(fields.packs[i].id, fields.packs[i].size);
+            if (reached.bitmap == nullptr || reached.bitmap->has(i))
+                wanted.emplace(fields.packs[i].id, fields.packs[i].size);
         }
         for (const format::IndexInfo& info : fields.indexes) {
             if (wanted.empty()) return;
@@ -97,12 +103,14 @@ private:
         if (options_.warn) options_.warn(sentence);
     }
 
-    void take_segment(const storage::RunEntry& run, const format::IndexInfo& info, std::map<PackId, std::uint64_t>& wanted) {
+    void take_segment(const storage::RunEntry& run, const format::IndexInfo& info,
+                      std::map<PackId, std::uint64_t>& wanted) {
         const std::string name = format::index_name(info.id);
         const Bytes object = repository_.load_index_object(info.id);
-        if (object.size() != info.size) throw Error(ErrorCode::damaged, name + ": has another size than its entry says");
-        const auto segment = format::IndexSegment::open(object, repository_.config().repository, run.entry->identity,
-                                                        index_key_, name);
+        if (object.size() != info.size)
+            throw Error(ErrorCode::damaged, name + ": has another size than its entry says");
+        const auto segment =
+            format::IndexSegment::open(object, repository_.config().repository, run.entry->identity, index_key_, name);
         if (segment.dek != run.fields.dek) throw Error(ErrorCode::damaged, name + ": is about another data key");
         for (const format::IndexedPack& pack : segment.packs) {
             const auto found = wanted.find(pack.id);
@@ -116,12 +124,14 @@ private:
     }
 
     void rebuild(const storage::RunEntry& run, const std::map<PackId, std::uint64_t>& wanted) {
-        warn(format::journal_name(run.entry->identity, run.entry->head.sequence) + ": no index segment says what is in " +
-             std::to_string(wanted.size()) + (wanted.size() == 1 ? " pack" : " packs") + "; reading them to find out");
+        warn(format::journal_name(run.entry->identity, run.entry->head.sequence) +
+             ": no index segment says what is in " + std::to_string(wanted.size()) +
+             (wanted.size() == 1 ? " pack" : " packs") + "; reading them to find out");
         const auto key = keys_.find(run.fields.dek);
         for (const auto& [id, size] : wanted) {
             try {
-                if (key == keys_.end()) throw Error(ErrorCode::damaged, format::pack_name(id) + ": in no index segment");
+                if (key == keys_.end())
+                    throw Error(ErrorCode::damaged, format::pack_name(id) + ": in no index segment");
                 const RebuiltPack rebuilt = rebuild_index(repository_.store(), id, size, key->second, id_key_);
                 table_.add(rebuilt.pack, run.fields.dek, format::pack_name(id));
                 for (const auto& [tree, list] : rebuilt.trees_as_lists) table_.add_alias(tree, list);
@@ -147,7 +157,8 @@ std::string in_what_state(Planner& planner, const RunKey& key) {
         const keyring::ProtectorReport& report = planner.status(opener.thumbprint);
         std::string name = report.name;
         if (name.empty() && !opener.slots.empty()) name = opener.slots.front()->location;
-        text += (text.empty() ? ": " : "; ") + opener.thumbprint.short_text() + (name.empty() ? "" : " (" + name + ")") + ", " +
+        text += (text.empty() ? ": " : "; ") + opener.thumbprint.short_text() +
+                (name.empty() ? "" : " (" + name + ")") + ", " +
                 (report.detail.empty() ? std::string(keyring::text(report.status)) : report.detail);
     }
     return text;
@@ -190,7 +201,8 @@ format::DataKey unwrap_key(const storage::Repository& repository, Planner& plann
 }
 
 std::unique_ptr<OpenBackup> OpenBackup::open(const storage::Repository& repository, Planner& planner,
-                                             keyring::Resolver& resolver, const Backup& backup, const OpenOptions& options) {
+                                             keyring::Resolver& resolver, const Backup& backup,
+                                             const OpenOptions& options) {
     planner.catalogue().require_trusted(backup);
     const std::vector<const RunKey*> needed = planner.keys_of(backup);
     {
@@ -215,7 +227,8 @@ std::unique_ptr<OpenBackup> OpenBackup::open(const storage::Repository& reposito
         }
     }
     open->body_ = format::open_body(*backup.entry, open->keys_.at(backup.fields->dek));
-    PlaceLoader places(repository, open->body_.keys.index_key, open->body_.keys.id_key, open->keys_, options, open->table_);
+    PlaceLoader places(repository, open->body_.keys.index_key, open->body_.keys.id_key, open->keys_, options,
+                       open->table_);
     for (const Reached& reached : reached_by(planner.catalogue(), backup)) places.load(reached);
     open->frames_ = std::make_unique<FrameReader>(repository.store(), open->table_, open->keys_,
                                                   repository.config().repository, options.frames);
@@ -225,7 +238,8 @@ std::unique_ptr<OpenBackup> OpenBackup::open(const storage::Repository& reposito
                                                       open->body_.keys.label_key);
         } catch (const Error& error) {
             // Names in later listings are a convenience; a keyring that cannot be written must not stop a restore.
-            if (options.warn) options.warn(std::string("names of this writer's backups are not remembered: ") + error.what());
+            if (options.warn)
+                options.warn(std::string("names of this writer's backups are not remembered: ") + error.what());
         }
     }
     return open;

@@ -14,17 +14,18 @@
 namespace signet::restore {
 
 struct OpenOptions {
-    bool salvage = false;   ///< data keys that do not open are left out, with a warning; the backup's own must open
+    bool salvage = false;  ///< data keys that do not open are left out, with a warning; the backup's own must open
     FrameReaderOptions frames = {};
     std::function<void(const std::string&)> warn = {};
 };
 
-/// A backup whose keys are all at hand. Needs neither catalogue nor planner any more. For any number of threads at once,
-/// each with its own chunk_reader().
+/// A backup whose keys are all at hand. Needs neither catalogue nor planner any more. For any number of threads at
+/// once, each with its own chunk_reader().
 class OpenBackup {
 public:
     /// Plans first, then really unwraps every data key.
-    /// throws  KeyUnavailable: with the plan; Error{wrong_passphrase}; Error{refused}: untrusted; Error{damaged}: an officer's journal,
+    /// throws  KeyUnavailable: with the plan; Error{wrong_passphrase}; Error{refused}: untrusted; Error{damaged}: an
+    /// officer's journal,
     ///         Error{damaged}: the entry, a slot, or a pack that no index segment describes; Error{io}
     [[nodiscard]] static std::unique_ptr<OpenBackup> open(const storage::Repository& repository, Planner& planner,
                                                           keyring::Resolver& resolver, const Backup& backup,
@@ -55,7 +56,8 @@ private:
 };
 
 /// Unwraps one data key with the first opener that opens it.
-/// throws  Error{key_unavailable}: also when only slots that hold something else could be tried, and a protector of a signed
+/// throws  Error{key_unavailable}: also when only slots that hold something else could be tried, and a protector of a
+/// signed
 ///         slot cannot be used; Error{wrong_passphrase}; Error{damaged}: why the last opener failed
 [[nodiscard]] format::DataKey unwrap_key(const storage::Repository& repository, Planner& planner,
                                          keyring::Resolver& resolver, const RunKey& key);

@@ -1,5 +1,5 @@
-// Writes one part of a large file past the page cache: whole pages as they lie in a frame, and what does not lie so gathered
-// into pages first. Where that is not possible, through it.
+// Writes one part of a large file past the page cache: whole pages as they lie in a frame, and what does not lie so
+// gathered into pages first. Where that is not possible, through it.
 #pragma once
 
 #include "core/direct_io.h"
@@ -37,9 +37,9 @@ private:
     bool sparse_;
     MutableByteView pages_;
     const std::string& object_;
-    FrameReader::Frame frame_;        ///< of run_
-    ByteView run_;                    ///< side by side in a frame and in the file
-    std::uint64_t run_offset_ = 0;    ///< in the file
+    FrameReader::Frame frame_;      ///< of run_
+    ByteView run_;                  ///< side by side in a frame and in the file
+    std::uint64_t run_offset_ = 0;  ///< in the file
     std::size_t filled_ = 0;
     std::uint64_t offset_ = 0;  ///< in the file, of pages_[0]; a multiple of the alignment
     std::uint64_t written_ = 0;

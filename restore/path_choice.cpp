@@ -33,7 +33,8 @@ std::string normal_path(std::string_view path) {
     return normal.empty() ? "/" : normal;
 }
 
-PathFilter choose_paths(const std::vector<std::string>& paths, const PatternList& includes, const PatternList& excludes) {
+PathFilter choose_paths(const std::vector<std::string>& paths, const PatternList& includes,
+                        const PatternList& excludes) {
     PathFilter filter;
     if (paths.empty() && includes.empty() && excludes.empty()) return filter;
     std::vector<std::string> normal;

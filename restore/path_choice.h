@@ -12,8 +12,8 @@ namespace signet::restore {
 /// "/a//b/" becomes "/a/b". throws  Error{usage}: not absolute, or with "." or ".." in it
 [[nodiscard]] std::string normal_path(std::string_view path);
 
-/// A path is wanted when it is one of `paths` or below one (all, when there are none), matches `includes` (unless that is
-/// empty) and does not match `excludes`. The lists are copied.
+/// A path is wanted when it is one of `paths` or below one (all, when there are none), matches `includes` (unless that
+/// is empty) and does not match `excludes`. The lists are copied.
 [[nodiscard]] PathFilter choose_paths(const std::vector<std::string>& paths, const PatternList& includes,
                                       const PatternList& excludes);
 

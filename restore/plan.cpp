@@ -16,9 +16,12 @@ using keyring::ProtectorStatus;
 int rank_of(const std::optional<keyring::LinkRole>& role) {
     if (!role) return 2;
     switch (*role) {
-        case keyring::LinkRole::default_: return 0;
-        case keyring::LinkRole::linked: return 1;
-        case keyring::LinkRole::recovery: return 3;
+        case keyring::LinkRole::default_:
+            return 0;
+        case keyring::LinkRole::linked:
+            return 1;
+        case keyring::LinkRole::recovery:
+            return 3;
     }
     return 2;
 }
@@ -26,10 +29,10 @@ int rank_of(const std::optional<keyring::LinkRole>& role) {
 /// What the last test of a link found, as it was recorded.
 ProtectorStatus status_of_record(const std::string& state) {
     constexpr std::pair<std::string_view, ProtectorStatus> kStates[] = {
-        {"disabled", ProtectorStatus::disabled},   {"not-yet-valid", ProtectorStatus::not_yet_valid},
-        {"expired", ProtectorStatus::expired},     {"deleted", ProtectorStatus::deleted},
+        {"disabled", ProtectorStatus::disabled},       {"not-yet-valid", ProtectorStatus::not_yet_valid},
+        {"expired", ProtectorStatus::expired},         {"deleted", ProtectorStatus::deleted},
         {"unavailable", ProtectorStatus::unreachable}, {"throttled", ProtectorStatus::unreachable},
-        {"denied", ProtectorStatus::denied},       {"not-found", ProtectorStatus::deleted}};
+        {"denied", ProtectorStatus::denied},           {"not-found", ProtectorStatus::deleted}};
     for (const auto& [text, status] : kStates) {
         if (state == text || state == "key-" + std::string(text)) return status;
     }
@@ -37,7 +40,8 @@ ProtectorStatus status_of_record(const std::string& state) {
 }
 
 bool can_unwrap(ProtectorStatus status) {
-    return status == ProtectorStatus::usable || status == ProtectorStatus::expired || status == ProtectorStatus::not_yet_valid;
+    return status == ProtectorStatus::usable || status == ProtectorStatus::expired ||
+           status == ProtectorStatus::not_yet_valid;
 }
 
 /// "prod-2025" of "local:prod-2025/1".
@@ -94,7 +98,8 @@ public:
         plan.unopenable.push_back(key.dek);
         plan.restorable = false;
         // Whose slots lied is no protector that is missing, unless there is no other.
-        const bool all_lied = std::all_of(openers.begin(), openers.end(), [](const Opener* opener) { return opener->disproved; });
+        const bool all_lied =
+            std::all_of(openers.begin(), openers.end(), [](const Opener* opener) { return opener->disproved; });
         for (const Opener* opener : openers) {
             if (all_lied || !opener->disproved) add_opener(key, *opener, openers);
         }
@@ -136,7 +141,8 @@ private:
         for (const Opener* other : openers) {
             if (other->thumbprint == opener.thumbprint) continue;
             const auto at = std::lower_bound(one.alternatives.begin(), one.alternatives.end(), other->thumbprint);
-            if (at == one.alternatives.end() || *at != other->thumbprint) one.alternatives.insert(at, other->thumbprint);
+            if (at == one.alternatives.end() || *at != other->thumbprint)
+                one.alternatives.insert(at, other->thumbprint);
         }
     }
 
@@ -254,7 +260,8 @@ keyring::ProtectorReport Planner::ask(const Thumbprint& thumbprint) {
         return report;
     }
     keyring::ProtectorReport report = options_.offline ? recorded(thumbprint) : resolver_.status(thumbprint);
-    if (options_.as_of && report.expires && *report.expires <= *options_.as_of && report.status == ProtectorStatus::usable) {
+    if (options_.as_of && report.expires && *report.expires <= *options_.as_of &&
+        report.status == ProtectorStatus::usable) {
         report.status = ProtectorStatus::expired;
         report.detail = "expired at " + to_table_time(*report.expires);
     }
@@ -417,7 +424,8 @@ Plan Planner::make(const std::vector<const Backup*>& wanted, const std::vector<c
     if (!plan.restorable) find_nearest(plan);
 
     for (const RequiredProtector& one : plan.required) {
-        const std::string name = one.report.thumbprint.short_text() + (one.report.name.empty() ? "" : " " + one.report.name);
+        const std::string name =
+            one.report.thumbprint.short_text() + (one.report.name.empty() ? "" : " " + one.report.name);
         if (one.usable && one.report.status != ProtectorStatus::usable) {
             plan.warnings.push_back(name + " is " + std::string(text(one.report.status)) + ", and still unwraps");
         }
@@ -468,7 +476,8 @@ Plan Planner::plan(const BackupFilter& filter) {
         wanted.push_back(backup);
     }
     if (wanted.empty()) {
-        throw Error(ErrorCode::usage, "there is no backup of " + series.front()->series() + " as old as " + to_rfc3339(to),
+        throw Error(ErrorCode::usage,
+                    "there is no backup of " + series.front()->series() + " as old as " + to_rfc3339(to),
                     "its oldest is of " + to_rfc3339(series.front()->time()));
     }
     return make(wanted, series, from, to);
@@ -478,7 +487,8 @@ std::vector<Plan> Planner::timeline(const BackupFilter& filter) {
     catalogue_.require_no_doubt();
     std::vector<std::pair<SeriesId, std::vector<const Backup*>>> lanes;
     for (const Backup* backup : visible(filter)) {
-        auto lane = std::find_if(lanes.begin(), lanes.end(), [&](const auto& each) { return each.first == backup->fields->series; });
+        auto lane = std::find_if(lanes.begin(), lanes.end(),
+                                 [&](const auto& each) { return each.first == backup->fields->series; });
         if (lane == lanes.end()) lane = lanes.insert(lane, {backup->fields->series, {}});
         lane->second.push_back(backup);
     }
@@ -487,7 +497,8 @@ std::vector<Plan> Planner::timeline(const BackupFilter& filter) {
         plans.push_back(make(backups, backups, filter.from.value_or(backups.front()->time()),
                              filter.at.value_or(std::max(horizon(), backups.back()->time()))));
     }
-    std::sort(plans.begin(), plans.end(), [](const Plan& left, const Plan& right) { return left.series < right.series; });
+    std::sort(plans.begin(), plans.end(),
+              [](const Plan& left, const Plan& right) { return left.series < right.series; });
     return plans;
 }
 

@@ -20,16 +20,16 @@ struct PlanOptions {
     std::vector<std::string> without_keys;
     /// As the repository stood at that time, with protectors past their expiry shown as expired.
     std::optional<TimePoint> as_of;
-    bool offline = false;                   ///< no vault is asked; the keyring's records decide
+    bool offline = false;  ///< no vault is asked; the keyring's records decide
 };
 
 /// A protector that wraps a data key.
 struct Opener {
     format::Thumbprint thumbprint;
-    bool is_signed = false;             ///< its slot stands in a signed entry; else it is a claim by whoever stored it
-    std::vector<format::SlotName> names;      ///< of stored slots
-    std::vector<const format::Slot*> slots;   ///< of signed entries, owned by the catalogue
-    bool disproved = false;             ///< the protector was asked, and none of the slots holds the data key
+    bool is_signed = false;  ///< its slot stands in a signed entry; else it is a claim by whoever stored it
+    std::vector<format::SlotName> names;     ///< of stored slots
+    std::vector<const format::Slot*> slots;  ///< of signed entries, owned by the catalogue
+    bool disproved = false;                  ///< the protector was asked, and none of the slots holds the data key
 };
 
 /// A data key and the run that it was made for.
@@ -37,25 +37,25 @@ struct RunKey {
     DekId dek;
     IdentityId writer;
     Digest commitment;
-    TimePoint time;                     ///< of the run
-    bool has_backup = false;            ///< the run was committed
-    std::vector<Opener> openers;        ///< by thumbprint
+    TimePoint time;               ///< of the run
+    bool has_backup = false;      ///< the run was committed
+    std::vector<Opener> openers;  ///< by thumbprint
 };
 
 /// A protector in a plan.
 struct RequiredProtector {
     keyring::ProtectorReport report;
-    bool usable = false;                ///< it can unwrap
-    bool inherited = false;             ///< not one of the backup's own protectors: needed for what it refers to
+    bool usable = false;     ///< it can unwrap
+    bool inherited = false;  ///< not one of the backup's own protectors: needed for what it refers to
     std::vector<format::Thumbprint> alternatives;  ///< other openers of the same data keys
-    std::vector<std::string> locations; ///< of the keyring, or the hints of slots
-    bool escrowed = false;              ///< its private half lies in the repository, sealed: `keyring recover` brings it
-    TimePoint needed_from;              ///< times of the runs that made those data keys
+    std::vector<std::string> locations;            ///< of the keyring, or the hints of slots
+    bool escrowed = false;  ///< its private half lies in the repository, sealed: `keyring recover` brings it
+    TimePoint needed_from;  ///< times of the runs that made those data keys
     TimePoint needed_to;
-    std::uint64_t backups = 0;          ///< committed runs among them
+    std::uint64_t backups = 0;  ///< committed runs among them
     std::uint64_t logs = 0;
     std::uint64_t deks = 0;
-    std::uint64_t unproven = 0;         ///< data keys for which only a stored, unsigned slot says that this opens them
+    std::uint64_t unproven = 0;  ///< data keys for which only a stored, unsigned slot says that this opens them
 };
 
 /// A stretch of moments: from <= T < to.
@@ -68,17 +68,17 @@ struct CoverageInterval {
 };
 
 struct Plan {
-    std::string series;                 ///< name or id
-    std::optional<EntryId> backup;      ///< of a plan for one
-    TimePoint from;                     ///< what was asked for; equal to `to` for a moment
+    std::string series;             ///< name or id
+    std::optional<EntryId> backup;  ///< of a plan for one
+    TimePoint from;                 ///< what was asked for; equal to `to` for a moment
     TimePoint to;
     bool restorable = true;
     std::vector<RequiredProtector> required;  ///< unusable ones first, then by time
-    std::vector<DekId> unopenable;      ///< data keys that nothing usable opens
-    std::vector<DekId> orphaned;        ///< data keys without any slot
-    std::uint64_t unproven = 0;         ///< data keys that can be opened only if a stored, unsigned slot tells the truth
+    std::vector<DekId> unopenable;            ///< data keys that nothing usable opens
+    std::vector<DekId> orphaned;              ///< data keys without any slot
+    std::uint64_t unproven = 0;  ///< data keys that can be opened only if a stored, unsigned slot tells the truth
     std::vector<CoverageInterval> coverage;  ///< of the whole series
-    std::optional<TimePoint> before;    ///< nearest restorable moments; only when not restorable
+    std::optional<TimePoint> before;         ///< nearest restorable moments; only when not restorable
     std::optional<TimePoint> after;
     std::vector<std::string> warnings;  ///< "sha256:… expires on …", claims, untrusted or damaged entries
     PlanOptions options;
@@ -96,6 +96,7 @@ class KeyUnavailable final : public Error {
 public:
     explicit KeyUnavailable(Plan plan);
     [[nodiscard]] const Plan& plan() const { return *plan_; }
+
 private:
     std::shared_ptr<const Plan> plan_;
 };
@@ -128,8 +129,8 @@ public:
     [[nodiscard]] const keyring::ProtectorReport& status(const format::Thumbprint& thumbprint);
     /// Remembers that a protector did not unwrap after all; plans made from now on say so.
     void note_failure(const format::Thumbprint& thumbprint, const Error& error);
-    /// Remembers that the slots of one opener do not hold the data key; plans made from now on do not count them, and say so.
-    /// objects  names of the slots, for people
+    /// Remembers that the slots of one opener do not hold the data key; plans made from now on do not count them, and
+    /// say so. objects  names of the slots, for people
     void disprove(const RunKey& key, const format::Thumbprint& thumbprint, const std::vector<std::string>& objects);
     /// Whether an opener may open its data key, as far as is known: its protector unwraps, and its slots did not lie.
     [[nodiscard]] bool may_open(const Opener& opener);

@@ -32,7 +32,8 @@ std::string needed_text(const RequiredProtector& one) {
 
 /// Characters, not octets; names may be UTF-8.
 std::size_t width(std::string_view text) {
-    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & '\xc0') != '\x80'; }));
+    return static_cast<std::size_t>(
+        std::count_if(text.begin(), text.end(), [](char c) { return (c & '\xc0') != '\x80'; }));
 }
 
 std::string padded(const std::string& text, std::size_t to) {
@@ -49,8 +50,8 @@ std::string table(const std::vector<RequiredProtector>& required) {
     }
     std::string text;
     for (const RequiredProtector& one : required) {
-        text += "  " + padded(one.report.thumbprint.short_text(), 19) + "  " + padded(one.report.name, name_width) + "  " +
-                padded(status_text(one), status_width) + "  " + needed_text(one) + "\n";
+        text += "  " + padded(one.report.thumbprint.short_text(), 19) + "  " + padded(one.report.name, name_width) +
+                "  " + padded(status_text(one), status_width) + "  " + needed_text(one) + "\n";
     }
     return text;
 }
@@ -62,10 +63,10 @@ std::string helps(const std::vector<RequiredProtector>& required) {
         if (one.usable) continue;
         // Where the protector was when the slot was made says more than the resolver, which has never met it, can.
         const bool is_missing = one.report.status == keyring::ProtectorStatus::missing;
-        const std::string command =
-            is_missing && one.escrowed             ? "signet keyring recover --officer FINGERPRINT"
-            : is_missing && !one.locations.empty() ? "signet keyring link " + keyring::for_command(one.locations.front())
-                                                   : one.report.hint;
+        const std::string command = is_missing && one.escrowed ? "signet keyring recover --officer FINGERPRINT"
+                                    : is_missing && !one.locations.empty()
+                                        ? "signet keyring link " + keyring::for_command(one.locations.front())
+                                        : one.report.hint;
         if (!command.empty() && std::find(commands.begin(), commands.end(), command) == commands.end()) {
             commands.push_back(command);
         }
@@ -146,7 +147,8 @@ std::string Plan::reason() const {
 }
 
 std::string Plan::text() const {
-    const std::string when = from == to ? " at " + to_rfc3339(to) : " from " + to_rfc3339(from) + " to " + to_rfc3339(to);
+    const std::string when =
+        from == to ? " at " + to_rfc3339(to) : " from " + to_rfc3339(from) + " to " + to_rfc3339(to);
     std::string text;
     if (restorable) {
         text = series + when + " can be restored with " + counted(required.size(), "protector") +

@@ -185,7 +185,8 @@ void RestoreRun::set_late_flags() {
             struct stat status {};
             if (!fd || ::fstat(fd.get(), &status) != 0) throw Error::from_errno("open", path, errno);
             if (!(NodeId::of(status) == id)) {
-                throw Error(ErrorCode::refused, path + ": something else came to its place while it was being restored");
+                throw Error(ErrorCode::refused,
+                            path + ": something else came to its place while it was being restored");
             }
             MetadataLosses losses;
             metadata_.apply_flags(fd.get(), one.entry, losses);

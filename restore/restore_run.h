@@ -38,7 +38,7 @@ struct LargeFile {
           mode_is_final(is_final) {}
     Item item;
     HoleMap holes;
-    FolderPin pin;   // before `name`, which needs it to the end
+    FolderPin pin;  // before `name`, which needs it to the end
     UniqueFd fd;
     UniqueFd direct_fd;  ///< past the page cache; none where there is no such way
     NewName name;
@@ -59,6 +59,7 @@ public:
     explicit ContentFailure(Error error) : error_(std::move(error)) {}
     [[nodiscard]] const Error& error() const { return error_; }
     [[nodiscard]] const char* what() const noexcept override { return error_.what(); }
+
 private:
     Error error_;
 };

@@ -1,11 +1,11 @@
 #include "restore/restore_worker.h"
 
-#include <array>
-#include <cerrno>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
+#include <array>
+#include <cerrno>
 
 namespace signet::restore {
 namespace {
@@ -50,8 +50,8 @@ private:
 };
 
 /// Creates the item's file. returns  whether it was made
-bool create_file(RestoreRun& run, int folder_fd, const Item& item, const MakingRules& rules, UniqueFd& fd, NewName& name,
-                 bool& mode_is_final) {
+bool create_file(RestoreRun& run, int folder_fd, const Item& item, const MakingRules& rules, UniqueFd& fd,
+                 NewName& name, bool& mode_is_final) {
     const MetadataWriter::Creation creation =
         run.metadata().creation(item.entry, item.folder->gives_group(), item.folder->gives_acl());
     mode_is_final = creation.is_final;
@@ -70,22 +70,31 @@ UniqueFd open_existing(int folder_fd, const Item& item) {
 
 struct stat status_at(int folder_fd, const std::string& name) {
     struct stat status {};
-    if (::fstatat(folder_fd, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) throw Error::from_errno("look at", name, errno);
+    if (::fstatat(folder_fd, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
+        throw Error::from_errno("look at", name, errno);
     return status;
 }
 
-/// What linkat(2) answers where the names are no obstacle but the file system has no links, no more of them, or none to there.
+/// What linkat(2) answers where the names are no obstacle but the file system has no links, no more of them, or none to
+/// there.
 bool cannot_link(int why) { return why == EPERM || why == EMLINK || why == EOPNOTSUPP || why == EXDEV; }
 
 mode_t type_bits(EntryType type) {
     switch (type) {
-        case EntryType::symlink: return S_IFLNK;
-        case EntryType::fifo: return S_IFIFO;
-        case EntryType::socket: return S_IFSOCK;
-        case EntryType::character: return S_IFCHR;
-        case EntryType::block: return S_IFBLK;
-        case EntryType::directory: return S_IFDIR;
-        default: return S_IFREG;
+        case EntryType::symlink:
+            return S_IFLNK;
+        case EntryType::fifo:
+            return S_IFIFO;
+        case EntryType::socket:
+            return S_IFSOCK;
+        case EntryType::character:
+            return S_IFCHR;
+        case EntryType::block:
+            return S_IFBLK;
+        case EntryType::directory:
+            return S_IFDIR;
+        default:
+            return S_IFREG;
     }
 }
 
@@ -103,8 +112,8 @@ struct stat open_special(int folder_fd, const Item& item, NewName& name, UniqueF
     }
 }
 
-/// Blocks for the whole file at once: writes past the page cache need not wait for each other then, and a disk that is too
-/// small is known before the first octet. returns  none where there is no way past the cache
+/// Blocks for the whole file at once: writes past the page cache need not wait for each other then, and a disk that is
+/// too small is known before the first octet. returns  none where there is no way past the cache
 UniqueFd prepare_direct(int fd, const format::Entry& entry) {
     UniqueFd direct = open_directly(fd, O_WRONLY);
     if (!direct || ::fallocate(fd, 0, 0, static_cast<off_t>(entry.content.size)) == 0) return direct;
@@ -122,8 +131,8 @@ std::shared_ptr<LargeFile> start_large_file(RestoreRun& run, Item& item) {
     if (!create_file(run, pin.fd(), item, run.rules(), fd, name, mode_is_final)) return nullptr;
     UniqueFd direct_fd;
     if (item.entry.extents.empty() && !run.request().sparse) direct_fd = prepare_direct(fd.get(), item.entry);
-    return std::make_shared<LargeFile>(std::move(item), std::move(pin), std::move(fd), std::move(direct_fd), std::move(name),
-                                       mode_is_final);
+    return std::make_shared<LargeFile>(std::move(item), std::move(pin), std::move(fd), std::move(direct_fd),
+                                       std::move(name), mode_is_final);
 }
 
 RestoreWorker::RestoreWorker(RestoreRun& run) : run_(run), chunks_(run.backup().chunk_reader()) {}
@@ -337,7 +346,8 @@ void RestoreWorker::part_done(const std::shared_ptr<LargeFile>& file) {
 }
 
 /// Size, check, metadata, name: in this order, so that what has its name is whole.
-void RestoreWorker::finish_file(const Item& item, UniqueFd& fd, NewName& name, bool mode_is_final, std::uint64_t written) {
+void RestoreWorker::finish_file(const Item& item, UniqueFd& fd, NewName& name, bool mode_is_final,
+                                std::uint64_t written) {
     const format::Entry& entry = item.entry;
     if ((!entry.extents.empty() || run_.request().sparse) &&
         ::ftruncate(fd.get(), static_cast<off_t>(entry.logical_size())) != 0) {
@@ -385,16 +395,23 @@ void RestoreWorker::make_special(Item& item) {
     const bool made = name.create(folder, item.folder, entry, run_.rules(), run_.target(), [&](const std::string& as) {
         int result = -1;
         switch (entry.type) {
-            case EntryType::symlink: result = ::symlinkat(entry.target.c_str(), folder, as.c_str()); break;
-            case EntryType::fifo: result = ::mknodat(folder, as.c_str(), S_IFIFO | 0600, 0); break;
-            case EntryType::socket: result = ::mknodat(folder, as.c_str(), S_IFSOCK | 0600, 0); break;
+            case EntryType::symlink:
+                result = ::symlinkat(entry.target.c_str(), folder, as.c_str());
+                break;
+            case EntryType::fifo:
+                result = ::mknodat(folder, as.c_str(), S_IFIFO | 0600, 0);
+                break;
+            case EntryType::socket:
+                result = ::mknodat(folder, as.c_str(), S_IFSOCK | 0600, 0);
+                break;
             case EntryType::character:
                 result = ::mknodat(folder, as.c_str(), S_IFCHR | 0600, makedev(entry.major, entry.minor));
                 break;
             case EntryType::block:
                 result = ::mknodat(folder, as.c_str(), S_IFBLK | 0600, makedev(entry.major, entry.minor));
                 break;
-            default: return EINVAL;
+            default:
+                return EINVAL;
         }
         return result == 0 ? 0 : errno;
     });
@@ -443,7 +460,8 @@ void RestoreWorker::make_link(Item& item) {
         return;
     }
     if (!(NodeId::of(status_at(folder, name.name())) == place.id)) {
-        throw Error(ErrorCode::refused, item.folder->path_of(wanted) + ": what it should be a link to was replaced meanwhile");
+        throw Error(ErrorCode::refused,
+                    item.folder->path_of(wanted) + ": what it should be a link to was replaced meanwhile");
     }
     name.finish();
     run_.linked(item);
@@ -451,7 +469,8 @@ void RestoreWorker::make_link(Item& item) {
 
 void RestoreWorker::make_copy(Item& item, const std::string& first, int why) {
     item.link.reset();  // nothing waits for this one
-    run_.warn(item.folder->path_of(item.entry.name), Error::from_errno("link it to", first + ", so it is a copy", why).what());
+    run_.warn(item.folder->path_of(item.entry.name),
+              Error::from_errno("link it to", first + ", so it is a copy", why).what());
     if (item.entry.type == EntryType::file) {
         make_whole(item, run_.rules());
     } else {
@@ -501,7 +520,8 @@ void RestoreWorker::leave(Item& item, Found found) {
 }
 
 void RestoreWorker::verify(int fd, const format::Entry& entry) {
-    if (!is_as_stored(fd, entry)) throw Error(ErrorCode::failed, entry.name + ": reads back as something else than was written");
+    if (!is_as_stored(fd, entry))
+        throw Error(ErrorCode::failed, entry.name + ": reads back as something else than was written");
 }
 
 bool RestoreWorker::is_as_stored(int fd, const format::Entry& entry) {
@@ -519,7 +539,8 @@ bool RestoreWorker::is_as_stored(int fd, const format::Entry& entry) {
         // The map goes by octets of the content; here they are the buffer's, to be filled.
         holes.split(piece.offset, octets, [&](ByteView part, std::uint64_t offset) {
             const auto start = static_cast<std::size_t>(part.data() - octets.data());
-            complete = complete && pread_full(fd, octets.subspan(start, part.size()), offset, entry.name) == part.size();
+            complete =
+                complete && pread_full(fd, octets.subspan(start, part.size()), offset, entry.name) == part.size();
         });
         if (!complete || chunks_.id_of(ChunkKind::data, octets) != piece.reference.id) return false;
     }

@@ -11,7 +11,8 @@ using format::Thumbprint;
 
 class Rewrapper {
 public:
-    Rewrapper(const storage::Repository& repository, Planner& planner, keyring::Resolver& resolver, const RewrapOptions& options)
+    Rewrapper(const storage::Repository& repository, Planner& planner, keyring::Resolver& resolver,
+              const RewrapOptions& options)
         : repository_(repository), planner_(planner), resolver_(resolver), options_(options) {}
 
     RewrapReport run(const std::vector<const Backup*>& backups) {
@@ -72,7 +73,8 @@ private:
         ++report_.rewrapped;
     }
 
-    /// By a slot that its writer signed, or by one that opens here and now. opened  takes the data key when it was opened
+    /// By a slot that its writer signed, or by one that opens here and now. opened  takes the data key when it was
+    /// opened
     bool is_opened_by(const RunKey& key, const Thumbprint& target, std::optional<format::DataKey>& opened) {
         const auto opener = std::find_if(key.openers.begin(), key.openers.end(),
                                          [&](const Opener& one) { return one.thumbprint == target; });

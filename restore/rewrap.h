@@ -1,5 +1,5 @@
-// Re-wrapping on demand: the data keys of older backups get slots under today's protectors. Slots are added and nothing else is
-// written, so it may be stopped at any moment and begun again, and backups may run meanwhile.
+// Re-wrapping on demand: the data keys of older backups get slots under today's protectors. Slots are added and nothing
+// else is written, so it may be stopped at any moment and begun again, and backups may run meanwhile.
 #pragma once
 
 #include "restore/plan.h"
@@ -20,19 +20,19 @@ struct RewrapOptions {
 struct RewrapReport {
     std::vector<format::Thumbprint> protectors;  ///< that every data key is to be wrapped by: the default first
     std::uint64_t backups = 0;
-    std::uint64_t deks = 0;         ///< data keys that these backups need
-    std::uint64_t rewrapped = 0;    ///< of these: got a slot (in a dry run: would get one)
-    std::uint64_t already = 0;      ///< had all slots, each signed or opened just now
+    std::uint64_t deks = 0;       ///< data keys that these backups need
+    std::uint64_t rewrapped = 0;  ///< of these: got a slot (in a dry run: would get one)
+    std::uint64_t already = 0;    ///< had all slots, each signed or opened just now
     std::uint64_t slots_added = 0;
-    std::uint64_t remaining = 0;    ///< not looked at: stopped before
+    std::uint64_t remaining = 0;  ///< not looked at: stopped before
     /// Data keys that could not be opened, and why.
     std::vector<std::pair<DekId, Error>> failures;
 };
 
-/// Wraps every data key that these backups need with each of the repository's wrapping protectors (default and recovery).
-/// A stored slot counts once its protector has opened it here; where that protector cannot unwrap, another slot is added.
-/// backups  trusted ones of the planner's catalogue
-/// throws  Error{key_unavailable}: there is no default protector, or it does not wrap; Error{wrong_passphrase}; Error{damaged}: a
+/// Wraps every data key that these backups need with each of the repository's wrapping protectors (default and
+/// recovery). A stored slot counts once its protector has opened it here; where that protector cannot unwrap, another
+/// slot is added. backups  trusted ones of the planner's catalogue throws  Error{key_unavailable}: there is no default
+/// protector, or it does not wrap; Error{wrong_passphrase}; Error{damaged}: a
 ///         backup refers to an entry that is not there; Error{io}
 [[nodiscard]] RewrapReport rewrap(const storage::Repository& repository, Planner& planner, keyring::Resolver& resolver,
                                   const std::vector<const Backup*>& backups, const RewrapOptions& options = {});

@@ -1,13 +1,13 @@
 #include "restore/tar_writer.h"
 
-#include <algorithm>
 #include <archive.h>
 #include <archive_entry.h>
-#include <clocale>
-#include <exception>
 #include <locale.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <algorithm>
+#include <clocale>
+#include <exception>
 
 #include "core/file.h"
 #include "core/handle.h"
@@ -45,13 +45,20 @@ private:
 
 mode_t type_bits(EntryType type) {
     switch (type) {
-        case EntryType::file: return S_IFREG;
-        case EntryType::directory: return S_IFDIR;
-        case EntryType::symlink: return S_IFLNK;
-        case EntryType::fifo: return S_IFIFO;
-        case EntryType::socket: return S_IFSOCK;
-        case EntryType::character: return S_IFCHR;
-        case EntryType::block: return S_IFBLK;
+        case EntryType::file:
+            return S_IFREG;
+        case EntryType::directory:
+            return S_IFDIR;
+        case EntryType::symlink:
+            return S_IFLNK;
+        case EntryType::fifo:
+            return S_IFIFO;
+        case EntryType::socket:
+            return S_IFSOCK;
+        case EntryType::character:
+            return S_IFCHR;
+        case EntryType::block:
+            return S_IFBLK;
     }
     return S_IFREG;
 }
@@ -59,19 +66,27 @@ mode_t type_bits(EntryType type) {
 /// The tag of one entry of a POSIX ACL as Linux stores it, as libarchive calls it.
 int acl_tag(unsigned tag) {
     switch (tag) {
-        case 0x01: return ARCHIVE_ENTRY_ACL_USER_OBJ;
-        case 0x02: return ARCHIVE_ENTRY_ACL_USER;
-        case 0x04: return ARCHIVE_ENTRY_ACL_GROUP_OBJ;
-        case 0x08: return ARCHIVE_ENTRY_ACL_GROUP;
-        case 0x10: return ARCHIVE_ENTRY_ACL_MASK;
-        case 0x20: return ARCHIVE_ENTRY_ACL_OTHER;
-        default: return 0;
+        case 0x01:
+            return ARCHIVE_ENTRY_ACL_USER_OBJ;
+        case 0x02:
+            return ARCHIVE_ENTRY_ACL_USER;
+        case 0x04:
+            return ARCHIVE_ENTRY_ACL_GROUP_OBJ;
+        case 0x08:
+            return ARCHIVE_ENTRY_ACL_GROUP;
+        case 0x10:
+            return ARCHIVE_ENTRY_ACL_MASK;
+        case 0x20:
+            return ARCHIVE_ENTRY_ACL_OTHER;
+        default:
+            return 0;
     }
 }
 
 /// returns  whether it was an ACL that libarchive understands
 bool add_acl(archive_entry* entry, const format::Xattr& xattr) {
-    const int type = xattr.name == "system.posix_acl_default" ? ARCHIVE_ENTRY_ACL_TYPE_DEFAULT : ARCHIVE_ENTRY_ACL_TYPE_ACCESS;
+    const int type =
+        xattr.name == "system.posix_acl_default" ? ARCHIVE_ENTRY_ACL_TYPE_DEFAULT : ARCHIVE_ENTRY_ACL_TYPE_ACCESS;
     ByteReader reader(as_bytes(xattr.value), xattr.name);
     constexpr std::size_t kItem = 8;
     if (reader.remaining() < 4 || reader.u32() != 2 || reader.remaining() % kItem != 0) return false;
@@ -134,7 +149,8 @@ struct TarWriter::State {
     std::uint64_t left = 0;
 };
 
-TarWriter::TarWriter(int fd, bool plain, const format::BackupBody& body) : state_(std::make_unique<State>(fd, plain, body)) {
+TarWriter::TarWriter(int fd, bool plain, const format::BackupBody& body)
+    : state_(std::make_unique<State>(fd, plain, body)) {
     archive* writer = state_->writer.get();
     state_->check(::archive_write_set_format_pax(writer));
     state_->check(::archive_write_add_filter_none(writer));
@@ -154,12 +170,15 @@ bool TarWriter::add(std::string_view path, const format::Entry& entry) {
     if (entry.type == EntryType::directory) name += '/';
     ::archive_entry_set_pathname(out, name.c_str());
     ::archive_entry_set_mode(out, type_bits(entry.type) | entry.mode);
-    ::archive_entry_set_mtime(out, static_cast<time_t>(entry.modified.seconds), static_cast<long>(entry.modified.nanoseconds));
+    ::archive_entry_set_mtime(out, static_cast<time_t>(entry.modified.seconds),
+                              static_cast<long>(entry.modified.nanoseconds));
     if (!state_->plain) {
         ::archive_entry_set_uid(out, entry.uid);
         ::archive_entry_set_gid(out, entry.gid);
-        if (const std::string* owner = name_of(state_->body.owners, entry.uid)) ::archive_entry_set_uname(out, owner->c_str());
-        if (const std::string* group = name_of(state_->body.groups, entry.gid)) ::archive_entry_set_gname(out, group->c_str());
+        if (const std::string* owner = name_of(state_->body.owners, entry.uid))
+            ::archive_entry_set_uname(out, owner->c_str());
+        if (const std::string* group = name_of(state_->body.groups, entry.gid))
+            ::archive_entry_set_gname(out, group->c_str());
         for (const format::Xattr& xattr : entry.xattrs) {
             if (xattr.name.starts_with(kAclPrefix) && add_acl(out, xattr)) continue;
             ::archive_entry_xattr_add_entry(out, xattr.name.c_str(), xattr.value.data(), xattr.value.size());
@@ -171,7 +190,8 @@ bool TarWriter::add(std::string_view path, const format::Entry& entry) {
     }
     bool is_link = false;
     if (entry.link) {
-        const auto [first, is_first] = state_->links.try_emplace(*entry.link, State::First{name, fingerprint_of(entry)});
+        const auto [first, is_first] =
+            state_->links.try_emplace(*entry.link, State::First{name, fingerprint_of(entry)});
         is_link = !is_first && first->second.fingerprint == fingerprint_of(entry);
         if (is_link) ::archive_entry_set_hardlink(out, first->second.path.c_str());
     }
@@ -182,7 +202,8 @@ bool TarWriter::add(std::string_view path, const format::Entry& entry) {
         for (const format::Extent& extent : entry.extents) {
             offset += extent.hole;
             if (extent.data > 0) {
-                ::archive_entry_sparse_add_entry(out, static_cast<la_int64_t>(offset), static_cast<la_int64_t>(extent.data));
+                ::archive_entry_sparse_add_entry(out, static_cast<la_int64_t>(offset),
+                                                 static_cast<la_int64_t>(extent.data));
             }
             offset += extent.data;
         }

@@ -12,7 +12,8 @@ namespace signet::restore {
 
 class TarWriter {
 public:
-    /// fd  borrowed. plain  no owners, extended attributes and ACLs. body  names of owners and groups; outlives the writer
+    /// fd  borrowed. plain  no owners, extended attributes and ACLs. body  names of owners and groups; outlives the
+    /// writer
     TarWriter(int fd, bool plain, const format::BackupBody& body);
     ~TarWriter();
     TarWriter(const TarWriter&) = delete;

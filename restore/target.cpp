@@ -1,17 +1,17 @@
 #include "restore/target.h"
 
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
-#include <dirent.h>
-#include <fcntl.h>
 #include <optional>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/xattr.h>
-#include <unistd.h>
 
 #include "core/crypto/random.h"
 #include "core/error.h"
@@ -87,7 +87,8 @@ bool holds_anything(int fd, const std::string& path) {
     }
 }
 
-/// What a file system makes of new things: FAT and some mounts from afar know one owner for all, and modes of their own.
+/// What a file system makes of new things: FAT and some mounts from afar know one owner for all, and modes of their
+/// own.
 struct Keeping {
     uid_t owner = 0;
     bool modes = true;
@@ -112,11 +113,13 @@ std::optional<std::uint64_t> mount_of(int fd) {
     return status.stx_mnt_id;
 }
 
-/// Removes everything in a folder and the folder. Holds one descriptor at a time, whatever the depth: the way back up is
+/// Removes everything in a folder and the folder. Holds one descriptor at a time, whatever the depth: the way back up
+/// is
 /// "..", which must lead to the folder that was left.
 class TreeRemover {
 public:
-    TreeRemover(int parent, const std::string& name, std::string path) : parent_(parent), name_(name), path_(std::move(path)) {}
+    TreeRemover(int parent, const std::string& name, std::string path)
+        : parent_(parent), name_(name), path_(std::move(path)) {}
 
     void run() {
         device_ = status_of(parent_, path_).st_dev;
@@ -225,7 +228,9 @@ std::string Folder::path_of(std::string_view name) const {
 }
 
 FolderPin::FolderPin(FolderPin&& other) noexcept
-    : target_(std::exchange(other.target_, nullptr)), folder_(std::move(other.folder_)), fd_(std::exchange(other.fd_, -1)) {}
+    : target_(std::exchange(other.target_, nullptr)),
+      folder_(std::move(other.folder_)),
+      fd_(std::exchange(other.fd_, -1)) {}
 
 FolderPin& FolderPin::operator=(FolderPin&& other) noexcept {
     if (this != &other) {
@@ -320,7 +325,8 @@ FolderPin Target::pin(const FolderHandle& folder) {
         const FolderPin above = this->pin(folder->parent_);
         UniqueFd fd = open_component(above.fd(), folder->name_, path);
         if (!(NodeId::of(status_of(fd.get(), path)) == folder->id_)) {
-            throw Error(ErrorCode::refused, path + ": another folder has come to its place while it was being restored");
+            throw Error(ErrorCode::refused,
+                        path + ": another folder has come to its place while it was being restored");
         }
         keep(*folder, std::move(fd));
     }
@@ -366,7 +372,8 @@ FolderHandle Target::make_folder(const FolderHandle& parent, const std::string& 
                 throw Error(ErrorCode::refused, path + ": something that is not a folder is in its place");
             }
             if (::unlinkat(above.fd(), name.c_str(), 0) != 0) throw Error::from_errno("replace", path, errno);
-            if (::mkdirat(above.fd(), name.c_str(), kNewFolderMode) != 0) throw Error::from_errno("make folder", path, errno);
+            if (::mkdirat(above.fd(), name.c_str(), kNewFolderMode) != 0)
+                throw Error::from_errno("make folder", path, errno);
         }
     }
     UniqueFd fd(::openat(above.fd(), name.c_str(), kOpenFolder));

@@ -1,18 +1,19 @@
-// The folder that a restore writes into, and the folders below it. Every access is one component below an open descriptor,
-// without following symbolic links; a folder whose descriptor had to be closed is opened again from its parent, and refused
-// if it is no longer the same folder. So nothing outside the target is reached, however deep the tree and whoever interferes.
+// The folder that a restore writes into, and the folders below it. Every access is one component below an open
+// descriptor, without following symbolic links; a folder whose descriptor had to be closed is opened again from its
+// parent, and refused if it is no longer the same folder. So nothing outside the target is reached, however deep the
+// tree and whoever interferes.
 #pragma once
 
 #include "core/file.h"
 #include "format/tree.h"
 
+#include <sys/stat.h>
 #include <atomic>
 #include <cstdint>
 #include <list>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <sys/stat.h>
 #include <vector>
 
 namespace signet::restore {
@@ -82,12 +83,11 @@ private:
     int fd_ = -1;
 };
 
-/// Refuses what cannot be what this process has just made in a folder: another type, another owner, a second name, and for a
-/// folder also a mode that lets others in, or anything in it. Whoever may rename in that folder can put something in its place
-/// between making and opening, and it would be given the owner and mode of the backup.
-/// folder_fd  where it was made. fd  what was opened, also O_PATH. type  S_IFMT bits. path  for people
-/// returns    its status
-/// throws     Error{refused}, Error{io}
+/// Refuses what cannot be what this process has just made in a folder: another type, another owner, a second name, and
+/// for a folder also a mode that lets others in, or anything in it. Whoever may rename in that folder can put something
+/// in its place between making and opening, and it would be given the owner and mode of the backup. folder_fd  where it
+/// was made. fd  what was opened, also O_PATH. type  S_IFMT bits. path  for people returns    its status throws
+/// Error{refused}, Error{io}
 struct stat require_just_made(int folder_fd, int fd, mode_t type, const std::string& path);
 
 /// What to do where something else than a folder has a folder's name.
@@ -111,8 +111,8 @@ public:
     /// throws  Error{io}: also when another folder has come to its place
     [[nodiscard]] FolderPin pin(const FolderHandle& folder);
 
-    /// Makes (0700) or finds the folder `name` in `parent`. A symbolic link or a file of that name is replaced or refused.
-    /// throws  Error{io}, Error{refused}
+    /// Makes (0700) or finds the folder `name` in `parent`. A symbolic link or a file of that name is replaced or
+    /// refused. throws  Error{io}, Error{refused}
     [[nodiscard]] FolderHandle make_folder(const FolderHandle& parent, const std::string& name, InTheWay in_the_way);
     /// The folder `name` in `parent`; null when there is none.
     [[nodiscard]] FolderHandle find_folder(const FolderHandle& parent, const std::string& name);

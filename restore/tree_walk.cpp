@@ -186,7 +186,8 @@ private:
         format::Content content = entry.content;
         if (!visitor_.enter(path_, entry, selected)) return;
         if (levels_.size() > format::kMaxDepth) {  // the root, on level 1, is depth 0
-            const Error error(ErrorCode::damaged, path_ + ": deeper than " + std::to_string(format::kMaxDepth) + " folders");
+            const Error error(ErrorCode::damaged,
+                              path_ + ": deeper than " + std::to_string(format::kMaxDepth) + " folders");
             if (!visitor_.broken(path_, error)) throw error;
             visitor_.leave(path_, false);
             return;

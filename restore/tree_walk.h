@@ -1,5 +1,5 @@
-// Walks a backup's tree in stored order: a folder, then its entries by name, each folder at its place. Streams: of every
-// folder on the way one chunk of entries is in memory, whatever the number of files.
+// Walks a backup's tree in stored order: a folder, then its entries by name, each folder at its place. Streams: of
+// every folder on the way one chunk of entries is in memory, whatever the number of files.
 #pragma once
 
 #include "format/tree.h"

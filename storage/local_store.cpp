@@ -101,7 +101,8 @@ public:
             if (!direct || !try_pwrite_directly(direct.get(), whole, 0)) {
                 pwrite_full(fd_.get(), whole.first(length), 0, path());
             }
-            if (::ftruncate(fd_.get(), static_cast<off_t>(length)) != 0) throw Error::from_errno("write", path(), errno);
+            if (::ftruncate(fd_.get(), static_cast<off_t>(length)) != 0)
+                throw Error::from_errno("write", path(), errno);
         });
     }
 

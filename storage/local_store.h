@@ -52,11 +52,11 @@ private:
     UniqueFd root_;
     std::mutex mutex_;
     bool has_temporary_folder_ = false;
-    std::set<std::string> known_folders_;    ///< made or seen by this process; "" is the root
+    std::set<std::string> known_folders_;  ///< made or seen by this process; "" is the root
     /// Folders whose entries changed since their last sync, each with the number of its last change.
     std::map<std::string, std::uint64_t> changed_folders_;
     std::uint64_t change_count_ = 0;
-    bool poisoned_ = false;                  ///< a folder sync failed: nothing can be promised any more
+    bool poisoned_ = false;  ///< a folder sync failed: nothing can be promised any more
 };
 
 }  // namespace signet::storage

@@ -10,8 +10,8 @@ namespace signet::storage {
 namespace {
 
 /// Kinds of stores that other tools know; a path that starts like this is a misunderstanding, not a folder.
-constexpr std::array<std::string_view, 9> kUnknownKinds{"s3:",    "sftp:", "rest:",   "azure:", "gs:",
-                                                        "rclone:", "b2:",   "swift:", "https:"};
+constexpr std::array<std::string_view, 9> kUnknownKinds{
+    "s3:", "sftp:", "rest:", "azure:", "gs:", "rclone:", "b2:", "swift:", "https:"};
 
 }  // namespace
 

@@ -95,8 +95,9 @@ Journal assemble(const IdentityId& identity, const std::vector<std::uint64_t>& s
     const std::size_t believed = journal.entries.size();
     journal.unbelieved.assign(sequences.begin() + static_cast<std::ptrdiff_t>(believed), sequences.end());
     if (!journal.problem && !journal.unbelieved.empty()) {
-        journal.problem = Error(ErrorCode::damaged, format::journal_name(identity, believed + 1) + ": missing, but entry " +
-                                                        std::to_string(journal.unbelieved.front()) + " is there");
+        journal.problem =
+            Error(ErrorCode::damaged, format::journal_name(identity, believed + 1) + ": missing, but entry " +
+                                          std::to_string(journal.unbelieved.front()) + " is there");
     }
     return journal;
 }
@@ -124,7 +125,8 @@ std::vector<Journal> Repository::load_journals() const {
     const CompleteListing listing = store_->list(kJournalPrefix);
     for (const ObjectInfo& object : listing) {
         // Names sort as numbers do, so each list is ascending.
-        if (const auto name = format::parse_journal_name(object.name)) sequences[name->identity].push_back(name->sequence);
+        if (const auto name = format::parse_journal_name(object.name))
+            sequences[name->identity].push_back(name->sequence);
     }
     return read_journals(sequences);
 }
@@ -138,7 +140,8 @@ Journal Repository::load_journal(const IdentityId& identity) const {
     return std::move(read_journals(sequences).front());
 }
 
-std::vector<Journal> Repository::read_journals(const std::map<IdentityId, std::vector<std::uint64_t>>& sequences) const {
+std::vector<Journal> Repository::read_journals(
+    const std::map<IdentityId, std::vector<std::uint64_t>>& sequences) const {
     struct Wanted {
         const IdentityId* identity;
         std::uint64_t sequence;
@@ -149,8 +152,8 @@ std::vector<Journal> Repository::read_journals(const std::map<IdentityId, std::v
         for (std::size_t i = 0; i < count; ++i) wanted.push_back({&identity, numbers[i]});
     }
     std::vector<ReadEntry> read(wanted.size());
-    for_each_in_parallel(wanted.size(),
-                         [&](std::size_t i) { read[i] = read_entry(*store_, *wanted[i].identity, wanted[i].sequence); });
+    for_each_in_parallel(
+        wanted.size(), [&](std::size_t i) { read[i] = read_entry(*store_, *wanted[i].identity, wanted[i].sequence); });
 
     std::vector<Journal> journals;
     std::span<ReadEntry> rest(read);
@@ -190,7 +193,8 @@ format::Slot Repository::load_slot(const format::SlotName& name) const {
     const auto damaged = [&](const char* why) { return Error(ErrorCode::damaged, object_name + ": " + why); };
     if (crypto::sha256(object) != name.content) throw damaged("the content is not what the name says");
     format::Slot slot = format::Slot::decode(object, object_name);
-    if (slot.thumbprint != name.thumbprint || slot.dek != name.dek) throw damaged("the name is not what the content says");
+    if (slot.thumbprint != name.thumbprint || slot.dek != name.dek)
+        throw damaged("the name is not what the content says");
     if (slot.repository != config_.repository) throw damaged("made for another repository");
     return slot;
 }

@@ -18,7 +18,8 @@ namespace signet::storage {
 /// One identity's journal, verified as far as it reaches.
 struct Journal {
     IdentityId identity;
-    std::vector<format::SignedEntry> entries;  ///< sequence 1, 2, 3, … without gaps, each verified against the one before
+    std::vector<format::SignedEntry>
+        entries;  ///< sequence 1, 2, 3, … without gaps, each verified against the one before
     /// What stopped the reading, if anything did: a damaged or missing entry, a fork. Later entries are not believed.
     std::optional<Error> problem;
     /// Sequence numbers whose objects exist beyond the last believed entry.
@@ -66,7 +67,8 @@ public:
 private:
     Repository(std::shared_ptr<Store> store, format::RepositoryConfig config, Digest hash)
         : store_(std::move(store)), config_(std::move(config)), config_hash_(hash) {}
-    [[nodiscard]] std::vector<Journal> read_journals(const std::map<IdentityId, std::vector<std::uint64_t>>& sequences) const;
+    [[nodiscard]] std::vector<Journal> read_journals(
+        const std::map<IdentityId, std::vector<std::uint64_t>>& sequences) const;
     std::shared_ptr<Store> store_;
     format::RepositoryConfig config_;
     Digest config_hash_;

@@ -23,8 +23,9 @@ CompleteListing::CompleteListing(std::vector<ObjectInfo> objects) : objects_(std
 }
 
 const ObjectInfo* CompleteListing::find(std::string_view name) const {
-    const auto found = std::lower_bound(objects_.begin(), objects_.end(), name,
-                                        [](const ObjectInfo& info, std::string_view wanted) { return info.name < wanted; });
+    const auto found =
+        std::lower_bound(objects_.begin(), objects_.end(), name,
+                         [](const ObjectInfo& info, std::string_view wanted) { return info.name < wanted; });
     return found != objects_.end() && found->name == name ? &*found : nullptr;
 }
 

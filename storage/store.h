@@ -1,10 +1,10 @@
 // Where sealed objects live: immutable, named, created whole or not at all.
 //
 // Durability, the same for every store. When a call with Durability::now returns, or flush() after it, the object is
-// there after a power cut, under its name and whole. Between commit(…, on_flush) and flush() it can be seen and read, and
-// a power cut may take it away again, whole. No call ever leaves part of an object under an object's name.
-// A failed write, sync or close is final: the object is abandoned, and a store whose folder could not be synced refuses
-// every further promise (the system reports such a failure only once).
+// there after a power cut, under its name and whole. Between commit(…, on_flush) and flush() it can be seen and read,
+// and a power cut may take it away again, whole. No call ever leaves part of an object under an object's name. A failed
+// write, sync or close is final: the object is abandoned, and a store whose folder could not be synced refuses every
+// further promise (the system reports such a failure only once).
 #pragma once
 
 #include <cstdint>
@@ -48,8 +48,8 @@ private:
     std::vector<ObjectInfo> objects_;
 };
 
-/// An object whose name is known only at its end. Nothing of it can be seen before commit(); the destructor discards it.
-/// For one thread; its store outlives it. After any call has thrown, the object is gone and only the destructor may
+/// An object whose name is known only at its end. Nothing of it can be seen before commit(); the destructor discards
+/// it. For one thread; its store outlives it. After any call has thrown, the object is gone and only the destructor may
 /// follow.
 class PendingObject {
 public:
@@ -85,7 +85,8 @@ public:
     /// Fills `out` from `offset`. throws  Error{damaged}: the object ends before; Error{io}
     virtual void read(std::uint64_t offset, MutableByteView out) const = 0;
     /// Reads many octets that will not be wanted again.
-    /// room  aligned to kDirectAlignment, at least size + 2 * kDirectAlignment. returns  where in it they are. throws  as read()
+    /// room  aligned to kDirectAlignment, at least size + 2 * kDirectAlignment. returns  where in it they are. throws
+    /// as read()
     [[nodiscard]] virtual ByteView read_once(std::uint64_t offset, std::size_t size, MutableByteView room) const;
     /// Says that these octets will be wanted soon. Best effort; length 0: up to the end.
     virtual void prefetch(std::uint64_t offset, std::uint64_t length) const noexcept;
@@ -132,8 +133,8 @@ public:
     [[nodiscard]] virtual CompleteListing list(std::string_view prefix) const = 0;
     /// Removes an object; durable after flush(). Only pruning does this. returns  whether there was one
     virtual bool remove(std::string_view name) = 0;
-    /// Removes what unfinished writes of dead processes left behind, if it is older than `age_seconds`. Never needed for
-    /// correctness. returns  how many were removed
+    /// Removes what unfinished writes of dead processes left behind, if it is older than `age_seconds`. Never needed
+    /// for correctness. returns  how many were removed
     virtual std::size_t sweep_temporary(std::int64_t age_seconds);
 
     /// For messages: where this is.

@@ -13,7 +13,9 @@ namespace signet::cli {
 namespace {
 
 void connect_to_terminal(Terminal& terminal, backup::BackupRequest& request) {
-    request.on_problem = [&](const std::string& path, const std::string& what) { terminal.problem(path, what, "archival"); };
+    request.on_problem = [&](const std::string& path, const std::string& what) {
+        terminal.problem(path, what, "archival");
+    };
     request.on_warning = [&](const std::string& sentence) { terminal.warning(sentence); };
     if (terminal.verbosity() < 1) return;
     request.on_item = [&](std::string_view action, const std::string& path, std::uint64_t size) {
@@ -24,7 +26,8 @@ void connect_to_terminal(Terminal& terminal, backup::BackupRequest& request) {
             line["data_size"] = size;
             terminal.object(line);
         } else {
-            terminal.message(std::string(action) + std::string(12 - std::min<std::size_t>(11, action.size()), ' ') + printable(path));
+            terminal.message(std::string(action) + std::string(12 - std::min<std::size_t>(11, action.size()), ' ') +
+                             printable(path));
         }
     };
 }
@@ -40,14 +43,18 @@ void prepare_protectors(Context& context) {
     const storage::Repository& repository = context.repository();
     const format::RepositoryConfig& config = repository.config();
     const keyring::Link* link = context.keyring().default_link(config.provider, config.region);
-    if (link == nullptr || !is_escrow(context.keyring(), link->thumbprint) || has_escrow(repository.store(), link->thumbprint)) return;
-    if (context.passphrases().manner() == keyring::PassphraseSource::Manner::unattended && context.vaults().has_local()) {
+    if (link == nullptr || !is_escrow(context.keyring(), link->thumbprint) ||
+        has_escrow(repository.store(), link->thumbprint))
+        return;
+    if (context.passphrases().manner() == keyring::PassphraseSource::Manner::unattended &&
+        context.vaults().has_local()) {
         store_escrow(context, repository.store(), config.repository, link->thumbprint);
         return;
     }
-    context.terminal().warning("this repository does not hold the escrow protector " + link->thumbprint.short_text() +
-                               ": repository and passphrase alone will not restore this backup; give --passphrase-file to this "
-                               "command once to store it");
+    context.terminal().warning(
+        "this repository does not hold the escrow protector " + link->thumbprint.short_text() +
+        ": repository and passphrase alone will not restore this backup; give --passphrase-file to this "
+        "command once to store it");
 }
 
 bool writer_is_trusted(Context& context) {
@@ -58,7 +65,8 @@ bool writer_is_trusted(Context& context) {
 /// A protector that is refused stops the run when it wraps. After a long loss a person may have to look first.
 void check_access(Context& context) {
     const Access access = look_at_access(context);
-    if (access.state == keyring::AccessState::needs_revalidation && policy_in_force(context).backups_wait) require_revalidated(access);
+    if (access.state == keyring::AccessState::needs_revalidation && policy_in_force(context).backups_wait)
+        require_revalidated(access);
     if (access.state == keyring::AccessState::degraded || access.state == keyring::AccessState::needs_revalidation) {
         context.terminal().warning("this keyring is " + access_text(access));
     }
@@ -66,8 +74,10 @@ void check_access(Context& context) {
 
 backup::BackupReport make_backup(Context& context, backup::BackupRequest request) {
     std::unique_ptr<StreamSource> stream;
-    if (!request.stream_command.empty()) stream = std::make_unique<StreamSource>(request.stream_command);
-    else if (request.stream_fd >= 0) stream = std::make_unique<StreamSource>();
+    if (!request.stream_command.empty())
+        stream = std::make_unique<StreamSource>(request.stream_command);
+    else if (request.stream_fd >= 0)
+        stream = std::make_unique<StreamSource>();
     if (stream) {
         request.stream_fd = stream->output();
         request.confirm_stream = [&] { stream->confirm(); };
@@ -97,7 +107,8 @@ ExitCode run(Context& context) {
         report = make_backup(context, request);
     } catch (const Error& error) {
         variables["SIGNET_ERROR"] = error.what();
-        variables["SIGNET_EXIT_CODE"] = std::to_string(number(interrupted().load() ? ExitCode::interrupted : exit_code_of(error.code())));
+        variables["SIGNET_EXIT_CODE"] =
+            std::to_string(number(interrupted().load() ? ExitCode::interrupted : exit_code_of(error.code())));
         try {
             run_hooks(context, "run-failed", variables);
         } catch (const Error& hook) {
@@ -110,8 +121,10 @@ ExitCode run(Context& context) {
     }
     const ExitCode code = report.errors > 0 ? ExitCode::incomplete : ExitCode::done;
     const bool trusted = writer_is_trusted(context);
-    if (terminal.json()) terminal.object(backup_json(report, request.dry_run, trusted));
-    else print_backup(terminal, report, request.dry_run);
+    if (terminal.json())
+        terminal.object(backup_json(report, request.dry_run, trusted));
+    else
+        print_backup(terminal, report, request.dry_run);
     variables["SIGNET_SERIES"] = report.series;
     variables["SIGNET_EXIT_CODE"] = std::to_string(number(code));
     variables["SIGNET_BACKUP_ID"] = report.backup ? report.backup->hex() : "";
@@ -131,22 +144,28 @@ Command backup_command() {
     command.synopsis = "PATH… | --stdin | --stdin-from-command -- CMD…";
     command.summary = "make a backup";
     command.description =
-        "Backs up the paths with everything below them, as one backup: files, folders, links, devices, owners, modes, times, "
-        "attributes and ACLs. What this writer has stored before is found again and not stored twice; unchanged files are not "
+        "Backs up the paths with everything below them, as one backup: files, folders, links, devices, owners, modes, "
+        "times, "
+        "attributes and ACLs. What this writer has stored before is found again and not stored twice; unchanged files "
+        "are not "
         "even opened. Needs public halves alone: no passphrase is asked for.\n\n"
-        "A file that cannot be read is reported and counted, the backup is made of the rest, and the exit code is 3. An "
+        "A file that cannot be read is reported and counted, the backup is made of the rest, and the exit code is 3. "
+        "An "
         "interrupted run leaves a valid repository, and the next run uses what it had stored.\n\n"
-        "Patterns match path components (*, ?, [a-z]; ** for any number of them). One that starts with / is matched from the "
+        "Patterns match path components (*, ?, [a-z]; ** for any number of them). One that starts with / is matched "
+        "from the "
         "root, another at any place. What starts with ! takes back what earlier patterns matched.\n\n"
-        "Hooks run through sh -c with SIGNET_OPERATION, SIGNET_REPOSITORY, SIGNET_SERIES, SIGNET_PATHS and, afterwards, "
+        "Hooks run through sh -c with SIGNET_OPERATION, SIGNET_REPOSITORY, SIGNET_SERIES, SIGNET_PATHS and, "
+        "afterwards, "
         "SIGNET_EXIT_CODE, SIGNET_BACKUP_ID or SIGNET_ERROR.";
     command.options = backup_options();
     command.arguments = {"path", 0, Arguments::kAnyNumber};
-    command.examples = {{"signet backup -r /srv/backup /home /etc", "Back up two folders"},
-                        {"signet backup --exclude '*.tmp' --exclude-caches -x /", "The whole system without what can be made again"},
-                        {"signet backup --stdin-filename prod.sql --stdin-from-command -- pg_dump prod",
-                         "A database, if the dump goes well"},
-                        {"signet backup --json /home | tail -1", "The summary for a program"}};
+    command.examples = {
+        {"signet backup -r /srv/backup /home /etc", "Back up two folders"},
+        {"signet backup --exclude '*.tmp' --exclude-caches -x /", "The whole system without what can be made again"},
+        {"signet backup --stdin-filename prod.sql --stdin-from-command -- pg_dump prod",
+         "A database, if the dump goes well"},
+        {"signet backup --json /home | tail -1", "The summary for a program"}};
     command.dry_run = DryRun::honoured;
     command.run = run;
     return command;

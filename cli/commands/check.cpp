@@ -8,7 +8,8 @@ namespace {
 void tell(Terminal& terminal, const CheckReport& report) {
     for (const Damage& damage : report.damages) {
         const std::vector<std::string> backups(damage.backups.begin(), damage.backups.end());
-        terminal.problem(damage.object, damage.message + (backups.empty() ? "" : "; touches backup " + join(backups, ", ")), "check");
+        terminal.problem(damage.object,
+                         damage.message + (backups.empty() ? "" : "; touches backup " + join(backups, ", ")), "check");
     }
     for (const std::string& what : report.unreadable) terminal.problem("repository", what, "check");
     for (const std::string& what : report.missing_keys) terminal.problem("content", what, "check");
@@ -50,12 +51,17 @@ ExitCode run(Context& context) {
     tell(terminal, report);
     if (terminal.json()) terminal.object(report_json(report, read_data));
     if (!report.damages.empty()) {
-        throw Error(ErrorCode::damaged, "the repository is damaged: " + counted(report.damages.size(), "object") + " not as written",
-                    "signet plan and signet restore work for backups that are not touched; --salvage restores what opens");
+        throw Error(
+            ErrorCode::damaged,
+            "the repository is damaged: " + counted(report.damages.size(), "object") + " not as written",
+            "signet plan and signet restore work for backups that are not touched; --salvage restores what opens");
     }
-    if (!report.unreadable.empty()) throw Error(ErrorCode::io, counted(report.unreadable.size(), "object") + " could not be read");
+    if (!report.unreadable.empty())
+        throw Error(ErrorCode::io, counted(report.unreadable.size(), "object") + " could not be read");
     if (!report.missing_keys.empty()) {
-        throw Error(ErrorCode::key_unavailable, counted(report.missing_keys.size(), "backup") + " could not be read for want of keys", "see: signet timeline");
+        throw Error(ErrorCode::key_unavailable,
+                    counted(report.missing_keys.size(), "backup") + " could not be read for want of keys",
+                    "see: signet timeline");
     }
     terminal.result("checked " + counted(report.objects, "object") + ", " + human_size(report.bytes) +
                     (read_data ? ", and read " + counted(report.chunks, "chunk") : "") + ": all as written");
@@ -70,13 +76,18 @@ Command check_command() {
     command.synopsis = "[--read-data]";
     command.summary = "verify a repository";
     command.description =
-        "Verifies every signature and chain, that everything which entries name is there, and reads every object and compares it "
-        "with its name. Needs no key, so that whoever stores a repository can check it. Exit code 14 when anything is not as it "
-        "was written; the message names the object and the backups that it touches. What interrupted runs left behind is a "
-        "note.\n\nWith --read-data, every trusted backup is opened as well, and each of its chunks is decrypted and compared with "
+        "Verifies every signature and chain, that everything which entries name is there, and reads every object and "
+        "compares it "
+        "with its name. Needs no key, so that whoever stores a repository can check it. Exit code 14 when anything is "
+        "not as it "
+        "was written; the message names the object and the backups that it touches. What interrupted runs left behind "
+        "is a "
+        "note.\n\nWith --read-data, every trusted backup is opened as well, and each of its chunks is decrypted and "
+        "compared with "
         "its id.";
     command.options = {{.name = "read-data", .help = "open every backup and read every chunk (needs keys)"}};
-    command.examples = {{"signet check", "Nightly, by the storage host"}, {"signet check --read-data", "Monthly, by a key holder"}};
+    command.examples = {{"signet check", "Nightly, by the storage host"},
+                        {"signet check --read-data", "Monthly, by a key holder"}};
     command.run = run;
     return command;
 }

@@ -13,7 +13,8 @@ std::string words_of(const std::vector<OptionSpec>& options) {
 std::string second_words(const std::string& group) {
     std::string words;
     for (const Command& command : commands()) {
-        if (command.name.compare(0, group.size() + 1, group + " ") == 0) words += " " + command.name.substr(group.size() + 1);
+        if (command.name.compare(0, group.size() + 1, group + " ") == 0)
+            words += " " + command.name.substr(group.size() + 1);
     }
     return words.empty() ? words : words.substr(1);
 }
@@ -38,18 +39,24 @@ std::string bash_script() {
            "        -*) continue ;;\n"
            "        esac\n"
            "        case \"$command\" in\n"
-           "        \"\") case \" " + first + " \" in *\" $word \"*) command=\"$word\" ;; esac ;;\n"
+           "        \"\") case \" " +
+           first +
+           " \" in *\" $word \"*) command=\"$word\" ;; esac ;;\n"
            "        key|keyring) command=\"$command $word\" ;;\n"
            "        esac\n"
            "    done\n"
            "    if [[ \"$current\" == -* ]]; then\n"
-           "        case \"$command\" in\n" + cases +
+           "        case \"$command\" in\n" +
+           cases +
            "        esac\n"
-           "        COMPREPLY=($(compgen -W \"$words " + words_of(global_options()) + "\" -- \"$current\"))\n"
+           "        COMPREPLY=($(compgen -W \"$words " +
+           words_of(global_options()) +
+           "\" -- \"$current\"))\n"
            "        return\n"
            "    fi\n"
            "    case \"$command\" in\n"
-           "        \"\") words=\"" + first + "\" ;;\n" + groups +
+           "        \"\") words=\"" +
+           first + "\" ;;\n" + groups +
            "    esac\n"
            "    if [[ -n \"$words\" ]]; then\n"
            "        COMPREPLY=($(compgen -W \"$words\" -- \"$current\"))\n"
@@ -61,7 +68,8 @@ std::string bash_script() {
 }
 
 ExitCode run(Context& context) {
-    if (context.arguments().front() != "bash") throw Error(ErrorCode::usage, "completion is there for bash: " + printable(context.arguments().front()));
+    if (context.arguments().front() != "bash")
+        throw Error(ErrorCode::usage, "completion is there for bash: " + printable(context.arguments().front()));
     context.terminal().raw(as_bytes(bash_script()));
     return ExitCode::done;
 }

@@ -15,7 +15,8 @@ struct Setting {
 std::vector<Setting> effective(const Context& context) {
     std::vector<Setting> settings;
     for (const Options::Given& given : context.options().sources()) {
-        if (given.name != "json" && given.name != "config") settings.push_back({given.name, given.values, given.source});
+        if (given.name != "json" && given.name != "config")
+            settings.push_back({given.name, given.values, given.source});
     }
     const auto fill_in = [&](const std::string& name, const std::string& value) {
         if (!context.options().given(name)) settings.push_back({name, {value}, "default"});
@@ -33,9 +34,11 @@ ExitCode run(Context& context) {
     if (!file.empty()) terminal.result("# " + printable(file));
     for (const Setting& setting : effective(context)) {
         // A switch has no value of its own.
-        const std::vector<std::string> values = setting.values.empty() ? std::vector<std::string>{"true"} : setting.values;
+        const std::vector<std::string> values =
+            setting.values.empty() ? std::vector<std::string>{"true"} : setting.values;
         object["settings"][setting.name] = {{"values", values}, {"source", setting.source}};
-        for (const std::string& value : values) terminal.result(setting.name + " = " + printable(value) + "  # " + setting.source);
+        for (const std::string& value : values)
+            terminal.result(setting.name + " = " + printable(value) + "  # " + setting.source);
     }
     if (terminal.json()) terminal.object(object);
     return ExitCode::done;
@@ -51,8 +54,10 @@ Command config_command() {
         "Shows the values that every command would use. The command line outweighs the variables, these outweigh the "
         "configuration file. That file is the one of --config or SIGNET_CONFIG, else signet/signet.ini in "
         "${XDG_CONFIG_HOME:-~/.config} when it is there.\n\n"
-        "It is an INI file: NAME = VALUE for every command before any section, and sections named for commands ([backup], "
-        "[key create]) for one. Every flag can stand in it without its dashes; switches take true or false; those that may be "
+        "It is an INI file: NAME = VALUE for every command before any section, and sections named for commands "
+        "([backup], "
+        "[key create]) for one. Every flag can stand in it without its dashes; switches take true or false; those that "
+        "may be "
         "repeated may stand several times. # starts a comment.";
     command.examples = {{"signet config", "What is in effect here"}};
     command.run = run;

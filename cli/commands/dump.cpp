@@ -1,14 +1,14 @@
+#include "restore/dump.h"
 #include "cli/commands/commands.h"
 #include "cli/progress.h"
 #include "cli/selection.h"
 #include "cli/signals.h"
 #include "core/file.h"
-#include "restore/dump.h"
 
-#include <cerrno>
-#include <cstdio>
 #include <fcntl.h>
 #include <unistd.h>
+#include <cerrno>
+#include <cstdio>
 
 namespace signet::cli {
 namespace {
@@ -41,9 +41,11 @@ private:
 ExitCode run(Context& context) {
     Terminal& terminal = context.terminal();
     const Options& options = context.options();
-    if (options.text_or("archive", "tar") != "tar") throw Error(ErrorCode::usage, "--archive is tar: " + *options.text("archive"));
+    if (options.text_or("archive", "tar") != "tar")
+        throw Error(ErrorCode::usage, "--archive is tar: " + *options.text("archive"));
     const auto target = options.text("target");
-    if (!target && terminal.json()) throw Error(ErrorCode::usage, "--json needs --target: standard output is what is dumped");
+    if (!target && terminal.json())
+        throw Error(ErrorCode::usage, "--json needs --target: standard output is what is dumped");
     const BackupAndPaths wanted = backup_and_paths(context.arguments());
     if (wanted.paths.size() > 1) throw Error(ErrorCode::usage, "dump writes one path: " + printable(wanted.paths[1]));
     restore::DumpRequest request;
@@ -71,7 +73,11 @@ ExitCode run(Context& context) {
     }
     if (file) file->finish();
     if (terminal.json()) {
-        terminal.object(Json{{"message_type", "summary"}, {"files", report.files}, {"bytes", report.bytes}, {"skipped", report.skipped}, {"tar", report.is_tar}});
+        terminal.object(Json{{"message_type", "summary"},
+                             {"files", report.files},
+                             {"bytes", report.bytes},
+                             {"skipped", report.skipped},
+                             {"tar", report.is_tar}});
     }
     return ExitCode::done;
 }
@@ -84,8 +90,10 @@ Command dump_command() {
     command.synopsis = "[BACKUP|latest[:PATH]] [PATH] [--archive tar] [--target FILE]";
     command.summary = "write one file, or a folder as a tar, to standard output";
     command.description =
-        "Writes a file as it was, or a folder as a pax tar with attributes, ACLs, holes and hard links. Of a backup made from a "
-        "stream, no path is needed. Every piece is verified before it is written; when something fails, what was written is a "
+        "Writes a file as it was, or a folder as a pax tar with attributes, ACLs, holes and hard links. Of a backup "
+        "made from a "
+        "stream, no path is needed. Every piece is verified before it is written; when something fails, what was "
+        "written is a "
         "beginning and the exit code is not 0. With --target, the file appears only when it is whole.";
     command.options = with_selection({
         {.name = "archive", .takes = Takes::one, .value_name = "tar", .help = "the form of a folder: tar"},

@@ -10,18 +10,21 @@ std::optional<format::EntryType> type_option(const Options& options) {
     const auto text = options.text("type");
     if (!text) return std::nullopt;
     using format::EntryType;
-    for (const EntryType type : {EntryType::file, EntryType::directory, EntryType::symlink, EntryType::fifo, EntryType::socket,
-                                 EntryType::character, EntryType::block}) {
+    for (const EntryType type : {EntryType::file, EntryType::directory, EntryType::symlink, EntryType::fifo,
+                                 EntryType::socket, EntryType::character, EntryType::block}) {
         // The whole word, or the letter of find(1).
         static constexpr std::string_view kLetters = "?fdlpscb";
-        if (*text == type_text(type) || (text->size() == 1 && text->front() == kLetters[static_cast<std::size_t>(type)])) return type;
+        if (*text == type_text(type) ||
+            (text->size() == 1 && text->front() == kLetters[static_cast<std::size_t>(type)]))
+            return type;
     }
     throw Error(ErrorCode::usage, "--type is file, dir, symlink, fifo, socket, chardev or dev: " + *text);
 }
 
 restore::ListRequest request_of(Context& context) {
     restore::ListRequest request;
-    for (const std::string& pattern : context.arguments()) request.patterns.add(pattern, context.options().flag("ignore-case"));
+    for (const std::string& pattern : context.arguments())
+        request.patterns.add(pattern, context.options().flag("ignore-case"));
     request.type = type_option(context.options());
     request.oldest = time_option(context, "oldest");
     request.newest = time_option(context, "newest");
@@ -33,7 +36,8 @@ std::vector<const restore::Backup*> chosen(Context& context) {
     const std::vector<std::string> named = context.options().list("backup");
     std::vector<const restore::Backup*> backups;
     backups.reserve(named.size());
-    for (const std::string& reference : named) backups.push_back(&context.catalogue().resolve(reference, selection(context)));
+    for (const std::string& reference : named)
+        backups.push_back(&context.catalogue().resolve(reference, selection(context)));
     if (!named.empty()) return backups;
     context.catalogue().require_no_doubt();
     for (const restore::Backup* backup : context.catalogue().select(selection(context))) {
@@ -54,7 +58,10 @@ Json search(Context& context, const restore::Backup& backup, const restore::List
             matches.push_back(entry_json(item, owners));
             return;
         }
-        if (is_first) terminal.result(terminal.paint(Terminal::Colour::bold, backup.short_id() + "  " + to_table_time(backup.time()) + "  " + printable(backup.series())));
+        if (is_first)
+            terminal.result(terminal.paint(
+                Terminal::Colour::bold,
+                backup.short_id() + "  " + to_table_time(backup.time()) + "  " + printable(backup.series())));
         is_first = false;
         terminal.result("  " + (context.options().flag("long") ? long_line(item, owners) : printable(item.path)));
     });
@@ -70,7 +77,8 @@ ExitCode run(Context& context) {
         try {
             Json matches = search(context, *backup, request);
             const std::size_t hits = matches.size();
-            if (hits > 0) found.push_back({{"backup", backup->id.hex()}, {"hits", hits}, {"matches", std::move(matches)}});
+            if (hits > 0)
+                found.push_back({{"backup", backup->id.hex()}, {"hits", hits}, {"matches", std::move(matches)}});
         } catch (const Error& error) {
             // Those whose keys are gone must not hide what others hold.
             if (is_named || error.code() != ErrorCode::key_unavailable) throw;
@@ -90,12 +98,16 @@ Command find_files_command() {
     command.synopsis = "PATTERN… [--backup B]… [-i] [--type T] [--oldest T] [--newest T]";
     command.summary = "find files in backups by pattern";
     command.description =
-        "Searches all backups, or those named by --backup, for paths that match a pattern: as --exclude of signet backup "
+        "Searches all backups, or those named by --backup, for paths that match a pattern: as --exclude of signet "
+        "backup "
         "understands them. Backups whose keys are missing are reported, and the exit code is 3.";
     command.options = with_selection({
         {.name = "backup", .takes = Takes::many, .value_name = "B", .help = "in this backup alone; may be repeated"},
         {.name = "ignore-case", .letter = 'i', .help = "whatever the case of letters"},
-        {.name = "type", .takes = Takes::one, .value_name = "T", .help = "file, dir, symlink, fifo, socket, chardev or dev"},
+        {.name = "type",
+         .takes = Takes::one,
+         .value_name = "T",
+         .help = "file, dir, symlink, fifo, socket, chardev or dev"},
         {.name = "oldest", .takes = Takes::one, .value_name = "T", .help = "not modified before this"},
         {.name = "newest", .takes = Takes::one, .value_name = "T", .help = "not modified after this"},
         {.name = "long", .letter = 'l', .help = "permissions, owner, size and time too"},

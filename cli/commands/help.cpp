@@ -48,7 +48,8 @@ Command help_command() {
     command.name = "help";
     command.synopsis = "[COMMAND] [--man DIR]";
     command.summary = "show the manual of a command";
-    command.description = "Without a command, lists all of them. With --man, writes every manual as a man page into a folder.";
+    command.description =
+        "Without a command, lists all of them. With --man, writes every manual as a man page into a folder.";
     command.options = {{.name = "man", .takes = Takes::one, .value_name = "DIR", .help = "write man pages there"}};
     command.arguments = {"command", 0, 2};
     command.examples = {{"signet help backup", "One command"}, {"signet help key", "A group of them"}};

@@ -17,7 +17,8 @@ Place place_of(const Context& context) {
     Place place{context.options().text_or("provider", "local"), context.options().text_or("region", "local")};
     for (const std::string& name : {place.provider, place.region}) {
         if (!format::is_region_name(name)) {
-            throw Error(ErrorCode::usage, "no name of a provider or region: " + printable(name), "they are [a-z0-9-]{1,64}");
+            throw Error(ErrorCode::usage, "no name of a provider or region: " + printable(name),
+                        "they are [a-z0-9-]{1,64}");
         }
     }
     return place;
@@ -28,8 +29,9 @@ format::Thumbprint protector_for(Context& context, const Place& place) {
     const keyring::Link* link = context.keyring().default_link(place.provider, place.region);
     if (link != nullptr) return link->thumbprint;
     if (place.provider != "local") {
-        throw Error(ErrorCode::key_unavailable, "no default protector is linked for " + place.provider + "/" + place.region,
-                    "signet keyring link LOCATION --default --provider " + place.provider + " --region " + place.region);
+        throw Error(
+            ErrorCode::key_unavailable, "no default protector is linked for " + place.provider + "/" + place.region,
+            "signet keyring link LOCATION --default --provider " + place.provider + " --region " + place.region);
     }
     return make_escrow_protector(context, place.region);
 }
@@ -64,9 +66,11 @@ void print(Context& context, const format::RepositoryConfig& config, const forma
     terminal.result("writer      " + writer.hex());
     terminal.result("protector   " + protector.text() + (escrow ? "  (escrow)" : ""));
     terminal.message("");
-    terminal.message("write the officer's fingerprint down: on another machine it tells this repository from a forged one");
+    terminal.message(
+        "write the officer's fingerprint down: on another machine it tells this repository from a forged one");
     if (escrow) {
-        terminal.message("keep the passphrase: repository and passphrase together restore everything, and without it nothing does");
+        terminal.message(
+            "keep the passphrase: repository and passphrase together restore everything, and without it nothing does");
     }
 }
 
@@ -78,7 +82,8 @@ ExitCode run(Context& context) {
         throw Error(ErrorCode::refused, "there is a repository in " + store->location() + " already");
     }
     if (!store->list("journal/").empty()) {
-        throw Error(ErrorCode::refused, store->location() + " holds journals, but no " + std::string(format::kConfigName),
+        throw Error(ErrorCode::refused,
+                    store->location() + " holds journals, but no " + std::string(format::kConfigName),
                     "a repository lost it; name an empty place");
     }
     const format::Thumbprint protector = protector_for(context, place);
@@ -108,20 +113,30 @@ Command init_command() {
     command.synopsis = "-r DIR [--region R] [--provider P]";
     command.summary = "make a repository";
     command.description =
-        "Makes an empty repository, and what is not there yet: keyring, writer and officer identities. The officer is the root "
+        "Makes an empty repository, and what is not there yet: keyring, writer and officer identities. The officer is "
+        "the root "
         "of trust; its fingerprint is printed and should be written down.\n\n"
-        "Nothing is ever stored in clear: when the keyring has no default protector, an escrow protector is made. It is kept in "
-        "the local vault and, sealed under the vault's passphrase, in the repository, so that repository and passphrase alone "
-        "restore everything on a bare machine (signet keyring recover). To hold the keys yourself, link a protector first: "
+        "Nothing is ever stored in clear: when the keyring has no default protector, an escrow protector is made. It "
+        "is kept in "
+        "the local vault and, sealed under the vault's passphrase, in the repository, so that repository and "
+        "passphrase alone "
+        "restore everything on a bare machine (signet keyring recover). To hold the keys yourself, link a protector "
+        "first: "
         "signet keyring link local:NAME --default.";
     command.options = {
-        {.name = "region", .takes = Takes::one, .value_name = "R",
+        {.name = "region",
+         .takes = Takes::one,
+         .value_name = "R",
          .help = "where the repository is; its backups are wrapped with that region's default protector"},
-        {.name = "provider", .takes = Takes::one, .value_name = "P", .help = "whose region that is; local when nothing is said"},
+        {.name = "provider",
+         .takes = Takes::one,
+         .value_name = "P",
+         .help = "whose region that is; local when nothing is said"},
     };
-    command.examples = {{"signet init -r /srv/backup", "A repository with an escrow protector"},
-                        {"signet key create prod && signet keyring link local:prod --default && signet init -r /srv/backup",
-                         "A repository whose keys are yours alone"}};
+    command.examples = {
+        {"signet init -r /srv/backup", "A repository with an escrow protector"},
+        {"signet key create prod && signet keyring link local:prod --default && signet init -r /srv/backup",
+         "A repository whose keys are yours alone"}};
     command.dry_run = DryRun::not_offered;
     command.run = run;
     return command;

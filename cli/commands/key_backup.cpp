@@ -1,10 +1,10 @@
+#include "keyring/key_backup.h"
 #include "cli/commands/commands.h"
 #include "cli/key_file.h"
 #include "cli/key_state_change.h"
 #include "cli/key_view.h"
 #include "cli/table.h"
 #include "core/file.h"
-#include "keyring/key_backup.h"
 
 namespace signet::cli {
 namespace {
@@ -53,17 +53,25 @@ Command key_backup_command() {
     command.synopsis = "NAME -o FILE";
     command.summary = "write a key into a sealed file";
     command.description =
-        "Writes all versions of a key that are not deleted, with their states, dates and tags, into a file that is sealed under "
-        "the vault's passphrase, or under one of its own. signet key restore brings them back, into this vault or, after the "
-        "loss of the machine, into another local vault. Who changes the vault's passphrase later opens the file with the old "
-        "one.\n\nMake a key backup before a key is first used and after each change of it; signet key show tells when the last one was "
+        "Writes all versions of a key that are not deleted, with their states, dates and tags, into a file that is "
+        "sealed under "
+        "the vault's passphrase, or under one of its own. signet key restore brings them back, into this vault or, "
+        "after the "
+        "loss of the machine, into another local vault. Who changes the vault's passphrase later opens the file with "
+        "the old "
+        "one.\n\nMake a key backup before a key is first used and after each change of it; signet key show tells when "
+        "the last one was "
         "made. Keep it away from this machine and from the repository.";
     command.options = passphrase_options(kPrefix, "the key backup");
-    command.options.insert(command.options.begin(), {.name = "output", .letter = 'o', .takes = Takes::one, .value_name = "FILE",
+    command.options.insert(command.options.begin(), {.name = "output",
+                                                     .letter = 'o',
+                                                     .takes = Takes::one,
+                                                     .value_name = "FILE",
                                                      .help = "the file; it must not be there yet"});
     command.arguments = {"name", 1, 1};
-    command.examples = {{"signet key backup prod-2026 -o /media/safe/prod-2026.backup", "Under the vault's passphrase"},
-                        {"signet key backup prod-2026 -o prod-2026.backup --backup-passphrase-file safe.txt", "Under another"}};
+    command.examples = {
+        {"signet key backup prod-2026 -o /media/safe/prod-2026.backup", "Under the vault's passphrase"},
+        {"signet key backup prod-2026 -o prod-2026.backup --backup-passphrase-file safe.txt", "Under another"}};
     command.dry_run = DryRun::not_offered;
     command.run = run;
     return command;

@@ -22,10 +22,13 @@ ExitCode run(Context& context) {
                     "names are letters, digits, dots, dashes and underscores");
     }
     if (context.vaults().has_local() && vault(context).find(name) && vault(context).find(name)->name == name) {
-        throw Error(ErrorCode::refused, "there is a key " + name + " already", "a new version of it: signet key rotate " + name);
+        throw Error(ErrorCode::refused, "there is a key " + name + " already",
+                    "a new version of it: signet key rotate " + name);
     }
-    const keyring::KeyUse use = context.options().flag("exchange") ? keyring::KeyUse::exchange : keyring::KeyUse::protector;
-    const keyring::KeyVersion key = vault_for_new_key(context).create_key(name, bits == 0 ? kDefaultBits : bits, valid, use);
+    const keyring::KeyUse use =
+        context.options().flag("exchange") ? keyring::KeyUse::exchange : keyring::KeyUse::protector;
+    const keyring::KeyVersion key =
+        vault_for_new_key(context).create_key(name, bits == 0 ? kDefaultBits : bits, valid, use);
     audit_key_change(context, "key-create", {key});
     show_key(context, key);
     return ExitCode::done;
@@ -39,23 +42,30 @@ Command key_create_command() {
     command.synopsis = "NAME|pkcs11:… [--size BITS] [--not-before T] [--expires T] [--exchange]";
     command.summary = "make a key in the local vault or on a token";
     command.description =
-        "Makes an RSA key in the local vault, which is made as well when there is none yet: its passphrase is asked for "
+        "Makes an RSA key in the local vault, which is made as well when there is none yet: its passphrase is asked "
+        "for "
         "twice, or comes from --passphrase-file, --passphrase-command or --passphrase-fd.\n\n"
-        "With a pkcs11: location the key is made on that token, with the label of object=, and its private half never leaves "
+        "With a pkcs11: location the key is made on that token, with the label of object=, and its private half never "
+        "leaves "
         "it; --not-before and --expires count in days there.\n\n"
-        "The key wraps nothing before a keyring links it: signet keyring link local:NAME --default. Make a key backup before "
+        "The key wraps nothing before a keyring links it: signet keyring link local:NAME --default. Make a key backup "
+        "before "
         "that: signet key backup NAME -o FILE.\n\n"
-        "--exchange makes a key exchange key: others wrap a private key for its public half, as a .byok file, and signet key "
+        "--exchange makes a key exchange key: others wrap a private key for its public half, as a .byok file, and "
+        "signet key "
         "import opens that. It protects nothing else.";
     command.options = date_options();
-    command.options.insert(command.options.begin(), {.name = "size", .takes = Takes::one, .value_name = "BITS",
+    command.options.insert(command.options.begin(), {.name = "size",
+                                                     .takes = Takes::one,
+                                                     .value_name = "BITS",
                                                      .help = "2048, 3072 (as when nothing is said) or 4096"});
     command.options.push_back({.name = "exchange", .help = "a key that opens .byok files, and nothing else"});
     command.options.push_back(purge_protection_option());
     command.arguments = {"name", 1, 1};
-    command.examples = {{"signet key create prod-2026", "Make a key"},
-                        {"signet key create 'pkcs11:token=backup;object=prod?pin-source=file:/etc/signet/pin'", "Make one on a token"},
-                        {"signet keyring link local:prod-2026 --default", "Let new backups be wrapped with it"}};
+    command.examples = {
+        {"signet key create prod-2026", "Make a key"},
+        {"signet key create 'pkcs11:token=backup;object=prod?pin-source=file:/etc/signet/pin'", "Make one on a token"},
+        {"signet keyring link local:prod-2026 --default", "Let new backups be wrapped with it"}};
     command.dry_run = DryRun::not_offered;
     command.run = run;
     return command;

@@ -9,7 +9,8 @@ namespace {
 ExitCode run(Context& context) {
     const std::string& reference = context.arguments().front();
     keyring::Retention retention;
-    const auto days = context.options().integer("retention", keyring::Retention::kLeastDays, keyring::Retention::kMostDays);
+    const auto days =
+        context.options().integer("retention", keyring::Retention::kLeastDays, keyring::Retention::kMostDays);
     if (days) retention.days = static_cast<std::uint32_t>(*days);
 
     keyring::LocalVault& keys = unlocked_vault(context);
@@ -21,7 +22,8 @@ ExitCode run(Context& context) {
         return ExitCode::done;
     }
     if (!context.has_repository()) {
-        context.terminal().warning("no repository was named: which backups need the key was not looked at; see signet help key delete");
+        context.terminal().warning(
+            "no repository was named: which backups need the key was not looked at; see signet help key delete");
     }
     const std::string detail = require_expendable(context, versions, "deleted");
     if (context.dry_run()) {
@@ -44,14 +46,21 @@ Command key_delete_command() {
     command.synopsis = "KEY [--retention DAYS] [--force]";
     command.summary = "delete a key; it can be recovered for 90 days";
     command.description =
-        "A deleted key neither wraps nor unwraps. It stays in the vault until its retention ends and comes back as it was with "
-        "signet key recover; the first change of the vault after that purges it: its private half is then gone. NAME stands "
+        "A deleted key neither wraps nor unwraps. It stays in the vault until its retention ends and comes back as it "
+        "was with "
+        "signet key recover; the first change of the vault after that purges it: its private half is then gone. NAME "
+        "stands "
         "for all its versions, NAME/VERSION or the first digits of a thumbprint for one.\n\n"
-        "With a repository, it first says which backups the key opens. It is refused (17) while a backup has no other opener: "
-        "another protector counts only if this command could unwrap with it. Run it with --dry-run for each repository that "
+        "With a repository, it first says which backups the key opens. It is refused (17) while a backup has no other "
+        "opener: "
+        "another protector counts only if this command could unwrap with it. Run it with --dry-run for each repository "
+        "that "
         "the key protects. --force deletes all the same, which the audit log shows.";
     command.options = {
-        {.name = "retention", .takes = Takes::one, .value_name = "DAYS", .help = "how long it can be recovered: 7 to 90 (90)"},
+        {.name = "retention",
+         .takes = Takes::one,
+         .value_name = "DAYS",
+         .help = "how long it can be recovered: 7 to 90 (90)"},
         {.name = "force", .help = "delete it although backups need it"},
     };
     command.arguments = {"key", 1, 1};

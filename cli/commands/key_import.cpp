@@ -64,9 +64,10 @@ RsaPrivateKey open_byok(Context& context, ByteView content, const std::string& p
         const auto pkcs8 = keys.open_transported(key, file.ciphertext);
         if (pkcs8) return RsaPrivateKey::from_der(pkcs8->reveal(), nullptr, path);
     }
-    throw Error(ErrorCode::key_unavailable,
-                path + ": no key exchange key of the vault opens it; it was wrapped for " + printable(file.key_id),
-                "wrap it for a key of this vault: signet key create NAME --exchange, then signet key export-public NAME");
+    throw Error(
+        ErrorCode::key_unavailable,
+        path + ": no key exchange key of the vault opens it; it was wrapped for " + printable(file.key_id),
+        "wrap it for a key of this vault: signet key create NAME --exchange, then signet key export-public NAME");
 }
 
 struct Loaded {
@@ -81,7 +82,8 @@ Loaded load(Context& context, const std::string& path) {
         ~Wiper() { wipe(bytes); }
     } wiper{content};
     if (keyring::is_key_backup(content)) {
-        throw Error(ErrorCode::usage, path + ": a key backup, which has names and states of its own", "signet key restore " + path);
+        throw Error(ErrorCode::usage, path + ": a key backup, which has names and states of its own",
+                    "signet key restore " + path);
     }
     if (keyring::looks_like_byok(content)) return {open_byok(context, content, path), "byok"};
     return {open_key_file(context, content, path), "imported"};
@@ -107,15 +109,21 @@ Command key_import_command() {
     command.synopsis = "NAME FILE [--import-passphrase-file FILE]";
     command.summary = "take a private key into the local vault";
     command.description =
-        "Reads an RSA private key of 2048, 3072 or 4096 bits and keeps it in the local vault as the next version of NAME. "
-        "The file may be PEM or DER: PKCS#8, plain or sealed under a passphrase of its own, PKCS#1, or PKCS#12 (.pfx); or "
-        ".byok, wrapped for a key exchange key of this vault (signet key create NAME --exchange). What it is follows from its "
+        "Reads an RSA private key of 2048, 3072 or 4096 bits and keeps it in the local vault as the next version of "
+        "NAME. "
+        "The file may be PEM or DER: PKCS#8, plain or sealed under a passphrase of its own, PKCS#1, or PKCS#12 (.pfx); "
+        "or "
+        ".byok, wrapped for a key exchange key of this vault (signet key create NAME --exchange). What it is follows "
+        "from its "
         "content. A file that is sealed in an old way (RC2, RC4, DES) needs OpenSSL's legacy provider.\n\n"
-        "The file is left as it is: store it safely or destroy it. What signet key backup has made is read by signet key "
+        "The file is left as it is: store it safely or destroy it. What signet key backup has made is read by signet "
+        "key "
         "restore; key backups of cloud vaults can be restored into those alone.";
     command.options = passphrase_options(kPrefix, "the file");
     for (OptionSpec& option : date_options()) command.options.push_back(std::move(option));
-    command.options.push_back({.name = "exchange-key", .takes = Takes::one, .value_name = "KEY",
+    command.options.push_back({.name = "exchange-key",
+                               .takes = Takes::one,
+                               .value_name = "KEY",
                                .help = "the key exchange key that opens a .byok file; else every one is tried"});
     command.options.push_back(purge_protection_option());
     command.arguments = {"name", 2, 2};

@@ -6,7 +6,8 @@
 namespace signet::cli {
 namespace {
 
-void print_keys(Terminal& terminal, const std::vector<keyring::KeyVersion>& keys, const keyring::LocalVault& vault, TimePoint now) {
+void print_keys(Terminal& terminal, const std::vector<keyring::KeyVersion>& keys, const keyring::LocalVault& vault,
+                TimePoint now) {
     Table table({"NAME", "THUMBPRINT", "KIND", "STATE", "CREATED", "EXPIRES", "KEY BACKUP"});
     for (const keyring::KeyVersion& key : keys) {
         const auto backup = vault.record(key.name).backup;
@@ -46,10 +47,15 @@ ExitCode run(Context& context) {
             if (terminal.json()) rows.push_back(key_json(vault(context), key, now));
         }
     }
-    if (terminal.json()) terminal.object(rows);
-    else if (keys.empty()) terminal.message(std::string(deleted ? "no deleted keys in " : "no keys in ") + context.vaults().default_folder());
-    else if (deleted) print_deleted(terminal, keys);
-    else print_keys(terminal, keys, vault(context), now);
+    if (terminal.json())
+        terminal.object(rows);
+    else if (keys.empty())
+        terminal.message(std::string(deleted ? "no deleted keys in " : "no keys in ") +
+                         context.vaults().default_folder());
+    else if (deleted)
+        print_deleted(terminal, keys);
+    else
+        print_keys(terminal, keys, vault(context), now);
     return ExitCode::done;
 }
 
@@ -60,13 +66,16 @@ Command key_list_command() {
     command.name = "key list";
     command.synopsis = "[--deleted | --needed]";
     command.summary = "list the keys of the local vault";
-    command.description = "Lists every version of every key in the local vault that is not deleted; --deleted lists those that are, and until when "
-                          "they can be recovered. --needed shows instead, for each protector that backups of the repository need, "
-                          "wherever it is: how many need it, what could not be restored without it, when it was last proven "
-                          "(signet keyring check), its key backup and its twins. Asks for no passphrase.";
+    command.description =
+        "Lists every version of every key in the local vault that is not deleted; --deleted lists those that are, and "
+        "until when "
+        "they can be recovered. --needed shows instead, for each protector that backups of the repository need, "
+        "wherever it is: how many need it, what could not be restored without it, when it was last proven "
+        "(signet keyring check), its key backup and its twins. Asks for no passphrase.";
     command.options = {{.name = "deleted", .help = "list the deleted keys instead"},
                        {.name = "needed", .help = "what the repository's backups need each protector for"}};
-    command.examples = {{"signet key list --json", "For a program"}, {"signet key list --needed", "Which keys must not be lost, and why"}};
+    command.examples = {{"signet key list --json", "For a program"},
+                        {"signet key list --needed", "Which keys must not be lost, and why"}};
     command.run = run;
     return command;
 }

@@ -14,15 +14,17 @@ void renew_escrow(Context& context) {
     }
     if (ours.empty()) return;
     if (!context.has_repository()) {
-        context.terminal().warning("repositories still hold the escrow protector under the old passphrase alone; "
-                                   "run this again with --repo DIR for each of them");
+        context.terminal().warning(
+            "repositories still hold the escrow protector under the old passphrase alone; "
+            "run this again with --repo DIR for each of them");
         return;
     }
     for (const format::Thumbprint& thumbprint : ours) {
         if (!has_escrow(context.repository().store(), thumbprint)) continue;
         store_escrow(context, context.repository().store(), context.repository().config().repository, thumbprint);
-        context.terminal().message("the repository holds the escrow protector under the new passphrase as well; what it "
-                                   "holds under the old one stays");
+        context.terminal().message(
+            "the repository holds the escrow protector under the new passphrase as well; what it "
+            "holds under the old one stays");
     }
 }
 
@@ -37,8 +39,10 @@ ExitCode run(Context& context) {
     keys.change_passphrase(before, after);
     context.passphrases().remember(object, after);
     renew_escrow(context);
-    if (context.terminal().json()) context.terminal().object(Json{{"message_type", "summary"}, {"vault", keys.folder()}});
-    else context.terminal().result("the passphrase of " + keys.folder() + " was changed");
+    if (context.terminal().json())
+        context.terminal().object(Json{{"message_type", "summary"}, {"vault", keys.folder()}});
+    else
+        context.terminal().result("the passphrase of " + keys.folder() + " was changed");
     return ExitCode::done;
 }
 
@@ -50,14 +54,23 @@ Command key_passphrase_command() {
     command.synopsis = "[--new-passphrase-file FILE]";
     command.summary = "change the passphrase of the local vault";
     command.description =
-        "Seals the vault anew. The present passphrase comes from where it always comes; the new one is asked for twice, or "
-        "comes from one of the options below.\n\nA repository that holds an escrow protector keeps opening with the old "
+        "Seals the vault anew. The present passphrase comes from where it always comes; the new one is asked for "
+        "twice, or "
+        "comes from one of the options below.\n\nA repository that holds an escrow protector keeps opening with the "
+        "old "
         "passphrase: objects are never changed. With --repo, a copy under the new passphrase is added there.";
     command.options = {
-        {.name = "new-passphrase-file", .takes = Takes::one, .value_name = "FILE", .help = "read the new passphrase from a file"},
-        {.name = "new-passphrase-command", .takes = Takes::one, .value_name = "CMD",
+        {.name = "new-passphrase-file",
+         .takes = Takes::one,
+         .value_name = "FILE",
+         .help = "read the new passphrase from a file"},
+        {.name = "new-passphrase-command",
+         .takes = Takes::one,
+         .value_name = "CMD",
          .help = "read the new passphrase from a command's output"},
-        {.name = "new-passphrase-fd", .takes = Takes::one, .value_name = "N",
+        {.name = "new-passphrase-fd",
+         .takes = Takes::one,
+         .value_name = "N",
          .help = "read the new passphrase from a descriptor"},
     };
     command.examples = {{"signet key passphrase", "Be asked for both"}};

@@ -15,18 +15,21 @@ SecretBytes passphrase_of_backup(Context& context, const std::string& path) {
     return context.passphrases().get({"unlock", "key backup " + path, false});
 }
 
-void print_restored(Context& context, const keyring::OpenKeyBackup& backup, const std::vector<keyring::KeyVersion>& added) {
+void print_restored(Context& context, const keyring::OpenKeyBackup& backup,
+                    const std::vector<keyring::KeyVersion>& added) {
     Terminal& terminal = context.terminal();
     const keyring::LocalVault& keys = vault(context);
     Json rows = Json::array();
     for (const keyring::KeyVersion& key : added) {
         rows.push_back(key_json(keys, key, context.clock().now()));
-        terminal.result(key.reference() + " is restored; it is " + std::string(keyring::text(key.state(context.clock().now()))));
+        terminal.result(key.reference() + " is restored; it is " +
+                        std::string(keyring::text(key.state(context.clock().now()))));
     }
     for (const keyring::WholeKey& whole : backup.keys) {
         const auto present = keys.find(whole.key.thumbprint);
         if (!present || !present->attributes.deleted) continue;
-        terminal.warning(present->reference() + " is in the vault and deleted: signet key recover " + present->reference());
+        terminal.warning(present->reference() + " is in the vault and deleted: signet key recover " +
+                         present->reference());
     }
     if (added.empty()) terminal.message("every version is in the vault already");
     if (terminal.json()) terminal.object(rows);
@@ -36,7 +39,8 @@ ExitCode run(Context& context) {
     const std::string& path = context.arguments().front();
     const Bytes file = read_file(path, keyring::kMaxKeyBackup);
     if (!keyring::is_key_backup(file)) {
-        throw Error(ErrorCode::damaged, path + ": not a key backup", "a private key in a file: signet key import NAME FILE");
+        throw Error(ErrorCode::damaged, path + ": not a key backup",
+                    "a private key in a file: signet key import NAME FILE");
     }
     const keyring::OpenKeyBackup backup = keyring::open_key_backup(file, passphrase_of_backup(context, path), path);
     keyring::LocalVault& keys = vault_for_new_key(context);
@@ -55,8 +59,10 @@ Command key_restore_command() {
     command.synopsis = "FILE";
     command.summary = "bring a key back from its key backup";
     command.description =
-        "Reads a file that signet key backup has made and takes every version in it into the local vault, as it was then; the "
-        "vault is made when there is none. What is in the vault already stays as it is, and no version is ever replaced by "
+        "Reads a file that signet key backup has made and takes every version in it into the local vault, as it was "
+        "then; the "
+        "vault is made when there is none. What is in the vault already stays as it is, and no version is ever "
+        "replaced by "
         "another key (17). A keyring uses the key once it is linked: signet keyring link local:NAME.";
     command.options = passphrase_options(kPrefix, "the key backup");
     command.arguments = {"file", 1, 1};

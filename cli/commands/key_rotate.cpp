@@ -66,8 +66,10 @@ keyring::KeyDates lifetime_like(const keyring::KeyVersion& before, TimePoint now
 }
 
 ExitCode rotate_due(Context& context) {
-    if (context.options().given("size") || context.options().given("not-before") || context.options().given("expires")) {
-        throw Error(ErrorCode::usage, "--due takes size and lifetime from the version before", "rotate the key by its name");
+    if (context.options().given("size") || context.options().given("not-before") ||
+        context.options().given("expires")) {
+        throw Error(ErrorCode::usage, "--due takes size and lifetime from the version before",
+                    "rotate the key by its name");
     }
     Terminal& terminal = context.terminal();
     std::vector<keyring::KeyVersion> due;
@@ -101,7 +103,8 @@ ExitCode run(Context& context) {
     const keyring::KeyVersion key = rotate(context, {name, key_size(context), dates(context)});
     show_key(context, key);
     if (const keyring::Link* link = context.keyring().find(key.thumbprint)) {
-        context.terminal().result("linked       " + std::string(keyring::text(link->role)) + ", " + link->provider + "/" + link->region);
+        context.terminal().result("linked       " + std::string(keyring::text(link->role)) + ", " + link->provider +
+                                  "/" + link->region);
     }
     remind_of_key_backup(context, name);
     return ExitCode::done;
@@ -115,15 +118,21 @@ Command key_rotate_command() {
     command.synopsis = "NAME [--size BITS] [--not-before T] [--expires T] | --due";
     command.summary = "make a new version of a key and let it take over";
     command.description =
-        "Makes a new version of the key. Where the keyring has linked an earlier version, the new one is linked in its role "
+        "Makes a new version of the key. Where the keyring has linked an earlier version, the new one is linked in its "
+        "role "
         "(the default, usually), and the earlier one stays linked: old backups keep needing it, and nothing of them is "
         "touched. New backups are wrapped with the new version.\n\n"
-        "What new backups may still refer to from before the rotation is policy: see signet keyring policy, after-rotation.\n\n"
-        "--due rotates every key whose rotation policy says so, and does nothing when there is none: for cron. A new version "
+        "What new backups may still refer to from before the rotation is policy: see signet keyring policy, "
+        "after-rotation.\n\n"
+        "--due rotates every key whose rotation policy says so, and does nothing when there is none: for cron. A new "
+        "version "
         "has the size of the one before and lives as long.";
     command.options = date_options();
-    command.options.insert(command.options.begin(), {.name = "size", .takes = Takes::one, .value_name = "BITS",
-                                                     .help = "2048, 3072 or 4096; as the version before when nothing is said"});
+    command.options.insert(command.options.begin(),
+                           {.name = "size",
+                            .takes = Takes::one,
+                            .value_name = "BITS",
+                            .help = "2048, 3072 or 4096; as the version before when nothing is said"});
     command.options.push_back({.name = "due", .help = "every key that its rotation policy says to rotate now"});
     command.arguments = {"name", 0, 1};
     command.examples = {{"signet key rotate prod-2026", "Rotate a key"},

@@ -37,7 +37,8 @@ ExitCode run(Context& context) {
     audit_key_change(context, "key-rotation-policy", {key});
     show_key(context, key);
     if (policy->before_expiry_days && !key.attributes.expires) {
-        context.terminal().warning(key.reference() + " never expires: --before-expiry takes effect with a version that does");
+        context.terminal().warning(key.reference() +
+                                   " never expires: --before-expiry takes effect with a version that does");
     }
     remind_of_key_backup(context, name);
     return ExitCode::done;
@@ -51,12 +52,20 @@ Command key_rotation_policy_command() {
     command.synopsis = "NAME [--after DAYS] [--before-expiry DAYS] | --off";
     command.summary = "say when a key is to be rotated";
     command.description =
-        "Says when signet key rotate --due makes a new version of the key: some days after the newest one was made, some days "
-        "before it expires, or whichever comes first. Without an option the policy is shown. Nothing rotates by itself: run "
+        "Says when signet key rotate --due makes a new version of the key: some days after the newest one was made, "
+        "some days "
+        "before it expires, or whichever comes first. Without an option the policy is shown. Nothing rotates by "
+        "itself: run "
         "signet key rotate --due from cron. Disabled and deleted keys are not rotated.";
     command.options = {
-        {.name = "after", .takes = Takes::one, .value_name = "DAYS", .help = "days after the newest version was made: 7 to 3650"},
-        {.name = "before-expiry", .takes = Takes::one, .value_name = "DAYS", .help = "days before it expires: 7 to 3650"},
+        {.name = "after",
+         .takes = Takes::one,
+         .value_name = "DAYS",
+         .help = "days after the newest version was made: 7 to 3650"},
+        {.name = "before-expiry",
+         .takes = Takes::one,
+         .value_name = "DAYS",
+         .help = "days before it expires: 7 to 3650"},
         {.name = "off", .help = "no policy"},
     };
     command.arguments = {"name", 1, 1};

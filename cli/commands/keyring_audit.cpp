@@ -40,8 +40,8 @@ void print_lines(Context& context) {
             continue;
         }
         const std::string thumbprint = text_of(line, "thumbprint").substr(0, 19);
-        table.add({text_of(line, "time"), text_of(line, "event"), text_of(line, "operation"), thumbprint, text_of(line, "location"),
-                   text_of(line, "outcome")});
+        table.add({text_of(line, "time"), text_of(line, "event"), text_of(line, "operation"), thumbprint,
+                   text_of(line, "location"), text_of(line, "outcome")});
     }
     if (!terminal.json() && !table.empty()) table.print(terminal);
 }
@@ -58,7 +58,8 @@ ExitCode run(Context& context) {
                              {"thumbprint", use.thumbprint},
                              {"location", use.location},
                              {"time", use.time}});
-        terminal.message("uncertain: " + use.operation + " with " + printable(use.location) + " at " + use.time + " has no outcome");
+        terminal.message("uncertain: " + use.operation + " with " + printable(use.location) + " at " + use.time +
+                         " has no outcome");
     }
     for (const std::string& remark : report.remarks) terminal.message(printable(remark));
     if (terminal.json()) {
@@ -71,10 +72,12 @@ ExitCode run(Context& context) {
                              {"head", report.head.hex()}});
     }
     if (!report.intact()) {
-        throw Error(ErrorCode::damaged, "the audit log " + context.keyring().audit().path() + " was altered: " + report.problems.front());
+        throw Error(ErrorCode::damaged,
+                    "the audit log " + context.keyring().audit().path() + " was altered: " + report.problems.front());
     }
-    terminal.result(counted(report.lines, "line") + ", the chain is intact" +
-                    (heads.empty() ? "" : ", and agrees with " + counted(heads.size(), "signed entry", "signed entries")));
+    terminal.result(
+        counted(report.lines, "line") + ", the chain is intact" +
+        (heads.empty() ? "" : ", and agrees with " + counted(heads.size(), "signed entry", "signed entries")));
     return ExitCode::done;
 }
 
@@ -86,8 +89,10 @@ Command keyring_audit_command() {
     command.synopsis = "[--verify]";
     command.summary = "show every use of a protector, and verify the log";
     command.description =
-        "Prints the audit log of this keyring and walks its chain of hashes; with --repo, it is also compared with the heads "
-        "that this keyring's identities signed in the repository. A log that was altered or cut short ends in exit code 14. A "
+        "Prints the audit log of this keyring and walks its chain of hashes; with --repo, it is also compared with the "
+        "heads "
+        "that this keyring's identities signed in the repository. A log that was altered or cut short ends in exit "
+        "code 14. A "
         "use whose outcome was never written is reported as uncertain.";
     command.options = {{.name = "verify", .help = "verify without printing the lines"}};
     command.examples = {{"signet keyring audit --json", "Lines for a log collector"}};

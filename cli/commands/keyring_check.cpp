@@ -15,7 +15,8 @@ struct Checked {
 /// Opens the newest data key that the protector wraps, by nothing but this protector.
 Checked prove(Context& context, const ProtectorNeed& need) {
     if (!need.report.can_unwrap) {
-        const std::string why = need.report.detail.empty() ? std::string(keyring::text(need.report.status)) : need.report.detail;
+        const std::string why =
+            need.report.detail.empty() ? std::string(keyring::text(need.report.status)) : need.report.detail;
         return {false, need.sole_backups > 0, why + (need.sole_backups > 0 ? "" : "; others open everything it wraps")};
     }
     restore::RunKey alone = *need.newest;
@@ -50,11 +51,15 @@ ExitCode run(Context& context) {
                         {"proven", checked.is_proven},
                         {"detail", checked.what}});
     }
-    if (terminal.json()) terminal.object(Json{{"message_type", "summary"}, {"protectors", std::move(rows)}, {"lacking", lacking}});
-    else if (table.empty()) terminal.message("there is no backup in this repository that needs a protector");
-    else table.print(terminal);
+    if (terminal.json())
+        terminal.object(Json{{"message_type", "summary"}, {"protectors", std::move(rows)}, {"lacking", lacking}});
+    else if (table.empty())
+        terminal.message("there is no backup in this repository that needs a protector");
+    else
+        table.print(terminal);
     if (lacking == 0) return ExitCode::done;
-    throw Error(ErrorCode::key_unavailable, counted(lacking, "protector") + " that backups need cannot be used", "signet plan says for which time, and what would help");
+    throw Error(ErrorCode::key_unavailable, counted(lacking, "protector") + " that backups need cannot be used",
+                "signet plan says for which time, and what would help");
 }
 
 }  // namespace
@@ -64,9 +69,12 @@ Command keyring_check_command() {
     command.name = "keyring check";
     command.summary = "prove that the protectors of this repository's backups still open them";
     command.description =
-        "Opens one data key with every protector that backups of the repository need, and remembers the date: one call for each "
-        "protector, however many backups there are. For a nightly run. Exit code 13 when backups need a protector that does not "
-        "open them; one that is not at hand, such as an offline recovery key, is no failure while others open all that it wraps.\n\n"
+        "Opens one data key with every protector that backups of the repository need, and remembers the date: one call "
+        "for each "
+        "protector, however many backups there are. For a nightly run. Exit code 13 when backups need a protector that "
+        "does not "
+        "open them; one that is not at hand, such as an offline recovery key, is no failure while others open all that "
+        "it wraps.\n\n"
         "keyring test tests links, without a repository; check --read-data reads the backups themselves.";
     command.examples = {{"signet keyring check", "Every night"}};
     command.dry_run = DryRun::not_offered;

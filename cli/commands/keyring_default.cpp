@@ -21,7 +21,8 @@ Command keyring_default_command() {
     command.synopsis = "T";
     command.summary = "wrap new backups with another linked protector";
     command.description =
-        "Tests a linked protector, named by its name or the first digits of its thumbprint, and makes it the default of its "
+        "Tests a linked protector, named by its name or the first digits of its thumbprint, and makes it the default "
+        "of its "
         "provider and region. The one before it stays linked, and old backups are not touched.";
     command.arguments = {"thumbprint", 1, 1};
     command.examples = {{"signet keyring default prod-2026", "Switch to another key"}};

@@ -39,19 +39,22 @@ Json kit(Context& context) {
 }
 
 void print(Terminal& terminal, const Json& kit) {
-    terminal.result("RECOVERY KIT of " + kit["made"].get<std::string>() + ". No secret is in it. Keep it away from the machine, with the key backups.");
+    terminal.result("RECOVERY KIT of " + kit["made"].get<std::string>() +
+                    ". No secret is in it. Keep it away from the machine, with the key backups.");
     terminal.result("");
     for (const Json& one : kit["repositories"]) {
         terminal.result("repository  " + one["repository"].get<std::string>());
-        if (one["location"].is_string()) terminal.result("  at        " + printable(one["location"].get<std::string>()));
+        if (one["location"].is_string())
+            terminal.result("  at        " + printable(one["location"].get<std::string>()));
         terminal.result("  officer   " + one["officer"].get<std::string>());
     }
     if (kit["writer"].is_string()) terminal.result("writer      " + kit["writer"].get<std::string>());
     terminal.result("");
     Table table({"THUMBPRINT", "NAME", "ROLE", "REGION", "LOCATIONS"});
     for (const Json& one : kit["protectors"]) {
-        table.add({one["thumbprint"].get<std::string>(), printable(one["name"].get<std::string>()), one["role"].get<std::string>(),
-                   one["region"].get<std::string>(), printable(join(one["locations"].get<std::vector<std::string>>(), ", "))});
+        table.add({one["thumbprint"].get<std::string>(), printable(one["name"].get<std::string>()),
+                   one["role"].get<std::string>(), one["region"].get<std::string>(),
+                   printable(join(one["locations"].get<std::vector<std::string>>(), ", "))});
     }
     table.print(terminal);
     terminal.result("");
@@ -59,14 +62,17 @@ void print(Terminal& terminal, const Json& kit) {
     terminal.result("  with escrow        signet keyring recover -r REPOSITORY --officer OFFICER");
     terminal.result("  with your own key  bring its vault back (or signet key restore FILE), then");
     terminal.result("                     signet keyring adopt -r REPOSITORY --officer OFFICER");
-    terminal.result("                     signet keyring link LOCATION, for each protector above that signet plan asks for");
+    terminal.result(
+        "                     signet keyring link LOCATION, for each protector above that signet plan asks for");
     terminal.result("  then               signet restore -r REPOSITORY -t FOLDER");
 }
 
 ExitCode run(Context& context) {
     const Json all = kit(context);
-    if (context.terminal().json()) context.terminal().object(all);
-    else print(context.terminal(), all);
+    if (context.terminal().json())
+        context.terminal().object(all);
+    else
+        print(context.terminal(), all);
     return ExitCode::done;
 }
 
@@ -77,10 +83,13 @@ Command keyring_export_command() {
     command.name = "keyring export";
     command.summary = "print a recovery kit: what a bare machine must be told";
     command.description =
-        "Prints the fingerprints that tell the right repository and the right keys from forged ones, where both were, and the commands "
-        "that bring a restore back on a bare machine. There is no secret in it: keys and passphrases are kept elsewhere, and are "
+        "Prints the fingerprints that tell the right repository and the right keys from forged ones, where both were, "
+        "and the commands "
+        "that bring a restore back on a bare machine. There is no secret in it: keys and passphrases are kept "
+        "elsewhere, and are "
         "needed as well.";
-    command.examples = {{"signet keyring export | lpr", "On paper"}, {"signet keyring export --json > kit.json", "For a safe"}};
+    command.examples = {{"signet keyring export | lpr", "On paper"},
+                        {"signet keyring export --json > kit.json", "For a safe"}};
     command.run = run;
     return command;
 }

@@ -16,7 +16,8 @@ ExitCode run(Context& context) {
     link.twin_of = options.text("twin-of");
     link.name = options.text_or("name", "");
     for (const auto& region : {link.region, link.provider}) {
-        if (region && !format::is_region_name(*region)) throw Error(ErrorCode::usage, "no name of a region: " + printable(*region));
+        if (region && !format::is_region_name(*region))
+            throw Error(ErrorCode::usage, "no name of a region: " + printable(*region));
     }
     const keyring::Location location = keyring::Location::parse(context.arguments().front()).absolute();
     const keyring::LinkReport report = context.keyring().link(location, link, context.vaults());
@@ -33,27 +34,40 @@ Command keyring_link_command() {
     command.synopsis = "LOCATION [--default|--recovery] [--region R] [--thumbprint T] [--twin-of T]";
     command.summary = "test a protector and link it";
     command.description =
-        "Tests first, then records: the key is described, its kind, size, state and dates are judged, something is wrapped "
+        "Tests first, then records: the key is described, its kind, size, state and dates are judged, something is "
+        "wrapped "
         "with it, unwrapped again and compared. Nothing is kept when one of these fails.\n\n"
         "Locations:\n\n"
         "  local:NAME[/VERSION]      a key in the local vault; without a version, the newest\n"
         "  local:DIR#NAME[/VERSION]  a key in another vault\n"
         "  public:FILE               a public half as PEM: such a link wraps and cannot unwrap\n"
-        "  pkcs11:token=T;object=O   a key on a token (RFC 7512), in quotes for the shell; ?pin-source=file:FILE says where\n"
-        "                            its PIN is, ?module-path=FILE which module to load. Without pin-source the PIN comes\n"
+        "  pkcs11:token=T;object=O   a key on a token (RFC 7512), in quotes for the shell; ?pin-source=file:FILE says "
+        "where\n"
+        "                            its PIN is, ?module-path=FILE which module to load. Without pin-source the PIN "
+        "comes\n"
         "                            as passphrases do. It is tried once\n";
     command.options = {
         {.name = "default", .help = "new backups are wrapped with it; what was the default stays linked"},
         {.name = "recovery", .help = "new backups are wrapped with it as well; its private half is kept offline"},
-        {.name = "provider", .takes = Takes::one, .value_name = "P", .help = "the provider for which it is the default"},
+        {.name = "provider",
+         .takes = Takes::one,
+         .value_name = "P",
+         .help = "the provider for which it is the default"},
         {.name = "region", .takes = Takes::one, .value_name = "R", .help = "the region for which it is the default"},
-        {.name = "thumbprint", .takes = Takes::one, .value_name = "T", .help = "refuse any other key (the first digits are enough)"},
-        {.name = "twin-of", .takes = Takes::one, .value_name = "T", .help = "a second location of this linked protector"},
+        {.name = "thumbprint",
+         .takes = Takes::one,
+         .value_name = "T",
+         .help = "refuse any other key (the first digits are enough)"},
+        {.name = "twin-of",
+         .takes = Takes::one,
+         .value_name = "T",
+         .help = "a second location of this linked protector"},
         {.name = "name", .takes = Takes::one, .value_name = "NAME", .help = "how it is shown"},
     };
     command.arguments = {"location", 1, 1};
-    command.examples = {{"signet keyring link local:prod-2026 --default", "Wrap new backups with a key of the local vault"},
-                        {"signet keyring link public:offline.pem --recovery", "Wrap them for an offline key as well"}};
+    command.examples = {
+        {"signet keyring link local:prod-2026 --default", "Wrap new backups with a key of the local vault"},
+        {"signet keyring link public:offline.pem --recovery", "Wrap them for an offline key as well"}};
     command.dry_run = DryRun::not_offered;
     command.run = run;
     return command;

@@ -14,7 +14,8 @@ ExitCode pause(Context& context) {
         return ExitCode::done;
     }
     context.keyring().set_setting("paused", to_rfc3339(now) + (why.empty() ? "" : " " + why));
-    context.terminal().message("paused: no backup is made with this keyring until signet keyring resume; restores go on");
+    context.terminal().message(
+        "paused: no backup is made with this keyring until signet keyring resume; restores go on");
     return ExitCode::done;
 }
 
@@ -36,7 +37,8 @@ Command keyring_pause_command() {
     command.synopsis = "[--reason TEXT]";
     command.summary = "make no backups until keyring resume";
     command.description =
-        "Before keys are disabled or moved on purpose: backups and rewraps of this host are refused (17) with the reason, instead of failing "
+        "Before keys are disabled or moved on purpose: backups and rewraps of this host are refused (17) with the "
+        "reason, instead of failing "
         "with a key that is not there. Restores, plans and keys are not touched.";
     command.options = {{.name = "reason", .takes = Takes::one, .value_name = "TEXT", .help = "told to whoever tries"}};
     command.examples = {{"signet keyring pause --reason 'moving the vault, until Monday'", "Say why"}};
@@ -49,7 +51,8 @@ Command keyring_resume_command() {
     Command command;
     command.name = "keyring resume";
     command.summary = "make backups again";
-    command.description = "Ends what signet keyring pause began. Enable the keys first: signet keyring test says whether they are well.";
+    command.description =
+        "Ends what signet keyring pause began. Enable the keys first: signet keyring test says whether they are well.";
     command.examples = {{"signet keyring test && signet keyring resume", "When the keys are well"}};
     command.dry_run = DryRun::not_offered;
     command.run = resume;

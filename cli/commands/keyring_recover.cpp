@@ -39,21 +39,22 @@ void sort_by_use(Context& context, std::vector<OpenEscrow>& escrows) {
             last = std::max(last, run.fields.started);
         }
     }
-    std::stable_sort(escrows.begin(), escrows.end(), [&](const OpenEscrow& a, const OpenEscrow& b) {
-        return used[a.thumbprint] < used[b.thumbprint];
-    });
+    std::stable_sort(escrows.begin(), escrows.end(),
+                     [&](const OpenEscrow& a, const OpenEscrow& b) { return used[a.thumbprint] < used[b.thumbprint]; });
 }
 
-/// Brings one protector into vault and keyring. Twice is once. becomes_default  unless the keyring has a default of its own
-keyring::LinkReport take_in(Context& context, keyring::LocalVault& vault, const OpenEscrow& escrow, bool becomes_default,
-                            std::string& name) {
+/// Brings one protector into vault and keyring. Twice is once. becomes_default  unless the keyring has a default of its
+/// own
+keyring::LinkReport take_in(Context& context, keyring::LocalVault& vault, const OpenEscrow& escrow,
+                            bool becomes_default, std::string& name) {
     const format::RepositoryConfig& config = context.repository().config();
     auto key = vault.find(escrow.thumbprint);
     if (!key) {
         if (name.empty()) name = free_name(vault, escrow.secret.name, config.repository);
         const auto material = crypto::RsaPrivateKey::from_pkcs8(escrow.secret.pkcs8.reveal());
         if (format::Thumbprint::of(material.public_key()) != escrow.thumbprint) {
-            throw Error(ErrorCode::damaged, "the escrow object of " + escrow.thumbprint.short_text() + " holds another key");
+            throw Error(ErrorCode::damaged,
+                        "the escrow object of " + escrow.thumbprint.short_text() + " holds another key");
         }
         key = vault.import_key(name, material, "recovered");
     }
@@ -93,10 +94,12 @@ ExitCode run(Context& context) {
                     "signet init printed it; this repository claims " + config.officer.hex());
     }
     if (expected && !is_fingerprint_of(*expected, config.officer)) {
-        throw Error(ErrorCode::refused, "the repository's officer is " + config.officer.hex() + ", not " + printable(*expected),
+        throw Error(ErrorCode::refused,
+                    "the repository's officer is " + config.officer.hex() + ", not " + printable(*expected),
                     "is this the right repository?");
     }
-    const SecretBytes passphrase = context.passphrases().get({"unlock", "repository " + context.repository_location(), false});
+    const SecretBytes passphrase =
+        context.passphrases().get({"unlock", "repository " + context.repository_location(), false});
     std::vector<OpenEscrow> escrows = open_escrows(context, repository, passphrase);
     context.keyring().pin_repository(config.repository, config.officer, repository.config_hash());
     context.note_location();
@@ -109,7 +112,8 @@ ExitCode run(Context& context) {
         const keyring::LinkReport report = take_in(context, vault, escrow, &escrow == &escrows.back(), name);
         protectors.push_back(report.link.thumbprint.text());
         context.terminal().result("recovered " + report.link.thumbprint.text() + " as " +
-                                  printable(join(report.link.locations, ", ")) + " (" + std::string(keyring::text(report.link.role)) + ")");
+                                  printable(join(report.link.locations, ", ")) + " (" +
+                                  std::string(keyring::text(report.link.role)) + ")");
     }
     for (const OpenEscrow& escrow : escrows) {
         if (escrow.secret.officer_seed.empty() || context.keyring().officer_identity(context.vaults())) continue;
@@ -133,12 +137,18 @@ Command keyring_recover_command() {
     command.synopsis = "--officer FINGERPRINT";
     command.summary = "bring the escrow protector back, from repository and passphrase alone";
     command.description =
-        "For a bare machine: where Signet made the protector by itself, the repository holds its private half under the "
-        "passphrase. This command compares the repository's officer with the fingerprint that signet init printed, opens that "
-        "object, keeps the protector in a local vault under the same passphrase, links it, and remembers the repository. Then "
-        "signet restore works.\n\nWhere the protectors are the customer's own, a repository holds none of them: link them "
+        "For a bare machine: where Signet made the protector by itself, the repository holds its private half under "
+        "the "
+        "passphrase. This command compares the repository's officer with the fingerprint that signet init printed, "
+        "opens that "
+        "object, keeps the protector in a local vault under the same passphrase, links it, and remembers the "
+        "repository. Then "
+        "signet restore works.\n\nWhere the protectors are the customer's own, a repository holds none of them: link "
+        "them "
         "instead.";
-    command.options = {{.name = "officer", .takes = Takes::one, .value_name = "FINGERPRINT",
+    command.options = {{.name = "officer",
+                        .takes = Takes::one,
+                        .value_name = "FINGERPRINT",
                         .help = "the officer's fingerprint, or its first 16 digits at least"}};
     command.examples = {{"signet keyring recover -r /mnt/backup --officer 1c5e88a3b2d94f10", "On a new machine"},
                         {"signet restore -r /mnt/backup -t /", "And then"}};

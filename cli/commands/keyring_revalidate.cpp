@@ -20,8 +20,9 @@ void retry_keys(Context& context) {
         if (test.ok()) continue;
         const auto& first = test.results.front();
         throw Error(ErrorCode::key_unavailable,
-                    "protector " + thumbprint.short_text() + " cannot be used yet: " + std::string(keyring::text(first.outcome)) + " at " +
-                        first.location + (first.detail.empty() ? "" : ", " + first.detail),
+                    "protector " + thumbprint.short_text() +
+                        " cannot be used yet: " + std::string(keyring::text(first.outcome)) + " at " + first.location +
+                        (first.detail.empty() ? "" : ", " + first.detail),
                     "put it right in its vault, or choose another: signet keyring revalidate --use-key T");
     }
 }
@@ -35,9 +36,13 @@ ExitCode run(Context& context) {
     retry_keys(context);
     for (const format::Thumbprint& thumbprint : defaults(context)) context.keyring().revalidate(thumbprint);
     const Access access = look_at_access(context);
-    if (context.terminal().json()) context.terminal().object(Json{{"message_type", "summary"}, {"state", text(access.state)}});
-    else context.terminal().result("state  " + access_text(access));
-    return access.state == keyring::AccessState::ok || access.state == keyring::AccessState::none ? ExitCode::done : ExitCode::key_unavailable;
+    if (context.terminal().json())
+        context.terminal().object(Json{{"message_type", "summary"}, {"state", text(access.state)}});
+    else
+        context.terminal().result("state  " + access_text(access));
+    return access.state == keyring::AccessState::ok || access.state == keyring::AccessState::none
+               ? ExitCode::done
+               : ExitCode::key_unavailable;
 }
 
 }  // namespace
@@ -48,14 +53,19 @@ Command keyring_revalidate_command() {
     command.synopsis = "[--retry-key | --use-key T]";
     command.summary = "take a keyring back into use that has lost its key for long";
     command.description =
-        "A default protector that its vault refuses makes the keyring inaccessible. When access comes back within the heal window "
-        "(policy heal-window, 8 hours) that is all; later the keyring needs revalidation: a person looks first whether the refusal "
-        "was meant. This command tests the default protector as keyring test does, or makes another linked one the default and "
-        "tests that, and takes the keyring back into use. Exit code 13 while the protector is still refused. Settings, policy, "
+        "A default protector that its vault refuses makes the keyring inaccessible. When access comes back within the "
+        "heal window "
+        "(policy heal-window, 8 hours) that is all; later the keyring needs revalidation: a person looks first whether "
+        "the refusal "
+        "was meant. This command tests the default protector as keyring test does, or makes another linked one the "
+        "default and "
+        "tests that, and takes the keyring back into use. Exit code 13 while the protector is still refused. Settings, "
+        "policy, "
         "links and backups are as they were.";
-    command.options = {{.name = "retry-key", .help = "the same protector again (what happens when nothing is said)"},
-                       {.name = "use-key", .takes = Takes::one, .value_name = "T", .help = "make this linked protector the default"},
-                       on_state_change_option()};
+    command.options = {
+        {.name = "retry-key", .help = "the same protector again (what happens when nothing is said)"},
+        {.name = "use-key", .takes = Takes::one, .value_name = "T", .help = "make this linked protector the default"},
+        on_state_change_option()};
     command.examples = {{"signet keyring revalidate", "The key is enabled again"},
                         {"signet keyring revalidate --use-key prod-2026", "Go on with another key"}};
     command.dry_run = DryRun::not_offered;

@@ -10,14 +10,16 @@ namespace signet::cli {
 namespace {
 
 /// What vaults let people do takes minutes to change: tests again until it is well or the time is over.
-keyring::LinkTest test_until(Context& context, const format::Thumbprint& thumbprint, const std::chrono::steady_clock::time_point& end) {
+keyring::LinkTest test_until(Context& context, const format::Thumbprint& thumbprint,
+                             const std::chrono::steady_clock::time_point& end) {
     constexpr std::chrono::seconds kBetween{5};
     for (;;) {
         keyring::LinkTest test = context.keyring().test(thumbprint, context.vaults());
         const auto left = end - std::chrono::steady_clock::now();
         if (test.ok() || left <= std::chrono::seconds(0)) return test;
         context.terminal().message(thumbprint.short_text() + " is not usable yet; trying again");
-        const auto until = std::chrono::steady_clock::now() + std::min<std::chrono::steady_clock::duration>(kBetween, left);
+        const auto until =
+            std::chrono::steady_clock::now() + std::min<std::chrono::steady_clock::duration>(kBetween, left);
         while (std::chrono::steady_clock::now() < until) {
             stop_if_interrupted();
             std::this_thread::sleep_for(std::chrono::milliseconds(100));
@@ -30,7 +32,8 @@ ExitCode run(Context& context) {
     const auto wait = context.options().text("wait");
     const auto end = std::chrono::steady_clock::now() + std::chrono::nanoseconds(wait ? parse_span(*wait) : 0);
     std::vector<format::Thumbprint> wanted;
-    for (const std::string& reference : context.arguments()) wanted.push_back(context.keyring().get(reference).thumbprint);
+    for (const std::string& reference : context.arguments())
+        wanted.push_back(context.keyring().get(reference).thumbprint);
     if (wanted.empty()) {
         for (const keyring::Link& link : context.keyring().links()) wanted.push_back(link.thumbprint);
     }
@@ -40,14 +43,18 @@ ExitCode run(Context& context) {
         const keyring::LinkTest test = test_until(context, thumbprint, end);
         all_ok = all_ok && test.ok();
         Json results = Json::array();
-        terminal.result(thumbprint.short_text() + "  " + (test.ok() ? terminal.paint(Terminal::Colour::green, "ok") : terminal.paint(Terminal::Colour::red, "not usable")));
+        terminal.result(thumbprint.short_text() + "  " +
+                        (test.ok() ? terminal.paint(Terminal::Colour::green, "ok")
+                                   : terminal.paint(Terminal::Colour::red, "not usable")));
         for (const keyring::LinkTest::Result& result : test.results) {
             results.push_back({{"location", result.location},
                                {"outcome", keyring::text(result.outcome)},
                                {"detail", result.detail},
                                {"proven", result.proven}});
             terminal.result("  " + printable(result.location) + "  " + std::string(keyring::text(result.outcome)) +
-                            (result.outcome != keyring::Outcome::ok ? "" : result.proven ? ", wraps and unwraps" : ", wraps") +
+                            (result.outcome != keyring::Outcome::ok ? ""
+                             : result.proven                        ? ", wraps and unwraps"
+                                                                    : ", wraps") +
                             (result.detail.empty() ? "" : ": " + printable(result.detail)));
         }
         rows.push_back({{"thumbprint", thumbprint.text()}, {"ok", test.ok()}, {"results", std::move(results)}});
@@ -65,10 +72,15 @@ Command keyring_test_command() {
     command.synopsis = "[T…] [--wait D]";
     command.summary = "wrap, unwrap and compare with linked protectors";
     command.description =
-        "Really uses the named protectors, or all of them, at every location, and says what each vault answered. Exit code 13 "
+        "Really uses the named protectors, or all of them, at every location, and says what each vault answered. Exit "
+        "code 13 "
         "when one of them cannot be used. A link to a public half is well when it wraps.\n\n"
         "A change of permission takes minutes in some vaults: --wait tests again every five seconds, for so long.";
-    command.options = {{.name = "wait", .takes = Takes::one, .value_name = "D", .help = "test again until all is well, for this long: 90s, 10m"}, on_state_change_option()};
+    command.options = {{.name = "wait",
+                        .takes = Takes::one,
+                        .value_name = "D",
+                        .help = "test again until all is well, for this long: 90s, 10m"},
+                       on_state_change_option()};
     command.arguments = {"thumbprint", 0, Arguments::kAnyNumber};
     command.examples = {{"signet keyring test", "Test everything that is linked"}};
     command.run = run;

@@ -8,8 +8,10 @@ ExitCode run(Context& context) {
     const keyring::Link named = context.keyring().get(context.arguments().front());
     const keyring::Link link = context.keyring().unlink(named.thumbprint, context.options().flag("force"));
     Terminal& terminal = context.terminal();
-    terminal.warning("backups wrapped with " + link.thumbprint.short_text() + " alone cannot be restored with this keyring any more; "
-                     "see: signet plan --without-key " + link.thumbprint.short_text());
+    terminal.warning("backups wrapped with " + link.thumbprint.short_text() +
+                     " alone cannot be restored with this keyring any more; "
+                     "see: signet plan --without-key " +
+                     link.thumbprint.short_text());
     if (terminal.json()) {
         terminal.object(Json{{"thumbprint", link.thumbprint.text()}, {"name", link.name}, {"linked", false}});
     } else {
@@ -26,9 +28,11 @@ Command keyring_unlink_command() {
     command.synopsis = "T [--force]";
     command.summary = "forget a protector; the key itself stays where it is";
     command.description =
-        "Removes a link, named by its name or the first digits of its thumbprint. The key stays in its vault and can be linked "
+        "Removes a link, named by its name or the first digits of its thumbprint. The key stays in its vault and can "
+        "be linked "
         "again. The default protector is not unlinked without --force: make another one the default first.";
-    command.options = {{.name = "force", .help = "unlink the default protector too: backups stop until there is another"}};
+    command.options = {
+        {.name = "force", .help = "unlink the default protector too: backups stop until there is another"}};
     command.arguments = {"thumbprint", 1, 1};
     command.examples = {{"signet keyring unlink sha256:ab12cd34ef56", "Forget one protector"}};
     command.dry_run = DryRun::not_offered;

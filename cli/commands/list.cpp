@@ -11,7 +11,8 @@ std::vector<const restore::Backup*> chosen(Context& context) {
     restore::BackupFilter filter = selection(context);
     filter.from = time_option(context, "from");
     std::vector<const restore::Backup*> backups = context.catalogue(false).select(filter);
-    if (newest && backups.size() > *newest) backups.erase(backups.begin(), backups.end() - static_cast<std::ptrdiff_t>(*newest));
+    if (newest && backups.size() > *newest)
+        backups.erase(backups.begin(), backups.end() - static_cast<std::ptrdiff_t>(*newest));
     return backups;
 }
 
@@ -35,13 +36,15 @@ void print_table(Context& context, const std::vector<const restore::Backup*>& ba
         const bool named = backup->labels.has_value();
         table.add({backup->short_id(), to_table_time(backup->time()),
                    named ? printable(backup->labels->series) : "(" + backup->fields->series.short_hex(8) + ")",
-                   named ? printable(backup->labels->host) : "-", named ? printable(join(backup->labels->paths, ", ")) : "-",
-                   printable(join(backup->tags, ",")),
+                   named ? printable(backup->labels->host) : "-",
+                   named ? printable(join(backup->labels->paths, ", ")) : "-", printable(join(backup->tags, ",")),
                    backup->fields->slots.empty() ? "-" : backup->fields->slots.front().thumbprint.short_text(),
                    state_of(context.terminal(), *backup, context.planner())});
     }
-    if (table.empty()) context.terminal().message("no backups");
-    else table.print(context.terminal());
+    if (table.empty())
+        context.terminal().message("no backups");
+    else
+        table.print(context.terminal());
 }
 
 ExitCode run(Context& context) {
@@ -64,8 +67,10 @@ Command list_command() {
     command.synopsis = "[--series S] [--host H] [--path P]… [--tag T]… [--from T] [--at T] [--latest N]";
     command.summary = "list the backups of a repository";
     command.description =
-        "Lists backups, oldest first. Needs no key: names are shown where the keyring knows the writer's label key, and the "
-        "rest is public. The last column says whether a restore could go ahead: \"key missing\" is explained by signet plan.";
+        "Lists backups, oldest first. Needs no key: names are shown where the keyring knows the writer's label key, "
+        "and the "
+        "rest is public. The last column says whether a restore could go ahead: \"key missing\" is explained by signet "
+        "plan.";
     command.options = with_selection({
         {.name = "from", .takes = Takes::one, .value_name = "T", .help = "not older than this"},
         {.name = "at", .takes = Takes::one, .value_name = "T", .help = "not newer than this"},

@@ -47,8 +47,10 @@ ExitCode run(Context& context) {
         list.recursive = is_whole || context.options().flag("recursive");
         list.interrupted = &interrupted();
         restore::list_tree(*backup, list, [&](const restore::ListedItem& item) {
-            if (terminal.json()) array.add(entry_json(item, owners));
-            else terminal.result(is_long ? long_line(item, owners) : printable(item.path));
+            if (terminal.json())
+                array.add(entry_json(item, owners));
+            else
+                terminal.result(is_long ? long_line(item, owners) : printable(item.path));
         });
     }
     if (terminal.json()) array.end();
@@ -63,7 +65,8 @@ Command ls_command() {
     command.synopsis = "[BACKUP|latest[:PATH]] [PATH…] [-l] [--recursive]";
     command.summary = "list what is in a backup";
     command.description =
-        "Lists everything in the backup; with a path, that path and what is directly in it, or with --recursive everything "
+        "Lists everything in the backup; with a path, that path and what is directly in it, or with --recursive "
+        "everything "
         "below it. Characters that a terminal could obey are shown as \\x1b or \\n; --json gives names exactly.";
     command.options = with_selection({
         {.name = "long", .letter = 'l', .help = "permissions, owner, size and time too"},

@@ -28,8 +28,10 @@ private:
         std::string result;
         for (const char c : value) {
             if (c == '\\' || c == '"') result += '\\';
-            if (c == '\n') result += "\\n";
-            else result += c;
+            if (c == '\n')
+                result += "\\n";
+            else
+                result += c;
         }
         return result;
     }
@@ -43,27 +45,41 @@ std::string flag(bool value) { return value ? "1" : "0"; }
 std::string exposition(const Health& health, const std::string& repository) {
     Exposition out;
     out.family("signet_keyring_state", "1 for the state that the keyring is in.");
-    for (const char* state : {"ok", "degraded", "inaccessible", "needs-revalidation", "none"}) out.sample({{"state", state}}, flag(text(health.access.state) == std::string_view(state)));
+    for (const char* state : {"ok", "degraded", "inaccessible", "needs-revalidation", "none"})
+        out.sample({{"state", state}}, flag(text(health.access.state) == std::string_view(state)));
     const auto series = [&](const std::string& name, const std::string& help, const auto& value) {
         out.family(name, help);
-        for (const SeriesHealth& one : health.series) out.sample({{"repository", repository}, {"series", one.series}}, value(one));
+        for (const SeriesHealth& one : health.series)
+            out.sample({{"repository", repository}, {"series", one.series}}, value(one));
     };
-    series("signet_last_backup_timestamp_seconds", "Time of the newest trusted backup.", [](const auto& one) { return seconds(one.last); });
+    series("signet_last_backup_timestamp_seconds", "Time of the newest trusted backup.",
+           [](const auto& one) { return seconds(one.last); });
     series("signet_backups", "Trusted backups.", [](const auto& one) { return std::to_string(one.backups); });
-    series("signet_last_backup_restorable", "1 when the newest backup can be restored with the keys at hand.", [](const auto& one) { return flag(one.restorable); });
+    series("signet_last_backup_restorable", "1 when the newest backup can be restored with the keys at hand.",
+           [](const auto& one) { return flag(one.restorable); });
     const auto protectors = [&](const std::string& name, const std::string& help, const auto& value) {
         out.family(name, help);
         for (const ProtectorHealth& one : health.protectors) {
             const std::optional<std::string> text = value(one);
-            if (text) out.sample({{"repository", repository}, {"thumbprint", one.need.report.thumbprint.text()}, {"name", one.need.report.name}}, *text);
+            if (text)
+                out.sample({{"repository", repository},
+                            {"thumbprint", one.need.report.thumbprint.text()},
+                            {"name", one.need.report.name}},
+                           *text);
         }
     };
     using Value = std::optional<std::string>;
-    protectors("signet_protector_usable", "1 when a needed protector can unwrap.", [](const auto& one) { return Value(flag(one.need.report.can_unwrap)); });
-    protectors("signet_protector_backups", "Backups that a protector opens.", [](const auto& one) { return Value(std::to_string(one.need.backups)); });
-    protectors("signet_protector_sole_backups", "Backups that nothing but this protector opens.", [](const auto& one) { return Value(std::to_string(one.need.sole_backups)); });
-    protectors("signet_protector_last_proven_timestamp_seconds", "When keyring check last opened a data key with it.", [](const auto& one) { return one.last_proven ? Value(seconds(*one.last_proven)) : Value(); });
-    protectors("signet_protector_expiry_timestamp_seconds", "When it stops wrapping.", [](const auto& one) { return one.need.report.expires ? Value(seconds(*one.need.report.expires)) : Value(); });
+    protectors("signet_protector_usable", "1 when a needed protector can unwrap.",
+               [](const auto& one) { return Value(flag(one.need.report.can_unwrap)); });
+    protectors("signet_protector_backups", "Backups that a protector opens.",
+               [](const auto& one) { return Value(std::to_string(one.need.backups)); });
+    protectors("signet_protector_sole_backups", "Backups that nothing but this protector opens.",
+               [](const auto& one) { return Value(std::to_string(one.need.sole_backups)); });
+    protectors("signet_protector_last_proven_timestamp_seconds", "When keyring check last opened a data key with it.",
+               [](const auto& one) { return one.last_proven ? Value(seconds(*one.last_proven)) : Value(); });
+    protectors("signet_protector_expiry_timestamp_seconds", "When it stops wrapping.", [](const auto& one) {
+        return one.need.report.expires ? Value(seconds(*one.need.report.expires)) : Value();
+    });
     out.family("signet_reminders", "Things that want doing soon.");
     out.sample({}, std::to_string(health.reminders.size()));
     return out.text();
@@ -71,8 +87,10 @@ std::string exposition(const Health& health, const std::string& repository) {
 
 ExitCode run(Context& context) {
     const std::string text = exposition(health_of(context), context.repository().config().repository.short_hex(16));
-    if (const auto file = context.options().text("textfile")) replace_file(*file, as_bytes(text), kPublicMode);
-    else context.terminal().raw(as_bytes(text));
+    if (const auto file = context.options().text("textfile"))
+        replace_file(*file, as_bytes(text), kPublicMode);
+    else
+        context.terminal().raw(as_bytes(text));
     return ExitCode::done;
 }
 
@@ -84,9 +102,13 @@ Command metrics_command() {
     command.synopsis = "[--textfile FILE]";
     command.summary = "print what status knows for Prometheus";
     command.description =
-        "Prints the state of backups and keys in Prometheus' text format, or replaces a file of it at once, as the textfile "
+        "Prints the state of backups and keys in Prometheus' text format, or replaces a file of it at once, as the "
+        "textfile "
         "collector of node_exporter wants it. Nothing is unwrapped and no passphrase is asked for.";
-    command.options = {{.name = "textfile", .takes = Takes::one, .value_name = "FILE", .help = "replace this file instead of printing"}};
+    command.options = {{.name = "textfile",
+                        .takes = Takes::one,
+                        .value_name = "FILE",
+                        .help = "replace this file instead of printing"}};
     command.examples = {{"signet metrics --textfile /var/lib/prometheus/node-exporter/signet.prom", "From cron"}};
     command.run = run;
     return command;

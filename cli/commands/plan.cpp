@@ -17,9 +17,11 @@ restore::Plan make_plan(Context& context, restore::Planner& planner) {
     const bool stretch = options.given("from") || options.given("to");
     if (!stretch) {
         const std::string reference = context.arguments().empty() ? "latest" : context.arguments().front();
-        return planner.plan(planner.catalogue().resolve(restore::BackupReference::parse(reference).backup, selection(context)));
+        return planner.plan(
+            planner.catalogue().resolve(restore::BackupReference::parse(reference).backup, selection(context)));
     }
-    if (!context.arguments().empty()) throw Error(ErrorCode::usage, "a backup and a stretch of time cannot be given together");
+    if (!context.arguments().empty())
+        throw Error(ErrorCode::usage, "a backup and a stretch of time cannot be given together");
     options.refuse_together({"at", "from"});
     options.refuse_together({"at", "to"});
     restore::BackupFilter filter = selection(context);
@@ -44,19 +46,29 @@ ExitCode run(Context& context) {
 Command plan_command() {
     Command command;
     command.name = "plan";
-    command.synopsis = "[BACKUP|latest] [--series S] [--at T | --from T --to T] [--without-key T]… [--as-of T] [--offline]";
+    command.synopsis =
+        "[BACKUP|latest] [--series S] [--at T | --from T --to T] [--without-key T]… [--as-of T] [--offline]";
     command.summary = "say which keys a restore needs, and which of them are missing";
     command.description =
-        "Computed from public headers alone: no data is read, no key is used, no passphrase is asked for. Says which protectors "
-        "a restore to a moment (or to any moment of a stretch of time) needs, what state each is in, for which time it is "
-        "needed, and what can be restored without those that are missing. Exit code 13 when the restore is not possible.\n\n"
+        "Computed from public headers alone: no data is read, no key is used, no passphrase is asked for. Says which "
+        "protectors "
+        "a restore to a moment (or to any moment of a stretch of time) needs, what state each is in, for which time it "
+        "is "
+        "needed, and what can be restored without those that are missing. Exit code 13 when the restore is not "
+        "possible.\n\n"
         "T is RFC 3339, a date, \"2026-03-14 09:30\", or a time ago such as -2d.";
     command.options = with_selection({
         {.name = "at", .takes = Takes::one, .value_name = "T", .help = "the newest backup not after this"},
         {.name = "from", .takes = Takes::one, .value_name = "T", .help = "any moment from here"},
         {.name = "to", .takes = Takes::one, .value_name = "T", .help = "to here"},
-        {.name = "without-key", .takes = Takes::many, .value_name = "T", .help = "as if this protector were lost: name, NAME/VERSION or thumbprint; may be repeated"},
-        {.name = "as-of", .takes = Takes::one, .value_name = "T", .help = "as the repository stood then, or as dates will have it"},
+        {.name = "without-key",
+         .takes = Takes::many,
+         .value_name = "T",
+         .help = "as if this protector were lost: name, NAME/VERSION or thumbprint; may be repeated"},
+        {.name = "as-of",
+         .takes = Takes::one,
+         .value_name = "T",
+         .help = "as the repository stood then, or as dates will have it"},
         {.name = "offline", .help = "ask no vault: what the keyring remembers decides"},
     });
     command.arguments = {"backup", 0, 1};

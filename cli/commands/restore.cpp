@@ -24,7 +24,8 @@ restore::RestoreRequest request_of(const Context& context, BackupAndPaths wanted
     request.target = *target;
     request.root = std::move(wanted.reference.path);
     // Paths are those below the root.
-    for (const std::string& path : wanted.paths) request.paths.push_back(request.root == "/" ? path : path.substr(request.root.size()));
+    for (const std::string& path : wanted.paths)
+        request.paths.push_back(request.root == "/" ? path : path.substr(request.root.size()));
     for (const std::string& pattern : options.list("include")) request.includes.add(pattern, false);
     for (const std::string& pattern : options.list("iinclude")) request.includes.add(pattern, true);
     for (const std::string& file : options.list("include-file")) {
@@ -45,12 +46,15 @@ restore::RestoreRequest request_of(const Context& context, BackupAndPaths wanted
     request.dry_run = context.dry_run();
     request.jobs = context.jobs();
     request.interrupted = &interrupted();
-    if (request.dry_run && request.verify) throw Error(ErrorCode::usage, "--dry-run and --verify cannot be given together");
+    if (request.dry_run && request.verify)
+        throw Error(ErrorCode::usage, "--dry-run and --verify cannot be given together");
     return request;
 }
 
 void connect_to_terminal(Terminal& terminal, restore::RestoreRequest& request) {
-    request.on_problem = [&](const std::string& path, const std::string& what) { terminal.problem(path, what, "restore"); };
+    request.on_problem = [&](const std::string& path, const std::string& what) {
+        terminal.problem(path, what, "restore");
+    };
     request.on_warning = [&](const std::string& path, const std::string& what) {
         if (terminal.verbosity() >= 1) terminal.warning(path, what);
     };
@@ -63,7 +67,8 @@ void connect_to_terminal(Terminal& terminal, restore::RestoreRequest& request) {
             line["size"] = size;
             terminal.object(line);
         } else {
-            terminal.message(std::string(action) + std::string(11 - std::min<std::size_t>(10, action.size()), ' ') + printable(path));
+            terminal.message(std::string(action) + std::string(11 - std::min<std::size_t>(10, action.size()), ' ') +
+                             printable(path));
         }
     };
 }
@@ -99,14 +104,19 @@ Json report_json(const restore::RestoreReport& report, const restore::Backup& ba
     return object;
 }
 
-void print_report(Terminal& terminal, const restore::RestoreReport& report, const restore::Backup& backup, const std::string& target) {
+void print_report(Terminal& terminal, const restore::RestoreReport& report, const restore::Backup& backup,
+                  const std::string& target) {
     const std::string verb = report.dry_run ? "would restore " : "restored ";
     terminal.result(verb + counted(report.files_restored, "file") + ", " + counted(report.folders, "folder") + " and " +
                     counted(report.others, "other", "others") + ", " + human_size(report.bytes_restored) + ", of " +
-                    printable(backup.describe()) + " to " + printable(target) + " in " + human_duration(report.seconds));
-    if (report.files_unchanged > 0) terminal.result(counted(report.files_unchanged, "file") + " unchanged and left as " + (report.files_unchanged == 1 ? "it is" : "they are"));
+                    printable(backup.describe()) + " to " + printable(target) + " in " +
+                    human_duration(report.seconds));
+    if (report.files_unchanged > 0)
+        terminal.result(counted(report.files_unchanged, "file") + " unchanged and left as " +
+                        (report.files_unchanged == 1 ? "it is" : "they are"));
     if (report.files_skipped > 0) terminal.result(counted(report.files_skipped, "file") + " there already and skipped");
-    if (report.deleted > 0) terminal.result((report.dry_run ? "would delete " : "deleted ") + counted(report.deleted, "thing"));
+    if (report.deleted > 0)
+        terminal.result((report.dry_run ? "would delete " : "deleted ") + counted(report.deleted, "thing"));
     if (report.files_verified > 0) terminal.result("verified " + counted(report.files_verified, "file"));
     if (report.metadata_warnings > 0) {
         terminal.message(counted(report.metadata_warnings, "thing") +
@@ -121,7 +131,8 @@ ExitCode run(Context& context) {
     restore::RestoreRequest request = request_of(context, wanted);
     connect_to_terminal(terminal, request);
     // Every key first: nothing is written while one is missing.
-    const auto open = context.open(context.catalogue().resolve(wanted.reference.backup, selection(context)), request.salvage);
+    const auto open =
+        context.open(context.catalogue().resolve(wanted.reference.backup, selection(context)), request.salvage);
     context.forget_catalogue();
     const restore::Backup& backup = open->backup();
     for (const auto& [dek, why] : open->missing_keys()) {
@@ -135,8 +146,10 @@ ExitCode run(Context& context) {
         const ProgressReporter reporter(terminal, policy, [&] { return state_of(progress); });
         report = restore::restore_files(*open, request);
     }
-    if (terminal.json()) terminal.object(report_json(report, backup, request.target));
-    else print_report(terminal, report, backup, request.target);
+    if (terminal.json())
+        terminal.object(report_json(report, backup, request.target));
+    else
+        print_report(terminal, report, backup, request.target);
     return report.content_errors > 0 || !open->missing_keys().empty() ? ExitCode::incomplete : ExitCode::done;
 }
 
@@ -148,28 +161,50 @@ Command restore_command() {
     command.synopsis = "[BACKUP|latest[:PATH]] -t DIR [PATH…] [--at T] [--series S]";
     command.summary = "restore a backup, or a part of it";
     command.description =
-        "Restores to below DIR, at the paths where things were: /etc/fstab goes to DIR/etc/fstab. With BACKUP:/sub/path that "
+        "Restores to below DIR, at the paths where things were: /etc/fstab goes to DIR/etc/fstab. With "
+        "BACKUP:/sub/path that "
         "folder becomes DIR. Further paths, --include and --exclude choose parts.\n\n"
-        "Before a byte is written, every data key that the backup needs is really opened; when a protector is missing, nothing is "
-        "created, the exit code is 13, and the report says which protectors are missing, for which time they are needed, and what "
+        "Before a byte is written, every data key that the backup needs is really opened; when a protector is missing, "
+        "nothing is "
+        "created, the exit code is 13, and the report says which protectors are missing, for which time they are "
+        "needed, and what "
         "can be restored without them. Only backups of trusted writers are accepted (17).\n\n"
-        "As root, owners, setuid bits, devices, sockets and security attributes come back; --plain leaves them out. As another "
+        "As root, owners, setuid bits, devices, sockets and security attributes come back; --plain leaves them out. As "
+        "another "
         "user, what the system refuses is counted and said. Holes are always restored.";
     command.options = with_selection({
-        {.name = "target", .letter = 't', .takes = Takes::one, .value_name = "DIR", .help = "where to; made when it is not there"},
+        {.name = "target",
+         .letter = 't',
+         .takes = Takes::one,
+         .value_name = "DIR",
+         .help = "where to; made when it is not there"},
         {.name = "at", .takes = Takes::one, .value_name = "T", .help = "the newest backup not after this"},
         {.name = "include", .letter = 'i', .takes = Takes::many, .value_name = "PATTERN", .help = "only what matches"},
-        {.name = "iinclude", .takes = Takes::many, .value_name = "PATTERN", .help = "the same, whatever the case of letters"},
+        {.name = "iinclude",
+         .takes = Takes::many,
+         .value_name = "PATTERN",
+         .help = "the same, whatever the case of letters"},
         {.name = "include-file", .takes = Takes::many, .value_name = "FILE", .help = "patterns, one a line"},
-        {.name = "exclude", .letter = 'e', .takes = Takes::many, .value_name = "PATTERN", .help = "leave out what matches"},
-        {.name = "iexclude", .takes = Takes::many, .value_name = "PATTERN", .help = "the same, whatever the case of letters"},
+        {.name = "exclude",
+         .letter = 'e',
+         .takes = Takes::many,
+         .value_name = "PATTERN",
+         .help = "leave out what matches"},
+        {.name = "iexclude",
+         .takes = Takes::many,
+         .value_name = "PATTERN",
+         .help = "the same, whatever the case of letters"},
         {.name = "exclude-file", .takes = Takes::many, .value_name = "FILE", .help = "patterns, one a line"},
-        {.name = "overwrite", .takes = Takes::one, .value_name = "WHEN", .help = "always (as when nothing is said), if-changed or never"},
+        {.name = "overwrite",
+         .takes = Takes::one,
+         .value_name = "WHEN",
+         .help = "always (as when nothing is said), if-changed or never"},
         {.name = "delete", .help = "delete what is in DIR and not in the backup"},
         {.name = "verify", .help = "read everything back and compare"},
         {.name = "sparse", .help = "make holes of zeros too"},
         {.name = "plain", .help = "no owners, setuid bits, devices, sockets and security attributes"},
-        {.name = "ownership-by-name", .help = "owners and groups by name where this host knows the name, else by number"},
+        {.name = "ownership-by-name",
+         .help = "owners and groups by name where this host knows the name, else by number"},
         {.name = "salvage", .help = "restore what opens, list what does not, exit code 3"},
     });
     command.arguments = {"backup", 0, Arguments::kAnyNumber};

@@ -1,9 +1,9 @@
+#include "restore/rewrap.h"
 #include "cli/access.h"
 #include "cli/commands/commands.h"
 #include "cli/selection.h"
 #include "cli/signals.h"
 #include "cli/table.h"
-#include "restore/rewrap.h"
 
 #include <chrono>
 
@@ -13,10 +13,12 @@ namespace {
 /// The trusted ones among those that were chosen: nobody should vouch for another's keys.
 std::vector<const restore::Backup*> chosen(Context& context) {
     const Options& options = context.options();
-    const bool by_rule = options.given("all") || options.given("series") || options.given("host") || options.given("path") ||
-                         options.given("tag") || options.given("from") || options.given("to");
+    const bool by_rule = options.given("all") || options.given("series") || options.given("host") ||
+                         options.given("path") || options.given("tag") || options.given("from") || options.given("to");
     if (by_rule == !context.arguments().empty()) {
-        throw Error(ErrorCode::usage, by_rule ? "backups and a rule to choose them cannot be given together" : "rewrap needs to know which backups",
+        throw Error(ErrorCode::usage,
+                    by_rule ? "backups and a rule to choose them cannot be given together"
+                            : "rewrap needs to know which backups",
                     "signet rewrap --all, --series NAME, --from T --to T, or ids of backups");
     }
     const restore::Catalogue& catalogue = context.catalogue();
@@ -28,8 +30,10 @@ std::vector<const restore::Backup*> chosen(Context& context) {
     filter.from = time_option(context, "from");
     filter.at = time_option(context, "to");
     for (const restore::Backup* backup : catalogue.select(filter)) {
-        if (backup->trusted) backups.push_back(backup);
-        else context.terminal().warning("backup " + backup->describe() + " is left out: its writer is not trusted");
+        if (backup->trusted)
+            backups.push_back(backup);
+        else
+            context.terminal().warning("backup " + backup->describe() + " is left out: its writer is not trusted");
     }
     return backups;
 }
@@ -58,13 +62,16 @@ void print(Context& context, const restore::RewrapReport& report) {
         return;
     }
     std::vector<std::string> names;
-    for (const format::Thumbprint& one : report.protectors) names.push_back(context.resolver().status(one).name + " (" + one.short_text() + ")");
-    terminal.result(counted(report.deks, "data key") + " of " + counted(report.backups, "backup") + ", to be opened by " +
-                    printable(join(names, " and by ")));
-    terminal.result(std::string(context.dry_run() ? "  would be wrapped  " : "  wrapped anew      ") + std::to_string(report.rewrapped));
+    for (const format::Thumbprint& one : report.protectors)
+        names.push_back(context.resolver().status(one).name + " (" + one.short_text() + ")");
+    terminal.result(counted(report.deks, "data key") + " of " + counted(report.backups, "backup") +
+                    ", to be opened by " + printable(join(names, " and by ")));
+    terminal.result(std::string(context.dry_run() ? "  would be wrapped  " : "  wrapped anew      ") +
+                    std::to_string(report.rewrapped));
     terminal.result("  already were      " + std::to_string(report.already));
     if (!report.failures.empty()) terminal.result("  cannot be opened  " + std::to_string(report.failures.size()));
-    if (report.remaining > 0) terminal.result("  left for later    " + std::to_string(report.remaining) + ": run this again");
+    if (report.remaining > 0)
+        terminal.result("  left for later    " + std::to_string(report.remaining) + ": run this again");
 }
 
 ExitCode run(Context& context) {
@@ -81,7 +88,9 @@ ExitCode run(Context& context) {
     if (report.failures.empty()) return ExitCode::done;
     for (const auto& [dek, error] : report.failures) context.terminal().warning(error.what());
     const Error& first = report.failures.front().second;
-    throw Error(first.code(), counted(report.failures.size(), "data key") + " of " + std::to_string(report.deks) + " cannot be opened, and stay as they are",
+    throw Error(first.code(),
+                counted(report.failures.size(), "data key") + " of " + std::to_string(report.deks) +
+                    " cannot be opened, and stay as they are",
                 first.hint());
 }
 
@@ -93,22 +102,30 @@ Command rewrap_command() {
     command.synopsis = "--all | --series S | --from T --to T | BACKUP… [--max-duration D]";
     command.summary = "wrap the data keys of older backups under today's protectors";
     command.description =
-        "After a rotation older backups still need the older protector. This opens their data keys with it and adds slots under "
-        "the default protector and every recovery protector of the repository. Nothing else is written: no data is read, and no "
-        "pack, index or entry changes. What has such a slot already is left alone, once its protector has opened it; so the "
+        "After a rotation older backups still need the older protector. This opens their data keys with it and adds "
+        "slots under "
+        "the default protector and every recovery protector of the repository. Nothing else is written: no data is "
+        "read, and no "
+        "pack, index or entry changes. What has such a slot already is left alone, once its protector has opened it; "
+        "so the "
         "command may be stopped at any moment, by --max-duration too, and be run again. Backups may run meanwhile.\n\n"
-        "The older protector's slots stay. Before it is destroyed, signet key delete says whether anything still needs it.\n\n"
+        "The older protector's slots stay. Before it is destroyed, signet key delete says whether anything still needs "
+        "it.\n\n"
         "Exit code 13 when some data keys could not be opened; the others are done.";
     command.options = with_selection({
         {.name = "all", .help = "every backup"},
         {.name = "from", .takes = Takes::one, .value_name = "T", .help = "backups from this time on"},
         {.name = "to", .takes = Takes::one, .value_name = "T", .help = "backups up to this time"},
-        {.name = "max-duration", .takes = Takes::one, .value_name = "D", .help = "begin no other data key after this long: 90s, 30m, 2h"},
+        {.name = "max-duration",
+         .takes = Takes::one,
+         .value_name = "D",
+         .help = "begin no other data key after this long: 90s, 30m, 2h"},
     });
     command.arguments = {"backup", 0, Arguments::kAnyNumber};
-    command.examples = {{"signet rewrap --all", "Everything needs only today's protectors afterwards"},
-                        {"signet rewrap --series prod-db --max-duration 30m", "As much of a series as half an hour allows"},
-                        {"signet rewrap --all --dry-run", "How many there are to do"}};
+    command.examples = {
+        {"signet rewrap --all", "Everything needs only today's protectors afterwards"},
+        {"signet rewrap --series prod-db --max-duration 30m", "As much of a series as half an hour allows"},
+        {"signet rewrap --all --dry-run", "How many there are to do"}};
     command.dry_run = DryRun::honoured;
     command.run = run;
     return command;

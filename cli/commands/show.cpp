@@ -16,13 +16,15 @@ const restore::Backup& named(Context& context) {
 }
 
 std::uint64_t bits_in(const Bytes& bitmap) {
-    return std::accumulate(bitmap.begin(), bitmap.end(), std::uint64_t{0},
-                           [](std::uint64_t sum, std::uint8_t octet) { return sum + static_cast<std::uint64_t>(__builtin_popcount(octet)); });
+    return std::accumulate(bitmap.begin(), bitmap.end(), std::uint64_t{0}, [](std::uint64_t sum, std::uint8_t octet) {
+        return sum + static_cast<std::uint64_t>(__builtin_popcount(octet));
+    });
 }
 
 template <class Infos>
 std::uint64_t total_size(const Infos& infos) {
-    return std::accumulate(infos.begin(), infos.end(), std::uint64_t{0}, [](std::uint64_t sum, const auto& info) { return sum + info.size; });
+    return std::accumulate(infos.begin(), infos.end(), std::uint64_t{0},
+                           [](std::uint64_t sum, const auto& info) { return sum + info.size; });
 }
 
 Json header_json(const restore::Backup& backup, restore::Planner& planner) {
@@ -51,7 +53,8 @@ Json header_json(const restore::Backup& backup, restore::Planner& planner) {
     for (const format::PackInfo& pack : fields.packs) packs.push_back({{"id", pack.id.hex()}, {"size", pack.size}});
     object["packs"] = std::move(packs);
     Json indexes = Json::array();
-    for (const format::IndexInfo& index : fields.indexes) indexes.push_back({{"id", index.id.hex()}, {"size", index.size}});
+    for (const format::IndexInfo& index : fields.indexes)
+        indexes.push_back({{"id", index.id.hex()}, {"size", index.size}});
     object["indexes"] = std::move(indexes);
     Json reach = Json::array();
     for (const format::Reach& part : fields.reach) {
@@ -85,16 +88,20 @@ void print_header(Terminal& terminal, const restore::Backup& backup, restore::Pl
     line("time", to_table_time(fields.time) + " (" + to_rfc3339(fields.time) + ")");
     line("run", to_table_time(fields.started) + " to " + to_table_time(fields.finished));
     line("data key", fields.dek.hex());
-    for (const format::Slot& slot : fields.slots) line("protector", slot.thumbprint.text() + "  " + printable(slot.location));
+    for (const format::Slot& slot : fields.slots)
+        line("protector", slot.thumbprint.text() + "  " + printable(slot.location));
     line("stored", counted(fields.packs.size(), "pack") + ", " + human_size(total_size(fields.packs)) + "; " +
                        counted(fields.indexes.size(), "index segment") + ", " + human_size(total_size(fields.indexes)));
-    line("needs", counted(planner.keys_of(backup).size(), "data key") + ", of " + counted(fields.reach.size(), "earlier entry", "earlier entries"));
+    line("needs", counted(planner.keys_of(backup).size(), "data key") + ", of " +
+                      counted(fields.reach.size(), "earlier entry", "earlier entries"));
 }
 
 ExitCode run(Context& context) {
     const restore::Backup& backup = named(context);
-    if (context.terminal().json()) context.terminal().object(header_json(backup, context.planner()));
-    else print_header(context.terminal(), backup, context.planner());
+    if (context.terminal().json())
+        context.terminal().object(header_json(backup, context.planner()));
+    else
+        print_header(context.terminal(), backup, context.planner());
     return ExitCode::done;
 }
 
@@ -107,11 +114,13 @@ Command show_command() {
     command.summary = "show the public header of a backup";
     command.description =
         "Shows what a backup says of itself without a key: who made it and when, which data key seals it, under which "
-        "protectors, in which packs, and which earlier runs it refers to. Names are shown where the keyring knows the writer's "
+        "protectors, in which packs, and which earlier runs it refers to. Names are shown where the keyring knows the "
+        "writer's "
         "label key.";
     command.options = selection_options();
     command.arguments = {"backup", 0, 1};
-    command.examples = {{"signet show 1a2b3c4d", "One backup"}, {"signet show latest --json", "The newest one, for a program"}};
+    command.examples = {{"signet show 1a2b3c4d", "One backup"},
+                        {"signet show latest --json", "The newest one, for a program"}};
     command.run = run;
     return command;
 }

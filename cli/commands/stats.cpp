@@ -13,7 +13,11 @@ struct Kind {
     const char* name;
     const char* prefix;
 };
-constexpr std::array<Kind, 5> kKinds = {{{"packs", "packs/"}, {"indexes", "indexes/"}, {"slots", "slots/"}, {"journal", "journal/"}, {"escrow", "escrow/"}}};
+constexpr std::array<Kind, 5> kKinds = {{{"packs", "packs/"},
+                                         {"indexes", "indexes/"},
+                                         {"slots", "slots/"},
+                                         {"journal", "journal/"},
+                                         {"escrow", "escrow/"}}};
 
 /// What the repository holds: needs no key.
 ExitCode repository_statistics(Context& context) {
@@ -47,8 +51,8 @@ ExitCode repository_statistics(Context& context) {
                              {"objects", std::move(objects)}});
         return ExitCode::done;
     }
-    terminal.result(counted(catalogue.backups().size(), "backup") + " of " + counted(series.size(), "series", "series") + " by " +
-                    counted(writers.size(), "writer"));
+    terminal.result(counted(catalogue.backups().size(), "backup") + " of " +
+                    counted(series.size(), "series", "series") + " by " + counted(writers.size(), "writer"));
     for (const std::string& line : lines) terminal.result("  " + line);
     terminal.result("in all " + human_size(total));
     return ExitCode::done;
@@ -59,7 +63,8 @@ ExitCode backup_statistics(Context& context) {
     const Chosen chosen = choose(context, context.arguments().front());
     const auto open = context.open(chosen.backup);
     const restore::TreeStatistics s = restore::tree_statistics(*open, &interrupted());
-    const double ratio = s.sealed_size > 0 ? static_cast<double>(s.logical_size) / static_cast<double>(s.sealed_size) : 0;
+    const double ratio =
+        s.sealed_size > 0 ? static_cast<double>(s.logical_size) / static_cast<double>(s.sealed_size) : 0;
     if (terminal.json()) {
         terminal.object(Json{{"message_type", "summary"},
                              {"backup_id", chosen.backup.id.hex()},
@@ -75,8 +80,8 @@ ExitCode backup_statistics(Context& context) {
         return ExitCode::done;
     }
     terminal.result(printable(chosen.backup.describe()));
-    terminal.result("  files    " + counted(s.files, "file") + ", " + counted(s.folders, "folder") + ", " + counted(s.others, "other", "others") +
-                    ", " + counted(s.hard_links, "hard link"));
+    terminal.result("  files    " + counted(s.files, "file") + ", " + counted(s.folders, "folder") + ", " +
+                    counted(s.others, "other", "others") + ", " + counted(s.hard_links, "hard link"));
     terminal.result("  size     " + human_size(s.logical_size));
     terminal.result("  chunks   " + counted(s.stored_chunks, "chunk") + ", " + human_size(s.raw_size));
     terminal.result("  stored   " + human_size(s.sealed_size) + ", shared with other backups where they have the same");
@@ -95,7 +100,8 @@ Command stats_command() {
     command.synopsis = "[BACKUP|latest]";
     command.summary = "say how much is stored, and of what";
     command.description =
-        "Without a backup: what the repository holds, by kind of object; needs no key. With one: its files, their size, and what "
+        "Without a backup: what the repository holds, by kind of object; needs no key. With one: its files, their "
+        "size, and what "
         "their content takes in the repository.";
     command.options = selection_options();
     command.arguments = {"backup", 0, 1};

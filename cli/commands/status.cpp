@@ -22,9 +22,12 @@ std::string age_text(TimePoint since, TimePoint now) {
 
 void judge_series(const Health& health, const std::optional<std::int64_t>& max_age, Verdict& verdict) {
     for (const SeriesHealth& one : health.series) {
-        if (!one.restorable) verdict.add(ExitCode::key_unavailable, "the newest backup of " + one.series + " cannot be restored with the keys at hand");
+        if (!one.restorable)
+            verdict.add(ExitCode::key_unavailable,
+                        "the newest backup of " + one.series + " cannot be restored with the keys at hand");
         if (max_age && health.now.ns - one.last.ns > *max_age) {
-            verdict.add(ExitCode::objective_missed, "the newest backup of " + one.series + " is " + age_text(one.last, health.now) + " old");
+            verdict.add(ExitCode::objective_missed,
+                        "the newest backup of " + one.series + " is " + age_text(one.last, health.now) + " old");
         }
     }
     if (max_age && health.series.empty()) verdict.add(ExitCode::objective_missed, "there is no backup");
@@ -34,13 +37,16 @@ void judge_protectors(const Health& health, const std::optional<std::int64_t>& m
     for (const ProtectorHealth& one : health.protectors) {
         const std::string name = one.need.report.name + " (" + one.need.report.thumbprint.short_text() + ")";
         if (!one.need.report.can_unwrap && one.need.sole_backups > 0) {
-            verdict.add(ExitCode::key_unavailable, counted(one.need.sole_backups, "backup") + " cannot be restored without protector " + name + ", which is " +
+            verdict.add(ExitCode::key_unavailable, counted(one.need.sole_backups, "backup") +
+                                                       " cannot be restored without protector " + name + ", which is " +
                                                        std::string(keyring::text(one.need.report.status)));
         }
         if (!max_proof_age || one.need.sole_backups == 0) continue;
-        if (!one.last_proven) verdict.add(ExitCode::objective_missed, "protector " + name + " was never proven: signet keyring check");
+        if (!one.last_proven)
+            verdict.add(ExitCode::objective_missed, "protector " + name + " was never proven: signet keyring check");
         else if (health.now.ns - one.last_proven->ns > *max_proof_age) {
-            verdict.add(ExitCode::objective_missed, "protector " + name + " was last proven " + age_text(*one.last_proven, health.now) + " ago");
+            verdict.add(ExitCode::objective_missed,
+                        "protector " + name + " was last proven " + age_text(*one.last_proven, health.now) + " ago");
         }
     }
 }
@@ -71,8 +77,9 @@ Json to_json(const Health& health, const Verdict& verdict) {
                               {"last_proven", time_json(one.last_proven)},
                               {"expires", time_json(one.need.report.expires)}});
     }
-    return {{"message_type", "summary"},       {"state", text(health.access.state)},          {"series", std::move(series)},
-            {"protectors", std::move(protectors)}, {"reminders", health.reminders}, {"problems", verdict.problems}};
+    return {{"message_type", "summary"},     {"state", text(health.access.state)},
+            {"series", std::move(series)},   {"protectors", std::move(protectors)},
+            {"reminders", health.reminders}, {"problems", verdict.problems}};
 }
 
 void print(Terminal& terminal, const Health& health, const Verdict& verdict) {
@@ -80,14 +87,16 @@ void print(Terminal& terminal, const Health& health, const Verdict& verdict) {
     if (!health.series.empty()) terminal.result("");
     Table series({"SERIES", "BACKUPS", "NEWEST", "AGE", "RESTORABLE"});
     for (const SeriesHealth& one : health.series) {
-        series.add({printable(one.series), std::to_string(one.backups), to_table_time(one.last), age_text(one.last, health.now), one.restorable ? "yes" : "no"});
+        series.add({printable(one.series), std::to_string(one.backups), to_table_time(one.last),
+                    age_text(one.last, health.now), one.restorable ? "yes" : "no"});
     }
     if (!series.empty()) series.print(terminal);
     if (!health.protectors.empty()) terminal.result("");
     Table protectors({"PROTECTOR", "NAME", "STATUS", "BACKUPS", "PROVEN"});
     for (const ProtectorHealth& one : health.protectors) {
-        protectors.add({one.need.report.thumbprint.short_text(), printable(one.need.report.name), std::string(keyring::text(one.need.report.status)),
-                        std::to_string(one.need.backups), one.last_proven ? to_table_time(*one.last_proven) : "never"});
+        protectors.add({one.need.report.thumbprint.short_text(), printable(one.need.report.name),
+                        std::string(keyring::text(one.need.report.status)), std::to_string(one.need.backups),
+                        one.last_proven ? to_table_time(*one.last_proven) : "never"});
     }
     if (!protectors.empty()) protectors.print(terminal);
     if (!health.reminders.empty() || !verdict.problems.empty()) terminal.result("");
@@ -105,8 +114,10 @@ ExitCode run(Context& context) {
     } else if (health.access.state == keyring::AccessState::needs_revalidation) {
         verdict.add(ExitCode::key_unavailable, "the keyring waits for signet keyring revalidate");
     }
-    if (context.terminal().json()) context.terminal().object(to_json(health, verdict));
-    else print(context.terminal(), health, verdict);
+    if (context.terminal().json())
+        context.terminal().object(to_json(health, verdict));
+    else
+        print(context.terminal(), health, verdict);
     return verdict.code;
 }
 
@@ -118,15 +129,25 @@ Command status_command() {
     command.synopsis = "[--max-age D] [--max-proof-age D]";
     command.summary = "say whether backups and keys are as they should be";
     command.description =
-        "For cron and monitoring: the state of the keyring, the age of each series, whether its newest backup can be restored with "
-        "the keys at hand, every protector that backups need and when it was last proven (signet keyring check), and reminders. "
+        "For cron and monitoring: the state of the keyring, the age of each series, whether its newest backup can be "
+        "restored with "
+        "the keys at hand, every protector that backups need and when it was last proven (signet keyring check), and "
+        "reminders. "
         "Nothing is unwrapped and no passphrase is asked for.\n\n"
-        "Exit code 13 when a protector that backups need cannot be used, else 16 when an age is above its limit. Reminders change "
+        "Exit code 13 when a protector that backups need cannot be used, else 16 when an age is above its limit. "
+        "Reminders change "
         "no exit code.";
-    command.options = {{.name = "max-age", .takes = Takes::one, .value_name = "D", .help = "the newest backup of each series may be this old: 26h"},
-                       {.name = "max-proof-age", .takes = Takes::one, .value_name = "D", .help = "each needed protector was proven within: 7d"},
+    command.options = {{.name = "max-age",
+                        .takes = Takes::one,
+                        .value_name = "D",
+                        .help = "the newest backup of each series may be this old: 26h"},
+                       {.name = "max-proof-age",
+                        .takes = Takes::one,
+                        .value_name = "D",
+                        .help = "each needed protector was proven within: 7d"},
                        on_state_change_option()};
-    command.examples = {{"signet status --max-age 26h --max-proof-age 7d", "In a monitor"}, {"signet status --json", "For a program"}};
+    command.examples = {{"signet status --max-age 26h --max-proof-age 7d", "In a monitor"},
+                        {"signet status --json", "For a program"}};
     command.run = run;
     return command;
 }

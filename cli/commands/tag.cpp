@@ -57,8 +57,11 @@ ExitCode run(Context& context) {
         }
         terminal.result(backup->short_id() + "  " + (tags.empty() ? "no tags" : printable(join(tags, ", "))));
     }
-    if (terminal.json()) terminal.object(Json{{"message_type", "summary"}, {"changed_backups", changed}, {"dry_run", context.dry_run()}});
-    else if (changed == 0) terminal.message("nothing to change");
+    if (terminal.json())
+        terminal.object(
+            Json{{"message_type", "summary"}, {"changed_backups", changed}, {"dry_run", context.dry_run()}});
+    else if (changed == 0)
+        terminal.message("nothing to change");
     return ExitCode::done;
 }
 
@@ -70,7 +73,8 @@ Command tag_command() {
     command.synopsis = "BACKUP… [--add TAG]… [--remove TAG]… [--set TAG]…";
     command.summary = "change the tags of backups";
     command.description =
-        "Appends a signed remark with the new list of tags: the backup itself is never changed. The remark counts when its "
+        "Appends a signed remark with the new list of tags: the backup itself is never changed. The remark counts when "
+        "its "
         "signer is trusted.";
     command.options = {
         {.name = "add", .takes = Takes::many, .value_name = "TAG", .help = "add a tag"},

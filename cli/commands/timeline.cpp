@@ -17,10 +17,15 @@ ExitCode run(Context& context) {
     restore::Planner planner(context.catalogue(false), context.repository(), context.resolver(), options);
     const std::vector<restore::Plan> lanes = planner.timeline(filter);
     context.options().refuse_together({"html", "svg"});
-    if (context.options().flag("html")) context.terminal().raw(as_bytes(timeline_html(lanes, context.clock().now())));
-    else if (context.options().flag("svg")) context.terminal().raw(as_bytes(timeline_svg(lanes)));
-    else if (context.terminal().json()) context.terminal().object(timeline_json(lanes));
-    else print_timeline(context.terminal(), lanes, context.terminal().output_is_terminal() ? context.terminal().columns() : kWidth);
+    if (context.options().flag("html"))
+        context.terminal().raw(as_bytes(timeline_html(lanes, context.clock().now())));
+    else if (context.options().flag("svg"))
+        context.terminal().raw(as_bytes(timeline_svg(lanes)));
+    else if (context.terminal().json())
+        context.terminal().object(timeline_json(lanes));
+    else
+        print_timeline(context.terminal(), lanes,
+                       context.terminal().output_is_terminal() ? context.terminal().columns() : kWidth);
     return ExitCode::done;
 }
 
@@ -32,14 +37,19 @@ Command timeline_command() {
     command.synopsis = "[--series S] [--from T --to T] [--without-key T]… [--html | --svg]";
     command.summary = "draw which moments can be restored, and with which keys";
     command.description =
-        "One lane for each series: the moments that can be restored now, the protectors that they need, and the gaps, with what "
+        "One lane for each series: the moments that can be restored now, the protectors that they need, and the gaps, "
+        "with what "
         "blocks them. Computed from public headers alone, as signet plan is.\n\n"
-        "--html prints a page that needs no other file: the chart, with details under the mouse, and tables of gaps and protectors. "
+        "--html prints a page that needs no other file: the chart, with details under the mouse, and tables of gaps "
+        "and protectors. "
         "--svg prints the chart alone.";
     command.options = with_selection({
         {.name = "from", .takes = Takes::one, .value_name = "T", .help = "from this time"},
         {.name = "to", .takes = Takes::one, .value_name = "T", .help = "to this time"},
-        {.name = "without-key", .takes = Takes::many, .value_name = "T", .help = "as if this protector were lost; may be repeated"},
+        {.name = "without-key",
+         .takes = Takes::many,
+         .value_name = "T",
+         .help = "as if this protector were lost; may be repeated"},
         {.name = "html", .help = "print a page of HTML"},
         {.name = "svg", .help = "print an SVG picture"},
     });

@@ -17,7 +17,8 @@ ExitCode run(Context& context) {
                                        {"repository_format", 1},
                                        {"compiler", kCompiler}});
     } else {
-        context.terminal().result("signet " SIGNET_VERSION ", repository format 1, built with " + std::string(kCompiler));
+        context.terminal().result("signet " SIGNET_VERSION ", repository format 1, built with " +
+                                  std::string(kCompiler));
     }
     return ExitCode::done;
 }

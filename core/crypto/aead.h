@@ -35,7 +35,8 @@ public:
 
     [[nodiscard]] Bytes seal(const Nonce& nonce, ByteView associated, ByteView plaintext);
     /// throws  Error{damaged}: "<what>: authentication failed"
-    [[nodiscard]] SecretBytes open_secret(const Nonce& nonce, ByteView associated, ByteView sealed, std::string_view what);
+    [[nodiscard]] SecretBytes open_secret(const Nonce& nonce, ByteView associated, ByteView sealed,
+                                          std::string_view what);
     [[nodiscard]] Bytes open_bytes(const Nonce& nonce, ByteView associated, ByteView sealed, std::string_view what);
 
 private:

@@ -23,6 +23,7 @@ public:
     void update(ByteView bytes);
     /// Ends the computation; the object can be used for another one afterwards.
     [[nodiscard]] Digest finish();
+
 private:
     struct State;
     std::unique_ptr<State> state_;
@@ -39,15 +40,15 @@ public:
     [[nodiscard]] HmacSha256 clone() const;
     /// HMAC of the concatenation of the parts.
     [[nodiscard]] Digest compute(std::initializer_list<ByteView> parts);
+
 private:
     struct State;
     explicit HmacSha256(std::unique_ptr<State> state);
     std::unique_ptr<State> state_;
 };
 
-/// HKDF-Expand-SHA256 (RFC 5869 section 2.3). `key` is already uniformly random (32 octets), so there is no extract step.
-/// info  the concatenation of the parts; a label ending in a zero octet comes first
-/// size  at most 255 * 32
+/// HKDF-Expand-SHA256 (RFC 5869 section 2.3). `key` is already uniformly random (32 octets), so there is no extract
+/// step. info  the concatenation of the parts; a label ending in a zero octet comes first size  at most 255 * 32
 [[nodiscard]] SecretBytes hkdf_expand(ByteView key, std::initializer_list<ByteView> info, std::size_t size);
 
 }  // namespace signet::crypto

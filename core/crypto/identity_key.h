@@ -28,6 +28,7 @@ public:
     [[nodiscard]] const SecretBytes& seed() const { return seed_; }
     [[nodiscard]] const VerifyKey& verify_key() const { return verify_key_; }
     [[nodiscard]] Signature sign(ByteView message) const;
+
 private:
     SigningKey() = default;
     SecretBytes seed_;

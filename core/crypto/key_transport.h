@@ -1,7 +1,8 @@
-// CKM_RSA_AES_KEY_WRAP (PKCS#11 v2.40, section 2.1.21): how a private key travels to who owns an RSA key. The ciphertext of
-// .byok files.
+// CKM_RSA_AES_KEY_WRAP (PKCS#11 v2.40, section 2.1.21): how a private key travels to who owns an RSA key. The
+// ciphertext of .byok files.
 //
-//   RSA-OAEP (SHA-1, MGF1-SHA-1) of an AES-256 key made for this alone  ‖  AES-KWP (RFC 5649) of the PKCS#8 key under it
+//   RSA-OAEP (SHA-1, MGF1-SHA-1) of an AES-256 key made for this alone  ‖  AES-KWP (RFC 5649) of the PKCS#8 key under
+//   it
 #pragma once
 
 #include "core/crypto/rsa.h"

@@ -1,8 +1,8 @@
 #include "core/crypto/openssl.h"
 
-#include <array>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
+#include <array>
 
 namespace signet::crypto {
 
@@ -28,7 +28,8 @@ void fail(std::string_view what, ErrorCode code) {
 }
 
 void prepare_secure_heap() {
-    // 512 KiB holds hundreds of private keys. Without it (a lock limit), OpenSSL uses its ordinary heap and still wipes.
+    // 512 KiB holds hundreds of private keys. Without it (a lock limit), OpenSSL uses its ordinary heap and still
+    // wipes.
     static const bool ready = CRYPTO_secure_malloc_init(std::size_t{512} * 1024, 32) != 0;
     static_cast<void>(ready);
 }

@@ -139,8 +139,7 @@ KeyHandle key_of_numbers(const BIGNUM* modulus, const BIGNUM* exponent) {
     require(OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, modulus), "RSA");
     require(OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_E, exponent), "RSA");
     const Params params = require_object(Params(OSSL_PARAM_BLD_to_param(builder.get())), "RSA");
-    const KeyContext context =
-        require_object(KeyContext(EVP_PKEY_CTX_new_from_name(nullptr, "RSA", nullptr)), "RSA");
+    const KeyContext context = require_object(KeyContext(EVP_PKEY_CTX_new_from_name(nullptr, "RSA", nullptr)), "RSA");
     require(EVP_PKEY_fromdata_init(context.get()), "RSA");
     EVP_PKEY* key = nullptr;
     if (EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_PUBLIC_KEY, params.get()) != 1) forget_errors();

@@ -61,7 +61,8 @@ TEST_CASE("an insertion of any length, odd ones too, changes few pieces", "[back
         std::set<std::string> before;
         for (const auto piece : cut(fixed_cutter(), rule, bytes)) before.emplace(as_text(piece));
         std::size_t fresh = 0;
-        for (const auto piece : cut(fixed_cutter(), rule, changed)) fresh += before.contains(std::string(as_text(piece))) ? 0 : piece.size();
+        for (const auto piece : cut(fixed_cutter(), rule, changed))
+            fresh += before.contains(std::string(as_text(piece))) ? 0 : piece.size();
         CAPTURE(inserted);
         CHECK(fresh < inserted + 600'000);
     }

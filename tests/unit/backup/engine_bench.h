@@ -2,20 +2,20 @@
 #pragma once
 
 #include "backup/backup.h"
-#include "core/file.h"
 #include "core/crypto/random.h"
+#include "core/file.h"
 #include "format/officer_entry.h"
 #include "tests/support/matchers.h"
 #include "tests/support/memory_store.h"
 #include "tests/support/temporary_folder.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <filesystem>
 #include <fstream>
 #include <set>
-#include <sys/stat.h>
 #include <thread>
-#include <unistd.h>
 
 namespace signet::backup::test {
 
@@ -26,8 +26,9 @@ struct EngineBench {
     signet::test::TemporaryFolder folder;
     std::string source = folder / "source";
     std::shared_ptr<signet::test::MemoryStore> store = std::make_shared<signet::test::MemoryStore>();
-    keyring::PassphraseSource passphrases{[](const keyring::PassphraseRequest&) { return SecretBytes(as_bytes("sesame")); },
-                                          keyring::PassphraseSource::Manner::unattended};
+    keyring::PassphraseSource passphrases{
+        [](const keyring::PassphraseRequest&) { return SecretBytes(as_bytes("sesame")); },
+        keyring::PassphraseSource::Manner::unattended};
     keyring::Vaults vaults{folder / "vault", passphrases};
     keyring::KeyringSet keyrings{open_keyring(folder / "keyring")};
     keyring::Resolver resolver{keyrings, vaults};
@@ -37,7 +38,8 @@ struct EngineBench {
 
     EngineBench() {
         fs::create_directories(source);
-        fs::create_directories(folder / "cache");  // made later, it would change the time of the folder above the source
+        fs::create_directories(folder /
+                               "cache");  // made later, it would change the time of the folder above the source
         vaults.set_cost({.log2_n = 10, .r = 8, .p = 1});
         vaults.make_local().unlocked().create_key("prod", 2048);
         link("local:prod");

@@ -14,7 +14,9 @@ using signet::test::has_code;
 
 TEST_CASE("a second run finds every file unchanged and stores nothing", "[backup]") {
     EngineBench bench;
-    for (int i = 0; i < 300; ++i) bench.put("d" + std::to_string(i % 7) + "/f" + std::to_string(i), EngineBench::noise(900, static_cast<std::uint8_t>(i)));
+    for (int i = 0; i < 300; ++i)
+        bench.put("d" + std::to_string(i % 7) + "/f" + std::to_string(i),
+                  EngineBench::noise(900, static_cast<std::uint8_t>(i)));
     EngineBench::let_the_clock_move();
     const auto first = bench.run();
     REQUIRE(first.files_new == 300);
@@ -29,7 +31,8 @@ TEST_CASE("a second run finds every file unchanged and stores nothing", "[backup
 
 TEST_CASE("a run without its cache reads everything and stores nothing again", "[backup]") {
     EngineBench bench;
-    for (int i = 0; i < 50; ++i) bench.put("f" + std::to_string(i), EngineBench::noise(3000, static_cast<std::uint8_t>(i)));
+    for (int i = 0; i < 50; ++i)
+        bench.put("f" + std::to_string(i), EngineBench::noise(3000, static_cast<std::uint8_t>(i)));
     bench.put("large", EngineBench::noise(3'000'000, 77));
     EngineBench::let_the_clock_move();
     (void)bench.run();
@@ -44,7 +47,8 @@ TEST_CASE("a run without its cache reads everything and stores nothing again", "
 
 TEST_CASE("an edited small file stores itself again and not its neighbours", "[backup]") {
     EngineBench bench;
-    for (int i = 0; i < 400; ++i) bench.put("f" + std::to_string(i), EngineBench::noise(2000, static_cast<std::uint8_t>(i)) + std::to_string(i));
+    for (int i = 0; i < 400; ++i)
+        bench.put("f" + std::to_string(i), EngineBench::noise(2000, static_cast<std::uint8_t>(i)) + std::to_string(i));
     EngineBench::let_the_clock_move();
     (void)bench.run();
     bench.put("f200", "edited");
@@ -71,7 +75,8 @@ TEST_CASE("changed files are told from unchanged ones by time, size and inode", 
 
 TEST_CASE("a cache that is old, cut, altered or somebody else's changes nothing but time", "[backup]") {
     EngineBench bench;
-    for (int i = 0; i < 40; ++i) bench.put("f" + std::to_string(i), EngineBench::noise(500, static_cast<std::uint8_t>(i)));
+    for (int i = 0; i < 40; ++i)
+        bench.put("f" + std::to_string(i), EngineBench::noise(500, static_cast<std::uint8_t>(i)));
     EngineBench::let_the_clock_move();
     (void)bench.run();
     std::string state;
@@ -106,9 +111,11 @@ TEST_CASE("a pack that was lost is stored again from the source", "[backup]") {
     CHECK(bench.last().reach.empty());
 }
 
-TEST_CASE("a run whose protector is taken away commits no backup, and the next uses what it stored [R100, R103]", "[backup]") {
+TEST_CASE("a run whose protector is taken away commits no backup, and the next uses what it stored [R100, R103]",
+          "[backup]") {
     EngineBench bench;
-    for (int i = 0; i < 40; ++i) bench.put("f" + std::to_string(i), EngineBench::noise(900'000, static_cast<std::uint8_t>(i)));
+    for (int i = 0; i < 40; ++i)
+        bench.put("f" + std::to_string(i), EngineBench::noise(900'000, static_cast<std::uint8_t>(i)));
     EngineBench::let_the_clock_move();
     auto request = bench.request();
     request.access_check_seconds = 0;
@@ -175,7 +182,8 @@ TEST_CASE("a backup of nothing that exists fails and commits nothing", "[backup]
 
 TEST_CASE("after an interruption the next run refers to what was stored", "[backup]") {
     EngineBench bench;
-    for (int i = 0; i < 60; ++i) bench.put("f" + std::to_string(i), EngineBench::noise(1'000'000, static_cast<std::uint8_t>(i)));
+    for (int i = 0; i < 60; ++i)
+        bench.put("f" + std::to_string(i), EngineBench::noise(1'000'000, static_cast<std::uint8_t>(i)));
     EngineBench::let_the_clock_move();
     std::atomic<bool> interrupted{false};
     Progress progress;
@@ -253,7 +261,8 @@ TEST_CASE("skip-if-unchanged commits nothing when no source differs", "[backup]"
 
 TEST_CASE("every failing operation of the store leaves either a whole backup or none", "[backup]") {
     EngineBench bench;
-    for (int i = 0; i < 10; ++i) bench.put("f" + std::to_string(i), EngineBench::noise(5000, static_cast<std::uint8_t>(i)));
+    for (int i = 0; i < 10; ++i)
+        bench.put("f" + std::to_string(i), EngineBench::noise(5000, static_cast<std::uint8_t>(i)));
     EngineBench::let_the_clock_move();
     for (std::uint64_t n = 1; n < 500; ++n) {
         const auto before = bench.journal().entries.size();

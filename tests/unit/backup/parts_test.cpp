@@ -70,10 +70,12 @@ TEST_CASE("paths become absolute without asking the file system", "[backup]") {
 }
 
 TEST_CASE("patterns follow restic's rules", "[core][pattern]") {
-    const auto matches = [](std::string_view pattern, std::string_view path) { return Pattern(pattern, false).matches(path); };
+    const auto matches = [](std::string_view pattern, std::string_view path) {
+        return Pattern(pattern, false).matches(path);
+    };
     CHECK(matches("*.c", "/home/anna/a.c"));
     CHECK_FALSE(matches("*.c", "/home/anna/a.cc"));
-    CHECK(matches("foo", "/a/foo/b/c"));              // below a folder that matches
+    CHECK(matches("foo", "/a/foo/b/c"));  // below a folder that matches
     CHECK(matches("foo/bar", "/x/foo/bar/y"));
     CHECK_FALSE(matches("foo/bar", "/x/foo/y/bar"));
     CHECK(matches("foo/**/bar", "/x/foo/y/z/bar"));

@@ -69,8 +69,8 @@ TEST_CASE("RFC 3339 is read with any offset", "[core][clock]") {
 }
 
 TEST_CASE("what is printed is read back, whatever the time", "[core][clock]") {
-    const auto ns = GENERATE(take(200, random(std::numeric_limits<std::int64_t>::min(),
-                                              std::numeric_limits<std::int64_t>::max())));
+    const auto ns =
+        GENERATE(take(200, random(std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max())));
     CAPTURE(ns);
     CHECK(parse_time(to_rfc3339({ns}), kNow).ns == ns);
 }
@@ -98,12 +98,12 @@ TEST_CASE("a span before now is counted in the calendar's years and months", "[c
 }
 
 TEST_CASE("what is no time is refused as a mistake of usage", "[core][clock]") {
-    const auto* text = GENERATE("", "yesterday", "2026", "2026-3-14", "2026-13-01", "2026-02-29", "2026-04-31",
-                                "2026-03-14T24:00:00Z", "2026-03-14T09:60Z", "2026-03-14T09:30:60Z", "2026-03-14T09:30:00.Z",
-                                "2026-03-14T09:30:00.1234567890Z", "2026-03-14T09:30:00ZZ", "2026-03-14T09:30:00+2",
-                                "2026-03-14T", "2026-03-14 ", " 2026-03-14", "2262-04-12T00:00:00Z", "1677-09-20T00:00:00Z",
-                                "9999-12-31T00:00:00Z", "-", "-d", "-2", "-2x", "-2h1d", "-5m2h", "-1d1d", "--2d", "2d",
-                                "-9999999999d", "-99999y", "Now");
+    const auto* text =
+        GENERATE("", "yesterday", "2026", "2026-3-14", "2026-13-01", "2026-02-29", "2026-04-31", "2026-03-14T24:00:00Z",
+                 "2026-03-14T09:60Z", "2026-03-14T09:30:60Z", "2026-03-14T09:30:00.Z",
+                 "2026-03-14T09:30:00.1234567890Z", "2026-03-14T09:30:00ZZ", "2026-03-14T09:30:00+2", "2026-03-14T",
+                 "2026-03-14 ", " 2026-03-14", "2262-04-12T00:00:00Z", "1677-09-20T00:00:00Z", "9999-12-31T00:00:00Z",
+                 "-", "-d", "-2", "-2x", "-2h1d", "-5m2h", "-1d1d", "--2d", "2d", "-9999999999d", "-99999y", "Now");
     CAPTURE(text);
     CHECK_THROWS_MATCHES(parse_time(text, kNow), Error, has_code(ErrorCode::usage));
 }

@@ -1,8 +1,8 @@
 #include "core/direct_io.h"
 
 #include <fcntl.h>
-#include <random>
 #include <unistd.h>
+#include <random>
 
 #include "tests/support/temporary_folder.h"
 
@@ -39,8 +39,10 @@ TEST_CASE("an uncached reader gives the file's octets at any offset and length, 
     const AlignedBuffer buffer(2 * 1024 * 1024);
     const bool in_cache = GENERATE(false, true);
     CAPTURE(in_cache, reader.can_bypass());
-    for (const std::size_t at : {std::size_t{0}, std::size_t{4096}, std::size_t{1024 * 1024}, std::size_t{77}, content.size() - 100}) {
-        for (const std::size_t wanted : {std::size_t{1}, std::size_t{4096}, std::size_t{100'001}, std::size_t{1024 * 1024}}) {
+    for (const std::size_t at :
+         {std::size_t{0}, std::size_t{4096}, std::size_t{1024 * 1024}, std::size_t{77}, content.size() - 100}) {
+        for (const std::size_t wanted :
+             {std::size_t{1}, std::size_t{4096}, std::size_t{100'001}, std::size_t{1024 * 1024}}) {
             if (!in_cache) drop_from_cache(fd.get());
             CAPTURE(at, wanted);
             const std::size_t expected = std::min(wanted, content.size() - at);

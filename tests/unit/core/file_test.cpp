@@ -1,14 +1,14 @@
 #include "core/file.h"
 
-#include <cerrno>
-#include <csignal>
 #include <fcntl.h>
-#include <filesystem>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <thread>
 #include <unistd.h>
+#include <cerrno>
+#include <csignal>
+#include <filesystem>
+#include <thread>
 
 #include "tests/support/matchers.h"
 #include "tests/support/temporary_folder.h"

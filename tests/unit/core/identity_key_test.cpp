@@ -107,8 +107,8 @@ TEST_CASE("an identity is the SHA-256 of the key's SubjectPublicKeyInfo", "[core
 
 TEST_CASE("the RFC 8410 example's seed has its public key", "[core][identity][vectors]") {
     // RFC 8410 section 10.3: the private key of the same example.
-    const SigningKey key = SigningKey::from_seed(
-        SecretBytes(unhex("d4ee72dbf913584ad5b6d8f1f769f8ad3afe7c28cbf1d4fbe097a88f44755842")));
+    const SigningKey key =
+        SigningKey::from_seed(SecretBytes(unhex("d4ee72dbf913584ad5b6d8f1f769f8ad3afe7c28cbf1d4fbe097a88f44755842")));
     CHECK(to_hex(key.verify_key().octets) == "19bf44096984cdfe8541bac167dc3b96c85086aa30b6b6cb0c5c38ad703166e1");
 }
 

@@ -158,8 +158,8 @@ TEST_CASE("every truncation and any extension of a public key is refused", "[cor
 }
 
 TEST_CASE("a private key whose halves do not fit is damaged", "[core][rsa]") {
-    // The modulus alone; or the private exponent and a prime together. With either of these two alone OpenSSL computes by
-    // the other one, and the key works.
+    // The modulus alone; or the private exponent and a prime together. With either of these two alone OpenSSL computes
+    // by the other one, and the key works.
     Bytes der = key_file("pkcs8.der");
     const auto offsets = GENERATE(std::vector<std::size_t>{100}, std::vector<std::size_t>{400, 700});
     for (const std::size_t offset : offsets) der[offset] ^= 0x10U;

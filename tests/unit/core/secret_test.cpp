@@ -1,8 +1,8 @@
 #include "core/secret.h"
 
+#include <unistd.h>
 #include <algorithm>
 #include <type_traits>
-#include <unistd.h>
 #include <vector>
 
 #include "core/file.h"
@@ -15,8 +15,7 @@ static_assert(!std::is_copy_assignable_v<SecretBytes>);
 static_assert(std::is_nothrow_move_constructible_v<SecretBytes>);
 
 TEST_CASE("a secret holds what it was given, at every size of its arena", "[core][secret]") {
-    const std::size_t size =
-        GENERATE(as<std::size_t>{}, 0, 1, 31, 32, 33, 64, 65, 4095, 4096, 4097, 8192, 100'000);
+    const std::size_t size = GENERATE(as<std::size_t>{}, 0, 1, 31, 32, 33, 64, 65, 4095, 4096, 4097, 8192, 100'000);
     Bytes content(size);
     for (std::size_t i = 0; i < size; ++i) content[i] = static_cast<std::uint8_t>(i * 7);
     const SecretBytes secret{ByteView(content)};

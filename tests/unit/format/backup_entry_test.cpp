@@ -159,7 +159,8 @@ TEST_CASE("every changed bit of public fields is refused or means something else
     each_bit_flip(bytes, [](const Bytes& changed, std::size_t bit) {
         std::optional<Bytes> again;
         const auto code = outcome([&] { again = encoded(BackupPublic::decode(changed, "entry")); });
-        if (again ? *again != changed : code != ErrorCode::damaged && code != ErrorCode::unsupported) FAIL("bit " << bit);
+        if (again ? *again != changed : code != ErrorCode::damaged && code != ErrorCode::unsupported)
+            FAIL("bit " << bit);
     });
     each_truncation(bytes, [](const Bytes& cut) {
         if (outcome([&] { (void)BackupPublic::decode(cut, "entry"); }) != ErrorCode::damaged) FAIL(cut.size());
@@ -185,9 +186,8 @@ TEST_CASE("labels and bodies have one spelling", "[format][backup_entry]") {
     const Bytes body = sample_body().encode(EntryKind::backup);
     const auto check_body = [](const Bytes& changed) {
         std::optional<Bytes> again;
-        const auto code = outcome([&] {
-            again = BackupBody::decode(changed, EntryKind::backup, "body").encode(EntryKind::backup);
-        });
+        const auto code =
+            outcome([&] { again = BackupBody::decode(changed, EntryKind::backup, "body").encode(EntryKind::backup); });
         if (again ? *again != changed : code != ErrorCode::damaged) FAIL(to_hex(changed));
     };
     each_bit_flip(body, [&](const Bytes& changed, std::size_t) { check_body(changed); });

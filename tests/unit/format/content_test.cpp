@@ -65,11 +65,38 @@ TEST_CASE("the octets of contents stand where the format says", "[format][conten
     const auto a = ChunkId::parse("000102030405060708090a0b0c0d0e0f").value();
     const auto b = ChunkId::parse("101112131415161718191a1b1c1d1e1f").value();
     CHECK(to_hex(encoded({})) == "00");
-    CHECK(to_hex(encoded({300, 0, {{a, 300, 300}}})) == "ac02" "00" "01" + a.hex());
-    CHECK(to_hex(encoded({301, 0, {{a, 300, 300}, {b, 1, 1}}})) == "ad02" "00" "02" "ac02" "01" + a.hex() + b.hex());
-    CHECK(to_hex(encoded({1000, 2, {{a, 40, 1000}}})) == "e807" "02" "01" "28" "e807" + a.hex());
-    CHECK(to_hex(encode_list(0, {{a, 5, 5}})) == "00" "01" "05" + a.hex());
-    CHECK(to_hex(encode_list(1, {{a, 5, 128}, {b, 6, 1}})) == "01" "02" "05" "06" "8001" "01" + a.hex() + b.hex());
+    CHECK(to_hex(encoded({300, 0, {{a, 300, 300}}})) ==
+          "ac02"
+          "00"
+          "01" +
+              a.hex());
+    CHECK(to_hex(encoded({301, 0, {{a, 300, 300}, {b, 1, 1}}})) ==
+          "ad02"
+          "00"
+          "02"
+          "ac02"
+          "01" +
+              a.hex() + b.hex());
+    CHECK(to_hex(encoded({1000, 2, {{a, 40, 1000}}})) ==
+          "e807"
+          "02"
+          "01"
+          "28"
+          "e807" +
+              a.hex());
+    CHECK(to_hex(encode_list(0, {{a, 5, 5}})) ==
+          "00"
+          "01"
+          "05" +
+              a.hex());
+    CHECK(to_hex(encode_list(1, {{a, 5, 128}, {b, 6, 1}})) ==
+          "01"
+          "02"
+          "05"
+          "06"
+          "8001"
+          "01" +
+              a.hex() + b.hex());
 }
 
 TEST_CASE("random contents come back as they were", "[format][content][property]") {

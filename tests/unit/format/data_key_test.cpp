@@ -20,11 +20,12 @@ TEST_CASE("each data key is new [R80]", "[format][data_key]") {
 
 TEST_CASE("a commitment binds secret, repository and id", "[format][data_key]") {
     const DataKey key = sample_dek();
-    const SecretBytes expected =
-        crypto::hkdf_expand(key.secret().reveal(), {as_bytes(std::string_view("signet/dek-commit/v1", 21)),
-                                                    key.repository().view(), key.id().view()}, 32);
+    const SecretBytes expected = crypto::hkdf_expand(
+        key.secret().reveal(),
+        {as_bytes(std::string_view("signet/dek-commit/v1", 21)), key.repository().view(), key.id().view()}, 32);
     CHECK(expected.equals(key.commitment().view()));
-    CHECK(DataKey(sample_repository(), sample_id<DekId>("other"), key.secret().clone()).commitment() != key.commitment());
+    CHECK(DataKey(sample_repository(), sample_id<DekId>("other"), key.secret().clone()).commitment() !=
+          key.commitment());
     CHECK(DataKey(sample_id<RepositoryId>("other"), key.id(), key.secret().clone()).commitment() != key.commitment());
     CHECK(DataKey(key.repository(), key.id(), sample_secret("other")).commitment() != key.commitment());
     CHECK(key.clone().commitment() == key.commitment());
@@ -36,8 +37,9 @@ TEST_CASE("a writer's keys differ from each other and between repositories", "[f
     const WriterKeys elsewhere = WriterKeys::derive(secret.reveal(), sample_id<RepositoryId>("elsewhere"));
     const SecretBytes cut = derive_cut_key(secret.reveal(), sample_repository());
     const SecretBytes cache = derive_cache_key(secret.reveal(), sample_repository());
-    const std::vector<const SecretBytes*> all{&keys.id_key,      &keys.index_key,      &keys.label_key, &elsewhere.id_key,
-                                              &elsewhere.index_key, &elsewhere.label_key, &cut,            &cache};
+    const std::vector<const SecretBytes*> all{
+        &keys.id_key, &keys.index_key, &keys.label_key, &elsewhere.id_key, &elsewhere.index_key, &elsewhere.label_key,
+        &cut,         &cache};
     for (std::size_t i = 0; i < all.size(); ++i) {
         CHECK(all[i]->size() == 32);
         for (std::size_t j = 0; j < i; ++j) CHECK_FALSE(all[i]->equals(all[j]->reveal()));

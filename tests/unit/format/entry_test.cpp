@@ -68,7 +68,10 @@ TEST_CASE("the octets of an entry's envelope stand where the format says", "[for
     const EntryHead head = sample_head();
     ByteWriter expected;
     expected.raw("SIGNETJE");
-    expected.raw(from_hex_text("0100" "03" "01"));
+    expected.raw(
+        from_hex_text("0100"
+                      "03"
+                      "01"));
     expected.u32(192 + 50);
     expected.u32(0);
     expected.id(head.repository);
@@ -97,7 +100,8 @@ TEST_CASE("only a signed entry can be of a newer version or kind", "[format][ent
     Bytes unsigned_change = object;
     unsigned_change[8] = 2;
     REQUIRE_THROWS_MATCHES(decode_entry(unsigned_change, officer_name(2)), Error, has_code(ErrorCode::damaged));
-    REQUIRE_THROWS_MATCHES(decode_entry(resigned(object, 8, 2), officer_name(2)), Error, has_code(ErrorCode::unsupported));
+    REQUIRE_THROWS_MATCHES(decode_entry(resigned(object, 8, 2), officer_name(2)), Error,
+                           has_code(ErrorCode::unsupported));
     for (const std::uint8_t kind : std::initializer_list<std::uint8_t>{0, 6, 31, 255}) {
         REQUIRE_THROWS_MATCHES(decode_entry(resigned(object, 10, kind), officer_name(2)), Error,
                                has_code(ErrorCode::unsupported));
@@ -136,7 +140,8 @@ TEST_CASE("the largest sequence number has ten digits", "[format][entry]") {
 }
 
 TEST_CASE("a part of more than 16 MiB is refused on both sides", "[format][entry]") {
-    REQUIRE_THROWS_MATCHES(entry_prefix(EntryKind::trust, Bytes(kMaxEntryPart + 1), 0), Error, has_code(ErrorCode::failed));
+    REQUIRE_THROWS_MATCHES(entry_prefix(EntryKind::trust, Bytes(kMaxEntryPart + 1), 0), Error,
+                           has_code(ErrorCode::failed));
     REQUIRE_THROWS_MATCHES(entry_prefix(EntryKind::trust, Bytes(200), kMaxEntryPart + 1), Error,
                            has_code(ErrorCode::failed));
     // Right in all else, and signed.

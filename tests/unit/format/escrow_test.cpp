@@ -72,9 +72,9 @@ TEST_CASE("every changed bit of an escrow object is refused", "[format][escrow]"
 }
 
 TEST_CASE("an escrow object of another repository is refused", "[format][escrow]") {
-    REQUIRE_THROWS_MATCHES(open_escrow(sealed(sample_escrow()), sample_id<RepositoryId>("other"),
-                                       secret_text("correct horse"), "escrow"),
-                           Error, has_code(ErrorCode::damaged));
+    REQUIRE_THROWS_MATCHES(
+        open_escrow(sealed(sample_escrow()), sample_id<RepositoryId>("other"), secret_text("correct horse"), "escrow"),
+        Error, has_code(ErrorCode::damaged));
 }
 
 TEST_CASE("an escrow object holds the private key of its thumbprint", "[format][escrow]") {
@@ -113,6 +113,11 @@ TEST_CASE("costs of scrypt outside their limits are refused before any work", "[
 
 TEST_CASE("the header of an escrow object stands where the format says", "[format][escrow]") {
     const Bytes object = sealed(sample_escrow());
-    CHECK(to_hex(ByteView(object).first(62)) == "5349474e45544553" "0100" + sample_repository().hex() + "01" +
-                                                    sample_thumbprint().digest.hex() + "0a" "01" "01");
+    CHECK(to_hex(ByteView(object).first(62)) ==
+          "5349474e45544553"
+          "0100" +
+              sample_repository().hex() + "01" + sample_thumbprint().digest.hex() +
+              "0a"
+              "01"
+              "01");
 }

@@ -56,7 +56,8 @@ struct Example {
     Example() {
         for (const std::string& name : object_names()) {
             if (const auto journal = parse_journal_name(name)) {
-                entries[{journal->identity, journal->sequence}] = decode_entry(read_example("repository/" + name), name);
+                entries[{journal->identity, journal->sequence}] =
+                    decode_entry(read_example("repository/" + name), name);
             } else if (parse_slot_name(name)) {
                 slots.push_back(Slot::decode(read_example("repository/" + name), name));
             }
@@ -112,8 +113,8 @@ private:
         const PackKeys* keys;
         FrameRecord frame;
         std::uint32_t number;
-        std::size_t offset;       ///< of the frame in the pack
-        std::size_t chunk_offset; ///< of the chunk in the frame
+        std::size_t offset;        ///< of the frame in the pack
+        std::size_t chunk_offset;  ///< of the chunk in the frame
     };
 
     void add(const SignedEntry& entry, const BackupPublic& fields, const DataKey& dek, const Reach* reach, json& deks) {
@@ -196,8 +197,9 @@ std::string octal(std::uint32_t mode) {
 
 const char* type_name(EntryType type) {
     static const std::map<EntryType, const char*> kNames{
-        {EntryType::file, "file"},     {EntryType::directory, "directory"}, {EntryType::symlink, "symlink"},
-        {EntryType::fifo, "fifo"},     {EntryType::socket, "socket"},       {EntryType::character, "character device"},
+        {EntryType::file, "file"},         {EntryType::directory, "directory"},
+        {EntryType::symlink, "symlink"},   {EntryType::fifo, "fifo"},
+        {EntryType::socket, "socket"},     {EntryType::character, "character device"},
         {EntryType::block, "block device"}};
     return kNames.at(type);
 }
@@ -237,7 +239,8 @@ json describe(const Entry& entry, const std::string& path, Chunks& chunks) {
     row["gid"] = entry.gid;
     row["mtime"] = mtime;
     if (entry.type == EntryType::symlink) row["target"] = entry.target;
-    if (entry.type == EntryType::character || entry.type == EntryType::block) row["device"] = {entry.major, entry.minor};
+    if (entry.type == EntryType::character || entry.type == EntryType::block)
+        row["device"] = {entry.major, entry.minor};
     if (entry.type == EntryType::file) {
         const Bytes content = with_holes(entry, chunks.read(entry.content, ChunkKind::data));
         row["size"] = content.size();
@@ -334,7 +337,8 @@ TEST_CASE("the worked example: the passphrase opens the escrow protector [R5]", 
         if (!parsed) continue;
         ++found;
         const EscrowSecret secret =
-            open_escrow(read_example("repository/" + name), RepositoryId::parse(expected.at("repository").get<std::string>()).value(),
+            open_escrow(read_example("repository/" + name),
+                        RepositoryId::parse(expected.at("repository").get<std::string>()).value(),
                         SecretBytes(as_bytes(text)), name);
         const auto key = crypto::RsaPrivateKey::from_pkcs8(secret.pkcs8.reveal());
         CHECK(Thumbprint::of(key.public_key()) == parsed->thumbprint);
@@ -346,7 +350,8 @@ TEST_CASE("the worked example: the passphrase opens the escrow protector [R5]", 
 TEST_CASE("the worked example: policy and remarks read as expected", "[format][example]") {
     const Example example;
     const json expected = expected_result();
-    const SecretBytes label_key(ByteView(from_hex_text(expected.at("keys").at("writer").at("label_key").get<std::string>())));
+    const SecretBytes label_key(
+        ByteView(from_hex_text(expected.at("keys").at("writer").at("label_key").get<std::string>())));
     std::size_t remarks = 0;
     for (const auto& [name, entry] : example.entries) {
         if (entry.kind == EntryKind::policy) {

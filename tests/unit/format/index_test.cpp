@@ -48,7 +48,8 @@ TEST_CASE("an index segment opens under its writer's key to what was sealed", "[
 }
 
 TEST_CASE("an index segment of no packs comes back", "[format][index]") {
-    const Bytes object = IndexSegment{sample_dek().id(), {}}.seal(sample_repository(), kWriter, sample_writer_keys().index_key);
+    const Bytes object =
+        IndexSegment{sample_dek().id(), {}}.seal(sample_repository(), kWriter, sample_writer_keys().index_key);
     CHECK(open(object).packs.empty());
 }
 
@@ -63,7 +64,8 @@ TEST_CASE("an index segment of another repository, writer or key is refused", "[
     const auto other_writer = sample_id<IdentityId>("other");
     const IndexSegment segment = sample_segment();
     REQUIRE_THROWS_MATCHES(open(segment.seal(other_repository, kWriter, key)), Error, has_code(ErrorCode::damaged));
-    REQUIRE_THROWS_MATCHES(open(segment.seal(sample_repository(), other_writer, key)), Error, has_code(ErrorCode::damaged));
+    REQUIRE_THROWS_MATCHES(open(segment.seal(sample_repository(), other_writer, key)), Error,
+                           has_code(ErrorCode::damaged));
     REQUIRE_THROWS_MATCHES(open(segment.seal(sample_repository(), kWriter, sample_secret("other"))), Error,
                            has_code(ErrorCode::damaged));
 }

@@ -63,8 +63,8 @@ TEST_CASE("whatever differs from a name to the letter is not one", "[format][nam
         "packs/00/../00/" + kHex64, "indexes/" + kHex64 + "0", "indexes/" + kHex32, "Indexes/" + kHex64,
         "slots/kms:" + kHex64 + "/" + kHex32 + "." + kHex64, "slots/kms-" + kHex64 + "/" + kHex32,
         "slots/kms-" + kHex64 + "/" + kHex64 + "." + kHex64, "slots/" + kHex64 + "/" + kHex32 + "." + kHex64,
-        "slots/kms-" + kHex64 + "/" + kHex32 + "." + kHex64 + ".", "escrow/kms-" + kHex64, "escrow/kms:" + kHex64 + "." + kHex64,
-        "escrow/kms-" + kHex64 + "." + kHex32);
+        "slots/kms-" + kHex64 + "/" + kHex32 + "." + kHex64 + ".", "escrow/kms-" + kHex64,
+        "escrow/kms:" + kHex64 + "." + kHex64, "escrow/kms-" + kHex64 + "." + kHex32);
     CAPTURE(name);
     CHECK_FALSE(is_any_name(name));
 }

@@ -34,8 +34,10 @@ TEST_CASE("trust statements come back as they were made", "[format][officer_entr
                               {sample_id<IdentityId>("o"), Role::officer, 5, 9},
                               {sample_id<IdentityId>("w"), Role::writer, 1, 0}}};
     const Bytes bytes = fields.encode();
-    CHECK(to_hex(bytes).substr(0, 2 + 64 + 2 + 32) ==
-          "03" + sample_id<IdentityId>("w").hex() + "01" "0100000000000000" "ffffffffffffffff");
+    CHECK(to_hex(bytes).substr(0, 2 + 64 + 2 + 32) == "03" + sample_id<IdentityId>("w").hex() +
+                                                          "01"
+                                                          "0100000000000000"
+                                                          "ffffffffffffffff");
     const TrustFields decoded = TrustFields::decode(bytes, "trust");
     REQUIRE(decoded.statements.size() == 3);
     CHECK(decoded.statements[1].identity == sample_id<IdentityId>("o"));
@@ -44,7 +46,8 @@ TEST_CASE("trust statements come back as they were made", "[format][officer_entr
     CHECK(decoded.statements[1].last_sequence == 9);
     CHECK(decoded.statements[2].last_sequence == 0);
     require_canonical<TrustFields>(bytes);
-    CHECK(TrustFields::decode(TrustFields{std::vector<TrustStatement>(1000)}.encode(), "trust").statements.size() == 1000);
+    CHECK(TrustFields::decode(TrustFields{std::vector<TrustStatement>(1000)}.encode(), "trust").statements.size() ==
+          1000);
 }
 
 TEST_CASE("policy values come back as they were made, known or not", "[format][officer_entry]") {

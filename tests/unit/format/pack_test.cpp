@@ -61,9 +61,11 @@ TEST_CASE("a pack's directory opens from the end of the object alone", "[format]
                            has_code(ErrorCode::damaged));
     REQUIRE_THROWS_MATCHES(open_pack_directory(keys, view.last(15), object.size(), "pack"), Error,
                            has_code(ErrorCode::damaged));
-    REQUIRE_THROWS_MATCHES(directory_size(view.last(16), object.size() + 1, "pack"), Error, has_code(ErrorCode::damaged));
+    REQUIRE_THROWS_MATCHES(directory_size(view.last(16), object.size() + 1, "pack"), Error,
+                           has_code(ErrorCode::damaged));
     REQUIRE_THROWS_MATCHES(directory_size(view.last(16), 100, "pack"), Error, has_code(ErrorCode::damaged));
-    for (const std::uint64_t length : {std::uint64_t{kMaxPack}, std::uint64_t{kMaxPack} + 1, std::uint64_t{144}, std::uint64_t{143}}) {
+    for (const std::uint64_t length :
+         {std::uint64_t{kMaxPack}, std::uint64_t{kMaxPack} + 1, std::uint64_t{144}, std::uint64_t{143}}) {
         ByteWriter trailer;
         trailer.u32(100);
         trailer.u64(length);
@@ -105,7 +107,8 @@ TEST_CASE("a pack commits to one key, whatever else would open it", "[format][pa
 
 TEST_CASE("foreign packs are refused before anything is opened", "[format][pack]") {
     const DataKey dek = sample_dek();
-    REQUIRE_THROWS_MATCHES(open_keys(dek, sample_pack(sample_dek("other")).object), Error, has_code(ErrorCode::damaged));
+    REQUIRE_THROWS_MATCHES(open_keys(dek, sample_pack(sample_dek("other")).object), Error,
+                           has_code(ErrorCode::damaged));
     const DataKey elsewhere(sample_id<RepositoryId>("elsewhere"), dek.id(), dek.secret().clone());
     REQUIRE_THROWS_MATCHES(open_keys(dek, sample_pack(elsewhere).object), Error, has_code(ErrorCode::damaged));
 }
@@ -141,7 +144,14 @@ TEST_CASE("the octets of a frame record stand where the format says", "[format][
     record.sealed_size = 300;
     record.raw_size = 1000;
     record.chunk_lengths = {1, 999};
-    CHECK(to_hex(encoded(record)) == "02" "01" "ac02" "e807" "02" "01" "e707");
+    CHECK(to_hex(encoded(record)) ==
+          "02"
+          "01"
+          "ac02"
+          "e807"
+          "02"
+          "01"
+          "e707");
 }
 
 TEST_CASE("changed frame records are refused or mean something else", "[format][pack]") {
@@ -171,7 +181,8 @@ TEST_CASE("a pack has at most 65,535 frames and 80 MiB", "[format][pack]") {
     const Bytes end = seal_pack_end(keys, most, frames_size);
     const std::uint64_t object_size = kPackHeaderSize + frames_size + end.size();
     CHECK(open_pack_directory(keys, end, object_size, "pack").size() == kMaxFrames);
-    REQUIRE_THROWS_MATCHES(open_pack_directory(keys, end, object_size + 1, "pack"), Error, has_code(ErrorCode::damaged));
+    REQUIRE_THROWS_MATCHES(open_pack_directory(keys, end, object_size + 1, "pack"), Error,
+                           has_code(ErrorCode::damaged));
     const std::vector<FrameRecord> large(80, record_of(kMaxFrameRaw));
     REQUIRE_THROWS_MATCHES(seal_pack_end(keys, large, std::uint64_t{80} * (kMaxFrameRaw + 16)), Error,
                            has_code(ErrorCode::failed));

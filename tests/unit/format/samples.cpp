@@ -26,7 +26,9 @@ DataKey sample_dek(std::string_view name) {
 
 crypto::SigningKey sample_signer(std::string_view name) { return crypto::SigningKey::from_seed(sample_secret(name)); }
 
-WriterKeys sample_writer_keys() { return WriterKeys::derive(sample_secret("writer secret").reveal(), sample_repository()); }
+WriterKeys sample_writer_keys() {
+    return WriterKeys::derive(sample_secret("writer secret").reveal(), sample_repository());
+}
 
 const crypto::RsaPrivateKey& sample_protector() {
     static const crypto::RsaPrivateKey key = crypto::RsaPrivateKey::from_pem(

@@ -50,8 +50,15 @@ TEST_CASE("the octets of a slot stand where the format says", "[format][slot]") 
     slot.commitment = sample_id<Digest>("c");
     slot.location = "hint";
     slot.wrapped = {1, 2, 3};
-    CHECK(to_hex(slot.encode()) == "5349474e4554534c" "0100" "0400" + slot.repository.hex() + slot.dek.hex() + "02" +
-                                       slot.thumbprint.digest.hex() + slot.commitment.hex() + "04" "68696e74" "03" "010203");
+    CHECK(to_hex(slot.encode()) ==
+          "5349474e4554534c"
+          "0100"
+          "0400" +
+              slot.repository.hex() + slot.dek.hex() + "02" + slot.thumbprint.digest.hex() + slot.commitment.hex() +
+              "04"
+              "68696e74"
+              "03"
+              "010203");
 }
 
 TEST_CASE("what a vault wraps names its repository, DEK and protector", "[format][slot]") {

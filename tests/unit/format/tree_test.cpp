@@ -57,7 +57,8 @@ std::string random_name(std::mt19937_64& random) {
 }
 
 void add_type_fields(std::mt19937_64& random, Entry& entry) {
-    if (entry.type == EntryType::file || entry.type == EntryType::directory) entry.content = content_of(random() % 5000);
+    if (entry.type == EntryType::file || entry.type == EntryType::directory)
+        entry.content = content_of(random() % 5000);
     if (entry.type == EntryType::symlink) entry.target = random_name(random) + "/x";
     if (entry.type == EntryType::character || entry.type == EntryType::block) {
         entry.major = static_cast<std::uint32_t>(random());
@@ -117,14 +118,63 @@ TEST_CASE("the octets of an entry stand where the format says", "[format][tree]"
     entry.xattrs = {{"user.a", "v"}};
     entry.flags = 16;
     entry.changed_while_read = true;
-    CHECK(to_hex(encoded(entry)) == "04" "6c696e6b" "03" "3b" "ff03" "e807" "05" "01" "ff93ebdc03" "02" "746f"  //
-                                    "06" "00" "8001" "01" "06" "757365722e61" "01" "76" "10");
-    CHECK(to_hex(encoded(named("f"))) == "0166" "04" "00" "00" "00" "00" "00" "00");
+    CHECK(to_hex(encoded(entry)) ==
+          "04"
+          "6c696e6b"
+          "03"
+          "3b"
+          "ff03"
+          "e807"
+          "05"
+          "01"
+          "ff93ebdc03"
+          "02"
+          "746f"  //
+          "06"
+          "00"
+          "8001"
+          "01"
+          "06"
+          "757365722e61"
+          "01"
+          "76"
+          "10");
+    CHECK(to_hex(encoded(named("f"))) ==
+          "0166"
+          "04"
+          "00"
+          "00"
+          "00"
+          "00"
+          "00"
+          "00");
     Entry device = named("d", EntryType::block);
     device.major = 8;
     device.minor = 300;
-    CHECK(to_hex(encoded(device)) == "0164" "07" "00" "00" "00" "00" "00" "00" "08" "ac02");
-    CHECK(to_hex(encoded(file_with_holes({{7, 0}}))) == "06737061727365" "01" "04" "00" "00" "00" "00" "00" "00" "01" "07" "00");
+    CHECK(to_hex(encoded(device)) ==
+          "0164"
+          "07"
+          "00"
+          "00"
+          "00"
+          "00"
+          "00"
+          "00"
+          "08"
+          "ac02");
+    CHECK(to_hex(encoded(file_with_holes({{7, 0}}))) ==
+          "06737061727365"
+          "01"
+          "04"
+          "00"
+          "00"
+          "00"
+          "00"
+          "00"
+          "00"
+          "01"
+          "07"
+          "00");
 }
 
 TEST_CASE("random directories come back as they were", "[format][tree][property]") {
@@ -171,7 +221,8 @@ TEST_CASE("names that could leave a directory are no names", "[format][tree]") {
 }
 
 TEST_CASE("names ascend as unsigned octets", "[format][tree]") {
-    CHECK(decode_directory(directory_of({named("a"), named("a\x01"), named("b"), named("\xff")}), "directory").size() == 4);
+    CHECK(decode_directory(directory_of({named("a"), named("a\x01"), named("b"), named("\xff")}), "directory").size() ==
+          4);
     for (const auto& names : {std::pair{"b", "a"}, std::pair{"a", "a"}, std::pair{"\xff", "a"}, std::pair{"ab", "a"}}) {
         const Bytes bytes = directory_of({named(names.first), named(names.second)});
         REQUIRE_THROWS_MATCHES(decode_directory(bytes, "directory"), Error, has_code(ErrorCode::damaged));
@@ -200,7 +251,8 @@ TEST_CASE("what the format cannot hold is refused and leaves the directory as it
     bad.push_back(named("x"));
     bad.back().xattrs.push_back({"user.a", std::string(65'537, 'v')});
     bad.push_back(named("x"));
-    for (int i = 0; i < 64; ++i) bad.back().xattrs.push_back({"user." + std::to_string(100 + i), std::string(65'536, 'v')});
+    for (int i = 0; i < 64; ++i)
+        bad.back().xattrs.push_back({"user." + std::to_string(100 + i), std::string(65'536, 'v')});
     std::vector<Extent> extents(kMaxExtents + 1, {1, 1});
     bad.push_back(file_with_holes(extents));
     for (const Entry& entry : bad) {
@@ -246,12 +298,49 @@ TEST_CASE("a file's size counts its holes", "[format][tree]") {
 }
 
 TEST_CASE("hostile lengths in an entry allocate nothing", "[format][tree][hostile]") {
-    const std::string kStart = "0161" "01" "0c" "00" "00" "00" "00" "00" "05" "00" "01";
+    const std::string kStart =
+        "0161"
+        "01"
+        "0c"
+        "00"
+        "00"
+        "00"
+        "00"
+        "00"
+        "05"
+        "00"
+        "01";
     const std::string kId(32, '0');
-    const std::string hex = GENERATE_COPY(as<std::string>{}, kStart + kId + "808004",           // 65,536 stretches
-                                          "0161" "04" "08" "00" "00" "00" "00" "00" "8008",      // 1,024 attributes
-                                          "0161" "03" "00" "00" "00" "00" "00" "00" "ffff03",    // 65,535 octets of target
-                                          "0161" "01" "00" "00" "00" "00" "00" "00" "ffffffffffffffff7f" "04" "808004");
+    const std::string hex = GENERATE_COPY(as<std::string>{}, kStart + kId + "808004",  // 65,536 stretches
+                                          "0161"
+                                          "04"
+                                          "08"
+                                          "00"
+                                          "00"
+                                          "00"
+                                          "00"
+                                          "00"
+                                          "8008",  // 1,024 attributes
+                                          "0161"
+                                          "03"
+                                          "00"
+                                          "00"
+                                          "00"
+                                          "00"
+                                          "00"
+                                          "00"
+                                          "ffff03",  // 65,535 octets of target
+                                          "0161"
+                                          "01"
+                                          "00"
+                                          "00"
+                                          "00"
+                                          "00"
+                                          "00"
+                                          "00"
+                                          "ffffffffffffffff7f"
+                                          "04"
+                                          "808004");
     const Bytes bytes = from_hex_text(hex);
     const AllocationWatch watch;
     REQUIRE_THROWS_MATCHES(decode_directory(bytes, "directory"), Error, has_code(ErrorCode::damaged));

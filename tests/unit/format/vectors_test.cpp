@@ -69,10 +69,14 @@ struct Result {
 
 std::string name_of(ErrorCode code) {
     switch (code) {
-        case ErrorCode::damaged: return "damaged";
-        case ErrorCode::unsupported: return "unsupported";
-        case ErrorCode::wrong_passphrase: return "wrong-passphrase";
-        default: return "another error";
+        case ErrorCode::damaged:
+            return "damaged";
+        case ErrorCode::unsupported:
+            return "unsupported";
+        case ErrorCode::wrong_passphrase:
+            return "wrong-passphrase";
+        default:
+            return "another error";
     }
 }
 
@@ -155,7 +159,8 @@ void run_pack(const Vector& vector, Result& result) {
     for (std::uint32_t i = 0; i < frames.size(); ++i) {
         const FrameRecord& frame = frames[i];
         Bytes raw(frame.sealed_size - crypto::kAeadTagSize);
-        if (!cipher.open({i, frame.kind, frame.codec, frame.raw_size}, object.subspan(offset, frame.sealed_size), raw)) {
+        if (!cipher.open({i, frame.kind, frame.codec, frame.raw_size}, object.subspan(offset, frame.sealed_size),
+                         raw)) {
             throw Error(ErrorCode::damaged, "frame");
         }
         offset += frame.sealed_size;
@@ -223,7 +228,8 @@ std::string escrow_stage(const Vector& vector) {
     if (object[26] < 1 || object[26] > 2) return "header";
     const crypto::ScryptCost cost{object[59], object[60], object[61]};
     SecretBytes octets;
-    if (outcome([&] { octets = crypto::scrypt(as_bytes(vector.text("passphrase")), object.subspan(62, 16), cost, 64); })) {
+    if (outcome(
+            [&] { octets = crypto::scrypt(as_bytes(vector.text("passphrase")), object.subspan(62, 16), cost, 64); })) {
         return "header";
     }
     const Digest check =
@@ -231,7 +237,8 @@ std::string escrow_stage(const Vector& vector) {
     if (as_text(check.view()) != as_text(object.subspan(78, 32))) return "check";
     Bytes plaintext(object.size() - 110 - 16);
     crypto::Aead aead(octets.reveal().first(32));
-    return aead.open(crypto::Nonce::counter(0), object.first(110), object.subspan(110), plaintext) ? "plaintext" : "seal";
+    return aead.open(crypto::Nonce::counter(0), object.first(110), object.subspan(110), plaintext) ? "plaintext"
+                                                                                                   : "seal";
 }
 
 void run_escrow(const Vector& source, Result& result) {
@@ -239,8 +246,8 @@ void run_escrow(const Vector& source, Result& result) {
     const Bytes passphrase = vector.bytes("passphrase");
     vector.header["passphrase"] = std::string(as_text(passphrase));
     result.stage = escrow_stage(vector);
-    const EscrowSecret secret = open_escrow(vector.octets, vector.id<RepositoryId>("repository"),
-                                            SecretBytes(ByteView(passphrase)), "vector");
+    const EscrowSecret secret =
+        open_escrow(vector.octets, vector.id<RepositoryId>("repository"), SecretBytes(ByteView(passphrase)), "vector");
     CHECK(secret.name == "escrow");
     CHECK(crypto::sha256(secret.pkcs8.reveal()) == vector.id<Digest>("private-sha256"));
     CHECK(secret.officer_seed.equals(vector.has("seed") ? vector.bytes("seed") : Bytes{}));

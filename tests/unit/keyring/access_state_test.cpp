@@ -35,7 +35,8 @@ TEST_CASE("within the heal window access that is back is ok, and an outage is no
 }
 
 TEST_CASE("beyond the heal window a person revalidates, whatever the vault says now [R107]", "[keyring][access]") {
-    for (const auto status : {ProtectorStatus::usable, ProtectorStatus::wrap_only, ProtectorStatus::unreachable, ProtectorStatus::disabled}) {
+    for (const auto status : {ProtectorStatus::usable, ProtectorStatus::wrap_only, ProtectorStatus::unreachable,
+                              ProtectorStatus::disabled}) {
         CHECK(judge_access(status, lost(9), kNow, kWindow) == AccessState::needs_revalidation);
     }
 }

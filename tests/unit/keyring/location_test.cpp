@@ -34,8 +34,8 @@ TEST_CASE("what is no location is a wrong use", "[keyring][location]") {
 }
 
 TEST_CASE("locations of later versions are refused by name", "[keyring][location]") {
-    for (const char* text : {"azure:https://v1.vault.azure.net/keys/k1",
-                             "aws:arn:aws:kms:eu-west-1:1:key/x", "transit:https://h/transit/keys/k"}) {
+    for (const char* text : {"azure:https://v1.vault.azure.net/keys/k1", "aws:arn:aws:kms:eu-west-1:1:key/x",
+                             "transit:https://h/transit/keys/k"}) {
         CAPTURE(text);
         try {
             static_cast<void>(Location::parse(text));

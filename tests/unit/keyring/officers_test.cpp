@@ -29,8 +29,9 @@ struct Repository {
         if (!journal.empty()) head.previous = journal.back().id;
         head.time = {static_cast<std::int64_t>(head.sequence) * kNsPerSecond};
         const format::TrustFields fields{{{about, role, 1, last}}};
-        journal.push_back(format::decode_entry(format::make_plain_entry(format::EntryKind::trust, head, fields.encode(), signer),
-                                               format::journal_name(id(signer), head.sequence)));
+        journal.push_back(
+            format::decode_entry(format::make_plain_entry(format::EntryKind::trust, head, fields.encode(), signer),
+                                 format::journal_name(id(signer), head.sequence)));
     }
     void see(const crypto::SigningKey& signer) {
         const auto& journal = entries[id(signer)];
@@ -40,12 +41,14 @@ struct Repository {
     void break_at(const crypto::SigningKey& signer, std::uint64_t sequence) {
         auto& journal = entries[id(signer)];
         journal.erase(journal.begin() + static_cast<std::ptrdiff_t>(sequence) - 1, journal.end());
-        problems.emplace(id(signer), Error(ErrorCode::damaged, format::journal_name(id(signer), sequence) + ": altered"));
+        problems.emplace(id(signer),
+                         Error(ErrorCode::damaged, format::journal_name(id(signer), sequence) + ": altered"));
     }
     Officers officers() {
         const auto read = [this](const IdentityId& identity) -> OfficerJournal {
             const auto problem = problems.find(identity);
-            return {entries[identity], problem == problems.end() ? std::nullopt : std::optional<Error>(problem->second)};
+            return {entries[identity],
+                    problem == problems.end() ? std::nullopt : std::optional<Error>(problem->second)};
         };
         return read_officers(id(root), read, {&pin});
     }
@@ -66,7 +69,8 @@ TEST_CASE("officers' journals that are whole leave no doubt", "[keyring][officer
     CHECK(officers.newest.size() == 2);
 }
 
-TEST_CASE("a broken journal of the first officer or of a deputy is a doubt that names the object", "[keyring][officers]") {
+TEST_CASE("a broken journal of the first officer or of a deputy is a doubt that names the object",
+          "[keyring][officers]") {
     Repository repository;
     repository.say(repository.root, Repository::id(repository.deputy), Role::officer);
     repository.say(repository.root, kWriter, Role::writer);

@@ -17,8 +17,9 @@ TEST_CASE("without a policy the defaults hold", "[keyring][policy]") {
 
 TEST_CASE("policy values are read and written the same", "[keyring][policy]") {
     const std::map<std::string, std::string> values = {
-        {"after-rotation", "fresh"}, {"dedup-horizon", "30d"},         {"max-deks", "8"},
-        {"min-protectors", "2"},     {"require-twin", "yes"},          {"allowed-sizes", "3072,4096"},
+        {"after-rotation", "fresh"}, {"dedup-horizon", "30d"},
+        {"max-deks", "8"},           {"min-protectors", "2"},
+        {"require-twin", "yes"},     {"allowed-sizes", "3072,4096"},
         {"of-a-later-version", "x"}, {"allowed-providers", "local,pkcs11"}};
     const Policy policy = Policy::from_values(values);
     CHECK(policy.after_rotation == AfterRotation::fresh);

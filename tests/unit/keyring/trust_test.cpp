@@ -124,7 +124,8 @@ TEST_CASE("no officer undoes who appointed him", "[keyring][trust]") {
     CHECK(trust.trusts(kSecond, Role::officer, 5));
 }
 
-TEST_CASE("what a nearer officer said about a writer no farther one changes, whatever the clocks say", "[keyring][trust]") {
+TEST_CASE("what a nearer officer said about a writer no farther one changes, whatever the clocks say",
+          "[keyring][trust]") {
     Journals journals;
     journals.trust(kPinned, 1, 1, {officer(kOfficer), writer(kWriter)});
     journals.trust(kOfficer, 1, 900, {writer(kWriter), writer(kStranger), officer(kSecond)});
@@ -153,7 +154,8 @@ TEST_CASE("the running time of a journal counts entries of all kinds", "[keyring
         head.sequence = sequence;
         head.previous = sequence == 1 ? EntryId{} : crypto::random_id<EntryId>();
         head.time = {hour * 3600 * kNsPerSecond};
-        input.add(format::decode_entry(format::make_plain_entry(kind, head, fields, ahead), format::journal_name(signer, sequence)));
+        input.add(format::decode_entry(format::make_plain_entry(kind, head, fields, ahead),
+                                       format::journal_name(signer, sequence)));
     };
     say(1, 50, format::EntryKind::policy, format::PolicyFields{1, {}}.encode());
     say(2, 3, format::EntryKind::trust, format::TrustFields{{writer(kWriter)}}.encode());

@@ -27,7 +27,8 @@ std::string journal_object(const RepositoryBench& bench, std::uint64_t sequence)
 }
 
 bool mentions(const std::vector<std::string>& lines, const std::string& text) {
-    return std::any_of(lines.begin(), lines.end(), [&](const std::string& line) { return line.find(text) != std::string::npos; });
+    return std::any_of(lines.begin(), lines.end(),
+                       [&](const std::string& line) { return line.find(text) != std::string::npos; });
 }
 
 }  // namespace

@@ -6,11 +6,11 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <clocale>
 #include <fcntl.h>
+#include <unistd.h>
+#include <clocale>
 #include <filesystem>
 #include <map>
-#include <unistd.h>
 
 using namespace signet;
 using namespace signet::restore;
@@ -19,7 +19,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-DumpReport dump_to(RepositoryBench& bench, OpenBackup& backup, const std::string& path, bool plain = false, int jobs = 0) {
+DumpReport dump_to(RepositoryBench& bench, OpenBackup& backup, const std::string& path, bool plain = false,
+                   int jobs = 0) {
     UniqueFd fd(::open((bench.folder / "dump").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600));
     DumpRequest request;
     request.path = path;
@@ -91,9 +92,10 @@ TEST_CASE("a file is dumped as it is", "[restore][dump]") {
     options.frame_size = 1024 * 1024;
     options.pack_size = 2 * 1024 * 1024;
     const std::string large = noise(9'000'000, 3);
-    bench.back_up(root({folder("d", {file("empty"), file("holes", "data").extents({{5000, 2}, {100'000, 2}, {70'000, 0}}),
-                                     file("large", large), link_to("link", "large")})}),
-                  options);
+    bench.back_up(
+        root({folder("d", {file("empty"), file("holes", "data").extents({{5000, 2}, {100'000, 2}, {70'000, 0}}),
+                           file("large", large), link_to("link", "large")})}),
+        options);
     const auto backup = bench.open();
     const int jobs = GENERATE(1, 3);
     CHECK(dump_to(bench, *backup, "/d/large", false, jobs).bytes == large.size());
@@ -110,7 +112,9 @@ TEST_CASE("a file is dumped as it is", "[restore][dump]") {
 TEST_CASE("a stream backup is dumped without naming its file", "[restore][dump]") {
     RepositoryBench bench;
     RunOptions options;
-    options.change = [](format::BackupPublic& fields, format::BackupBody&) { fields.kind = format::BackupKind::stream; };
+    options.change = [](format::BackupPublic& fields, format::BackupBody&) {
+        fields.kind = format::BackupKind::stream;
+    };
     bench.back_up(root({file("stdin", "the stream")}), options);
     const auto backup = bench.open();
     CHECK_FALSE(dump_to(bench, *backup, "/").is_tar);
@@ -130,7 +134,8 @@ TEST_CASE("nothing unverified is released", "[restore][dump][damage]") {
     const format::Entry entry = find_entry(chunks, backup->root(), "/f");
     const format::Reference& middle = entry.content.references[3000];
     const FramePlace place = backup->table().frame(chunks.locate(middle.id, middle.length).frame);
-    bench.store->tamper(format::pack_name(backup->table().pack(place.pack).id), [&](Bytes& octets) { octets[place.offset] ^= 1; });
+    bench.store->tamper(format::pack_name(backup->table().pack(place.pack).id),
+                        [&](Bytes& octets) { octets[place.offset] ^= 1; });
     CHECK_THROWS_MATCHES(dump_to(bench, *backup, "/f", false, GENERATE(1, 4)), Error, has_code(ErrorCode::damaged));
     const std::string released = content_of(bench.folder / "dump");
     CHECK(released.size() <= 3'000'000);
@@ -140,14 +145,16 @@ TEST_CASE("nothing unverified is released", "[restore][dump][damage]") {
 TEST_CASE("a folder is dumped as a tar that others read", "[restore][dump][tar]") {
     RepositoryBench bench;
     const std::string long_name(200, 'n');
-    const std::string acl("\x02\0\0\0\x01\0\x06\0\xff\xff\xff\xff\x02\0\x04\0\x01\0\0\0\x04\0\x04\0\xff\xff\xff\xff"
-                          "\x10\0\x04\0\xff\xff\xff\xff\x20\0\0\0\xff\xff\xff\xff", 44);
+    const std::string acl(
+        "\x02\0\0\0\x01\0\x06\0\xff\xff\xff\xff\x02\0\x04\0\x01\0\0\0\x04\0\x04\0\xff\xff\xff\xff"
+        "\x10\0\x04\0\xff\xff\xff\xff\x20\0\0\0\xff\xff\xff\xff",
+        44);
     bench.back_up(root({folder(
         "d", {file("acl", "x").mode(0640).xattr("system.posix_acl_access", acl), file("empty"),
               file("hard1", "linked").linked(3), file("hard2", "linked").linked(3),
-              file("holes", noise(1000, 1)).extents({{50'000, 500}, {60'000, 500}, {40'000, 0}}), link_to("link", "acl"),
-              folder(long_name, {file(long_name, noise(20'000, 2)).owner(4242, 1)}), special("socket", format::EntryType::socket),
-              file("t\xc3\xa4xt", "umlaut").xattr("user.a", "value")})}));
+              file("holes", noise(1000, 1)).extents({{50'000, 500}, {60'000, 500}, {40'000, 0}}),
+              link_to("link", "acl"), folder(long_name, {file(long_name, noise(20'000, 2)).owner(4242, 1)}),
+              special("socket", format::EntryType::socket), file("t\xc3\xa4xt", "umlaut").xattr("user.a", "value")})}));
     const auto backup = bench.open();
     const bool plain = GENERATE(false, true);
     const DumpReport report = dump_to(bench, *backup, "/d", plain);
@@ -166,11 +173,12 @@ TEST_CASE("a folder is dumped as a tar that others read", "[restore][dump][tar]"
     CHECK(entries.at(long_name + "/" + long_name).owner == (plain ? "0" : "4242"));
     const std::string data = noise(1000, 1);
     CHECK((entries.at("holes").content == std::string(50'000, '\0') + data.substr(0, 500) + std::string(60'000, '\0') +
-                                               data.substr(500) + std::string(40'000, '\0')));
+                                              data.substr(500) + std::string(40'000, '\0')));
     CHECK(fs::file_size(bench.folder / "dump") < 150'000);
     CHECK(entries.at("t\xc3\xa4xt").content == "umlaut");
     CHECK(entries.at("t\xc3\xa4xt").xattr == (plain ? "" : "user.a=value"));
-    CHECK((entries.at("acl").acl.find("user:1:r--") != std::string::npos || entries.at("acl").acl.find("user::1:r--") != std::string::npos ||
+    CHECK((entries.at("acl").acl.find("user:1:r--") != std::string::npos ||
+           entries.at("acl").acl.find("user::1:r--") != std::string::npos ||
            entries.at("acl").acl.find(":1") != std::string::npos) == !plain);
 }
 
@@ -181,7 +189,8 @@ TEST_CASE("a tar that could not be finished has no end", "[restore][dump][tar][d
     for (std::uint32_t i = 0; i < backup->table().frame_count(); ++i) {
         const FramePlace& place = backup->table().frame(i);
         if (place.kind != format::FrameKind::data || i == 0) continue;
-        bench.store->tamper(format::pack_name(backup->table().pack(place.pack).id), [&](Bytes& octets) { octets[place.offset] ^= 1; });
+        bench.store->tamper(format::pack_name(backup->table().pack(place.pack).id),
+                            [&](Bytes& octets) { octets[place.offset] ^= 1; });
     }
     CHECK_THROWS_MATCHES(dump_to(bench, *backup, "/"), Error, has_code(ErrorCode::damaged));
     const std::string octets = content_of(bench.folder / "dump");

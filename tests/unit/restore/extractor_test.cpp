@@ -3,17 +3,11 @@
 #include "core/file.h"
 #include "tests/unit/restore/repository_bench.h"
 
-#include <array>
-#include <cstddef>
 #include <fcntl.h>
-#include <filesystem>
-#include <fstream>
 #include <linux/filter.h>
 #include <linux/fs.h>
 #include <linux/seccomp.h>
-#include <optional>
 #include <pthread.h>
-#include <set>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -21,8 +15,14 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
-#include <thread>
 #include <unistd.h>
+#include <array>
+#include <cstddef>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <set>
+#include <thread>
 
 using namespace signet;
 using namespace signet::restore;
@@ -80,8 +80,8 @@ TEST_CASE("what was backed up comes back as it was", "[restore][extractor]") {
     options.chunk_size = GENERATE(300U, 4096U);
     options.list_size = GENERATE(0U, 50U);
     const std::string large = noise(300'000, 7);
-    bench.back_up(root({folder("data", {file("a", "hello"), folder("b", {file("c", large)}).mode(0700).modified(-5, 7), file("d"),
-                                        link_to("e", "../nowhere"), folder("f").mode(0555)})}),
+    bench.back_up(root({folder("data", {file("a", "hello"), folder("b", {file("c", large)}).mode(0700).modified(-5, 7),
+                                        file("d"), link_to("e", "../nowhere"), folder("f").mode(0555)})}),
                   options);
     const RestoreReport report = bench.restore();
     CHECK(report.content_errors == 0);
@@ -128,7 +128,8 @@ TEST_CASE("files larger than a task are written by several workers", "[restore][
 
 TEST_CASE("every permission bit comes back", "[restore][extractor][metadata]") {
     RepositoryBench bench;
-    const std::vector<std::uint32_t> modes{0, 0400, 0444, 0600, 0640, 0644, 0666, 0755, 0777, 01777, 02755, 04755, 06777};
+    const std::vector<std::uint32_t> modes{0,    0400, 0444,  0600,  0640,  0644, 0666,
+                                           0755, 0777, 01777, 02755, 04755, 06777};
     std::vector<Node> nodes;
     for (const std::uint32_t mode : modes) nodes.push_back(file(std::to_string(10'000 + mode), "x").mode(mode));
     bench.back_up(root(nodes));
@@ -170,8 +171,9 @@ TEST_CASE("root gives things their owners, and takes setuid only with them", "[r
 TEST_CASE("FIFOs, sockets and devices come back for root, and not with --plain", "[restore][extractor][metadata]") {
     if (!is_root()) return;
     RepositoryBench bench;
-    bench.back_up(root({special("b", format::EntryType::block, 7, 200), special("c", format::EntryType::character, 1, 3),
-                        special("p", format::EntryType::fifo), special("s", format::EntryType::socket)}));
+    bench.back_up(
+        root({special("b", format::EntryType::block, 7, 200), special("c", format::EntryType::character, 1, 3),
+              special("p", format::EntryType::fifo), special("s", format::EntryType::socket)}));
     RestoreRequest request;
     SECTION("by default") {
         const RestoreReport report = bench.restore(request);
@@ -194,10 +196,13 @@ TEST_CASE("FIFOs, sockets and devices come back for root, and not with --plain",
 TEST_CASE("extended attributes and ACLs come back", "[restore][extractor][metadata]") {
     RepositoryBench bench;
     // Version 2; user::rw-, user:1:r--, group::r--, mask::r--, other::---.
-    const std::string acl("\x02\0\0\0\x01\0\x06\0\xff\xff\xff\xff\x02\0\x04\0\x01\0\0\0\x04\0\x04\0\xff\xff\xff\xff"
-                          "\x10\0\x04\0\xff\xff\xff\xff\x20\0\0\0\xff\xff\xff\xff", 44);
-    bench.back_up(root({folder("d", {file("f", "x").mode(0640).xattr("system.posix_acl_access", acl).xattr("user.a", "1")})
-                            .xattr("user.b", std::string("2\0three", 7))}));
+    const std::string acl(
+        "\x02\0\0\0\x01\0\x06\0\xff\xff\xff\xff\x02\0\x04\0\x01\0\0\0\x04\0\x04\0\xff\xff\xff\xff"
+        "\x10\0\x04\0\xff\xff\xff\xff\x20\0\0\0\xff\xff\xff\xff",
+        44);
+    bench.back_up(
+        root({folder("d", {file("f", "x").mode(0640).xattr("system.posix_acl_access", acl).xattr("user.a", "1")})
+                  .xattr("user.b", std::string("2\0three", 7))}));
     if (::setxattr(bench.folder.path().c_str(), "user.probe", "1", 1, 0) != 0) return;  // a file system without them
     RestoreRequest request;
     request.plain = GENERATE(false, true);
@@ -263,7 +268,8 @@ TEST_CASE("holes of the source come back as holes", "[restore][extractor][sparse
     RepositoryBench bench;
     const std::string data = noise(8192, 5);
     const std::uint64_t mib = 1024 * 1024;
-    bench.back_up(root({file("all-hole").extents({{3 * mib, 0}}), file("both-ends", data).extents({{mib, 4096}, {mib, 4096}, {mib, 0}}),
+    bench.back_up(root({file("all-hole").extents({{3 * mib, 0}}),
+                        file("both-ends", data).extents({{mib, 4096}, {mib, 4096}, {mib, 0}}),
                         file("start", data).extents({{mib, 8192}})}));
     RestoreRequest request;
     request.verify = GENERATE(false, true);
@@ -274,7 +280,8 @@ TEST_CASE("holes of the source come back as holes", "[restore][extractor][sparse
     CHECK(both.st_size == static_cast<off_t>(3 * mib + 8192));
     CHECK(both.st_blocks <= 32);
     const std::string whole = content_of(bench.target() + "/both-ends");
-    CHECK((whole == std::string(mib, '\0') + data.substr(0, 4096) + std::string(mib, '\0') + data.substr(4096) + std::string(mib, '\0')));
+    CHECK((whole == std::string(mib, '\0') + data.substr(0, 4096) + std::string(mib, '\0') + data.substr(4096) +
+                        std::string(mib, '\0')));
     CHECK((content_of(bench.target() + "/start") == std::string(mib, '\0') + data));
 }
 
@@ -301,7 +308,8 @@ TEST_CASE("with --sparse runs of zeros become holes", "[restore][extractor][spar
 TEST_CASE("names of one inode are linked again, across folders", "[restore][extractor][links]") {
     RepositoryBench bench;
     const std::string data = noise(GENERATE(0U, 10U, 30'000U), 1);
-    bench.back_up(root({folder("a", {file("one", data).linked(7)}), folder("b", {file("three", data).linked(7), file("two", data).linked(7)}),
+    bench.back_up(root({folder("a", {file("one", data).linked(7)}),
+                        folder("b", {file("three", data).linked(7), file("two", data).linked(7)}),
                         link_to("c", "x").linked(8), link_to("d", "x").linked(8)}));
     const RestoreReport report = bench.restore();
     CHECK(report.content_errors == 0);
@@ -321,8 +329,9 @@ TEST_CASE("many links to many inodes, in any order of workers", "[restore][extra
     for (int f = 10; f < 20; ++f) {
         Node one = folder(std::to_string(f));
         for (int i = 100; i < 160; ++i) {
-            one.with(file(std::to_string(i), noise(static_cast<std::size_t>(i % 7) * 900, static_cast<std::uint64_t>(i)))
-                         .linked(static_cast<std::uint64_t>(i)));
+            one.with(
+                file(std::to_string(i), noise(static_cast<std::size_t>(i % 7) * 900, static_cast<std::uint64_t>(i)))
+                    .linked(static_cast<std::uint64_t>(i)));
         }
         folders.push_back(one);
     }
@@ -341,9 +350,10 @@ TEST_CASE("many links to many inodes, in any order of workers", "[restore][extra
 TEST_CASE("where the target cannot link, further names are copies, with a warning", "[restore][extractor][links]") {
     RepositoryBench bench;
     const std::string large = noise(5'000'000, 3);
-    bench.back_up(root({file("a", "shared").linked(7), file("b", "shared").linked(7), file("c", "shared").linked(7),
-                        file("large", large).linked(8), file("large2", large).linked(8),
-                        special("p", format::EntryType::fifo).linked(9), special("q", format::EntryType::fifo).linked(9)}));
+    bench.back_up(
+        root({file("a", "shared").linked(7), file("b", "shared").linked(7), file("c", "shared").linked(7),
+              file("large", large).linked(8), file("large2", large).linked(8),
+              special("p", format::EntryType::fifo).linked(9), special("q", format::EntryType::fifo).linked(9)}));
     const int why = GENERATE(EPERM, EMLINK, EOPNOTSUPP, EXDEV);
     CAPTURE(why);
     RestoreReport report;
@@ -377,7 +387,8 @@ TEST_CASE("where the target cannot link, further names are copies, with a warnin
 
 TEST_CASE("a part of an inode's names still shares it", "[restore][extractor][links]") {
     RepositoryBench bench;
-    bench.back_up(root({folder("a", {file("one", "x").linked(7)}), folder("b", {file("two", "x").linked(7), file("zwei", "x").linked(7)})}));
+    bench.back_up(root({folder("a", {file("one", "x").linked(7)}),
+                        folder("b", {file("two", "x").linked(7), file("zwei", "x").linked(7)})}));
     RestoreRequest request;
     request.paths = {"/b"};
     CHECK(bench.restore(request).files_restored == 1);
@@ -386,8 +397,9 @@ TEST_CASE("a part of an inode's names still shares it", "[restore][extractor][li
 
 TEST_CASE("only what is chosen is restored, with the folders on the way", "[restore][extractor][filter]") {
     RepositoryBench bench;
-    bench.back_up(root({folder("a", {file("x.txt", "1"), file("y.log", "2"), folder("z", {file("w.txt", "3")})}).mode(0750),
-                        folder("b", {file("v.txt", "4")}), folder("c")}));
+    bench.back_up(
+        root({folder("a", {file("x.txt", "1"), file("y.log", "2"), folder("z", {file("w.txt", "3")})}).mode(0750),
+              folder("b", {file("v.txt", "4")}), folder("c")}));
     RestoreRequest request;
     std::set<std::string> expected;
     SECTION("a path") {
@@ -501,7 +513,8 @@ TEST_CASE("an unchanged file gets its metadata back", "[restore][extractor][over
     CHECK((status_of(bench.target() + "/f").st_mode & 07777) == 0640);
 }
 
-TEST_CASE("somebody else's file of the same size and time is not taken for unchanged", "[restore][extractor][overwrite]") {
+TEST_CASE("somebody else's file of the same size and time is not taken for unchanged",
+          "[restore][extractor][overwrite]") {
     RepositoryBench bench;
     bench.back_up(root({file("f", "content").mode(04755).owner(::geteuid(), ::getegid())}));
     fs::create_directories(bench.target());
@@ -511,9 +524,7 @@ TEST_CASE("somebody else's file of the same size and time is not taken for uncha
     REQUIRE(::utimensat(AT_FDCWD, path.c_str(), times, 0) == 0);
     RestoreRequest request;
     request.overwrite = Overwrite::if_changed;
-    SECTION("it has another name") {
-        fs::create_hard_link(path, bench.folder / "other");
-    }
+    SECTION("it has another name") { fs::create_hard_link(path, bench.folder / "other"); }
     SECTION("it has another owner") {
         if (!is_root()) return;
         REQUIRE(::chown(path.c_str(), 1234, ::getegid()) == 0);
@@ -592,7 +603,8 @@ TEST_CASE("things of another type make way, folders that hold something do not",
 
 TEST_CASE("delete removes what is not in the backup, below the restored root alone", "[restore][extractor][delete]") {
     RepositoryBench bench;
-    bench.back_up(root({folder("a", {file("keep", "1"), folder("sub", {file("deep", "2")})}), folder("b", {file("other", "3")})}));
+    bench.back_up(root(
+        {folder("a", {file("keep", "1"), folder("sub", {file("deep", "2")})}), folder("b", {file("other", "3")})}));
     bench.restore();
     fs::create_directories(bench.target() + "/a/extra/nested/more");
     write(bench.target() + "/a/extra/nested/file", "x");
@@ -667,7 +679,8 @@ TEST_CASE("a dry run says what would happen and writes nothing", "[restore][extr
     SECTION("into nothing") {
         CHECK(bench.restore(request).files_restored == 3);
         CHECK_FALSE(fs::exists(bench.target()));
-        CHECK(bench.actions == std::vector<std::string>{"restored /a", "restored /a/new", "restored /a/same", "restored /old"});
+        CHECK(bench.actions ==
+              std::vector<std::string>{"restored /a", "restored /a/new", "restored /a/same", "restored /old"});
     }
     SECTION("over what is there") {
         bench.restore();
@@ -676,7 +689,8 @@ TEST_CASE("a dry run says what would happen and writes nothing", "[restore][extr
         const auto before = listing(bench.target());
         request.overwrite = Overwrite::if_changed;
         bench.restore(request);
-        CHECK(bench.actions == std::vector<std::string>{"unchanged /a", "restored /a/new", "unchanged /a/same", "updated /old"});
+        CHECK(bench.actions ==
+              std::vector<std::string>{"unchanged /a", "restored /a/new", "unchanged /a/same", "updated /old"});
         CHECK(listing(bench.target()) == before);
         request.overwrite = Overwrite::never;
         bench.restore(request);
@@ -712,12 +726,13 @@ TEST_CASE("damaged content ends the restore and leaves no file that looks whole"
 
 TEST_CASE("salvaging gives everything that is not damaged", "[restore][extractor][salvage]") {
     RepositoryBench bench;
-    bench.back_up(root({file("a", noise(3000, 1)), file("b", noise(3000, 1)).linked(4), file("c", noise(3000, 1)).linked(4)}));
+    bench.back_up(
+        root({file("a", noise(3000, 1)), file("b", noise(3000, 1)).linked(4), file("c", noise(3000, 1)).linked(4)}));
     damage_data(bench);
     RunOptions fresh;
     fresh.time = TimePoint{1'800'000'000 * kNsPerSecond};
-    bench.back_up(root({file("a", noise(3000, 1)), file("b", noise(3000, 1)).linked(4), file("c", noise(3000, 1)).linked(4),
-                        file("z", noise(3000, 2))}),
+    bench.back_up(root({file("a", noise(3000, 1)), file("b", noise(3000, 1)).linked(4),
+                        file("c", noise(3000, 1)).linked(4), file("z", noise(3000, 2))}),
                   fresh);
     RestoreRequest request;
     request.salvage = true;
@@ -900,7 +915,8 @@ TEST_CASE("a restore that gets no thread fails, and does not hang", "[restore][e
 TEST_CASE("a restore that gets fewer threads than it asked for goes on with those", "[restore][extractor][limits]") {
     RepositoryBench bench;
     std::vector<Node> nodes;
-    for (int i = 1000; i < 1300; ++i) nodes.push_back(file(std::to_string(i), noise(900, static_cast<std::uint64_t>(i))));
+    for (int i = 1000; i < 1300; ++i)
+        nodes.push_back(file(std::to_string(i), noise(900, static_cast<std::uint64_t>(i))));
     bench.back_up(root(nodes));
     // Stacks so large that the address space has room for two.
     constexpr std::size_t kStack = std::size_t{1} << 30;

@@ -1,20 +1,20 @@
-// Nothing outside the target is written, read or removed, whatever a backup holds and whoever interferes (the borg, tar and
-// libarchive bugs of that class, as trees).
+// Nothing outside the target is written, read or removed, whatever a backup holds and whoever interferes (the borg, tar
+// and libarchive bugs of that class, as trees).
 #include "restore/extractor.h"
 #include "restore/target.h"
 #include "tests/unit/restore/repository_bench.h"
 
-#include <atomic>
-#include <chrono>
-#include <cstdlib>
 #include <fcntl.h>
-#include <filesystem>
-#include <fstream>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <thread>
 #include <unistd.h>
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <thread>
 
 using namespace signet;
 using namespace signet::restore;
@@ -49,10 +49,14 @@ void run_any_way(Guarded& bench, RestoreRequest request) {
 
 TEST_CASE("names that lead out of the target are refused", "[restore][hostile]") {
     Guarded bench;
-    const std::string up = GENERATE(std::string("../outside/file"), std::string(".."), std::string("."), std::string("/etc/passwd"),
-                                    std::string("a/../../outside/file"), std::string(""), std::string("..\0x", 4), std::string("x\0", 2));
+    const std::string up =
+        GENERATE(std::string("../outside/file"), std::string(".."), std::string("."), std::string("/etc/passwd"),
+                 std::string("a/../../outside/file"), std::string(""), std::string("..\0x", 4), std::string("x\0", 2));
     const int kind = GENERATE(0, 1, 2, 3);
-    Node bad = kind == 0 ? file(up, "evil") : kind == 1 ? folder(up, {file("file", "evil")}) : kind == 2 ? link_to(up, "x") : file(up, "evil").linked(1);
+    Node bad = kind == 0   ? file(up, "evil")
+               : kind == 1 ? folder(up, {file("file", "evil")})
+               : kind == 2 ? link_to(up, "x")
+                           : file(up, "evil").linked(1);
     bench.back_up(root({folder("d", {bad})}));
     RestoreRequest request;
     request.salvage = GENERATE(false, true);
@@ -75,7 +79,8 @@ TEST_CASE("a name cannot come twice, as a link and then as a folder", "[restore]
 
 TEST_CASE("a link that is there already is not followed", "[restore][hostile]") {
     Guarded bench;
-    bench.back_up(root({folder("d", {file("file", "evil"), folder("sub", {file("file", "evil")})}), file("f", "evil")}));
+    bench.back_up(
+        root({folder("d", {file("file", "evil"), folder("sub", {file("file", "evil")})}), file("f", "evil")}));
     fs::create_directories(bench.target());
     fs::create_directory_symlink(bench.outside, bench.target() + "/d");
     fs::create_symlink(bench.outside + "/file", bench.target() + "/f");
@@ -97,8 +102,9 @@ TEST_CASE("a link that is there already is not followed", "[restore][hostile]") 
 
 TEST_CASE("links out of the target are restored as links, and nothing goes through them", "[restore][hostile]") {
     Guarded bench;
-    bench.back_up(root({link_to("a", bench.outside).mode(0777), link_to("b", "../outside/file").owner(12, 34).xattr("user.x", "1"),
-                        link_to("c", "/dev/null")}));
+    bench.back_up(
+        root({link_to("a", bench.outside).mode(0777),
+              link_to("b", "../outside/file").owner(12, 34).xattr("user.x", "1"), link_to("c", "/dev/null")}));
     bench.restore();
     bench.check_untouched();
     CHECK(fs::read_symlink(bench.target() + "/a") == bench.outside);
@@ -170,7 +176,8 @@ TEST_CASE("deleting follows no link and crosses no file system", "[restore][host
     CHECK(listing(bench.target()).size() == 2);
 }
 
-TEST_CASE("deleting does not empty what is mounted in the target, also of the same file system", "[restore][hostile][delete]") {
+TEST_CASE("deleting does not empty what is mounted in the target, also of the same file system",
+          "[restore][hostile][delete]") {
     Guarded bench;
     bench.back_up(root({folder("d", {file("f", "x")})}));
     const std::string shown = bench.target() + "/d/extra/deep/mount";
@@ -231,7 +238,8 @@ TEST_CASE("a folder swapped for a link during a restore leads nowhere", "[restor
     bench.check_untouched();
 }
 
-TEST_CASE("what comes to the place of a special file or a folder being made keeps its mode and owner", "[restore][hostile][race]") {
+TEST_CASE("what comes to the place of a special file or a folder being made keeps its mode and owner",
+          "[restore][hostile][race]") {
     if (::geteuid() != 0) {
         WARN("skipped: owners are given by root alone");
         return;
@@ -241,7 +249,8 @@ TEST_CASE("what comes to the place of a special file or a folder being made keep
     for (int i = 100; i < 500; ++i) {
         const bool is_folder = i % 2 == 0;
         const std::string name = std::to_string(i);
-        nodes.push_back((is_folder ? folder(name) : special(name, format::EntryType::fifo)).mode(0777).owner(1234, 1234));
+        nodes.push_back(
+            (is_folder ? folder(name) : special(name, format::EntryType::fifo)).mode(0777).owner(1234, 1234));
     }
     bench.back_up(root(nodes));
     // Root's own things in a folder whose owner may rename them. Nothing that is there may change with `never`.

@@ -19,8 +19,8 @@ Lines list(OpenBackup& backup, const ListRequest& request) {
 }
 
 Node sample() {
-    return root({folder("a", {file("one.txt", "1").modified(1000), folder("sub", {file("two.txt", "22")})}), file("b.log", "333"),
-                 link_to("c", "a")});
+    return root({folder("a", {file("one.txt", "1").modified(1000), folder("sub", {file("two.txt", "22")})}),
+                 file("b.log", "333"), link_to("c", "a")});
 }
 
 RunOptions later(int seconds) {
@@ -80,8 +80,9 @@ TEST_CASE("ls shows a backup in stored order", "[restore][list]") {
 
 TEST_CASE("statistics count every inode and every chunk once", "[restore][list]") {
     RepositoryBench bench;
-    bench.back_up(root({folder("d", {file("a", noise(10'000, 1)), file("b", noise(10'000, 1)), file("c", noise(500, 2)).linked(1)}),
-                        file("e", noise(500, 2)).linked(1), file("f").extents({{1'000'000, 0}})}));
+    bench.back_up(root(
+        {folder("d", {file("a", noise(10'000, 1)), file("b", noise(10'000, 1)), file("c", noise(500, 2)).linked(1)}),
+         file("e", noise(500, 2)).linked(1), file("f").extents({{1'000'000, 0}})}));
     const auto backup = bench.open();
     const TreeStatistics statistics = tree_statistics(*backup);
     CHECK(statistics.files == 4);
@@ -97,10 +98,10 @@ TEST_CASE("diff tells what was added, removed and changed", "[restore][diff]") {
     RepositoryBench bench;
     const EntryId first = bench.back_up(sample(), later(0));
     Node changed = sample();
-    changed.children[0].children[0].data = "other";                             // /a/one.txt
-    changed.children[0].children[1].children.push_back(file("zwei", "new"));   // /a/sub/zwei
-    changed.children[1] = folder("b.log", {file("in", "x")});                  // was a file
-    changed.children[2].entry.mode = 0700;                                      // /c: metadata alone
+    changed.children[0].children[0].data = "other";                           // /a/one.txt
+    changed.children[0].children[1].children.push_back(file("zwei", "new"));  // /a/sub/zwei
+    changed.children[1] = folder("b.log", {file("in", "x")});                 // was a file
+    changed.children[2].entry.mode = 0700;                                    // /c: metadata alone
     changed.children.push_back(folder("d", {file("x", "y")}));
     const EntryId second = bench.back_up(changed, later(1));
     const auto before = bench.open(first);
@@ -128,7 +129,8 @@ TEST_CASE("diff tells what was added, removed and changed", "[restore][diff]") {
 TEST_CASE("diff does not open folders that are the same", "[restore][diff]") {
     RepositoryBench bench;
     std::vector<Node> folders;
-    for (char c = 'a'; c < 'k'; ++c) folders.push_back(folder(std::string(1, c), {file("f", noise(3000, static_cast<std::uint64_t>(c)))}));
+    for (char c = 'a'; c < 'k'; ++c)
+        folders.push_back(folder(std::string(1, c), {file("f", noise(3000, static_cast<std::uint64_t>(c)))}));
     const EntryId first = bench.back_up(root(folders), later(0));
     folders.push_back(file("new", "x"));
     const EntryId second = bench.back_up(root(folders), later(1));

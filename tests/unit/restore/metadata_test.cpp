@@ -11,8 +11,10 @@
 using namespace signet;
 using namespace signet::restore;
 
-TEST_CASE("owners by name take the number that the name has here, and keep theirs where it has none", "[restore][metadata]") {
-    const OwnerMap owners = OwnerMap::by_name({{4'000'000, "root"}, {4'000'001, "no such user, surely"}}, {{4'000'002, "root"}});
+TEST_CASE("owners by name take the number that the name has here, and keep theirs where it has none",
+          "[restore][metadata]") {
+    const OwnerMap owners =
+        OwnerMap::by_name({{4'000'000, "root"}, {4'000'001, "no such user, surely"}}, {{4'000'002, "root"}});
     CHECK(owners.users == std::map<std::uint32_t, uid_t>{{4'000'000, 0}});
     CHECK(owners.groups == std::map<std::uint32_t, gid_t>{{4'000'002, 0}});
 

@@ -23,7 +23,8 @@ RunOptions at(int number, std::vector<std::string> protectors) {
 
 Node tree(std::initializer_list<int> seeds) {
     std::vector<Node> files;
-    for (const int seed : seeds) files.push_back(file("f" + std::to_string(seed), noise(500, static_cast<std::uint64_t>(seed))));
+    for (const int seed : seeds)
+        files.push_back(file("f" + std::to_string(seed), noise(500, static_cast<std::uint64_t>(seed))));
     return root(std::move(files));
 }
 
@@ -97,6 +98,7 @@ TEST_CASE("a protector that refuses when it is used is in the report", "[restore
         keyring::Answer<SecretBytes> unwrap(const keyring::Location&, ByteView) override {
             return keyring::Answer<SecretBytes>::refuse(keyring::Outcome::denied, "not today");
         }
+
     private:
         keyring::Vault& real_;
     };
@@ -188,10 +190,13 @@ TEST_CASE("a genuine stored slot opens beside others that lie", "[restore][opene
 TEST_CASE("a slot that lies while every signed opener is at hand is damage", "[restore][opener][hostile]") {
     RepositoryBench bench;
     RunOptions options = at(1, {"prod"});
-    options.change = [](format::BackupPublic& fields, format::BackupBody&) { fields.slots.front().wrapped.back() ^= 1; };
+    options.change = [](format::BackupPublic& fields, format::BackupBody&) {
+        fields.slots.front().wrapped.back() ^= 1;
+    };
     bench.back_up(tree({1}), options);
     for (const auto& [dek, name] : bench.repository->list_slots()) {
-        bench.store->tamper(format::slot_name(name.thumbprint, name.dek, name.content), [](Bytes& octets) { octets.back() ^= 1; });
+        bench.store->tamper(format::slot_name(name.thumbprint, name.dek, name.content),
+                            [](Bytes& octets) { octets.back() ^= 1; });
     }
     CHECK_THROWS_MATCHES(bench.open(), Error, has_code(ErrorCode::damaged));
 }

@@ -31,7 +31,8 @@ TEST_CASE("parts written in any pieces and order make the file", "[restore][part
     const UniqueFd direct = past_cache ? open_directly(fd.get(), O_WRONLY) : UniqueFd();
     const AlignedBuffer buffer(PartWriter::kBuffer);
 
-    // Three parts, the last one first, each in pieces of uneven lengths or of whole pages, which lie as they do in frames.
+    // Three parts, the last one first, each in pieces of uneven lengths or of whole pages, which lie as they do in
+    // frames.
     const std::size_t first_border = GENERATE(std::size_t{1'234'567}, std::size_t{1'228'800});
     const std::vector<std::size_t> borders{0, first_border, 3'000'001, content.size()};
     auto frame = std::make_shared<DecodedFrame>();
@@ -39,7 +40,8 @@ TEST_CASE("parts written in any pieces and order make the file", "[restore][part
     for (std::size_t part = 3; part-- > 0;) {
         PartWriter writer(fd.get(), direct.get(), sparse, buffer, path);
         for (std::size_t at = borders[part]; at < borders[part + 1];) {
-            const std::size_t wanted = random() % 3 == 0 ? 1 + random() % 300'000 : kDirectAlignment * (1 + random() % 100);
+            const std::size_t wanted =
+                random() % 3 == 0 ? 1 + random() % 300'000 : kDirectAlignment * (1 + random() % 100);
             const std::size_t length = std::min<std::size_t>(wanted, borders[part + 1] - at);
             if (random() % 3 == 0) frame = std::make_shared<DecodedFrame>();
             writer.add(frame, ByteView(content).subspan(at, length), at);

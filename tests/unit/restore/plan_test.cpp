@@ -24,7 +24,8 @@ RunOptions at(int number, std::vector<std::string> protectors = {}, bool reuse =
 
 Node tree(std::initializer_list<int> seeds) {
     std::vector<Node> files;
-    for (const int seed : seeds) files.push_back(file("f" + std::to_string(seed), noise(500, static_cast<std::uint64_t>(seed))));
+    for (const int seed : seeds)
+        files.push_back(file("f" + std::to_string(seed), noise(500, static_cast<std::uint64_t>(seed))));
     return root(std::move(files));
 }
 
@@ -175,7 +176,8 @@ TEST_CASE("a disabled protector blocks, an expired one still unwraps", "[restore
         CHECK_FALSE(plan.warnings.empty());
     }
     SECTION("expired at a later time that is asked about") {
-        bench.vaults.local().unlocked().set_dates("prod", {std::nullopt, TimePoint{Clock::system().now().ns + 1'000 * kNsPerSecond}});
+        bench.vaults.local().unlocked().set_dates(
+            "prod", {std::nullopt, TimePoint{Clock::system().now().ns + 1'000 * kNsPerSecond}});
         PlanOptions options;
         CHECK(Planning(bench, options).latest().required[0].report.status == keyring::ProtectorStatus::usable);
         options.as_of = TimePoint{Clock::system().now().ns + 2'000 * kNsPerSecond};
@@ -226,8 +228,9 @@ TEST_CASE("an offline plan asks no vault", "[restore][plan]") {
 TEST_CASE("a plan asks for no passphrase", "[restore][plan]") {
     RepositoryBench bench;
     bench.back_up(tree({1}), at(1));
-    keyring::PassphraseSource nobody([](const keyring::PassphraseRequest&) -> SecretBytes { throw std::logic_error("asked"); },
-                                     keyring::PassphraseSource::Manner::prompt);
+    keyring::PassphraseSource nobody(
+        [](const keyring::PassphraseRequest&) -> SecretBytes { throw std::logic_error("asked"); },
+        keyring::PassphraseSource::Manner::prompt);
     keyring::Vaults vaults(bench.folder / "vault", nobody);
     keyring::Resolver resolver(bench.keyrings, vaults);
     const Catalogue catalogue = bench.catalogue();
@@ -283,7 +286,8 @@ TEST_CASE("plans agree with a simple oracle for every set of keys at hand", "[re
     const std::vector<std::vector<int>> files{{0}, {0, 1}, {1, 2}, {2, 3}, {4}};
     for (std::size_t i = 0; i < files.size(); ++i) {
         std::vector<Node> nodes;
-        for (const int seed : files[i]) nodes.push_back(file("f" + std::to_string(seed), noise(400, static_cast<std::uint64_t>(seed))));
+        for (const int seed : files[i])
+            nodes.push_back(file("f" + std::to_string(seed), noise(400, static_cast<std::uint64_t>(seed))));
         bench.back_up(root(nodes), at(static_cast<int>(i) + 1, protectors[i]));
     }
     for (unsigned mask = 0; mask < 8; ++mask) {
@@ -313,7 +317,8 @@ TEST_CASE("plans agree with a simple oracle for every set of keys at hand", "[re
             CHECK(planning.planner.restorable(planning.catalogue.backups()[i]) == expected);
             CHECK(planning.planner.keys_of(planning.catalogue.backups()[i]).size() == runs.size());
             // Coverage says the same of the moment of each backup, and tiles the time.
-            for (std::size_t c = 1; c < plan.coverage.size(); ++c) CHECK(plan.coverage[c - 1].to == plan.coverage[c].from);
+            for (std::size_t c = 1; c < plan.coverage.size(); ++c)
+                CHECK(plan.coverage[c - 1].to == plan.coverage[c].from);
             for (const CoverageInterval& interval : plan.coverage) {
                 const TimePoint moment = day(static_cast<int>(i) + 1);
                 if (interval.from <= moment && moment < interval.to) CHECK(interval.restorable == expected);
@@ -402,10 +407,12 @@ TEST_CASE("the text says what is missing, what would help, and what can be resto
     Planning planning(bench);
     const std::string text = planning.planner.plan(planning.catalogue.backups()[0]).text();
     CAPTURE(text);
-    CHECK(text.starts_with("cannot restore things at " + to_rfc3339(day(1)) + ": 1 of 1 protector it needs cannot be used\n"));
+    CHECK(text.starts_with("cannot restore things at " + to_rfc3339(day(1)) +
+                           ": 1 of 1 protector it needs cannot be used\n"));
     CHECK(text.find(bench.thumbprint("prod").short_text() + "  prod  ") != std::string::npos);
     CHECK(text.find("keyring link local:prod") != std::string::npos);
-    CHECK(text.find("restorable now: every moment from " + to_table_time(day(2)).substr(0, 16) + " on") != std::string::npos);
+    CHECK(text.find("restorable now: every moment from " + to_table_time(day(2)).substr(0, 16) + " on") !=
+          std::string::npos);
     const std::string good = planning.planner.plan(planning.catalogue.backups()[1]).text();
     CHECK(good.starts_with("things at " + to_rfc3339(day(2)) + " can be restored with 1 protector\n"));
 }

@@ -100,7 +100,8 @@ TEST_CASE("many threads that want one frame cost one decoding", "[restore][frame
     for (int i = 0; i < 4; ++i) {
         threads.emplace_back([&] {
             ChunkReader chunks = backup->chunk_reader();
-            if (ContentReader(chunks, entry.content, format::ChunkKind::data).read_all(1'000'000).size() != 1'000'000) ++wrong;
+            if (ContentReader(chunks, entry.content, format::ChunkKind::data).read_all(1'000'000).size() != 1'000'000)
+                ++wrong;
         });
     }
     threads.clear();
@@ -171,10 +172,11 @@ TEST_CASE("a tree is walked in stored order", "[restore][tree]") {
     RepositoryBench bench;
     RunOptions options;
     options.chunk_size = GENERATE(3U, 50U, 4096U);
-    bench.back_up(root({folder("a", {file("x"), folder("y", {file("z")})}), file("b"), folder("c"), link_to("d", "b")}), options);
+    bench.back_up(root({folder("a", {file("x"), folder("y", {file("z")})}), file("b"), folder("c"), link_to("d", "b")}),
+                  options);
     const auto backup = bench.open();
-    CHECK(walk(*backup) == Lines{"enter /", "enter /a", "visit /a/x", "enter /a/y", "visit /a/y/z", "leave /a/y", "leave /a",
-                                 "visit /b", "enter /c", "leave /c", "visit /d", "leave /"});
+    CHECK(walk(*backup) == Lines{"enter /", "enter /a", "visit /a/x", "enter /a/y", "visit /a/y/z", "leave /a/y",
+                                 "leave /a", "visit /b", "enter /c", "leave /c", "visit /d", "leave /"});
 }
 
 TEST_CASE("a filter prunes what it does not want, and crosses what is on the way", "[restore][tree]") {
@@ -252,9 +254,16 @@ TEST_CASE("a tree deeper than 4,096 folders is refused", "[restore][tree][bombs]
 
 TEST_CASE("folders that are not canonical are refused", "[restore][tree][hostile]") {
     RepositoryBench bench;
-    const std::vector<Node> children = GENERATE(values<std::vector<Node>>(
-        {{file("b"), file("a")}, {file("a"), file("a")}, {file("a"), link_to("a", "/etc")}, {file("..")}, {file(".")},
-         {file("a/b")}, {file("/etc")}, {file("")}, {file(std::string("a\0b", 3))}, {file(std::string(256, 'n'))}}));
+    const std::vector<Node> children = GENERATE(values<std::vector<Node>>({{file("b"), file("a")},
+                                                                           {file("a"), file("a")},
+                                                                           {file("a"), link_to("a", "/etc")},
+                                                                           {file("..")},
+                                                                           {file(".")},
+                                                                           {file("a/b")},
+                                                                           {file("/etc")},
+                                                                           {file("")},
+                                                                           {file(std::string("a\0b", 3))},
+                                                                           {file(std::string(256, 'n'))}}));
     bench.back_up(root({folder("f", children)}));
     const auto backup = bench.open();
     CHECK_THROWS_MATCHES(walk(*backup), Error, has_code(ErrorCode::damaged));
@@ -263,7 +272,8 @@ TEST_CASE("folders that are not canonical are refused", "[restore][tree][hostile
 TEST_CASE("octets that are no folder are refused", "[restore][tree][hostile]") {
     RepositoryBench bench;
     Node bad = folder("f");
-    bad.raw_content = GENERATE(std::string(1, '\0'), std::string("garbage"), noise(5000, 9), std::string("\x01x\x01", 3));
+    bad.raw_content =
+        GENERATE(std::string(1, '\0'), std::string("garbage"), noise(5000, 9), std::string("\x01x\x01", 3));
     bench.back_up(root({bad, file("g-after")}));
     const auto backup = bench.open();
     Notes notes;
@@ -284,5 +294,6 @@ TEST_CASE("a walk ends when it is interrupted", "[restore][tree]") {
     Notes notes;
     ChunkReader chunks = backup->chunk_reader();
     const std::atomic<bool> interrupted{true};
-    CHECK_THROWS_MATCHES(walk_tree(chunks, backup->root(), {}, notes, &interrupted), Error, has_code(ErrorCode::interrupted));
+    CHECK_THROWS_MATCHES(walk_tree(chunks, backup->root(), {}, notes, &interrupted), Error,
+                         has_code(ErrorCode::interrupted));
 }

@@ -5,11 +5,11 @@
 #include "core/file.h"
 #include "format/compress.h"
 
+#include <sys/stat.h>
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
-#include <sys/stat.h>
 
 namespace signet::restore::test {
 
@@ -66,7 +66,9 @@ std::string noise(std::size_t size, std::uint64_t seed) {
 class RepositoryBench::Run {
 public:
     Run(RepositoryBench& bench, const RunOptions& options)
-        : bench_(bench), options_(options), dek(format::DataKey::generate(bench.repository->config().repository)),
+        : bench_(bench),
+          options_(options),
+          dek(format::DataKey::generate(bench.repository->config().repository)),
           hmac_(bench.keys_.id_key.reveal()) {}
 
     format::Content store(const std::string& octets, format::ChunkKind kind) {
@@ -80,8 +82,9 @@ public:
             std::vector<format::Reference> lists;
             for (std::size_t at = 0; at < content.references.size(); at += options_.list_size) {
                 const auto end = std::min(at + options_.list_size, content.references.size());
-                const std::vector<format::Reference> part(content.references.begin() + static_cast<std::ptrdiff_t>(at),
-                                                          content.references.begin() + static_cast<std::ptrdiff_t>(end));
+                const std::vector<format::Reference> part(
+                    content.references.begin() + static_cast<std::ptrdiff_t>(at),
+                    content.references.begin() + static_cast<std::ptrdiff_t>(end));
                 const Bytes list = format::encode_list(content.level, part);
                 std::uint64_t span = 0;
                 for (const format::Reference& reference : part) span += reference.span;
@@ -190,8 +193,9 @@ private:
         record.sealed_size = static_cast<std::uint32_t>(payload.size() + crypto::kAeadTagSize);
         const std::size_t at = pack_.size();
         pack_.resize(at + record.sealed_size);
-        format::FrameCipher(*keys_).seal({static_cast<std::uint32_t>(records_.size()), kind, record.codec, record.raw_size},
-                                         payload, MutableByteView(pack_).subspan(at));
+        format::FrameCipher(*keys_).seal(
+            {static_cast<std::uint32_t>(records_.size()), kind, record.codec, record.raw_size}, payload,
+            MutableByteView(pack_).subspan(at));
         records_.push_back(record);
         for (const ChunkId& id : frame.ids) {
             own_[id] = packs_.size();
@@ -257,8 +261,8 @@ format::Thumbprint RepositoryBench::add_protector(const std::string& name) {
     // Made once for the process: that is the slow part of most tests.
     static std::map<std::string, SecretBytes> made;
     if (!made.contains(name)) made.emplace(name, crypto::RsaPrivateKey::generate(2048).to_pkcs8());
-    const auto key =
-        vaults.local().unlocked().import_key(name, crypto::RsaPrivateKey::from_pkcs8(made.at(name).reveal()), "generated");
+    const auto key = vaults.local().unlocked().import_key(
+        name, crypto::RsaPrivateKey::from_pkcs8(made.at(name).reveal()), "generated");
     keyring::LinkOptions options;
     options.role = default_protector_.empty() ? keyring::LinkRole::default_ : keyring::LinkRole::linked;
     if (default_protector_.empty()) default_protector_ = name;
@@ -333,7 +337,8 @@ EntryId RepositoryBench::back_up(const Node& tree, const RunOptions& options) {
         repository->put_slot(slot);
     }
     const IdentityId writer = signing_key_->verify_key().identity();
-    if (!run.index().packs.empty()) fields.indexes.push_back(repository->put_index(run.index(), writer, keys_.index_key));
+    if (!run.index().packs.empty())
+        fields.indexes.push_back(repository->put_index(run.index(), writer, keys_.index_key));
     format::Labels labels;
     labels.host = "host";
     labels.user = "user";
@@ -380,8 +385,12 @@ RestoreReport RepositoryBench::restore(const RestoreRequest& request) {
     problems.clear();
     warnings.clear();
     actions.clear();
-    mine.on_problem = [this](const std::string& path, const std::string& message) { problems.push_back(path + ": " + message); };
-    mine.on_warning = [this](const std::string& path, const std::string& message) { warnings.push_back(path + ": " + message); };
+    mine.on_problem = [this](const std::string& path, const std::string& message) {
+        problems.push_back(path + ": " + message);
+    };
+    mine.on_warning = [this](const std::string& path, const std::string& message) {
+        warnings.push_back(path + ": " + message);
+    };
     mine.on_item = [this](std::string_view action, const std::string& path, std::uint64_t) {
         actions.push_back(std::string(action) + " " + path);
     };
@@ -417,7 +426,8 @@ std::vector<std::string> listing(const std::string& top) {
         REQUIRE(::lstat(path.c_str(), &status) == 0);
         std::ostringstream line;
         line << path.substr(top.size()) << " " << std::oct << status.st_mode << std::dec;
-        if (S_ISREG(status.st_mode)) line << " " << status.st_size << " " << crypto::sha256(as_bytes(content_of(path))).hex();
+        if (S_ISREG(status.st_mode))
+            line << " " << status.st_size << " " << crypto::sha256(as_bytes(content_of(path))).hex();
         if (S_ISLNK(status.st_mode)) line << " " << fs::read_symlink(it->path()).string();
         lines.push_back(line.str());
     }

@@ -1,5 +1,6 @@
-// What the tests of restore share: a host with keys, a repository in memory, and a small writer that makes backups of trees
-// described in code, also of trees that no file system could hold. It uses format/ alone: backup/ is a stranger here.
+// What the tests of restore share: a host with keys, a repository in memory, and a small writer that makes backups of
+// trees described in code, also of trees that no file system could hold. It uses format/ alone: backup/ is a stranger
+// here.
 #pragma once
 
 #include "format/backup_entry.h"
@@ -29,18 +30,41 @@ struct Node {
     std::vector<Node> children;              ///< of a folder
     std::optional<std::string> raw_content;  ///< of a folder: its octets as they are
 
-    Node& mode(std::uint32_t value) { entry.mode = value; return *this; }
-    Node& modified(std::int64_t seconds, std::uint32_t nanoseconds = 0) { entry.modified = {seconds, nanoseconds}; return *this; }
-    Node& owner(std::uint32_t uid, std::uint32_t gid) { entry.uid = uid; entry.gid = gid; return *this; }
-    Node& linked(std::uint64_t inode) { entry.link = format::LinkIdentity{1, inode}; return *this; }
-    Node& xattr(const std::string& name, const std::string& value) { entry.xattrs.push_back({name, value}); return *this; }
-    Node& extents(std::vector<format::Extent> value) { entry.extents = std::move(value); return *this; }
-    Node& with(Node child) { children.push_back(std::move(child)); return *this; }
+    Node& mode(std::uint32_t value) {
+        entry.mode = value;
+        return *this;
+    }
+    Node& modified(std::int64_t seconds, std::uint32_t nanoseconds = 0) {
+        entry.modified = {seconds, nanoseconds};
+        return *this;
+    }
+    Node& owner(std::uint32_t uid, std::uint32_t gid) {
+        entry.uid = uid;
+        entry.gid = gid;
+        return *this;
+    }
+    Node& linked(std::uint64_t inode) {
+        entry.link = format::LinkIdentity{1, inode};
+        return *this;
+    }
+    Node& xattr(const std::string& name, const std::string& value) {
+        entry.xattrs.push_back({name, value});
+        return *this;
+    }
+    Node& extents(std::vector<format::Extent> value) {
+        entry.extents = std::move(value);
+        return *this;
+    }
+    Node& with(Node child) {
+        children.push_back(std::move(child));
+        return *this;
+    }
 };
 [[nodiscard]] Node file(const std::string& name, const std::string& data = {});
 [[nodiscard]] Node folder(const std::string& name, std::vector<Node> children = {});
 [[nodiscard]] Node link_to(const std::string& name, const std::string& target);
-[[nodiscard]] Node special(const std::string& name, format::EntryType type, std::uint32_t major = 0, std::uint32_t minor = 0);
+[[nodiscard]] Node special(const std::string& name, format::EntryType type, std::uint32_t major = 0,
+                           std::uint32_t minor = 0);
 /// A folder whose name is empty: the root of a backup.
 [[nodiscard]] Node root(std::vector<Node> children);
 /// Octets that do not compress, the same for the same seed.
@@ -50,14 +74,14 @@ struct Node {
 struct RunOptions {
     TimePoint time{1'700'000'000 * kNsPerSecond};
     std::string series = "things";
-    std::vector<std::string> protectors;   ///< names of vault keys; empty: the bench's default
-    bool reuse = true;                     ///< refer to chunks of earlier runs
-    bool partial = false;                  ///< an interrupted run: no tree
+    std::vector<std::string> protectors;  ///< names of vault keys; empty: the bench's default
+    bool reuse = true;                    ///< refer to chunks of earlier runs
+    bool partial = false;                 ///< an interrupted run: no tree
     std::vector<std::string> tags;
     std::size_t chunk_size = 4096;
     std::size_t frame_size = 16 * 1024;
     std::size_t pack_size = 64 * 1024;
-    std::size_t list_size = 0;             ///< references in a list chunk; 0: no lists
+    std::size_t list_size = 0;  ///< references in a list chunk; 0: no lists
     /// Changes the public fields or the body before they are sealed and signed.
     std::function<void(format::BackupPublic&, format::BackupBody&)> change;
 };
@@ -68,8 +92,9 @@ public:
 
     signet::test::TemporaryFolder folder;
     std::shared_ptr<signet::test::MemoryStore> store = std::make_shared<signet::test::MemoryStore>();
-    keyring::PassphraseSource passphrases{[](const keyring::PassphraseRequest&) { return SecretBytes(as_bytes("sesame")); },
-                                          keyring::PassphraseSource::Manner::unattended};
+    keyring::PassphraseSource passphrases{
+        [](const keyring::PassphraseRequest&) { return SecretBytes(as_bytes("sesame")); },
+        keyring::PassphraseSource::Manner::unattended};
     keyring::Vaults vaults{folder / "vault", passphrases};
     keyring::KeyringSet keyrings{open_keyring(folder / "keyring")};
     keyring::Resolver resolver{keyrings, vaults};
@@ -92,7 +117,8 @@ public:
 
     [[nodiscard]] Catalogue catalogue(bool remember = false);
     /// Opens a backup, the newest when no id is given.
-    [[nodiscard]] std::unique_ptr<OpenBackup> open(const std::optional<EntryId>& id = {}, const OpenOptions& options = {});
+    [[nodiscard]] std::unique_ptr<OpenBackup> open(const std::optional<EntryId>& id = {},
+                                                   const OpenOptions& options = {});
     /// Restores the newest backup into folder/"target".
     RestoreReport restore(const RestoreRequest& request);
     RestoreReport restore() { return restore(RestoreRequest{}); }

@@ -1,17 +1,17 @@
 // What holds for a folder in particular: modes, leftovers, links, faults of the file system.
 #include "storage/local_store.h"
 
-#include <csignal>
 #include <fcntl.h>
-#include <filesystem>
-#include <fstream>
-#include <functional>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <functional>
 
 #include "core/error.h"
 #include "storage/open_store.h"
@@ -156,7 +156,8 @@ TEST_CASE_METHOD(LocalFixture, "an object that was cut short is damage", "[stora
     CHECK_THROWS_MATCHES(reader->read(0, out), Error, has_code(ErrorCode::damaged));
 }
 
-TEST_CASE_METHOD(LocalFixture, "a full disk abandons the object, names the store and gives a hint", "[storage][local]") {
+TEST_CASE_METHOD(LocalFixture, "a full disk abandons the object, names the store and gives a hint",
+                 "[storage][local]") {
     // A child may write no file beyond 8 KiB; the error is the same in kind as a full disk's.
     const int code = in_child([this] {
         ::signal(SIGXFSZ, SIG_IGN);
@@ -176,7 +177,8 @@ TEST_CASE_METHOD(LocalFixture, "a full disk abandons the object, names the store
 
 TEST_CASE_METHOD(LocalFixture, "a really full file system abandons the object with a hint", "[storage][local]") {
     fs::create_directory(folder / "small");
-    // A mount namespace of its own: nobody else sees the small file system. Where that is not allowed, there is no test.
+    // A mount namespace of its own: nobody else sees the small file system. Where that is not allowed, there is no
+    // test.
     const int code = in_child([this] {
         const std::string place = folder / "small";
         if (::unshare(CLONE_NEWNS) != 0) return 7;

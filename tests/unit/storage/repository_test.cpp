@@ -175,7 +175,8 @@ TEST_CASE("slots are stored, listed and read back", "[storage][repository]") {
 
     SECTION("a changed slot is damaged") {
         const auto& name = slots.begin()->second;
-        bench.store->tamper(format::slot_name(name.thumbprint, name.dek, name.content), [](Bytes& octets) { octets.back() ^= 1; });
+        bench.store->tamper(format::slot_name(name.thumbprint, name.dek, name.content),
+                            [](Bytes& octets) { octets.back() ^= 1; });
         CHECK_THROWS_MATCHES(bench.repository->load_slot(name), Error, has_code(ErrorCode::damaged));
         CHECK_THROWS_MATCHES(bench.repository->put_slot(slot), Error, has_code(ErrorCode::damaged));
     }
@@ -204,7 +205,8 @@ TEST_CASE("index segments are named by their content", "[storage][repository]") 
     const format::IndexInfo info = bench.repository->put_index(segment, bench.identity(), index_key);
     const Bytes object = bench.repository->load_index_object(info.id);
     CHECK(object.size() == info.size);
-    CHECK(format::IndexSegment::open(object, bench.config.repository, bench.identity(), index_key, "index").dek == segment.dek);
+    CHECK(format::IndexSegment::open(object, bench.config.repository, bench.identity(), index_key, "index").dek ==
+          segment.dek);
 
     bench.store->tamper(format::index_name(info.id), [](Bytes& octets) { octets[0] ^= 1; });
     CHECK_THROWS_MATCHES(bench.repository->load_index_object(info.id), Error, has_code(ErrorCode::damaged));

@@ -116,16 +116,19 @@ TEMPLATE_TEST_CASE("ranges inside an object are read, others are damage", "[stor
     CHECK(reader->size() == 10'000);
     reader->prefetch(0, 0);
     reader->prefetch(UINT64_MAX, UINT64_MAX);
-    for (const auto& [offset, size] : {std::pair<std::uint64_t, std::size_t>{0, 10'000}, {1, 4096}, {9'999, 1},
-                                       {10'000, 0}, {0, 0}}) {
+    for (const auto& [offset, size] :
+         {std::pair<std::uint64_t, std::size_t>{0, 10'000}, {1, 4096}, {9'999, 1}, {10'000, 0}, {0, 0}}) {
         Bytes part(size);
         reader->read(offset, part);
         CHECK(std::equal(part.begin(), part.end(), content.begin() + static_cast<std::ptrdiff_t>(offset)));
         store.get_range("packs/a", offset, part);
         CHECK(std::equal(part.begin(), part.end(), content.begin() + static_cast<std::ptrdiff_t>(offset)));
     }
-    for (const auto& [offset, size] : {std::pair<std::uint64_t, std::size_t>{0, 10'001}, {10'000, 1}, {9'999, 2},
-                                       {UINT64_MAX, 1}, {UINT64_MAX - 5, 10}}) {
+    for (const auto& [offset, size] : {std::pair<std::uint64_t, std::size_t>{0, 10'001},
+                                       {10'000, 1},
+                                       {9'999, 2},
+                                       {UINT64_MAX, 1},
+                                       {UINT64_MAX - 5, 10}}) {
         Bytes part(size);
         CHECK_THROWS_MATCHES(reader->read(offset, part), Error, has_code(ErrorCode::damaged));
         CHECK_THROWS_MATCHES(store.get_range("packs/a", offset, part), Error, has_code(ErrorCode::damaged));
@@ -145,7 +148,8 @@ TEMPLATE_TEST_CASE("a reader serves several threads at once", "[storage][store]"
             Bytes part(1000);
             for (std::size_t offset = t; offset + part.size() < content.size(); offset += 997) {
                 reader->read(offset, part);
-                if (!std::equal(part.begin(), part.end(), content.begin() + static_cast<std::ptrdiff_t>(offset))) ++wrong;
+                if (!std::equal(part.begin(), part.end(), content.begin() + static_cast<std::ptrdiff_t>(offset)))
+                    ++wrong;
             }
         });
     }
@@ -230,10 +234,9 @@ TEMPLATE_TEST_CASE("a removed object is gone and its name free", "[storage][stor
 TEMPLATE_TEST_CASE("what cannot be a name is refused everywhere", "[storage][store]", LocalCase, MemoryCase) {
     TestType store_case;
     Store& store = *store_case.store;
-    const std::string name =
-        GENERATE(as<std::string>{}, "", "/", "/a", "a/", "a//b", ".", "..", "a/..", "../a", "a/../b", ".hidden",
-                 "a/.hidden", "A", "a b", "a_b", "a\\b", "a:b", "tmp", "tmp/a", "\xc3\xa4", std::string("a\0b", 3),
-                 std::string(241, 'a'));
+    const std::string name = GENERATE(as<std::string>{}, "", "/", "/a", "a/", "a//b", ".", "..", "a/..", "../a",
+                                      "a/../b", ".hidden", "a/.hidden", "A", "a b", "a_b", "a\\b", "a:b", "tmp",
+                                      "tmp/a", "\xc3\xa4", std::string("a\0b", 3), std::string(241, 'a'));
     CAPTURE(name);
     CHECK_FALSE(is_object_name(name));
     CHECK_THROWS_MATCHES(store.put(name, {}), Error, has_code(ErrorCode::failed));
