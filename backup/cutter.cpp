@@ -44,9 +44,8 @@ bool is_page_file(std::string_view name, std::uint64_t size, ByteView start) {
     if (size % 4096 != 0) return false;
     if (size % 8192 == 0 && is_postgres_page(start, 0) && (start.size() < 16384 || is_postgres_page(start, 8192)))
         return true;
-    if (size % (1024 * 1024) == 0 && start.size() >= 2 && start[1] == 0xD1) return true;  // PostgreSQL WAL segment
-    if (size % (1024 * 1024) == 0 && start.size() >= 512 && start[510] == 0x55 && start[511] == 0xAA)
-        return true;  // disk
+    if (size % format::kMiB == 0 && start.size() >= 2 && start[1] == 0xD1) return true;  // PostgreSQL WAL segment
+    if (size % format::kMiB == 0 && start.size() >= 512 && start[510] == 0x55 && start[511] == 0xAA) return true;  // disk
     constexpr std::string_view kEndings[] = {".ibd",   "ibdata1", ".mdf", ".ndf", ".ldf", ".dbf",
                                              ".db",    ".sqlite", ".mdb", ".fdb", ".img", ".raw",
                                              ".qcow2", ".vmdk",   ".vdi", ".vhd", ".vhdx"};
@@ -58,7 +57,7 @@ bool is_page_file(std::string_view name, std::uint64_t size, ByteView start) {
 CutRule rule_for_file(std::string_view name, std::uint64_t size, ByteView start) {
     if (size <= kWholeFileMax) return {CutRule::Kind::whole, 0, static_cast<std::uint32_t>(format::kMaxFrameRaw), 0};
     if (is_page_file(name, size, start)) return {CutRule::Kind::blocks, 0, kPageBlock, 0};
-    return by_content(size < 32 * 1024 * 1024 ? 64 * 1024 : 256 * 1024);
+    return by_content(size < 32 * format::kMiB ? 64 * 1024 : 256 * 1024);
 }
 
 CutRule rule_for_tree(std::uint64_t size) {

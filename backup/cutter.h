@@ -23,7 +23,7 @@ struct CutRule {
     std::uint64_t mask = 0;     ///< by_content
 };
 
-inline constexpr std::uint64_t kWholeFileMax = 128 * 1024;
+inline constexpr std::uint64_t kWholeFileMax = std::uint64_t{128} * 1024;
 inline constexpr std::uint32_t kPageBlock = 16 * 1024;
 
 /// The rule for a file. start  its first octets (up to 16 KiB); name  its last path component; size  in octets.

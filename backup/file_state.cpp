@@ -20,8 +20,8 @@ namespace {
 constexpr std::string_view kMagic = "SIGNETC1";
 constexpr std::size_t kHeaderSize = 8 + 16 + 32 + 32 + 32;
 constexpr std::size_t kFirstBlock = 40;  // root digest and number of blocks
-constexpr std::size_t kBlockTarget = 256 * 1024;
-constexpr std::size_t kBlockMax = 256 * 1024 * 1024;
+constexpr std::size_t kBlockTarget = std::size_t{256} * 1024;
+constexpr std::size_t kBlockMax = std::size_t{256} * 1024 * 1024;
 constexpr std::uint8_t kFolderTag = 1;
 constexpr std::uint8_t kEntryTag = 2;
 

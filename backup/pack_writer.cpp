@@ -12,8 +12,8 @@ namespace signet::backup {
 namespace {
 
 constexpr std::size_t kMaxChunksInPack = 200'000;  // keeps the directory below kEndRoom
-constexpr std::size_t kEndRoom = 1024 * 1024;
-constexpr std::size_t kIncompressibleFrom = 128 * 1024;
+constexpr std::size_t kEndRoom = std::size_t{1024} * 1024;
+constexpr std::size_t kIncompressibleFrom = std::size_t{128} * 1024;
 
 std::size_t round_up(std::size_t size) {
     constexpr auto unit = kDirectAlignment;

@@ -9,7 +9,7 @@
 namespace signet::backup {
 namespace {
 
-constexpr std::size_t kMostOctets = 16 * 1024 * 1024;
+constexpr std::size_t kMostOctets = std::size_t{16} * 1024 * 1024;
 constexpr std::size_t kTagSize = 64;  // hexadecimal digits
 
 std::string object_of(const format::SlotName& name) {

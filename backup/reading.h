@@ -10,9 +10,9 @@
 
 namespace signet::backup {
 
-inline constexpr std::size_t kGroupSize = 1024 * 1024;   ///< octets of small files read into one buffer
-inline constexpr std::size_t kUnsizedFile = 8 * 1024;    ///< what a file may hold that says it is empty
-inline constexpr std::uint64_t kLargeFile = 512 * 1024;  ///< files from this size on are read alone
+inline constexpr std::size_t kGroupSize = std::size_t{1024} * 1024;     ///< octets of small files read into one buffer
+inline constexpr std::size_t kUnsizedFile = std::size_t{8} * 1024;      ///< what a file may hold that says it is empty
+inline constexpr std::uint64_t kLargeFile = std::uint64_t{512} * 1024;  ///< files from this size on are read alone
 
 class Reader {
 public:

@@ -63,7 +63,7 @@ void read_xattrs(const List& list, const Get& get, Attributes& attributes) {
     char* names = small;
     ssize_t size = list(small, sizeof small);
     if (size < 0 && errno == ERANGE) {
-        large.resize(64 * 1024);
+        large.resize(std::size_t{64} * 1024);
         names = large.data();
         size = list(names, large.size());
     }

@@ -16,9 +16,9 @@ using CompressContext = Handle<ZSTD_CCtx, ZSTD_freeCCtx>;
 using DecompressContext = Handle<ZSTD_DCtx, ZSTD_freeDCtx>;
 
 constexpr std::array<std::uint8_t, 4> kFrameMagic{0x28, 0xb5, 0x2f, 0xfd};
-constexpr std::uint64_t kMaxWindow = 128 * 1024 * 1024;
-constexpr std::size_t kSampleFrom = 128 * 1024;
-constexpr std::size_t kSampleSize = 16 * 1024;
+constexpr std::uint64_t kMaxWindow = std::uint64_t{128} * 1024 * 1024;
+constexpr std::size_t kSampleFrom = std::size_t{128} * 1024;
+constexpr std::size_t kSampleSize = std::size_t{16} * 1024;
 
 std::size_t checked(std::size_t result, const char* action) {
     if (ZSTD_isError(result) != 0) {

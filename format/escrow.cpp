@@ -15,7 +15,7 @@ constexpr std::size_t kHeaderSize = 110;
 constexpr std::size_t kSaltSize = 16;
 constexpr std::size_t kSeedSize = 32;
 constexpr std::size_t kMaxVarint = 10;
-constexpr std::uint64_t kMaxMemory = 1024 * 1024 * 1024;
+constexpr std::uint64_t kMaxMemory = std::uint64_t{1024} * 1024 * 1024;
 constexpr std::size_t kCostOffset = 59;
 
 struct Derived {

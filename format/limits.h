@@ -6,23 +6,26 @@
 
 namespace signet::format {
 
-inline constexpr std::size_t kMaxConfig = 4 * 1024;
-inline constexpr std::size_t kMaxSlot = 8 * 1024;
-inline constexpr std::size_t kMaxEntryPart = 16 * 1024 * 1024;
+inline constexpr std::size_t kKiB = 1024;
+inline constexpr std::size_t kMiB = 1024 * kKiB;
+
+inline constexpr std::size_t kMaxConfig = 4 * kKiB;
+inline constexpr std::size_t kMaxSlot = 8 * kKiB;
+inline constexpr std::size_t kMaxEntryPart = 16 * kMiB;
 inline constexpr std::size_t kMaxEntry = 20 + 2 * kMaxEntryPart + 64;
-inline constexpr std::size_t kMaxIndexObject = 64 * 1024 * 1024;
-inline constexpr std::size_t kMaxIndexRaw = 64 * 1024 * 1024;
-inline constexpr std::size_t kMaxPack = 80 * 1024 * 1024;
+inline constexpr std::size_t kMaxIndexObject = 64 * kMiB;
+inline constexpr std::size_t kMaxIndexRaw = 64 * kMiB;
+inline constexpr std::size_t kMaxPack = 80 * kMiB;
 inline constexpr std::size_t kMaxFrames = 65'535;
-inline constexpr std::size_t kMaxDirectorySealed = 16 * 1024 * 1024;
-inline constexpr std::size_t kMaxDirectoryRaw = 64 * 1024 * 1024;
-inline constexpr std::size_t kMaxFrameRaw = 1024 * 1024;
-inline constexpr std::size_t kMaxEscrow = 64 * 1024;
+inline constexpr std::size_t kMaxDirectorySealed = 16 * kMiB;
+inline constexpr std::size_t kMaxDirectoryRaw = 64 * kMiB;
+inline constexpr std::size_t kMaxFrameRaw = kMiB;
+inline constexpr std::size_t kMaxEscrow = 64 * kKiB;
 inline constexpr std::uint64_t kMaxScryptWork = 1U << 23;  // N * r * p
 inline constexpr std::size_t kMaxDepth = 4096;
 inline constexpr unsigned kMaxContentLevel = 4;
 inline constexpr std::size_t kMaxReferences = 65'536;
-inline constexpr std::size_t kMaxTreeEntry = 4 * 1024 * 1024;
+inline constexpr std::size_t kMaxTreeEntry = 4 * kMiB;
 inline constexpr std::size_t kMaxName = 255;
 inline constexpr std::size_t kMaxTarget = 65'535;
 inline constexpr std::size_t kMaxXattrValue = 65'536;

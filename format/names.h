@@ -19,7 +19,7 @@ inline constexpr const char* kConfigName = "config.json";
 
 struct JournalName {
     IdentityId identity;
-    std::uint64_t sequence;
+    std::uint64_t sequence = 0;
 };
 struct SlotName {
     Thumbprint thumbprint;

@@ -131,7 +131,7 @@ void stream_file(OpenBackup& backup, const format::Entry& entry, const DumpReque
             count -= part;
         }
     };
-    constexpr std::uint64_t kWorthThreads = 4 * 1024 * 1024;
+    constexpr std::uint64_t kWorthThreads = std::uint64_t{4} * 1024 * 1024;
     const std::size_t jobs = entry.content.size < kWorthThreads ? 1 : job_count(request);
     std::size_t extent = 0;
     std::uint64_t left = UINT64_MAX;  // octets until the next hole

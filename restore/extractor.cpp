@@ -18,11 +18,11 @@ constexpr std::size_t kOpenGroups = 32;
 constexpr std::size_t kMostInGroup = 1024;
 constexpr std::size_t kMostPending = 8192;
 constexpr std::size_t kMostInItemsTask = 64;
-constexpr std::uint64_t kItemsTaskOctets = 4 * 1024 * 1024;
+constexpr std::uint64_t kItemsTaskOctets = std::uint64_t{4} * 1024 * 1024;
 /// Files from this size on are written by several workers.
-constexpr std::uint64_t kLargeFile = 4 * 1024 * 1024;
-constexpr std::uint64_t kPieceTaskOctets = 2 * 1024 * 1024;
-constexpr std::uint64_t kPieceTaskMost = 8 * 1024 * 1024;
+constexpr std::uint64_t kLargeFile = std::uint64_t{4} * 1024 * 1024;
+constexpr std::uint64_t kPieceTaskOctets = std::uint64_t{2} * 1024 * 1024;
+constexpr std::uint64_t kPieceTaskMost = std::uint64_t{8} * 1024 * 1024;
 constexpr std::size_t kMostWorkers = 16;
 
 /// Not an Error, so that it passes by everything that deals with the trouble of one file.

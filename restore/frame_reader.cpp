@@ -15,7 +15,7 @@ constexpr std::size_t kSmallestBuffer = 4096;
 constexpr std::uint32_t kReadOnce = 512 * 1024;
 constexpr std::size_t kBufferClasses = 16;
 /// Free buffers that are kept for the next frames: fresh memory costs a page fault for every 4 KiB.
-constexpr std::size_t kKeptOctets = 8 * 1024 * 1024;
+constexpr std::size_t kKeptOctets = std::size_t{8} * 1024 * 1024;
 
 std::size_t buffer_class(std::size_t size) {
     return static_cast<std::size_t>(std::bit_width((std::max(size, kSmallestBuffer) - 1) / kSmallestBuffer));

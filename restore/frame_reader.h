@@ -37,7 +37,7 @@ private:
 };
 
 struct FrameReaderOptions {
-    std::size_t cache_octets = 24 * 1024 * 1024;
+    std::size_t cache_octets = std::size_t{24} * 1024 * 1024;
     std::size_t open_packs = 32;
     bool read_ahead = true;  ///< asks the store for a whole pack when it is first touched
 };

@@ -12,7 +12,7 @@ namespace signet::restore {
 
 class PartWriter {
 public:
-    static constexpr std::size_t kBuffer = 1024 * 1024;
+    static constexpr std::size_t kBuffer = std::size_t{1024} * 1024;
 
     /// fd         the file, open for writing
     /// direct_fd  the same file past the page cache; -1: there is no such way

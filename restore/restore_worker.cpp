@@ -14,7 +14,7 @@ using format::ChunkKind;
 using format::EntryType;
 
 constexpr int kCreate = O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-constexpr std::size_t kVerifyBuffer = 1024 * 1024;
+constexpr std::size_t kVerifyBuffer = std::size_t{1024} * 1024;
 
 /// Gathers octets that lie side by side both in a frame and in the file, so that they cost one write.
 class RunWriter {

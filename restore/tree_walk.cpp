@@ -10,7 +10,7 @@ namespace signet::restore {
 namespace {
 
 /// What the folders on the way may hold in memory together before the outer ones give back theirs.
-constexpr std::size_t kMostBuffered = 8 * 1024 * 1024;
+constexpr std::size_t kMostBuffered = std::size_t{8} * 1024 * 1024;
 
 bool is_about_content(const Error& error) {
     return error.code() == ErrorCode::damaged || error.code() == ErrorCode::unsupported ||

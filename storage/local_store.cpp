@@ -157,7 +157,7 @@ private:
     bool exists_ = false;  ///< there is a file of that name below tmp/, and it is ours to remove
 };
 
-constexpr std::uint64_t kWorthBypassing = 1024 * 1024;
+constexpr std::uint64_t kWorthBypassing = std::uint64_t{1024} * 1024;
 
 class LocalStore::Reader final : public ObjectReader {
 public:
