@@ -2,7 +2,6 @@
 
 #include "backup/committer.h"
 #include "backup/pipeline.h"
-#include "backup/proven_slots.h"
 #include "backup/rotation.h"
 #include "core/crypto/digest.h"
 #include "core/crypto/random.h"
@@ -12,6 +11,7 @@
 #include "keyring/access_state.h"
 #include "keyring/officers.h"
 #include "keyring/policy_check.h"
+#include "keyring/proven_slots.h"
 
 #include <grp.h>
 #include <pwd.h>
@@ -164,7 +164,7 @@ private:
     SeriesId series_;
     FileLock lock_;  ///< before the history is read: what a run that was waited for has stored is part of it
     History history_;
-    ProvenSlots proven_;
+    keyring::ProvenSlots proven_;
     Rotation rotation_;
     format::DataKey dek_;
     BackupReport report_;
@@ -185,9 +185,7 @@ FileLock Run::lock_series(const BackupRequest& request, const keyring::Keyring& 
 }
 
 std::string Run::proven_path() const {
-    if (request_.cache_directory.empty()) return {};
-    return request_.cache_directory + "/" + repository_.config().repository.hex() + "/proven-slots-" +
-           writer_.identity().short_hex(16);
+    return keyring::ProvenSlots::path_in(request_.cache_directory, repository_.config().repository, writer_.identity());
 }
 
 std::vector<format::Slot> Run::wrap(const keyring::Policy& policy) {

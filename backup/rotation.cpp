@@ -22,10 +22,22 @@ bool Rotation::can_unwrap(const KnownDek& dek) const {
            std::any_of(dek.claims.begin(), dek.claims.end(), [&](const auto& claim) { return opens(claim.slot); });
 }
 
+/// Whether everything that opens it was disabled or deleted: what refers to it could not be restored.
+bool Rotation::is_withdrawn(const KnownDek& dek) const {
+    const auto opens_nothing = [&](const format::Slot& slot) {
+        const keyring::ProtectorStatus status = resolver_.status(slot.thumbprint).status;
+        return status == keyring::ProtectorStatus::disabled || status == keyring::ProtectorStatus::deleted;
+    };
+    return std::all_of(dek.slots.begin(), dek.slots.end(), opens_nothing) &&
+           std::all_of(dek.claims.begin(), dek.claims.end(),
+                       [&](const auto& claim) { return opens_nothing(claim.slot) || !proven_.has(claim.name); });
+}
+
 void Rotation::choose(const keyring::Policy& policy, const SeriesId& series, TimePoint now,
                       const format::Thumbprint& today) {
     today_ = today;
     bool cannot = false;
+    bool withdrawn = false;
     History::Choice choice;
     choice.series = series;
     choice.horizon_ns = policy.dedup_horizon_ns;
@@ -34,12 +46,22 @@ void Rotation::choose(const keyring::Policy& policy, const SeriesId& series, Tim
     choice.is_current = [&](const KnownDek& dek) { return is_current(dek); };
     choice.rule = [&](const KnownDek& dek) {
         const bool unwraps = can_unwrap(dek);
+        if (!unwraps && is_withdrawn(dek)) {
+            withdrawn = true;
+            return keyring::AfterRotation::fresh;
+        }
         const auto rule = policy.rotation_rule(unwraps);
         if (rule != keyring::AfterRotation::rewrap || unwraps) return rule;
         cannot = true;
         return keyring::AfterRotation::inherit;
     };
     history_.choose(choice);
+    if (withdrawn) {
+        warn_(
+            "protectors of earlier backups are disabled or deleted: nothing that only they open is referred to any "
+            "more, and what "
+            "was stored under them is stored anew");
+    }
     if (cannot) {
         warn_(
             "the policy after-rotation=rewrap cannot be followed here for some data keys, since no protector that "

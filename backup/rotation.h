@@ -3,7 +3,7 @@
 #pragma once
 
 #include "backup/history.h"
-#include "backup/proven_slots.h"
+#include "keyring/proven_slots.h"
 
 #include <functional>
 #include <string>
@@ -14,8 +14,8 @@ namespace signet::backup {
 class Rotation {
 public:
     /// All of them outlive this. warn  takes one sentence
-    Rotation(const storage::Repository& repository, keyring::Resolver& resolver, History& history, ProvenSlots& proven,
-             std::function<void(const std::string&)> warn)
+    Rotation(const storage::Repository& repository, keyring::Resolver& resolver, History& history,
+             keyring::ProvenSlots& proven, std::function<void(const std::string&)> warn)
         : repository_(repository), resolver_(resolver), history_(history), proven_(proven), warn_(std::move(warn)) {}
 
     /// Decides what a run of this series may refer to. today  the run's default protector
@@ -29,12 +29,13 @@ public:
 private:
     [[nodiscard]] bool is_current(const KnownDek& dek) const;
     [[nodiscard]] bool can_unwrap(const KnownDek& dek) const;
+    [[nodiscard]] bool is_withdrawn(const KnownDek& dek) const;
     [[nodiscard]] bool rewrap(const KnownDek& dek);
     [[nodiscard]] bool rewrap_by(const KnownDek& dek, const format::Slot& slot, const format::SlotName* claimed);
     const storage::Repository& repository_;
     keyring::Resolver& resolver_;
     History& history_;
-    ProvenSlots& proven_;
+    keyring::ProvenSlots& proven_;
     std::function<void(const std::string&)> warn_;
     format::Thumbprint today_;
 };

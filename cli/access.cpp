@@ -28,9 +28,15 @@ Access look_at(Context& context, const keyring::Link& link, std::int64_t heal_wi
     return access;
 }
 
-void tell(Context& context, const Access& access, const std::string& before) {
+/// Remembered is what was told: a state that only other commands have seen, or whose hook failed, is told the next
+/// time.
+void tell_of_change(Context& context, const Access& access) {
     if (!context.options().given(kOption)) return;
-    HookVariables variables = {{"SIGNET_STATE", std::string(text(access.state))},
+    const std::string now(text(access.state));
+    const std::string told = context.keyring().told_state();
+    const std::string before = told.empty() ? std::string(text(AccessState::ok)) : told;
+    if (now == before || (told.empty() && access.state == AccessState::none)) return;
+    HookVariables variables = {{"SIGNET_STATE", now},
                                {"SIGNET_STATE_BEFORE", before},
                                {"SIGNET_STATE_PROTECTOR", access.protector},
                                {"SIGNET_STATE_WHY", access.why},
@@ -38,6 +44,7 @@ void tell(Context& context, const Access& access, const std::string& before) {
                                {"SIGNET_HEAL_SECONDS", std::to_string(access.heal_left_ns / kNsPerSecond)}};
     try {
         run_hooks(context, kOption, variables);
+        if (!context.dry_run()) context.keyring().note_told(now);
     } catch (const Error& error) {
         context.terminal().warning(error.what());
     }
@@ -57,8 +64,19 @@ keyring::Policy policy_in_force(Context& context) {
     }
 }
 
+/// A repository that cannot be read must not hide what vaults say.
+std::int64_t heal_window(Context& context) {
+    try {
+        return policy_in_force(context).heal_window_ns;
+    } catch (const Error& error) {
+        context.terminal().warning(std::string("the policy cannot be read, so its defaults hold here: ") +
+                                   error.what());
+        return keyring::Policy{}.heal_window_ns;
+    }
+}
+
 Access look_at_access(Context& context) {
-    const std::int64_t heal_window_ns = policy_in_force(context).heal_window_ns;
+    const std::int64_t heal_window_ns = heal_window(context);
     Access worst;
     // A copy: what is remembered changes the links.
     const std::vector<keyring::Link> links = context.keyring().links();
@@ -67,8 +85,7 @@ Access look_at_access(Context& context) {
         Access access = look_at(context, link, heal_window_ns);
         if (access.state > worst.state) worst = std::move(access);
     }
-    const std::string before = context.keyring().note_state(std::string(text(worst.state)));
-    if (!before.empty() && before != text(worst.state)) tell(context, worst, before);
+    tell_of_change(context, worst);
     return worst;
 }
 

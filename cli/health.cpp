@@ -56,7 +56,14 @@ Health health_of(Context& context) {
     Health health;
     health.now = context.clock().now();
     health.series = series_of(context);
-    for (ProtectorNeed& need : protector_needs(context)) {
+    ProtectorNeeds needs = protector_needs(context);
+    for (ProtectorNeed& need : needs.protectors) {
+        if (need.claimed_backups > 0 && !need.report.can_unwrap) {
+            health.reminders.push_back(
+                counted(need.claimed_backups, "backup") + " of protector " + need.report.name + " (" +
+                need.report.thumbprint.short_text() +
+                ") can be opened by others only if slots that nobody signed are genuine: signet keyring check");
+        }
         const keyring::Link* link = context.keyring().find(need.report.thumbprint);
         health.protectors.push_back({std::move(need), link == nullptr ? std::nullopt : link->last_proven});
     }

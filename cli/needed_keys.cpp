@@ -3,6 +3,8 @@
 #include "cli/protector_needs.h"
 #include "cli/table.h"
 
+#include <algorithm>
+#include <iterator>
 #include <optional>
 
 namespace signet::cli {
@@ -18,11 +20,23 @@ std::optional<TimePoint> key_backup_of(Context& context, const format::Thumbprin
     return backup ? std::optional(backup->made) : std::nullopt;
 }
 
+/// Further places that hold the private half.
+std::vector<std::string> twins_of(const keyring::ProtectorReport& report) {
+    std::vector<std::string> places;
+    std::copy_if(report.locations.begin(), report.locations.end(), std::back_inserter(places),
+                 [](const std::string& text) { return keyring::Location::parse(text).can_unwrap(); });
+    if (!places.empty()) places.erase(places.begin());
+    return places;
+}
+
 std::string lost_text(const ProtectorNeed& need) {
-    if (need.sole_backups == 0) return "nothing";
+    const std::string unproven =
+        need.claimed_backups == 0 ? "" : counted(need.claimed_backups, "backup") + " open by unproven slots only";
+    if (need.sole_backups == 0) return unproven.empty() ? "nothing" : unproven;
     const std::string from = to_table_time(*need.sole_from).substr(0, 16);
     const std::string to = to_table_time(*need.sole_to).substr(0, 16);
-    return counted(need.sole_backups, "backup") + ", " + from + (from == to ? "" : " .. " + to);
+    return counted(need.sole_backups, "backup") + ", " + from + (from == to ? "" : " .. " + to) +
+           (unproven.empty() ? "" : "; " + unproven);
 }
 
 Json to_json(const ProtectorNeed& need, const keyring::Link* link, const std::optional<TimePoint>& key_backup) {
@@ -31,8 +45,7 @@ Json to_json(const ProtectorNeed& need, const keyring::Link* link, const std::op
         lost = {
             {"backups", need.sole_backups}, {"from", to_rfc3339(*need.sole_from)}, {"to", to_rfc3339(*need.sole_to)}};
     }
-    std::vector<std::string> twins(need.report.locations.begin() + (need.report.locations.empty() ? 0 : 1),
-                                   need.report.locations.end());
+    std::vector<std::string> twins = twins_of(need.report);
     return {{"thumbprint", need.report.thumbprint.text()},
             {"name", need.report.name.empty() ? Json(nullptr) : Json(need.report.name)},
             {"status", keyring::text(need.report.status)},
@@ -40,6 +53,7 @@ Json to_json(const ProtectorNeed& need, const keyring::Link* link, const std::op
             {"logs", 0},
             {"deks", need.deks},
             {"lost_without", std::move(lost)},
+            {"unproven_without", need.claimed_backups},
             // Nothing is ever removed yet: what needs a protector needs it for good.
             {"safe_to_destroy", nullptr},
             {"last_proven", time_json(link == nullptr ? std::nullopt : link->last_proven)},
@@ -52,14 +66,14 @@ Json to_json(const ProtectorNeed& need, const keyring::Link* link, const std::op
 void print_needed_keys(Context& context) {
     Table table({"THUMBPRINT", "NAME", "STATUS", "BACKUPS", "LOST WITHOUT IT", "PROVEN", "KEY BACKUP", "TWINS"});
     Json rows = Json::array();
-    for (const ProtectorNeed& need : protector_needs(context)) {
+    for (const ProtectorNeed& need : protector_needs(context).protectors) {
         const keyring::Link* link = context.keyring().find(need.report.thumbprint);
         const auto key_backup = key_backup_of(context, need.report.thumbprint);
         const auto proven = link == nullptr ? std::nullopt : link->last_proven;
         table.add({need.report.thumbprint.short_text(), printable(need.report.name),
                    std::string(keyring::text(need.report.status)), std::to_string(need.backups), lost_text(need),
                    proven ? to_table_time(*proven) : "never", key_backup ? to_table_time(*key_backup) : "none",
-                   std::to_string(need.report.locations.empty() ? 0 : need.report.locations.size() - 1)});
+                   std::to_string(twins_of(need.report).size())});
         rows.push_back(to_json(need, link, key_backup));
     }
     if (context.terminal().json())

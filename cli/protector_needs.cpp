@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <map>
 #include <set>
-#include <tuple>
 
 namespace signet::cli {
 namespace {
@@ -17,43 +16,60 @@ public:
     void add(const restore::Backup& backup) {
         std::set<Thumbprint> wrapping;
         std::set<Thumbprint> sole;
+        std::set<Thumbprint> claimed;
         for (const restore::RunKey* key : planner_.keys_of(backup)) {
             const bool is_new = seen_.insert(key).second;
-            std::vector<const restore::Opener*> usable;
+            bool is_proven = false;
             for (const restore::Opener& opener : key->openers) {
-                if (planner_.may_open(opener)) usable.push_back(&opener);
+                is_proven = is_proven || (opener.is_signed && planner_.may_open(opener));
                 wrapping.insert(opener.thumbprint);
                 if (is_new) note(*key, opener);
+                switch (without(*key, opener)) {
+                    case Without::lost:
+                        (opener.is_signed ? sole : claimed).insert(opener.thumbprint);
+                        break;
+                    case Without::claimed:
+                        claimed.insert(opener.thumbprint);
+                        break;
+                    case Without::opened:
+                        break;
+                }
             }
-            // With none that can be used, each of them is what is missing.
-            for (const restore::Opener& opener : key->openers) {
-                if (usable.empty() || (usable.size() == 1 && usable.front() == &opener)) sole.insert(opener.thumbprint);
-            }
+            if (!is_proven) needs_.unproven[key].push_back(&backup);
         }
-        for (const Thumbprint& one : wrapping) ++needs_[one].backups;
-        for (const Thumbprint& one : sole) note_sole(needs_[one], backup.time());
+        for (const Thumbprint& one : wrapping) ++by_thumbprint_[one].backups;
+        for (const Thumbprint& one : sole) note_sole(by_thumbprint_[one], backup.time());
+        for (const Thumbprint& one : claimed) ++by_thumbprint_[one].claimed_backups;
     }
 
-    std::vector<ProtectorNeed> take() {
-        std::vector<ProtectorNeed> all;
-        for (auto& [thumbprint, need] : needs_) {
+    ProtectorNeeds take() {
+        for (auto& [thumbprint, need] : by_thumbprint_) {
             need.report = planner_.status(thumbprint);
             need.report.thumbprint = thumbprint;
-            all.push_back(std::move(need));
+            needs_.protectors.push_back(std::move(need));
         }
-        return all;
+        return std::move(needs_);
     }
 
 private:
+    /// What of a data key is left without one of its openers.
+    enum class Without { lost, claimed, opened };
+
+    Without without(const restore::RunKey& key, const restore::Opener& left_out) {
+        Without result = Without::lost;
+        for (const restore::Opener& other : key.openers) {
+            if (&other == &left_out || !planner_.may_open(other)) continue;
+            if (other.is_signed) return Without::opened;
+            result = Without::claimed;
+        }
+        return result;
+    }
+
     void note(const restore::RunKey& key, const restore::Opener& opener) {
-        ProtectorNeed& need = needs_[opener.thumbprint];
+        ProtectorNeed& need = by_thumbprint_[opener.thumbprint];
         ++need.deks;
-        const auto worth = [&](const restore::RunKey& one) {
-            const auto own = std::find_if(one.openers.begin(), one.openers.end(),
-                                          [&](const restore::Opener& o) { return o.thumbprint == opener.thumbprint; });
-            return std::tuple(own->is_signed, one.time);
-        };
-        if (need.newest == nullptr || worth(*need.newest) < worth(key)) need.newest = &key;
+        const restore::RunKey*& newest = opener.is_signed ? need.newest : need.newest_claim;
+        if (newest == nullptr || newest->time < key.time) newest = &key;
     }
 
     static void note_sole(ProtectorNeed& need, TimePoint time) {
@@ -63,13 +79,14 @@ private:
     }
 
     restore::Planner& planner_;
-    std::map<Thumbprint, ProtectorNeed> needs_;
+    std::map<Thumbprint, ProtectorNeed> by_thumbprint_;
     std::set<const restore::RunKey*> seen_;
+    ProtectorNeeds needs_;
 };
 
 }  // namespace
 
-std::vector<ProtectorNeed> protector_needs(Context& context) {
+ProtectorNeeds protector_needs(Context& context) {
     Counting counting(context.planner());
     for (const restore::Backup& backup : context.catalogue().backups()) {
         if (backup.trusted) counting.add(backup);

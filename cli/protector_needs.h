@@ -3,6 +3,7 @@
 
 #include "cli/context.h"
 
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -15,12 +16,22 @@ struct ProtectorNeed {
     std::uint64_t sole_backups = 0;      ///< of these: with a data key that no other usable protector opens
     std::optional<TimePoint> sole_from;  ///< times of the first and the last of those
     std::optional<TimePoint> sole_to;
+    /// Of these: with a data key for which only unsigned slots say that another usable protector opens it. Whoever can
+    /// write to the repository can store such slots; `keyring check` proves them.
+    std::uint64_t claimed_backups = 0;
     const restore::RunKey* newest =
-        nullptr;  ///< the newest such data key, a signed slot before a claim; owned by the planner
+        nullptr;  ///< the newest data key that it opens by a signed slot; owned by the planner
+    const restore::RunKey* newest_claim = nullptr;  ///< the same by an unsigned slot
 };
 
-/// Of every trusted backup, by thumbprint. Asks vaults to describe, never to unwrap.
+struct ProtectorNeeds {
+    std::vector<ProtectorNeed> protectors;  ///< by thumbprint
+    /// Data keys that nothing usable opens by a signed slot, with the backups that need them.
+    std::map<const restore::RunKey*, std::vector<const restore::Backup*>> unproven;
+};
+
+/// Of every trusted backup. Asks vaults to describe, never to unwrap.
 /// throws  as Context::catalogue(); Error{damaged}: a backup refers to an entry that is not there
-[[nodiscard]] std::vector<ProtectorNeed> protector_needs(Context& context);
+[[nodiscard]] ProtectorNeeds protector_needs(Context& context);
 
 }  // namespace signet::cli

@@ -332,19 +332,25 @@ void Keyring::learn_label_key(const RepositoryId& repository, const IdentityId& 
 
 void Keyring::note_access(const format::Thumbprint& thumbprint, ProtectorStatus status, const std::string& why,
                           std::int64_t heal_window_ns) noexcept {
-    const Link* link = find(thumbprint);
-    if (link == nullptr) return;
     const TimePoint now = clock_->now();
-    const bool is_lost = is_refused(status) && !link->lost_since;
-    const bool is_back =
-        link->lost_since && judge_access(status, link->lost_since, now, heal_window_ns) == AccessState::ok;
-    if (!is_lost && !is_back) return;
+    const auto is_lost = [&](const Link& link) { return is_refused(status) && !link.lost_since; };
+    const auto is_back = [&](const Link& link) {
+        return link.lost_since && judge_access(status, link.lost_since, now, heal_window_ns) == AccessState::ok;
+    };
+    const Link* link = find(thumbprint);
+    if (link == nullptr || (!is_lost(*link) && !is_back(*link))) return;
     try {
         change([&](Content& next) {
             for (Link& one : next.links) {
                 if (one.thumbprint != thumbprint) continue;
-                one.lost_since = is_lost ? std::optional(now) : std::nullopt;
-                one.lost_why = is_lost ? format::to_utf8(why) : "";
+                // Judged again: another process may have seen more.
+                if (is_lost(one)) {
+                    one.lost_since = now;
+                    one.lost_why = format::to_utf8(why);
+                } else if (is_back(one)) {
+                    one.lost_since = std::nullopt;
+                    one.lost_why.clear();
+                }
             }
         });
     } catch (const std::exception&) {
@@ -364,15 +370,8 @@ void Keyring::revalidate(const format::Thumbprint& thumbprint) {
     });
 }
 
-std::string Keyring::note_state(const std::string& state) noexcept {
-    std::string before = content_.state;
-    if (before == state) return before;
-    try {
-        change([&](Content& next) { next.state = state; });
-    } catch (const std::exception&) {
-        // As above.
-    }
-    return before;
+void Keyring::note_told(const std::string& state) {
+    change([&](Content& next) { next.state = state; });
 }
 
 std::optional<std::string> Keyring::paused() const {

@@ -186,8 +186,9 @@ public:
                      std::int64_t heal_window_ns) noexcept;
     /// Forgets that it was refused: a person has looked. throws  Error{io}
     void revalidate(const format::Thumbprint& thumbprint);
-    /// Remembers the state that was found. returns  the one before; empty when there was none
-    std::string note_state(const std::string& state) noexcept;
+    /// The state that hooks were told of last; empty when there was none.
+    [[nodiscard]] const std::string& told_state() const { return content_.state; }
+    void note_told(const std::string& state);
 
     // Repositories.
     [[nodiscard]] const RepositoryPin* pin(const RepositoryId& repository) const;
@@ -238,7 +239,7 @@ public:
         std::map<std::pair<RepositoryId, IdentityId>, Bytes> label_keys;
         std::map<std::string, std::string> settings;
         std::vector<Refusal> refusals;
-        std::string state;  ///< of access, as it was found last
+        std::string state;  ///< of access, as hooks were told of it last
     };
 
 private:

@@ -384,6 +384,8 @@ LinkReport Keyring::set_default(const format::Thumbprint& thumbprint, Vaults& va
         check_role_change(chosen, LinkRole::default_);
         report.former_default = make_default(next.links, chosen);
         mark_state(chosen, "enabled", clock_->now());
+        chosen.lost_since = std::nullopt;  // it was tested just now
+        chosen.lost_why.clear();
         report.link = chosen;
     });
     audit_.note({"default", thumbprint, link.locations.front(), {}});
@@ -430,6 +432,10 @@ void Keyring::follow(const Link& link, Vaults& vaults, FollowReport& report) {
             added.locations = {key.location.text()};
             added.spki = key.public_key->spki();
             added.linked = clock_->now();
+            // What was seen of the old version says nothing about the new one.
+            added.last_proven = std::nullopt;
+            added.lost_since = std::nullopt;
+            added.lost_why.clear();
             next.links.push_back(std::move(added));
             fresh = &next.links.back();
             old = find_in(next.links, link.thumbprint);

@@ -48,9 +48,11 @@ void require_policy(const Policy& policy, const Keyring& keyring, const std::vec
         check_provider(policy, *link);
     }
     const Link* first = wrapping.empty() ? nullptr : keyring.find(wrapping.front());
-    if (policy.require_twin && first != nullptr && first->locations.size() < 2) {
+    const auto holds_private_half = [](const std::string& text) { return Location::parse(text).can_unwrap(); };
+    if (policy.require_twin && first != nullptr &&
+        std::count_if(first->locations.begin(), first->locations.end(), holds_private_half) < 2) {
         refuse("require-twin=yes",
-               "protector " + named(*first) + " is linked at " + first->locations.front() + " alone",
+               "protector " + named(*first) + " is not linked at two places that hold its private half",
                "link its twin: signet keyring link LOCATION --twin-of " + first->thumbprint.short_text());
     }
 }

@@ -58,7 +58,7 @@ private:
 }  // namespace
 
 RebuiltPack rebuild_index(const storage::Store& store, const PackId& id, std::uint64_t size, const format::DataKey& key,
-                          const SecretBytes& id_key) {
+                          const SecretBytes& id_key, bool tolerate) {
     const std::string name = format::pack_name(id);
     const auto object = store.open_object(name);
     if (object->size() != size) throw Error(ErrorCode::damaged, name + ": has another size than its backup says");
@@ -74,9 +74,15 @@ RebuiltPack rebuild_index(const storage::Store& store, const PackId& id, std::ui
         return ChunkId::from(hmac.compute({kind_octet, octets}).view().first(ChunkId::kSize));
     };
     for (std::uint32_t number = 0; number < rebuilt.pack.frames.size(); ++number) {
-        const format::FrameRecord& record = rebuilt.pack.frames[number];
+        format::FrameRecord& record = rebuilt.pack.frames[number];
         const bool is_data = record.kind == format::FrameKind::data;
-        ByteView rest = frames.open(number, record);
+        ByteView rest;
+        try {
+            rest = frames.open(number, record);
+        } catch (const Error& error) {
+            if (!tolerate || error.code() != ErrorCode::damaged) throw;
+            record.chunk_lengths.clear();
+        }
         for (const std::uint32_t length : record.chunk_lengths) {
             const ByteView chunk = rest.first(length);
             rest = rest.subspan(length);

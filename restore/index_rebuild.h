@@ -17,9 +17,10 @@ struct RebuiltPack {
     std::vector<std::pair<ChunkId, ChunkId>> trees_as_lists;  ///< the ids of each metadata chunk
 };
 
+/// tolerate  frames that do not open are left out (salvage)
 /// key  of the pack's run. size  that its entry gives the pack. id_key  the writer's
 /// throws  Error{damaged}: the pack is missing, altered, another one, or sealed under another key; Error{io}
 [[nodiscard]] RebuiltPack rebuild_index(const storage::Store& store, const PackId& id, std::uint64_t size,
-                                        const format::DataKey& key, const SecretBytes& id_key);
+                                        const format::DataKey& key, const SecretBytes& id_key, bool tolerate = false);
 
 }  // namespace signet::restore

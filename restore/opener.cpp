@@ -132,7 +132,8 @@ private:
             try {
                 if (key == keys_.end())
                     throw Error(ErrorCode::damaged, format::pack_name(id) + ": in no index segment");
-                const RebuiltPack rebuilt = rebuild_index(repository_.store(), id, size, key->second, id_key_);
+                const RebuiltPack rebuilt =
+                    rebuild_index(repository_.store(), id, size, key->second, id_key_, options_.salvage);
                 table_.add(rebuilt.pack, run.fields.dek, format::pack_name(id));
                 for (const auto& [tree, list] : rebuilt.trees_as_lists) table_.add_alias(tree, list);
             } catch (const Error& error) {

@@ -2,12 +2,20 @@
 
 #include <algorithm>
 
+#include "core/crypto/digest.h"
+#include "keyring/access_state.h"
 #include "restore/opener.h"
 
 namespace signet::restore {
 namespace {
 
 using format::Thumbprint;
+
+/// What one slot or protector is to blame for; everything else ends the whole.
+bool is_about_a_slot(const Error& error) {
+    return error.code() == ErrorCode::key_unavailable || error.code() == ErrorCode::damaged ||
+           error.code() == ErrorCode::unsupported;
+}
 
 class Rewrapper {
 public:
@@ -18,6 +26,7 @@ public:
     RewrapReport run(const std::vector<const Backup*>& backups) {
         const format::RepositoryConfig& config = repository_.config();
         report_.protectors = resolver_.wrapping_protectors(config.provider, config.region);
+        for (const Thumbprint& target : report_.protectors) require_wrapping(target);
         report_.backups = backups.size();
         const std::vector<const RunKey*> keys = keys_of(backups);
         report_.deks = keys.size();
@@ -29,7 +38,7 @@ public:
             try {
                 treat(*keys[i]);
             } catch (const Error& error) {
-                if (error.code() != ErrorCode::key_unavailable && error.code() != ErrorCode::damaged) throw;
+                if (!is_about_a_slot(error)) throw;
                 report_.failures.emplace_back(keys[i]->dek, error);
             }
         }
@@ -37,6 +46,15 @@ public:
     }
 
 private:
+    /// Asked once, before any data key is opened.
+    void require_wrapping(const Thumbprint& target) const {
+        const keyring::ProtectorReport& report = planner_.status(target);
+        if (!keyring::is_refused(report.status)) return;
+        throw Error(ErrorCode::key_unavailable,
+                    "protector " + report.name + " (" + target.short_text() + ") cannot wrap: " + report.detail,
+                    report.hint);
+    }
+
     /// Each once, the newest first: should there be no time for all, the likeliest to be restored are done.
     [[nodiscard]] std::vector<const RunKey*> keys_of(const std::vector<const Backup*>& backups) const {
         std::vector<const RunKey*> keys;
@@ -62,15 +80,26 @@ private:
             return;
         }
         if (options_.dry_run) {
+            require_openable(key);
             ++report_.rewrapped;
             return;
         }
         if (!opened) opened = unwrap_key(repository_, planner_, resolver_, key);
         for (const Thumbprint& target : lacking) {
-            repository_.put_slot(resolver_.wrap(*opened, target));
+            const format::Slot slot = resolver_.wrap(*opened, target);
+            repository_.put_slot(slot);
+            if (options_.proven != nullptr) options_.proven->add({target, slot.dek, crypto::sha256(slot.encode())});
             ++report_.slots_added;
         }
         ++report_.rewrapped;
+    }
+
+    void require_openable(const RunKey& key) {
+        if (std::any_of(key.openers.begin(), key.openers.end(),
+                        [&](const Opener& one) { return planner_.may_open(one); })) {
+            return;
+        }
+        throw Error(ErrorCode::key_unavailable, "data key " + key.dek.short_hex() + ": no usable protector opens it");
     }
 
     /// By a slot that its writer signed, or by one that opens here and now. opened  takes the data key when it was
@@ -80,6 +109,10 @@ private:
                                          [&](const Opener& one) { return one.thumbprint == target; });
         if (opener == key.openers.end()) return false;
         if (opener->is_signed) return true;
+        if (options_.proven != nullptr && std::any_of(opener->names.begin(), opener->names.end(),
+                                                      [&](const auto& name) { return options_.proven->has(name); })) {
+            return true;
+        }
         if (!planner_.may_open(*opener)) return false;
         RunKey alone = key;
         alone.openers = {*opener};
@@ -87,7 +120,7 @@ private:
             opened = unwrap_key(repository_, planner_, resolver_, alone);
             return true;
         } catch (const Error& error) {
-            if (error.code() != ErrorCode::key_unavailable && error.code() != ErrorCode::damaged) throw;
+            if (!is_about_a_slot(error)) throw;
             return false;
         }
     }

@@ -2,6 +2,7 @@
 // else is written, so it may be stopped at any moment and begun again, and backups may run meanwhile.
 #pragma once
 
+#include "keyring/proven_slots.h"
 #include "restore/plan.h"
 
 #include <functional>
@@ -13,6 +14,8 @@ namespace signet::restore {
 
 struct RewrapOptions {
     bool dry_run = false;
+    /// Slots that this host wrote or opened before: they count without being opened again. May be nullptr.
+    keyring::ProvenSlots* proven = nullptr;
     /// Asked before each data key: whether to stop here.
     std::function<bool()> stop = {};
 };
@@ -30,10 +33,10 @@ struct RewrapReport {
 };
 
 /// Wraps every data key that these backups need with each of the repository's wrapping protectors (default and
-/// recovery). A stored slot counts once its protector has opened it here; where that protector cannot unwrap, another
-/// slot is added. backups  trusted ones of the planner's catalogue throws  Error{key_unavailable}: there is no default
-/// protector, or it does not wrap; Error{wrong_passphrase}; Error{damaged}: a
-///         backup refers to an entry that is not there; Error{io}
+/// recovery). A stored slot counts once its protector has opened it here, or where this host wrote it; else another one
+/// is added. backups  trusted ones of the planner's catalogue throws  Error{key_unavailable}: there is no default
+/// protector, or one of them is refused by its vault;
+///         Error{wrong_passphrase}; Error{damaged}: a backup refers to an entry that is not there; Error{io}
 [[nodiscard]] RewrapReport rewrap(const storage::Repository& repository, Planner& planner, keyring::Resolver& resolver,
                                   const std::vector<const Backup*>& backups, const RewrapOptions& options = {});
 

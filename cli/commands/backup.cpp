@@ -92,6 +92,7 @@ backup::BackupReport make_backup(Context& context, backup::BackupRequest request
 
 ExitCode run(Context& context) {
     Terminal& terminal = context.terminal();
+    context.keyring().require_not_paused();
     HookVariables variables = {{"SIGNET_OPERATION", "backup"}, {"SIGNET_REPOSITORY", context.repository_location()}};
     backup::BackupRequest request;
     backup::BackupReport report;

@@ -3,32 +3,55 @@
 #include "cli/signals.h"
 #include "cli/table.h"
 
+#include <set>
+
 namespace signet::cli {
 namespace {
 
 struct Checked {
     bool is_proven = false;
-    bool is_lacking = false;  ///< some backup can be restored by nothing else
+    bool is_lacking = false;  ///< a slot that its writer signed does not open
     std::string what;
 };
+
+bool is_about_a_slot(const Error& error) {
+    return error.code() == ErrorCode::key_unavailable || error.code() == ErrorCode::damaged ||
+           error.code() == ErrorCode::unsupported;
+}
 
 /// Opens the newest data key that the protector wraps, by nothing but this protector.
 Checked prove(Context& context, const ProtectorNeed& need) {
     if (!need.report.can_unwrap) {
-        const std::string why =
-            need.report.detail.empty() ? std::string(keyring::text(need.report.status)) : need.report.detail;
-        return {false, need.sole_backups > 0, why + (need.sole_backups > 0 ? "" : "; others open everything it wraps")};
+        return {false, false,
+                need.report.detail.empty() ? std::string(keyring::text(need.report.status)) : need.report.detail};
     }
-    restore::RunKey alone = *need.newest;
+    restore::RunKey alone = need.newest != nullptr ? *need.newest : *need.newest_claim;
     std::erase_if(alone.openers, [&](const restore::Opener& one) { return one.thumbprint != need.report.thumbprint; });
     try {
         (void)restore::unwrap_key(context.repository(), context.planner(), context.resolver(), alone);
     } catch (const Error& error) {
-        if (error.code() != ErrorCode::key_unavailable && error.code() != ErrorCode::damaged) throw;
-        return {false, true, error.what()};
+        if (!is_about_a_slot(error)) throw;
+        // Anybody may have stored a slot that nobody signed.
+        return {false, need.newest != nullptr, error.what()};
     }
     context.keyring().note_proven(need.report.thumbprint, context.clock().now());
     return {true, false, "opened data key " + alone.dek.short_hex()};
+}
+
+/// Where a usable protector is named by unsigned slots alone, only opening tells. returns  the backups that nothing
+/// opens
+std::set<std::string> unopenable(Context& context, const ProtectorNeeds& needs) {
+    std::set<std::string> backups;
+    for (const auto& [key, users] : needs.unproven) {
+        stop_if_interrupted();
+        try {
+            (void)restore::unwrap_key(context.repository(), context.planner(), context.resolver(), *key);
+        } catch (const Error& error) {
+            if (!is_about_a_slot(error)) throw;
+            for (const restore::Backup* backup : users) backups.insert(backup->short_id());
+        }
+    }
+    return backups;
 }
 
 ExitCode run(Context& context) {
@@ -36,30 +59,44 @@ ExitCode run(Context& context) {
     Table table({"THUMBPRINT", "NAME", "BACKUPS", "PROVEN", "WHAT"});
     Json rows = Json::array();
     std::uint64_t lacking = 0;
-    for (const ProtectorNeed& need : protector_needs(context)) {
+    const ProtectorNeeds needs = protector_needs(context);
+    const std::set<std::string> lost = unopenable(context, needs);
+    for (const ProtectorNeed& need : needs.protectors) {
         stop_if_interrupted();
         const Checked checked = prove(context, need);
         lacking += checked.is_lacking ? 1 : 0;
+        const bool is_stood_in_for = !need.report.can_unwrap && lost.empty();
         table.add({need.report.thumbprint.short_text(), printable(need.report.name), std::to_string(need.backups),
-                   checked.is_proven ? "yes" : "no", printable(checked.what)});
+                   checked.is_proven ? "yes" : "no",
+                   printable(checked.what) + (is_stood_in_for ? "; others open everything it wraps" : "")});
         rows.push_back({{"thumbprint", need.report.thumbprint.text()},
                         {"name", need.report.name},
                         {"status", keyring::text(need.report.status)},
                         {"backups", need.backups},
                         {"deks", need.deks},
                         {"sole_backups", need.sole_backups},
+                        {"claimed_backups", need.claimed_backups},
                         {"proven", checked.is_proven},
                         {"detail", checked.what}});
     }
-    if (terminal.json())
-        terminal.object(Json{{"message_type", "summary"}, {"protectors", std::move(rows)}, {"lacking", lacking}});
-    else if (table.empty())
+    if (terminal.json()) {
+        terminal.object(Json{{"message_type", "summary"},
+                             {"protectors", std::move(rows)},
+                             {"lacking", lacking},
+                             {"unopenable_backups", std::vector<std::string>(lost.begin(), lost.end())}});
+    } else if (table.empty()) {
         terminal.message("there is no backup in this repository that needs a protector");
-    else
+    } else {
         table.print(terminal);
+    }
+    if (!lost.empty()) {
+        throw Error(ErrorCode::key_unavailable,
+                    counted(lost.size(), "backup") + " cannot be opened by any protector at hand",
+                    "signet plan says which keys they need, and what would help");
+    }
     if (lacking == 0) return ExitCode::done;
-    throw Error(ErrorCode::key_unavailable, counted(lacking, "protector") + " that backups need cannot be used",
-                "signet plan says for which time, and what would help");
+    throw Error(ErrorCode::key_unavailable, counted(lacking, "protector") + " did not open what it wraps",
+                "signet keyring test says what its vault answers");
 }
 
 }  // namespace

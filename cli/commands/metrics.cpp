@@ -46,7 +46,8 @@ std::string exposition(const Health& health, const std::string& repository) {
     Exposition out;
     out.family("signet_keyring_state", "1 for the state that the keyring is in.");
     for (const char* state : {"ok", "degraded", "inaccessible", "needs-revalidation", "none"})
-        out.sample({{"state", state}}, flag(text(health.access.state) == std::string_view(state)));
+        out.sample({{"repository", repository}, {"state", state}},
+                   flag(text(health.access.state) == std::string_view(state)));
     const auto series = [&](const std::string& name, const std::string& help, const auto& value) {
         out.family(name, help);
         for (const SeriesHealth& one : health.series)
@@ -81,7 +82,7 @@ std::string exposition(const Health& health, const std::string& repository) {
         return one.need.report.expires ? Value(seconds(*one.need.report.expires)) : Value();
     });
     out.family("signet_reminders", "Things that want doing soon.");
-    out.sample({}, std::to_string(health.reminders.size()));
+    out.sample({{"repository", repository}}, std::to_string(health.reminders.size()));
     return out.text();
 }
 

@@ -4,7 +4,10 @@
 #include "cli/selection.h"
 #include "cli/signals.h"
 #include "cli/table.h"
+#include "keyring/policy_check.h"
+#include "keyring/proven_slots.h"
 
+#include <algorithm>
 #include <chrono>
 
 namespace signet::cli {
@@ -69,7 +72,7 @@ void print(Context& context, const restore::RewrapReport& report) {
     terminal.result(std::string(context.dry_run() ? "  would be wrapped  " : "  wrapped anew      ") +
                     std::to_string(report.rewrapped));
     terminal.result("  already were      " + std::to_string(report.already));
-    if (!report.failures.empty()) terminal.result("  cannot be opened  " + std::to_string(report.failures.size()));
+    if (!report.failures.empty()) terminal.result("  failed            " + std::to_string(report.failures.size()));
     if (report.remaining > 0)
         terminal.result("  left for later    " + std::to_string(report.remaining) + ": run this again");
 }
@@ -81,17 +84,27 @@ ExitCode run(Context& context) {
     options.dry_run = context.dry_run();
     options.stop = stop_after(context.options().text("max-duration"));
     const std::vector<const restore::Backup*> backups = chosen(context);
+    const format::RepositoryConfig& config = context.repository().config();
+    require_policy(policy_in_force(context), context.keyring(),
+                   context.resolver().wrapping_protectors(config.provider, config.region));
+    const keyring::WriterIdentity writer = context.keyring().writer();
+    keyring::ProvenSlots proven(
+        keyring::ProvenSlots::path_in(context.cache_folder(), config.repository, writer.identity()),
+        format::derive_cache_key(writer.secret.reveal(), config.repository));
+    options.proven = &proven;
     const restore::RewrapReport report =
         restore::rewrap(context.repository(), context.planner(), context.resolver(), backups, options);
     print(context, report);
     stop_if_interrupted();
     if (report.failures.empty()) return ExitCode::done;
     for (const auto& [dek, error] : report.failures) context.terminal().warning(error.what());
-    const Error& first = report.failures.front().second;
-    throw Error(first.code(),
+    const bool is_missing = std::any_of(report.failures.begin(), report.failures.end(), [](const auto& failure) {
+        return failure.second.code() == ErrorCode::key_unavailable;
+    });
+    throw Error(is_missing ? ErrorCode::key_unavailable : ErrorCode::damaged,
                 counted(report.failures.size(), "data key") + " of " + std::to_string(report.deks) +
-                    " cannot be opened, and stay as they are",
-                first.hint());
+                    " could not be treated, as said above; the others are done",
+                report.failures.front().second.hint());
 }
 
 }  // namespace

@@ -92,6 +92,7 @@ class Access(SignetTest):
     def test_hooks_are_told_of_each_change_once_with_the_time_left(self):
         """[R109, R120]"""
         self.state(*self.hook)
+        self.assertEqual(self.told(), [])
         self.signet("key", "disable", "prod")
         self.state(*self.hook, expect=13)
         self.state(*self.hook, expect=13)
@@ -101,10 +102,32 @@ class Access(SignetTest):
         self.assertRegex(first, "^ok inaccessible 28[78][0-9]{2} .*disabled")
         self.assertRegex(second, "^inaccessible ok 0")
 
-    def test_a_failing_hook_is_a_warning(self):
-        self.state()
+    def test_a_failing_hook_is_a_warning_and_is_run_again(self):
         self.signet("key", "disable", "prod")
         self.assertSays(self.signet("status", "--on-state-change", "exit 3", expect=13).err, "--on-state-change ended with")
+        self.state(*self.hook, expect=13)
+        self.assertEqual(len(self.told()), 1)
+
+    def test_a_hook_is_told_what_another_command_saw_first(self):
+        self.signet("key", "disable", "prod")
+        self.signet("metrics")
+        self.signet("keyring", "show")
+        self.state(*self.hook, expect=13)
+        self.assertEqual(len(self.told()), 1)
+
+    def test_a_keyring_test_does_not_depend_on_the_repository(self):
+        self.alter("config.json", lambda content: b"{}")
+        self.assertSays(self.signet("keyring", "test").err, "its defaults hold here")
+
+    def test_what_only_a_withdrawn_key_opens_is_stored_anew(self):
+        """A green backup can be restored."""
+        self.signet("key", "create", "other")
+        self.signet("keyring", "link", "local:other", "--default")
+        self.signet("key", "disable", "prod")
+        self.assertSays(self.signet("backup", self.source).err, "disabled or deleted")
+        self.signet("plan")
+        self.signet("restore", "latest", "-t", "out")
+        self.assertSameTree(self.source, self.path("out") + self.source)
 
 
 if __name__ == "__main__":

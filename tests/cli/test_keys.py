@@ -175,6 +175,11 @@ class KeyringLinks(SignetTest):
         refused("allowed-providers=pkcs11,azure", "local:prod")
         self.signet("keyring", "policy", "set", "allowed-providers=local")
         refused("require-twin=yes", "--twin-of")
+        # Its own public half is no twin.
+        write(self.path("prod.pem"), self.signet("key", "export-public", "prod").out)
+        self.signet("keyring", "policy", "set", "allowed-providers=any")
+        self.signet("keyring", "link", "public:" + self.path("prod.pem"), "--twin-of", "prod")
+        refused("require-twin=yes", "--twin-of")
         # What is there already is restored all the same.
         self.signet("restore", "latest", "-t", "out")
         self.signet("keyring", "policy", "set", "require-twin=no")

@@ -82,6 +82,58 @@ class Rewrap(SignetTest):
         self.signet("restore", self.ids[0], "-t", "out")
 
 
+    def plant(self, change, thumbprint=None):
+        """[security] A slot for the oldest data key that claims to be of a protector."""
+        old, = [name for name in self.objects("slots") if self.old[7:] in name][:1]
+        deks = sorted({os.path.basename(name).split(".")[0] for name in self.objects("slots") if self.old[7:] in name})
+        with open(os.path.join(self.repository, old), "rb") as file:
+            content = change(bytearray(file.read()))
+        folder = "sha256-" + (thumbprint or self.new)[7:]
+        for dek in deks:
+            write(os.path.join(self.repository, "slots", folder, dek + "." + hashlib.sha256(content).hexdigest()), bytes(content))
+
+    def test_planted_slots_of_an_unknown_algorithm_stop_nothing(self):
+        """[security]"""
+        def algorithm_99(content):
+            content[10:12] = b"\x63\x00"
+            return content
+        self.plant(algorithm_99)
+        self.assertEqual(self.signet("rewrap", "--all", "--json").last()["rewrapped"], 2)
+        self.signet("keyring", "check")
+
+    def test_junk_slots_neither_hide_a_needed_key_nor_fail_the_nightly_check(self):
+        """[security]"""
+        self.plant(lambda content: os.urandom(200))
+        rows = {row["thumbprint"]: row for row in self.signet("key", "list", "--needed", "--json").json()}
+        self.assertEqual((rows[self.old]["lost_without"], rows[self.old]["unproven_without"]), (None, 2))
+        self.assertSays(self.signet("key", "list", "--needed").out, "2 backups open by unproven slots only")
+        self.signet("keyring", "check")
+        self.signet("key", "disable", "prod/1")
+        self.assertSays(self.signet("keyring", "check", expect=13).err, "2 backups cannot be opened")
+        self.assertSays(self.signet("status").out, "only if slots that nobody signed are genuine")
+
+    def test_a_recovery_protector_that_cannot_unwrap_gets_one_slot_each_and_no_more(self):
+        self.signet("key", "create", "offline")
+        write(self.path("offline.pem"), self.signet("key", "export-public", "offline").out)
+        self.signet("keyring", "link", "public:" + self.path("offline.pem"), "--recovery")
+        self.assertEqual(self.signet("rewrap", "--all", "--json").last()["slots_added"], 6)
+        report = self.signet("rewrap", "--all", "--json").last()
+        self.assertEqual((report["slots_added"], report["already"]), (0, 4))
+
+    def test_a_dry_run_counts_what_cannot_be_opened(self):
+        self.signet("key", "disable", "prod/1")
+        report = self.signet("rewrap", "--all", "-n", "--json", expect=13).last()
+        self.assertEqual((report["rewrapped"], report["failed"]), (0, 2))
+
+    def test_a_target_that_refuses_is_said_before_anything_is_opened(self):
+        self.signet("key", "disable", "prod/2")
+        self.assertMessage(self.signet("rewrap", "--all", expect=13), "cannot wrap", "disabled")
+
+    def test_the_policy_on_what_wraps_holds_for_rewraps(self):
+        self.signet("keyring", "policy", "set", "allowed-sizes=4096")
+        self.assertMessage(self.signet("rewrap", "--all", expect=17), "allowed-sizes")
+
+
 class Check(SignetTest):
     def setUp(self):
         super().setUp()

@@ -48,7 +48,7 @@ class Status(SignetTest):
         text = self.signet("metrics").out
         for line in text.splitlines():
             self.assertRegex(line, r'^(# (HELP|TYPE) signet_\w+ .+|signet_\w+(\{(\w+="([^"\\\\]|\\\\.)*",?)*\})? \d+)$')
-        self.assertIn('signet_keyring_state{state="ok"} 1', text)
+        self.assertRegex(text, r'signet_keyring_state\{repository="[0-9a-f]{16}",state="ok"\} 1')
         self.assertRegex(text, r'signet_last_backup_timestamp_seconds\{repository="[0-9a-f]{16}",series="prod-db"\} 1770681600')
         self.assertEqual(len(re.findall("^signet_protector_usable{", text, re.M)), 2)
         self.signet("keyring", "check")

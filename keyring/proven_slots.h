@@ -9,13 +9,16 @@
 #include <set>
 #include <string>
 
-namespace signet::backup {
+namespace signet::keyring {
 
 /// A file in the cache, authenticated under the writer's cache key: an altered or foreign one is as good as none.
 class ProvenSlots {
 public:
     /// path  empty: nothing is remembered
     ProvenSlots(std::string path, const SecretBytes& cache_key);
+    /// Where a writer's are kept. cache_directory  empty: nowhere
+    [[nodiscard]] static std::string path_in(const std::string& cache_directory, const RepositoryId& repository,
+                                             const IdentityId& writer);
     [[nodiscard]] bool has(const format::SlotName& name) const;
     /// Remembered at once. A cache that cannot be written costs time, nothing else.
     void add(const format::SlotName& name) noexcept;
@@ -27,4 +30,4 @@ private:
     std::set<std::string> names_;
 };
 
-}  // namespace signet::backup
+}  // namespace signet::keyring

@@ -1,4 +1,4 @@
-#include "backup/proven_slots.h"
+#include "keyring/proven_slots.h"
 
 #include "core/crypto/digest.h"
 #include "core/error.h"
@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-namespace signet::backup {
+namespace signet::keyring {
 namespace {
 
 constexpr std::size_t kMostOctets = std::size_t{16} * 1024 * 1024;
@@ -41,6 +41,12 @@ std::string ProvenSlots::tag(const std::string& lines) const {
     return to_hex(crypto::HmacSha256(key_.reveal()).compute({as_bytes(lines)}).view());
 }
 
+std::string ProvenSlots::path_in(const std::string& cache_directory, const RepositoryId& repository,
+                                 const IdentityId& writer) {
+    if (cache_directory.empty()) return {};
+    return cache_directory + "/" + repository.hex() + "/proven-slots-" + writer.short_hex(16);
+}
+
 bool ProvenSlots::has(const format::SlotName& name) const { return names_.contains(object_of(name)); }
 
 void ProvenSlots::add(const format::SlotName& name) noexcept {
@@ -55,4 +61,4 @@ void ProvenSlots::add(const format::SlotName& name) noexcept {
     }
 }
 
-}  // namespace signet::backup
+}  // namespace signet::keyring
