@@ -128,7 +128,7 @@ public:
             // page's start.
             end_ = align_up(carry_.size());
             start_ = end_ - carry_.size();
-            std::memcpy(item_.buffer.data() + start_, carry_.data(), carry_.size());
+            if (!carry_.empty()) std::memcpy(item_.buffer.data() + start_, carry_.data(), carry_.size());
             carry_.clear();
         }
         return {item_.buffer.data() + end_, kGroupSize - end_};
