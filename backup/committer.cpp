@@ -74,7 +74,7 @@ EntryId Committer::append(format::EntryKind kind, const format::BackupPublic& fi
     }
 }
 
-void Committer::partial(std::vector<format::IndexedPack> packs) {
+void Committer::partial(const std::vector<format::IndexedPack>& packs) {
     if (packs.empty()) return;
     auto fields = fields_with(packs);
     format::BackupBody body;
@@ -88,7 +88,7 @@ void Committer::partial(std::vector<format::IndexedPack> packs) {
     own_.push_back(std::move(reach));
 }
 
-EntryId Committer::commit(std::vector<format::IndexedPack> packs, std::vector<format::Reach> reach,
+EntryId Committer::commit(const std::vector<format::IndexedPack>& packs, std::vector<format::Reach> reach,
                           format::BackupBody body, bool has_errors) {
     auto fields = fields_with(packs);
     fields.has_errors = has_errors;

@@ -27,9 +27,9 @@ public:
     Committer(Setup setup, const storage::Journal& journal);
 
     /// Commits packs stored so far, so that a later run can refer to them.
-    void partial(std::vector<format::IndexedPack> packs);
+    void partial(const std::vector<format::IndexedPack>& packs);
     /// Commits the backup. reach  of earlier runs; the run's own partial entries are added.
-    [[nodiscard]] EntryId commit(std::vector<format::IndexedPack> packs, std::vector<format::Reach> reach,
+    [[nodiscard]] EntryId commit(const std::vector<format::IndexedPack>& packs, std::vector<format::Reach> reach,
                                  format::BackupBody body, bool has_errors);
 
     /// The newest entry written; sequence 0 before the first.

@@ -150,7 +150,7 @@ FrameReader::PackHandle FrameReader::open_pack(std::uint32_t number, std::uint32
         }
         auto object = store_.open_object(name);
         if (object->size() != place.size) fail_damaged(name, "has another size than its backup says");
-        std::array<std::uint8_t, format::kPackHeaderSize> header;
+        std::array<std::uint8_t, format::kPackHeaderSize> header{};
         object->read(0, header);
         format::PackKeys keys = format::PackKeys::open(key->second, header, name);
         if (options_.read_ahead && sealed_size < kReadOnce) object->prefetch(0, 0);

@@ -15,7 +15,7 @@ using format::ChunkKind;
 /// The last octets of a pack: its directory and its trailer.
 Bytes read_end(const storage::ObjectReader& object, const std::string& name) {
     if (object.size() < format::kPackTrailerSize) throw Error(ErrorCode::damaged, name + ": shorter than a pack");
-    std::array<std::uint8_t, format::kPackTrailerSize> trailer;
+    std::array<std::uint8_t, format::kPackTrailerSize> trailer{};
     object.read(object.size() - trailer.size(), trailer);
     Bytes end(format::directory_size(trailer, object.size(), name) + trailer.size());
     object.read(object.size() - end.size(), end);
@@ -62,7 +62,7 @@ RebuiltPack rebuild_index(const storage::Store& store, const PackId& id, std::ui
     const std::string name = format::pack_name(id);
     const auto object = store.open_object(name);
     if (object->size() != size) throw Error(ErrorCode::damaged, name + ": has another size than its backup says");
-    std::array<std::uint8_t, format::kPackHeaderSize> header;
+    std::array<std::uint8_t, format::kPackHeaderSize> header{};
     object->read(0, header);
     const format::PackKeys keys = format::PackKeys::open(key, header, name);
 
