@@ -34,7 +34,6 @@ struct Id {
         if (!from_hex(hex_text, id.octets)) return std::nullopt;
         return id;
     }
-    // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes what is compared with 0 for a pointer
     friend auto operator<=>(const Id&, const Id&) = default;
 };
 

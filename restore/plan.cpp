@@ -493,6 +493,7 @@ std::vector<Plan> Planner::timeline(const BackupFilter& filter) {
         lane->second.push_back(backup);
     }
     std::vector<Plan> plans;
+    plans.reserve(lanes.size());
     for (const auto& [series, backups] : lanes) {
         plans.push_back(make(backups, backups, filter.from.value_or(backups.front()->time()),
                              filter.at.value_or(std::max(horizon(), backups.back()->time()))));
