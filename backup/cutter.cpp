@@ -45,7 +45,8 @@ bool is_page_file(std::string_view name, std::uint64_t size, ByteView start) {
     if (size % 8192 == 0 && is_postgres_page(start, 0) && (start.size() < 16384 || is_postgres_page(start, 8192)))
         return true;
     if (size % format::kMiB == 0 && start.size() >= 2 && start[1] == 0xD1) return true;  // PostgreSQL WAL segment
-    if (size % format::kMiB == 0 && start.size() >= 512 && start[510] == 0x55 && start[511] == 0xAA) return true;  // disk
+    if (size % format::kMiB == 0 && start.size() >= 512 && start[510] == 0x55 && start[511] == 0xAA)
+        return true;  // disk
     constexpr std::string_view kEndings[] = {".ibd",   "ibdata1", ".mdf", ".ndf", ".ldf", ".dbf",
                                              ".db",    ".sqlite", ".mdb", ".fdb", ".img", ".raw",
                                              ".qcow2", ".vmdk",   ".vdi", ".vhd", ".vhdx"};
@@ -61,7 +62,8 @@ CutRule rule_for_file(std::string_view name, std::uint64_t size, ByteView start)
 }
 
 CutRule rule_for_tree(std::uint64_t size) {
-    if (size <= 32 * 1024) return {CutRule::Kind::whole, 0, static_cast<std::uint32_t>(format::kMaxFrameRaw), 0};
+    if (size <= 32 * format::kKiB)
+        return {CutRule::Kind::whole, 0, static_cast<std::uint32_t>(format::kMaxFrameRaw), 0};
     return by_content(16 * 1024);
 }
 
@@ -69,8 +71,8 @@ CutRule rule_for_stream() { return by_content(256 * 1024); }
 
 Cutter::Cutter(const SecretBytes& cut_key) {
     const auto table =
-        crypto::hkdf_expand(cut_key.reveal(), {as_bytes(std::string_view("signet/gear/v1\0", 15))}, 256 * 8);
-    std::memcpy(gear_.data(), table.reveal().data(), 256 * 8);
+        crypto::hkdf_expand(cut_key.reveal(), {as_bytes(std::string_view("signet/gear/v1\0", 15))}, sizeof gear_);
+    std::memcpy(gear_.data(), table.reveal().data(), sizeof gear_);
 }
 
 std::size_t Cutter::next(const CutRule& rule, ByteView available, std::uint64_t offset, bool last) const {

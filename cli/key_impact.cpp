@@ -13,6 +13,7 @@ constexpr std::size_t kNamedAtMost = 10;
 
 std::vector<std::string> references(const std::vector<keyring::KeyVersion>& versions) {
     std::vector<std::string> names;
+    names.reserve(versions.size());
     for (const keyring::KeyVersion& key : versions) names.push_back(key.reference());
     return names;
 }
@@ -30,14 +31,14 @@ public:
     KeyImpact assess() {
         KeyImpact impact;
         for (const restore::JournalFinding& finding : context_.catalogue(false).findings()) {
-            impact.unknown.push_back(finding.error.what());
+            impact.unknown.emplace_back(finding.error.what());
         }
         for (const restore::Backup& backup : context_.catalogue(false).backups()) {
             try {
                 judge(backup, impact);
             } catch (const Error& error) {
                 if (error.code() != ErrorCode::damaged) throw;
-                impact.unknown.push_back(error.what());
+                impact.unknown.emplace_back(error.what());
             }
         }
         return impact;

@@ -92,7 +92,7 @@ SecretBytes::SecretBytes(std::size_t size) : size_(size) {
 }
 
 SecretBytes::SecretBytes(ByteView content) : SecretBytes(content.size()) {
-    if (!content.empty()) std::memcpy(data_, content.data(), content.size());
+    if (data_ != nullptr) std::memcpy(data_, content.data(), content.size());
 }
 
 SecretBytes::SecretBytes(SecretBytes&& other) noexcept

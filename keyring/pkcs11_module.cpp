@@ -72,7 +72,7 @@ void Pkcs11Modules::load_configured() {
             // Debian registers whatever is installed, also where its hardware is not.
         }
     }
-    std::free(all);  // the list alone: its modules have owners
+    std::free(all);  // NOLINT(cppcoreguidelines-no-malloc): the list alone, as p11-kit says; its modules have owners
 }
 
 std::vector<const Pkcs11Module*> Pkcs11Modules::for_uri(const Pkcs11Uri& uri) {
