@@ -28,7 +28,7 @@ std::string ExcludeRules::marker_in(int folder_fd) const {
     if (caches && starts_with(folder_fd, std::string(kCacheTag), kCacheHeader)) return std::string(kCacheTag);
     for (const auto& rule : if_present) {
         const auto colon = rule.find(':');
-        const auto name = rule.substr(0, colon);
+        auto name = rule.substr(0, colon);
         const auto header = colon == std::string::npos ? std::string_view{} : std::string_view(rule).substr(colon + 1);
         struct stat status {};
         if (::fstatat(folder_fd, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) continue;

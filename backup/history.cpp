@@ -85,8 +85,9 @@ History::History(const storage::Repository& repository, const IdentityId& writer
 }
 
 void History::collect_slots(const std::function<void(const std::string&)>& warn) {
-    for (const auto& [dek, name] : repository_.list_slots()) {
-        const auto known = deks_.find(dek);
+    for (const auto& listed : repository_.list_slots()) {
+        const auto& name = listed.second;
+        const auto known = deks_.find(listed.first);
         if (known == deks_.end()) continue;
         const auto& slots = known->second.slots;
         if (std::any_of(slots.begin(), slots.end(), [&](const auto& s) { return s.thumbprint == name.thumbprint; }))

@@ -95,6 +95,7 @@ std::vector<format::Extent> find_extents(int fd, std::uint64_t size) {
     // Only what the format can hold: the smallest holes of a very ragged file are read as zeros.
     while (result.size() > format::kMaxExtents) {
         std::vector<std::uint64_t> holes;
+        holes.reserve(result.size());
         for (const auto& extent : result) holes.push_back(extent.hole);
         std::nth_element(holes.begin(), holes.begin() + static_cast<std::ptrdiff_t>(holes.size() / 2), holes.end());
         const auto threshold = holes[holes.size() / 2];
