@@ -16,21 +16,28 @@ bool Rotation::is_current(const KnownDek& dek) const {
                        [&](const auto& claim) { return claim.slot.thumbprint == today_ && proven_.has(claim.name); });
 }
 
-bool Rotation::can_unwrap(const KnownDek& dek) const {
-    const auto opens = [&](const format::Slot& slot) { return resolver_.unwraps_unattended(slot.thumbprint); };
-    return std::any_of(dek.slots.begin(), dek.slots.end(), opens) ||
-           std::any_of(dek.claims.begin(), dek.claims.end(), [&](const auto& claim) { return opens(claim.slot); });
+const Rotation::Standing& Rotation::standing(const format::Thumbprint& thumbprint) {
+    const auto known = standings_.find(thumbprint);
+    if (known != standings_.end()) return known->second;
+    const keyring::ProtectorStatus status = resolver_.status(thumbprint).status;
+    const bool withdrawn = status == keyring::ProtectorStatus::disabled || status == keyring::ProtectorStatus::deleted;
+    return standings_.emplace(thumbprint, Standing{resolver_.unwraps_unattended(thumbprint), withdrawn}).first->second;
+}
+
+bool Rotation::can_unwrap(const KnownDek& dek) {
+    return std::any_of(dek.slots.begin(), dek.slots.end(),
+                       [&](const auto& slot) { return standing(slot.thumbprint).unwraps; }) ||
+           std::any_of(dek.claims.begin(), dek.claims.end(),
+                       [&](const auto& claim) { return standing(claim.slot.thumbprint).unwraps; });
 }
 
 /// Whether everything that opens it was disabled or deleted: what refers to it could not be restored.
-bool Rotation::is_withdrawn(const KnownDek& dek) const {
-    const auto opens_nothing = [&](const format::Slot& slot) {
-        const keyring::ProtectorStatus status = resolver_.status(slot.thumbprint).status;
-        return status == keyring::ProtectorStatus::disabled || status == keyring::ProtectorStatus::deleted;
-    };
-    return std::all_of(dek.slots.begin(), dek.slots.end(), opens_nothing) &&
-           std::all_of(dek.claims.begin(), dek.claims.end(),
-                       [&](const auto& claim) { return opens_nothing(claim.slot) || !proven_.has(claim.name); });
+bool Rotation::is_withdrawn(const KnownDek& dek) {
+    return std::all_of(dek.slots.begin(), dek.slots.end(),
+                       [&](const auto& slot) { return standing(slot.thumbprint).withdrawn; }) &&
+           std::all_of(dek.claims.begin(), dek.claims.end(), [&](const auto& claim) {
+               return standing(claim.slot.thumbprint).withdrawn || !proven_.has(claim.name);
+           });
 }
 
 void Rotation::choose(const keyring::Policy& policy, const SeriesId& series, TimePoint now,
@@ -59,14 +66,12 @@ void Rotation::choose(const keyring::Policy& policy, const SeriesId& series, Tim
     if (withdrawn) {
         warn_(
             "protectors of earlier backups are disabled or deleted: nothing that only they open is referred to any "
-            "more, and what "
-            "was stored under them is stored anew");
+            "more, and what was stored under them is stored anew");
     }
     if (cannot) {
         warn_(
             "the policy after-rotation=rewrap cannot be followed here for some data keys, since no protector that "
-            "opens them "
-            "can be used unattended: they are inherited until the dedup-horizon");
+            "opens them can be used unattended: they are inherited until the dedup-horizon");
     }
 }
 

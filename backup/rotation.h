@@ -6,6 +6,7 @@
 #include "keyring/proven_slots.h"
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -28,8 +29,14 @@ public:
 
 private:
     [[nodiscard]] bool is_current(const KnownDek& dek) const;
-    [[nodiscard]] bool can_unwrap(const KnownDek& dek) const;
-    [[nodiscard]] bool is_withdrawn(const KnownDek& dek) const;
+    [[nodiscard]] bool can_unwrap(const KnownDek& dek);
+    [[nodiscard]] bool is_withdrawn(const KnownDek& dek);
+    /// What a vault says of a protector; asked once, however many data keys it wraps.
+    struct Standing {
+        bool unwraps = false;    ///< without asking a person
+        bool withdrawn = false;  ///< disabled or deleted
+    };
+    const Standing& standing(const format::Thumbprint& thumbprint);
     [[nodiscard]] bool rewrap(const KnownDek& dek);
     [[nodiscard]] bool rewrap_by(const KnownDek& dek, const format::Slot& slot, const format::SlotName* claimed);
     const storage::Repository& repository_;
@@ -38,6 +45,7 @@ private:
     keyring::ProvenSlots& proven_;
     std::function<void(const std::string&)> warn_;
     format::Thumbprint today_;
+    std::map<format::Thumbprint, Standing> standings_;
 };
 
 }  // namespace signet::backup

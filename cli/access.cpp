@@ -50,6 +50,17 @@ void tell_of_change(Context& context, const Access& access) {
     }
 }
 
+/// A repository that cannot be read must not hide what vaults say.
+std::int64_t heal_window(Context& context) {
+    try {
+        return policy_in_force(context).heal_window_ns;
+    } catch (const Error& error) {
+        context.terminal().warning(std::string("the policy cannot be read, so its defaults hold here: ") +
+                                   error.what());
+        return keyring::Policy{}.heal_window_ns;
+    }
+}
+
 }  // namespace
 
 keyring::Policy policy_in_force(Context& context) {
@@ -61,17 +72,6 @@ keyring::Policy policy_in_force(Context& context) {
         // A variable may name a repository that is yet to be made.
         if (error.code() != ErrorCode::no_repository) throw;
         return {};
-    }
-}
-
-/// A repository that cannot be read must not hide what vaults say.
-std::int64_t heal_window(Context& context) {
-    try {
-        return policy_in_force(context).heal_window_ns;
-    } catch (const Error& error) {
-        context.terminal().warning(std::string("the policy cannot be read, so its defaults hold here: ") +
-                                   error.what());
-        return keyring::Policy{}.heal_window_ns;
     }
 }
 

@@ -211,8 +211,11 @@ std::string man_page(const Command& command) {
 std::string man_overview() {
     std::string result = ".TH SIGNET 1 \"\" \"signet " SIGNET_VERSION
                          "\" \"Signet\"\n"
-                         ".SH NAME\nsignet \\- encrypted backups whose keys belong to you\n"
-                         ".SH SYNOPSIS\n\\fBsignet\\fR COMMAND [OPTIONS] [ARGUMENTS]\n.SH COMMANDS\n";
+                         ".SH NAME\n"
+                         "signet \\- encrypted backups whose keys belong to you\n"
+                         ".SH SYNOPSIS\n"
+                         "\\fBsignet\\fR COMMAND [OPTIONS] [ARGUMENTS]\n"
+                         ".SH COMMANDS\n";
     for (const Command& command : commands()) {
         result += ".TP\n\\fB" + roff(page_name(command.name)) + "\\fR(1)\n" + roff(command.summary) + "\n";
     }

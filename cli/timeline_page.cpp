@@ -2,6 +2,7 @@
 
 #include "cli/json.h"
 #include "cli/terminal.h"
+#include "cli/timeline_view.h"
 
 #include <algorithm>
 #include <array>
@@ -25,23 +26,21 @@ constexpr int kTicks = 6;
 constexpr std::size_t kLongestLabel = 24;
 
 constexpr std::string_view kStyle =
-    "svg{font:13px system-ui,sans-serif}"
-    "svg "
+    "svg{font:13px system-ui,sans-serif}svg "
     "text{fill:#222}.grid{stroke:#ccc}.ok{fill:#2e7d32}.gap{fill:#c62828}.need{fill:#5c6bc0}.lost{fill:#ef6c00}.series{"
-    "font-weight:600}"
-    "@media(prefers-color-scheme:dark){svg "
-    "text{fill:#eee}.grid{stroke:#555}.ok{fill:#66bb6a}.gap{fill:#ef5350}.need{fill:#9fa8da}.lost{fill:#ffb74d}}"
-    "@media print{svg text{fill:#000}}";
+    "font-weight:600}@media(prefers-color-scheme:dark){svg "
+    "text{fill:#eee}.grid{stroke:#555}.ok{fill:#66bb6a}.gap{fill:#ef5350}.need{fill:#9fa8da}.lost{fill:#ffb74d}}@media "
+    "print{svg text{fill:#000}}";
 
 constexpr std::string_view kPageStyle =
     "body{font:15px/1.45 system-ui,sans-serif;margin:1.5rem auto;max-width:70rem;padding:0 "
-    "1rem;color:#222;background:#fff}"
-    ".scroll{overflow-x:auto}.scroll svg{min-width:46rem;width:100%;height:auto}"
-    "table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .6rem .3rem 0;border-bottom:1px "
-    "solid #ddd;vertical-align:top}"
-    ".bad{color:#c62828;font-weight:600}code{font-size:.92em;overflow-wrap:anywhere}"
-    "@media(prefers-color-scheme:dark){body{color:#eee;background:#16181c}th,td{border-color:#444}.bad{color:#ef5350}}"
-    "@media print{body{color:#000;background:#fff;margin:0}.scroll{overflow:visible}.scroll svg{min-width:0}}";
+    "1rem;color:#222;background:#fff}.scroll{overflow-x:auto}.scroll "
+    "svg{min-width:46rem;width:100%;height:auto}table{border-collapse:collapse;width:100%}th,td{text-align:left;"
+    "padding:.3rem "
+    ".6rem .3rem 0;border-bottom:1px solid "
+    "#ddd;vertical-align:top}.bad{color:#c62828;font-weight:600}code{font-size:.92em;overflow-wrap:anywhere}@media("
+    "prefers-color-scheme:dark){body{color:#eee;background:#16181c}th,td{border-color:#444}.bad{color:#ef5350}}@media "
+    "print{body{color:#000;background:#fff;margin:0}.scroll{overflow:visible}.scroll svg{min-width:0}}";
 
 std::string escaped(std::string_view text) {
     std::string result;
@@ -92,20 +91,6 @@ std::string blockers(const CoverageInterval& interval) {
     std::string text;
     for (const format::Thumbprint& one : interval.blocked_by) text += (text.empty() ? "" : ", ") + one.short_text();
     return text;
-}
-
-struct Stretch {
-    TimePoint from, to;
-};
-
-Stretch stretch_of(const std::vector<Plan>& lanes) {
-    Stretch all{lanes.front().from, lanes.front().to};
-    for (const Plan& lane : lanes) {
-        all.from = std::min(all.from, lane.from);
-        all.to = std::max(all.to, lane.to);
-        for (const CoverageInterval& interval : lane.coverage) all.from = std::min(all.from, interval.from);
-    }
-    return all;
 }
 
 class Chart {

@@ -85,18 +85,17 @@ void print_lane(Terminal& terminal, const Plan& lane, const Scale& scale) {
     terminal.result("");
 }
 
-std::pair<TimePoint, TimePoint> stretch(const std::vector<Plan>& lanes) {
-    TimePoint from = lanes.front().from;
-    TimePoint to = lanes.front().to;
-    for (const Plan& lane : lanes) {
-        from = std::min(from, lane.from);
-        to = std::max(to, lane.to);
-        for (const CoverageInterval& interval : lane.coverage) from = std::min(from, interval.from);
-    }
-    return {from, to};
-}
-
 }  // namespace
+
+Stretch stretch_of(const std::vector<Plan>& lanes) {
+    Stretch all{lanes.front().from, lanes.front().to};
+    for (const Plan& lane : lanes) {
+        all.from = std::min(all.from, lane.from);
+        all.to = std::max(all.to, lane.to);
+        for (const CoverageInterval& interval : lane.coverage) all.from = std::min(all.from, interval.from);
+    }
+    return all;
+}
 
 Json timeline_json(const std::vector<Plan>& lanes) {
     Json all = Json::array();
@@ -111,7 +110,7 @@ Json timeline_json(const std::vector<Plan>& lanes) {
                   {"to", nullptr},
                   {"restorable", true}};
         if (!lanes.empty()) {
-            const auto [from, to] = stretch(lanes);
+            const auto [from, to] = stretch_of(lanes);
             object["from"] = to_rfc3339(from);
             object["to"] = to_rfc3339(to);
             object["restorable"] =
@@ -136,7 +135,7 @@ Json timeline_json(const std::vector<Plan>& lanes) {
 
 void print_timeline(Terminal& terminal, const std::vector<Plan>& lanes, std::size_t width) {
     if (lanes.empty()) return terminal.message("no backups");
-    const auto [from, to] = stretch(lanes);
+    const auto [from, to] = stretch_of(lanes);
     const std::size_t columns = std::max<std::size_t>(20, width - std::min(width, kLabelWidth + 18));
     const Scale scale(from, to, columns);
     const std::string start = to_table_time(from).substr(0, 16);

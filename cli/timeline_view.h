@@ -7,6 +7,13 @@
 
 namespace signet::cli {
 
+/// From the first moment of any lane to the last.
+struct Stretch {
+    TimePoint from, to;
+};
+/// lanes  one at least
+[[nodiscard]] Stretch stretch_of(const std::vector<restore::Plan>& lanes);
+
 /// One object: the fields of a plan over all lanes, and each lane's own plan in "lanes".
 [[nodiscard]] Json timeline_json(const std::vector<restore::Plan>& lanes);
 

@@ -10,8 +10,8 @@ namespace {
 std::string named(const Link& link) { return link.name + " (" + link.thumbprint.short_text() + ")"; }
 
 [[noreturn]] void refuse(const std::string& rule, const std::string& why, const std::string& hint) {
-    throw Error(ErrorCode::refused, "the policy of this repository forbids this backup: " + rule + ", and " + why,
-                hint);
+    throw Error(ErrorCode::refused,
+                "the policy of this repository forbids what would wrap its data keys: " + rule + ", and " + why, hint);
 }
 
 void check_size(const Policy& policy, const Link& link) {

@@ -62,6 +62,26 @@ void refused(MetadataLosses& losses, const std::string& what, int why) {
 
 }  // namespace
 
+mode_t type_bits(format::EntryType type) {
+    switch (type) {
+        case format::EntryType::file:
+            return S_IFREG;
+        case format::EntryType::directory:
+            return S_IFDIR;
+        case format::EntryType::symlink:
+            return S_IFLNK;
+        case format::EntryType::fifo:
+            return S_IFIFO;
+        case format::EntryType::socket:
+            return S_IFSOCK;
+        case format::EntryType::character:
+            return S_IFCHR;
+        case format::EntryType::block:
+            return S_IFBLK;
+    }
+    return S_IFREG;
+}
+
 timespec to_timespec(const format::FileTime& time) {
     timespec result{};
     result.tv_sec = static_cast<time_t>(time.seconds);

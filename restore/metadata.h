@@ -13,6 +13,9 @@
 
 namespace signet::restore {
 
+/// The bits of st_mode that say what an entry is.
+[[nodiscard]] mode_t type_bits(format::EntryType type);
+
 /// What was left out, and why.
 struct MetadataLosses {
     std::uint64_t owners = 0;          ///< owner or group not set: not root

@@ -201,6 +201,18 @@ format::DataKey unwrap_key(const storage::Repository& repository, Planner& plann
                 "data key " + key.dek.short_hex() + ": no usable protector opens it" + in_what_state(planner, key));
 }
 
+format::DataKey unwrap_key_by(const storage::Repository& repository, Planner& planner, keyring::Resolver& resolver,
+                              const RunKey& key, const format::Thumbprint& opener) {
+    RunKey alone = key;
+    std::erase_if(alone.openers, [&](const Opener& one) { return one.thumbprint != opener; });
+    return unwrap_key(repository, planner, resolver, alone);
+}
+
+bool is_about_slots(const Error& error) {
+    return error.code() == ErrorCode::key_unavailable || error.code() == ErrorCode::damaged ||
+           error.code() == ErrorCode::unsupported;
+}
+
 std::unique_ptr<OpenBackup> OpenBackup::open(const storage::Repository& repository, Planner& planner,
                                              keyring::Resolver& resolver, const Backup& backup,
                                              const OpenOptions& options) {

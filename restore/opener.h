@@ -62,4 +62,14 @@ private:
 [[nodiscard]] format::DataKey unwrap_key(const storage::Repository& repository, Planner& planner,
                                          keyring::Resolver& resolver, const RunKey& key);
 
+/// The same by one of its openers alone: what proves a protector.
+/// throws  as unwrap_key()
+[[nodiscard]] format::DataKey unwrap_key_by(const storage::Repository& repository, Planner& planner,
+                                            keyring::Resolver& resolver, const RunKey& key,
+                                            const format::Thumbprint& opener);
+
+/// Whether a failure of unwrap_key() is about this data key's slots and protectors alone, so that others may still
+/// open.
+[[nodiscard]] bool is_about_slots(const Error& error);
+
 }  // namespace signet::restore

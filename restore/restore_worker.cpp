@@ -79,25 +79,6 @@ struct stat status_at(int folder_fd, const std::string& name) {
 /// there.
 bool cannot_link(int why) { return why == EPERM || why == EMLINK || why == EOPNOTSUPP || why == EXDEV; }
 
-mode_t type_bits(EntryType type) {
-    switch (type) {
-        case EntryType::symlink:
-            return S_IFLNK;
-        case EntryType::fifo:
-            return S_IFIFO;
-        case EntryType::socket:
-            return S_IFSOCK;
-        case EntryType::character:
-            return S_IFCHR;
-        case EntryType::block:
-            return S_IFBLK;
-        case EntryType::directory:
-            return S_IFDIR;
-        default:
-            return S_IFREG;
-    }
-}
-
 /// Opens the special file that was just made, without opening what it stands for: nothing more is done by its name.
 /// throws  Error{refused}: something else has its name, and stays
 struct stat open_special(int folder_fd, const Item& item, NewName& name, UniqueFd& fd) {

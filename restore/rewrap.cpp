@@ -11,12 +11,6 @@ namespace {
 
 using format::Thumbprint;
 
-/// What one slot or protector is to blame for; everything else ends the whole.
-bool is_about_a_slot(const Error& error) {
-    return error.code() == ErrorCode::key_unavailable || error.code() == ErrorCode::damaged ||
-           error.code() == ErrorCode::unsupported;
-}
-
 class Rewrapper {
 public:
     Rewrapper(const storage::Repository& repository, Planner& planner, keyring::Resolver& resolver,
@@ -38,7 +32,7 @@ public:
             try {
                 treat(*keys[i]);
             } catch (const Error& error) {
-                if (!is_about_a_slot(error)) throw;
+                if (!is_about_slots(error)) throw;
                 report_.failures.emplace_back(keys[i]->dek, error);
             }
         }
@@ -114,13 +108,11 @@ private:
             return true;
         }
         if (!planner_.may_open(*opener)) return false;
-        RunKey alone = key;
-        alone.openers = {*opener};
         try {
-            opened = unwrap_key(repository_, planner_, resolver_, alone);
+            opened = unwrap_key_by(repository_, planner_, resolver_, key, target);
             return true;
         } catch (const Error& error) {
-            if (!is_about_a_slot(error)) throw;
+            if (!is_about_slots(error)) throw;
             return false;
         }
     }

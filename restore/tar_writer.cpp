@@ -12,6 +12,7 @@
 #include "core/file.h"
 #include "core/handle.h"
 #include "restore/links.h"
+#include "restore/metadata.h"
 
 namespace signet::restore {
 namespace {
@@ -42,26 +43,6 @@ private:
     locale_t mine_;
     locale_t before_ = nullptr;
 };
-
-mode_t type_bits(EntryType type) {
-    switch (type) {
-        case EntryType::file:
-            return S_IFREG;
-        case EntryType::directory:
-            return S_IFDIR;
-        case EntryType::symlink:
-            return S_IFLNK;
-        case EntryType::fifo:
-            return S_IFIFO;
-        case EntryType::socket:
-            return S_IFSOCK;
-        case EntryType::character:
-            return S_IFCHR;
-        case EntryType::block:
-            return S_IFBLK;
-    }
-    return S_IFREG;
-}
 
 /// The tag of one entry of a POSIX ACL as Linux stores it, as libarchive calls it.
 int acl_tag(unsigned tag) {

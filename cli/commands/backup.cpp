@@ -146,19 +146,14 @@ Command backup_command() {
     command.summary = "make a backup";
     command.description =
         "Backs up the paths with everything below them, as one backup: files, folders, links, devices, owners, modes, "
-        "times, "
-        "attributes and ACLs. What this writer has stored before is found again and not stored twice; unchanged files "
-        "are not "
-        "even opened. Needs public halves alone: no passphrase is asked for.\n\n"
+        "times, attributes and ACLs. What this writer has stored before is found again and not stored twice; "
+        "unchanged files are not even opened. Needs public halves alone: no passphrase is asked for.\n\n"
         "A file that cannot be read is reported and counted, the backup is made of the rest, and the exit code is 3. "
-        "An "
-        "interrupted run leaves a valid repository, and the next run uses what it had stored.\n\n"
+        "An interrupted run leaves a valid repository, and the next run uses what it had stored.\n\n"
         "Patterns match path components (*, ?, [a-z]; ** for any number of them). One that starts with / is matched "
-        "from the "
-        "root, another at any place. What starts with ! takes back what earlier patterns matched.\n\n"
+        "from the root, another at any place. What starts with ! takes back what earlier patterns matched.\n\n"
         "Hooks run through sh -c with SIGNET_OPERATION, SIGNET_REPOSITORY, SIGNET_SERIES, SIGNET_PATHS and, "
-        "afterwards, "
-        "SIGNET_EXIT_CODE, SIGNET_BACKUP_ID or SIGNET_ERROR.";
+        "afterwards, SIGNET_EXIT_CODE, SIGNET_BACKUP_ID or SIGNET_ERROR.";
     command.options = backup_options();
     command.arguments = {"path", 0, Arguments::kAnyNumber};
     command.examples = {

@@ -77,14 +77,11 @@ Command check_command() {
     command.summary = "verify a repository";
     command.description =
         "Verifies every signature and chain, that everything which entries name is there, and reads every object and "
-        "compares it "
-        "with its name. Needs no key, so that whoever stores a repository can check it. Exit code 14 when anything is "
-        "not as it "
-        "was written; the message names the object and the backups that it touches. What interrupted runs left behind "
-        "is a "
-        "note.\n\nWith --read-data, every trusted backup is opened as well, and each of its chunks is decrypted and "
-        "compared with "
-        "its id.";
+        "compares it with its name. Needs no key, so that whoever stores a repository can check it. Exit code 14 when "
+        "anything is not as it was written; the message names the object and the backups that it touches. What "
+        "interrupted runs left behind is a note.\n\n"
+        "With --read-data, every trusted backup is opened as well, and each of its chunks is decrypted and compared "
+        "with its id.";
     command.options = {{.name = "read-data", .help = "open every backup and read every chunk (needs keys)"}};
     command.examples = {{"signet check", "Nightly, by the storage host"},
                         {"signet check --read-data", "Monthly, by a key holder"}};

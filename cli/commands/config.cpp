@@ -55,10 +55,8 @@ Command config_command() {
         "configuration file. That file is the one of --config or SIGNET_CONFIG, else signet/signet.ini in "
         "${XDG_CONFIG_HOME:-~/.config} when it is there.\n\n"
         "It is an INI file: NAME = VALUE for every command before any section, and sections named for commands "
-        "([backup], "
-        "[key create]) for one. Every flag can stand in it without its dashes; switches take true or false; those that "
-        "may be "
-        "repeated may stand several times. # starts a comment.";
+        "([backup], [key create]) for one. Every flag can stand in it without its dashes; switches take true or "
+        "false; those that may be repeated may stand several times. # starts a comment.";
     command.examples = {{"signet config", "What is in effect here"}};
     command.run = run;
     return command;

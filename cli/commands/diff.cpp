@@ -69,9 +69,8 @@ Command diff_command() {
     command.synopsis = "BACKUP[:PATH] BACKUP[:PATH] [--metadata]";
     command.summary = "say what differs between two backups";
     command.description =
-        "One line for each path that differs: + new, - removed, M content changed, T type changed, U (with --metadata) "
-        "only "
-        "owner, mode, times or attributes changed.";
+        "One line for each path that differs: + new, - removed, M content changed, T type changed, U (with "
+        "--metadata) only owner, mode, times or attributes changed.";
     command.options = with_selection({{.name = "metadata", .help = "also what differs in metadata alone"}});
     command.arguments = {"backup", 2, 2};
     command.examples = {{"signet diff 1a2b3c4d latest", "What changed since"}};

@@ -91,10 +91,9 @@ Command dump_command() {
     command.summary = "write one file, or a folder as a tar, to standard output";
     command.description =
         "Writes a file as it was, or a folder as a pax tar with attributes, ACLs, holes and hard links. Of a backup "
-        "made from a "
-        "stream, no path is needed. Every piece is verified before it is written; when something fails, what was "
-        "written is a "
-        "beginning and the exit code is not 0. With --target, the file appears only when it is whole.";
+        "made from a stream, no path is needed. Every piece is verified before it is written; when something fails, "
+        "what was written is a beginning and the exit code is not 0. With --target, the file appears only when it is "
+        "whole.";
     command.options = with_selection({
         {.name = "archive", .takes = Takes::one, .value_name = "tar", .help = "the form of a folder: tar"},
         {.name = "target", .letter = 't', .takes = Takes::one, .value_name = "FILE", .help = "write there"},

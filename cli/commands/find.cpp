@@ -99,8 +99,7 @@ Command find_files_command() {
     command.summary = "find files in backups by pattern";
     command.description =
         "Searches all backups, or those named by --backup, for paths that match a pattern: as --exclude of signet "
-        "backup "
-        "understands them. Backups whose keys are missing are reported, and the exit code is 3.";
+        "backup understands them. Backups whose keys are missing are reported, and the exit code is 3.";
     command.options = with_selection({
         {.name = "backup", .takes = Takes::many, .value_name = "B", .help = "in this backup alone; may be repeated"},
         {.name = "ignore-case", .letter = 'i', .help = "whatever the case of letters"},

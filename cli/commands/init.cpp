@@ -114,15 +114,11 @@ Command init_command() {
     command.summary = "make a repository";
     command.description =
         "Makes an empty repository, and what is not there yet: keyring, writer and officer identities. The officer is "
-        "the root "
-        "of trust; its fingerprint is printed and should be written down.\n\n"
+        "the root of trust; its fingerprint is printed and should be written down.\n\n"
         "Nothing is ever stored in clear: when the keyring has no default protector, an escrow protector is made. It "
-        "is kept in "
-        "the local vault and, sealed under the vault's passphrase, in the repository, so that repository and "
-        "passphrase alone "
-        "restore everything on a bare machine (signet keyring recover). To hold the keys yourself, link a protector "
-        "first: "
-        "signet keyring link local:NAME --default.";
+        "is kept in the local vault and, sealed under the vault's passphrase, in the repository, so that repository "
+        "and passphrase alone restore everything on a bare machine (signet keyring recover). To hold the keys "
+        "yourself, link a protector first: signet keyring link local:NAME --default.";
     command.options = {
         {.name = "region",
          .takes = Takes::one,

@@ -54,14 +54,11 @@ Command key_backup_command() {
     command.summary = "write a key into a sealed file";
     command.description =
         "Writes all versions of a key that are not deleted, with their states, dates and tags, into a file that is "
-        "sealed under "
-        "the vault's passphrase, or under one of its own. signet key restore brings them back, into this vault or, "
-        "after the "
-        "loss of the machine, into another local vault. Who changes the vault's passphrase later opens the file with "
-        "the old "
-        "one.\n\nMake a key backup before a key is first used and after each change of it; signet key show tells when "
-        "the last one was "
-        "made. Keep it away from this machine and from the repository.";
+        "sealed under the vault's passphrase, or under one of its own. signet key restore brings them back, into this "
+        "vault or, after the loss of the machine, into another local vault. Who changes the vault's passphrase later "
+        "opens the file with the old one.\n\n"
+        "Make a key backup before a key is first used and after each change of it; signet key show tells when the "
+        "last one was made. Keep it away from this machine and from the repository.";
     command.options = passphrase_options(kPrefix, "the key backup");
     command.options.insert(command.options.begin(), {.name = "output",
                                                      .letter = 'o',

@@ -43,17 +43,13 @@ Command key_create_command() {
     command.summary = "make a key in the local vault or on a token";
     command.description =
         "Makes an RSA key in the local vault, which is made as well when there is none yet: its passphrase is asked "
-        "for "
-        "twice, or comes from --passphrase-file, --passphrase-command or --passphrase-fd.\n\n"
+        "for twice, or comes from --passphrase-file, --passphrase-command or --passphrase-fd.\n\n"
         "With a pkcs11: location the key is made on that token, with the label of object=, and its private half never "
-        "leaves "
-        "it; --not-before and --expires count in days there.\n\n"
+        "leaves it; --not-before and --expires count in days there.\n\n"
         "The key wraps nothing before a keyring links it: signet keyring link local:NAME --default. Make a key backup "
-        "before "
-        "that: signet key backup NAME -o FILE.\n\n"
+        "before that: signet key backup NAME -o FILE.\n\n"
         "--exchange makes a key exchange key: others wrap a private key for its public half, as a .byok file, and "
-        "signet key "
-        "import opens that. It protects nothing else.";
+        "signet key import opens that. It protects nothing else.";
     command.options = date_options();
     command.options.insert(command.options.begin(), {.name = "size",
                                                      .takes = Takes::one,

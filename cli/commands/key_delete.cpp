@@ -47,15 +47,11 @@ Command key_delete_command() {
     command.summary = "delete a key; it can be recovered for 90 days";
     command.description =
         "A deleted key neither wraps nor unwraps. It stays in the vault until its retention ends and comes back as it "
-        "was with "
-        "signet key recover; the first change of the vault after that purges it: its private half is then gone. NAME "
-        "stands "
-        "for all its versions, NAME/VERSION or the first digits of a thumbprint for one.\n\n"
+        "was with signet key recover; the first change of the vault after that purges it: its private half is then "
+        "gone. NAME stands for all its versions, NAME/VERSION or the first digits of a thumbprint for one.\n\n"
         "With a repository, it first says which backups the key opens. It is refused (17) while a backup has no other "
-        "opener: "
-        "another protector counts only if this command could unwrap with it. Run it with --dry-run for each repository "
-        "that "
-        "the key protects. --force deletes all the same, which the audit log shows.";
+        "opener: another protector counts only if this command could unwrap with it. Run it with --dry-run for each "
+        "repository that the key protects. --force deletes all the same, which the audit log shows.";
     command.options = {
         {.name = "retention",
          .takes = Takes::one,

@@ -14,9 +14,8 @@ Command key_enable_command() {
     command.synopsis = "KEY";
     command.summary = "let a disabled key be used again";
     command.description =
-        "Lets a disabled key wrap and unwrap again. NAME stands for all its versions, NAME/VERSION or the first digits "
-        "of a "
-        "thumbprint for one.";
+        "Lets a disabled key wrap and unwrap again. NAME stands for all its versions, NAME/VERSION or the first "
+        "digits of a thumbprint for one.";
     command.examples = {{"signet key enable prod-2025", "Enable every version of a key"}};
     command.arguments = {"key", 1, 1};
     command.dry_run = DryRun::not_offered;

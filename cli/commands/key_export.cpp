@@ -58,13 +58,11 @@ Command key_export_command() {
     command.summary = "wrap a key for another vault that is to hold it too";
     command.description =
         "Writes one version of a key as a .byok file: its private half, wrapped for the key exchange key of another "
-        "vault "
-        "(CKM_RSA_AES_KEY_WRAP), which alone can open it. So two vaults hold the same key, and one is the twin of the "
-        "other. "
-        "--kid is the key exchange key's identifier as its owner has it: for a cloud vault its full address.\n\n"
+        "vault (CKM_RSA_AES_KEY_WRAP), which alone can open it. So two vaults hold the same key, and one is the twin "
+        "of the other. --kid is the key exchange key's identifier as its owner has it: for a cloud vault its full "
+        "address.\n\n"
         "Who owns the private half of KEK.pem owns the key from then on: compare its fingerprint with its owner's "
-        "first. The "
-        "audit log shows the export.";
+        "first. The audit log shows the export.";
     command.options = {
         {.name = "byok", .help = "the form of the file; there is no other"},
         {.name = "for",

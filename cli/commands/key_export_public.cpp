@@ -33,9 +33,8 @@ Command key_export_public_command() {
     command.synopsis = "KEY|pkcs11:…";
     command.summary = "print the public half of a key";
     command.description =
-        "Prints the public half of a key as PEM. A host that links it with public:FILE makes backups and can read none "
-        "of "
-        "them. Asks for no passphrase.";
+        "Prints the public half of a key as PEM. A host that links it with public:FILE makes backups and can read "
+        "none of them. Asks for no passphrase.";
     command.arguments = {"key", 1, 1};
     command.examples = {{"signet key export-public prod-2026 > prod-2026.pem", "For a host that only writes"},
                         {"signet keyring link public:prod-2026.pem --default", "On that host"}};

@@ -110,15 +110,12 @@ Command key_import_command() {
     command.summary = "take a private key into the local vault";
     command.description =
         "Reads an RSA private key of 2048, 3072 or 4096 bits and keeps it in the local vault as the next version of "
-        "NAME. "
-        "The file may be PEM or DER: PKCS#8, plain or sealed under a passphrase of its own, PKCS#1, or PKCS#12 (.pfx); "
-        "or "
-        ".byok, wrapped for a key exchange key of this vault (signet key create NAME --exchange). What it is follows "
-        "from its "
-        "content. A file that is sealed in an old way (RC2, RC4, DES) needs OpenSSL's legacy provider.\n\n"
+        "NAME. The file may be PEM or DER: PKCS#8, plain or sealed under a passphrase of its own, PKCS#1, or PKCS#12 "
+        "(.pfx); or .byok, wrapped for a key exchange key of this vault (signet key create NAME --exchange). What it "
+        "is follows from its content. A file that is sealed in an old way (RC2, RC4, DES) needs OpenSSL's legacy "
+        "provider.\n\n"
         "The file is left as it is: store it safely or destroy it. What signet key backup has made is read by signet "
-        "key "
-        "restore; key backups of cloud vaults can be restored into those alone.";
+        "key restore; key backups of cloud vaults can be restored into those alone.";
     command.options = passphrase_options(kPrefix, "the file");
     for (OptionSpec& option : date_options()) command.options.push_back(std::move(option));
     command.options.push_back({.name = "exchange-key",

@@ -68,9 +68,8 @@ Command key_list_command() {
     command.summary = "list the keys of the local vault";
     command.description =
         "Lists every version of every key in the local vault that is not deleted; --deleted lists those that are, and "
-        "until when "
-        "they can be recovered. --needed shows instead, for each protector that backups of the repository need, "
-        "wherever it is: how many need it, what could not be restored without it, when it was last proven "
+        "until when they can be recovered. --needed shows instead, for each protector that backups of the repository "
+        "need, wherever it is: how many need it, what could not be restored without it, when it was last proven "
         "(signet keyring check), its key backup and its twins. Asks for no passphrase.";
     command.options = {{.name = "deleted", .help = "list the deleted keys instead"},
                        {.name = "needed", .help = "what the repository's backups need each protector for"}};

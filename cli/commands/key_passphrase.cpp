@@ -55,10 +55,9 @@ Command key_passphrase_command() {
     command.summary = "change the passphrase of the local vault";
     command.description =
         "Seals the vault anew. The present passphrase comes from where it always comes; the new one is asked for "
-        "twice, or "
-        "comes from one of the options below.\n\nA repository that holds an escrow protector keeps opening with the "
-        "old "
-        "passphrase: objects are never changed. With --repo, a copy under the new passphrase is added there.";
+        "twice, or comes from one of the options below.\n\n"
+        "A repository that holds an escrow protector keeps opening with the old passphrase: objects are never "
+        "changed. With --repo, a copy under the new passphrase is added there.";
     command.options = {
         {.name = "new-passphrase-file",
          .takes = Takes::one,

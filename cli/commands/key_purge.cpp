@@ -65,14 +65,12 @@ Command key_purge_command() {
     command.synopsis = "KEY --confirm KEY [--force]";
     command.summary = "destroy a deleted key for good";
     command.description =
-        "Removes the private half of a deleted key from the vault. What only this key opens can never be opened again, "
-        "unless "
-        "there is a key backup. Only a deleted key is purged, and, as the vault has purge protection, only when its "
-        "retention "
-        "has ended; --confirm says that it is meant.\n\n"
+        "Removes the private half of a deleted key from the vault. What only this key opens can never be opened "
+        "again, unless there is a key backup. Only a deleted key is purged, and, as the vault has purge protection, "
+        "only when its retention has ended; --confirm says that it is meant.\n\n"
         "It is refused (17) while a backup in the repository has no other opener, counting only protectors that this "
-        "command "
-        "could unwrap with, and when no repository was named. --force purges all the same, which the audit log shows.";
+        "command could unwrap with, and when no repository was named. --force purges all the same, which the audit "
+        "log shows.";
     command.options = {
         {.name = "confirm", .takes = Takes::one, .value_name = "KEY", .help = "the key once more, as it was named"},
         {.name = "force", .help = "purge it although backups need it"},

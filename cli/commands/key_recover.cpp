@@ -25,10 +25,8 @@ Command key_recover_command() {
     command.summary = "bring back a deleted key";
     command.description =
         "Brings back a key that signet key delete has deleted, as it was: enabled or disabled, with its dates and "
-        "tags. NAME "
-        "stands for all its versions, NAME/VERSION or the first digits of a thumbprint for one. Once its retention has "
-        "ended "
-        "a key cannot be recovered (13); a key backup still can be restored.";
+        "tags. NAME stands for all its versions, NAME/VERSION or the first digits of a thumbprint for one. Once its "
+        "retention has ended a key cannot be recovered (13); a key backup still can be restored.";
     command.arguments = {"key", 1, 1};
     command.examples = {{"signet key list --deleted", "See what can be recovered, and until when"},
                         {"signet key recover prod-2025/1", "Recover one version"}};

@@ -60,10 +60,8 @@ Command key_restore_command() {
     command.summary = "bring a key back from its key backup";
     command.description =
         "Reads a file that signet key backup has made and takes every version in it into the local vault, as it was "
-        "then; the "
-        "vault is made when there is none. What is in the vault already stays as it is, and no version is ever "
-        "replaced by "
-        "another key (17). A keyring uses the key once it is linked: signet keyring link local:NAME.";
+        "then; the vault is made when there is none. What is in the vault already stays as it is, and no version is "
+        "ever replaced by another key (17). A keyring uses the key once it is linked: signet keyring link local:NAME.";
     command.options = passphrase_options(kPrefix, "the key backup");
     command.arguments = {"file", 1, 1};
     command.examples = {{"signet key restore /media/safe/prod-2026.backup", "Into this vault, or a new one"}};

@@ -118,15 +118,13 @@ Command key_rotate_command() {
     command.synopsis = "NAME [--size BITS] [--not-before T] [--expires T] | --due";
     command.summary = "make a new version of a key and let it take over";
     command.description =
-        "Makes a new version of the key. Where the keyring has linked an earlier version, the new one is linked in its "
-        "role "
-        "(the default, usually), and the earlier one stays linked: old backups keep needing it, and nothing of them is "
-        "touched. New backups are wrapped with the new version.\n\n"
+        "Makes a new version of the key. Where the keyring has linked an earlier version, the new one is linked in "
+        "its role (the default, usually), and the earlier one stays linked: old backups keep needing it, and nothing "
+        "of them is touched. New backups are wrapped with the new version.\n\n"
         "What new backups may still refer to from before the rotation is policy: see signet keyring policy, "
         "after-rotation.\n\n"
         "--due rotates every key whose rotation policy says so, and does nothing when there is none: for cron. A new "
-        "version "
-        "has the size of the one before and lives as long.";
+        "version has the size of the one before and lives as long.";
     command.options = date_options();
     command.options.insert(command.options.begin(),
                            {.name = "size",

@@ -53,10 +53,8 @@ Command key_rotation_policy_command() {
     command.summary = "say when a key is to be rotated";
     command.description =
         "Says when signet key rotate --due makes a new version of the key: some days after the newest one was made, "
-        "some days "
-        "before it expires, or whichever comes first. Without an option the policy is shown. Nothing rotates by "
-        "itself: run "
-        "signet key rotate --due from cron. Disabled and deleted keys are not rotated.";
+        "some days before it expires, or whichever comes first. Without an option the policy is shown. Nothing "
+        "rotates by itself: run signet key rotate --due from cron. Disabled and deleted keys are not rotated.";
     command.options = {
         {.name = "after",
          .takes = Takes::one,

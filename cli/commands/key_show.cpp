@@ -22,10 +22,9 @@ Command key_show_command() {
     command.synopsis = "KEY|pkcs11:…";
     command.summary = "show one key of the local vault or of a token";
     command.description =
-        "Shows a key: NAME (its newest version), NAME/VERSION, or the first digits of a thumbprint; with its tags, its "
-        "rotation "
-        "policy and its last key backup; or a key on a token. Asks for no passphrase; for a PIN only where a token "
-        "hides its public halves.";
+        "Shows a key: NAME (its newest version), NAME/VERSION, or the first digits of a thumbprint; with its tags, "
+        "its rotation policy and its last key backup; or a key on a token. Asks for no passphrase; for a PIN only "
+        "where a token hides its public halves.";
     command.arguments = {"key", 1, 1};
     command.examples = {{"signet key show prod-2026/1", "The first version of a key"}};
     command.run = run;

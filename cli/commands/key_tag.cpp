@@ -43,9 +43,8 @@ Command key_tag_command() {
     command.summary = "write remarks on a key";
     command.description =
         "Keeps texts with a key, for all its versions; TAG= removes one. At most 50 tags, names of up to 128 octets "
-        "and values "
-        "of up to 256. Tags stand in clear in the vault's file, and nobody without the passphrase can change them "
-        "unseen.";
+        "and values of up to 256. Tags stand in clear in the vault's file, and nobody without the passphrase can "
+        "change them unseen.";
     command.arguments = {"name", 2, Arguments::kAnyNumber};
     command.examples = {{"signet key tag prod-2026 team=db cost-centre=4711", "Set two tags"},
                         {"signet key tag prod-2026 team=", "Remove one"}};

@@ -53,9 +53,8 @@ Command keyring_adopt_command() {
     command.summary = "hold this keyring to a repository and its officer";
     command.description =
         "Remembers the repository, its place, its officer and its configuration: from now on this keyring refuses "
-        "another one "
-        "there, and this command, with --officer, accepts one that was put there on purpose. Every command does this "
-        "at its first contact with a repository, with a warning that shows the fingerprint; this "
+        "another one there, and this command, with --officer, accepts one that was put there on purpose. Every "
+        "command does this at its first contact with a repository, with a warning that shows the fingerprint; this "
         "one compares it with what you know.";
     command.options = {
         {.name = "officer",

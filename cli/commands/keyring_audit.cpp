@@ -89,11 +89,9 @@ Command keyring_audit_command() {
     command.synopsis = "[--verify]";
     command.summary = "show every use of a protector, and verify the log";
     command.description =
-        "Prints the audit log of this keyring and walks its chain of hashes; with --repo, it is also compared with the "
-        "heads "
-        "that this keyring's identities signed in the repository. A log that was altered or cut short ends in exit "
-        "code 14. A "
-        "use whose outcome was never written is reported as uncertain.";
+        "Prints the audit log of this keyring and walks its chain of hashes; with --repo, it is also compared with "
+        "the heads that this keyring's identities signed in the repository. A log that was altered or cut short ends "
+        "in exit code 14. A use whose outcome was never written is reported as uncertain.";
     command.options = {{.name = "verify", .help = "verify without printing the lines"}};
     command.examples = {{"signet keyring audit --json", "Lines for a log collector"}};
     command.run = run;

@@ -14,28 +14,23 @@ struct Checked {
     std::string what;
 };
 
-bool is_about_a_slot(const Error& error) {
-    return error.code() == ErrorCode::key_unavailable || error.code() == ErrorCode::damaged ||
-           error.code() == ErrorCode::unsupported;
-}
-
 /// Opens the newest data key that the protector wraps, by nothing but this protector.
 Checked prove(Context& context, const ProtectorNeed& need) {
     if (!need.report.can_unwrap) {
         return {false, false,
                 need.report.detail.empty() ? std::string(keyring::text(need.report.status)) : need.report.detail};
     }
-    restore::RunKey alone = need.newest != nullptr ? *need.newest : *need.newest_claim;
-    std::erase_if(alone.openers, [&](const restore::Opener& one) { return one.thumbprint != need.report.thumbprint; });
+    const restore::RunKey& key = need.newest != nullptr ? *need.newest : *need.newest_claim;
     try {
-        (void)restore::unwrap_key(context.repository(), context.planner(), context.resolver(), alone);
+        (void)restore::unwrap_key_by(context.repository(), context.planner(), context.resolver(), key,
+                                     need.report.thumbprint);
     } catch (const Error& error) {
-        if (!is_about_a_slot(error)) throw;
+        if (!restore::is_about_slots(error)) throw;
         // Anybody may have stored a slot that nobody signed.
         return {false, need.newest != nullptr, error.what()};
     }
     context.keyring().note_proven(need.report.thumbprint, context.clock().now());
-    return {true, false, "opened data key " + alone.dek.short_hex()};
+    return {true, false, "opened data key " + key.dek.short_hex()};
 }
 
 /// Where a usable protector is named by unsigned slots alone, only opening tells. returns  the backups that nothing
@@ -47,7 +42,7 @@ std::set<std::string> unopenable(Context& context, const ProtectorNeeds& needs) 
         try {
             (void)restore::unwrap_key(context.repository(), context.planner(), context.resolver(), *key);
         } catch (const Error& error) {
-            if (!is_about_a_slot(error)) throw;
+            if (!restore::is_about_slots(error)) throw;
             for (const restore::Backup* backup : users) backups.insert(backup->short_id());
         }
     }
@@ -106,12 +101,10 @@ Command keyring_check_command() {
     command.name = "keyring check";
     command.summary = "prove that the protectors of this repository's backups still open them";
     command.description =
-        "Opens one data key with every protector that backups of the repository need, and remembers the date: one call "
-        "for each "
-        "protector, however many backups there are. For a nightly run. Exit code 13 when backups need a protector that "
-        "does not "
-        "open them; one that is not at hand, such as an offline recovery key, is no failure while others open all that "
-        "it wraps.\n\n"
+        "Opens one data key with every protector that backups of the repository need, and remembers the date: one "
+        "call for each protector, however many backups there are. For a nightly run. Exit code 13 when backups need a "
+        "protector that does not open them; one that is not at hand, such as an offline recovery key, is no failure "
+        "while others open all that it wraps.\n\n"
         "keyring test tests links, without a repository; check --read-data reads the backups themselves.";
     command.examples = {{"signet keyring check", "Every night"}};
     command.dry_run = DryRun::not_offered;

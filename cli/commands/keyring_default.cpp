@@ -22,8 +22,7 @@ Command keyring_default_command() {
     command.summary = "wrap new backups with another linked protector";
     command.description =
         "Tests a linked protector, named by its name or the first digits of its thumbprint, and makes it the default "
-        "of its "
-        "provider and region. The one before it stays linked, and old backups are not touched.";
+        "of its provider and region. The one before it stays linked, and old backups are not touched.";
     command.arguments = {"thumbprint", 1, 1};
     command.examples = {{"signet keyring default prod-2026", "Switch to another key"}};
     command.dry_run = DryRun::not_offered;

@@ -84,10 +84,8 @@ Command keyring_export_command() {
     command.summary = "print a recovery kit: what a bare machine must be told";
     command.description =
         "Prints the fingerprints that tell the right repository and the right keys from forged ones, where both were, "
-        "and the commands "
-        "that bring a restore back on a bare machine. There is no secret in it: keys and passphrases are kept "
-        "elsewhere, and are "
-        "needed as well.";
+        "and the commands that bring a restore back on a bare machine. There is no secret in it: keys and passphrases "
+        "are kept elsewhere, and are needed as well.";
     command.examples = {{"signet keyring export | lpr", "On paper"},
                         {"signet keyring export --json > kit.json", "For a safe"}};
     command.run = run;

@@ -35,8 +35,7 @@ Command keyring_link_command() {
     command.summary = "test a protector and link it";
     command.description =
         "Tests first, then records: the key is described, its kind, size, state and dates are judged, something is "
-        "wrapped "
-        "with it, unwrapped again and compared. Nothing is kept when one of these fails.\n\n"
+        "wrapped with it, unwrapped again and compared. Nothing is kept when one of these fails.\n\n"
         "Locations:\n\n"
         "  local:NAME[/VERSION]      a key in the local vault; without a version, the newest\n"
         "  local:DIR#NAME[/VERSION]  a key in another vault\n"

@@ -38,8 +38,7 @@ Command keyring_pause_command() {
     command.summary = "make no backups until keyring resume";
     command.description =
         "Before keys are disabled or moved on purpose: backups and rewraps of this host are refused (17) with the "
-        "reason, instead of failing "
-        "with a key that is not there. Restores, plans and keys are not touched.";
+        "reason, instead of failing with a key that is not there. Restores, plans and keys are not touched.";
     command.options = {{.name = "reason", .takes = Takes::one, .value_name = "TEXT", .help = "told to whoever tries"}};
     command.examples = {{"signet keyring pause --reason 'moving the vault, until Monday'", "Say why"}};
     command.dry_run = DryRun::not_offered;

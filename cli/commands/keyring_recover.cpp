@@ -138,14 +138,10 @@ Command keyring_recover_command() {
     command.summary = "bring the escrow protector back, from repository and passphrase alone";
     command.description =
         "For a bare machine: where Signet made the protector by itself, the repository holds its private half under "
-        "the "
-        "passphrase. This command compares the repository's officer with the fingerprint that signet init printed, "
-        "opens that "
-        "object, keeps the protector in a local vault under the same passphrase, links it, and remembers the "
-        "repository. Then "
-        "signet restore works.\n\nWhere the protectors are the customer's own, a repository holds none of them: link "
-        "them "
-        "instead.";
+        "the passphrase. This command compares the repository's officer with the fingerprint that signet init "
+        "printed, opens that object, keeps the protector in a local vault under the same passphrase, links it, and "
+        "remembers the repository. Then signet restore works.\n\n"
+        "Where the protectors are the customer's own, a repository holds none of them: link them instead.";
     command.options = {{.name = "officer",
                         .takes = Takes::one,
                         .value_name = "FINGERPRINT",

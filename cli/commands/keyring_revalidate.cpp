@@ -50,18 +50,14 @@ ExitCode run(Context& context) {
 Command keyring_revalidate_command() {
     Command command;
     command.name = "keyring revalidate";
-    command.synopsis = "[--retry-key | --use-key T]";
+    command.synopsis = "[--retry-key | --use-key T] [--on-state-change CMD]";
     command.summary = "take a keyring back into use that has lost its key for long";
     command.description =
         "A default protector that its vault refuses makes the keyring inaccessible. When access comes back within the "
-        "heal window "
-        "(policy heal-window, 8 hours) that is all; later the keyring needs revalidation: a person looks first whether "
-        "the refusal "
-        "was meant. This command tests the default protector as keyring test does, or makes another linked one the "
-        "default and "
-        "tests that, and takes the keyring back into use. Exit code 13 while the protector is still refused. Settings, "
-        "policy, "
-        "links and backups are as they were.";
+        "heal window (policy heal-window, 8 hours) that is all; later the keyring needs revalidation: a person looks "
+        "first whether the refusal was meant. This command tests the default protector as keyring test does, or makes "
+        "another linked one the default and tests that, and takes the keyring back into use. Exit code 13 while the "
+        "protector is still refused. Settings, policy, links and backups are as they were.";
     command.options = {
         {.name = "retry-key", .help = "the same protector again (what happens when nothing is said)"},
         {.name = "use-key", .takes = Takes::one, .value_name = "T", .help = "make this linked protector the default"},

@@ -68,8 +68,8 @@ Command keyring_show_command() {
     command.summary = "show identities, state and linked protectors";
     command.description =
         "Shows the writer and the officer of this keyring, its state (that of the default protector: ok, degraded, "
-        "inaccessible, needs-revalidation), and every linked protector with its role and what can be done with it now. "
-        "Asks for no passphrase.\n\n"
+        "inaccessible, needs-revalidation), and every linked protector with its role and what can be done with it "
+        "now. Asks for no passphrase.\n\n"
         "Roles: default wraps new backups; recovery wraps them as well and is kept offline; linked unwraps only.";
     command.examples = {{"signet keyring show --json", "For a program"}};
     command.run = run;

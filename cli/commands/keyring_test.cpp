@@ -69,12 +69,11 @@ ExitCode run(Context& context) {
 Command keyring_test_command() {
     Command command;
     command.name = "keyring test";
-    command.synopsis = "[T…] [--wait D]";
+    command.synopsis = "[T…] [--wait D] [--on-state-change CMD]";
     command.summary = "wrap, unwrap and compare with linked protectors";
     command.description =
         "Really uses the named protectors, or all of them, at every location, and says what each vault answered. Exit "
-        "code 13 "
-        "when one of them cannot be used. A link to a public half is well when it wraps.\n\n"
+        "code 13 when one of them cannot be used. A link to a public half is well when it wraps.\n\n"
         "A change of permission takes minutes in some vaults: --wait tests again every five seconds, for so long.";
     command.options = {{.name = "wait",
                         .takes = Takes::one,

@@ -80,12 +80,11 @@ Command keyring_trust_command() {
     command.synopsis = "IDENTITY [--role writer|officer] [--from N] [--until N]";
     command.summary = "let restores believe what an identity writes";
     command.description =
-        "Signs, as the officer of the repository, that an identity is trusted. Restores accept only backups of trusted "
-        "writers. IDENTITY is the fingerprint that signet keyring show prints on the writer's host, or its first 16 "
-        "digits at "
-        "least when it has made backups here.\n\nA later statement about the same identity replaces an earlier one: "
-        "with "
-        "--until, entries after that number of its journal are trusted no more.";
+        "Signs, as the officer of the repository, that an identity is trusted. Restores accept only backups of "
+        "trusted writers. IDENTITY is the fingerprint that signet keyring show prints on the writer's host, or its "
+        "first 16 digits at least when it has made backups here.\n\n"
+        "A later statement about the same identity replaces an earlier one: with --until, entries after that number "
+        "of its journal are trusted no more.";
     command.options = {
         {.name = "role",
          .takes = Takes::one,

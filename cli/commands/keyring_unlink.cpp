@@ -29,8 +29,7 @@ Command keyring_unlink_command() {
     command.summary = "forget a protector; the key itself stays where it is";
     command.description =
         "Removes a link, named by its name or the first digits of its thumbprint. The key stays in its vault and can "
-        "be linked "
-        "again. The default protector is not unlinked without --force: make another one the default first.";
+        "be linked again. The default protector is not unlinked without --force: make another one the default first.";
     command.options = {
         {.name = "force", .help = "unlink the default protector too: backups stop until there is another"}};
     command.arguments = {"thumbprint", 1, 1};

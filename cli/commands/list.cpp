@@ -68,9 +68,8 @@ Command list_command() {
     command.summary = "list the backups of a repository";
     command.description =
         "Lists backups, oldest first. Needs no key: names are shown where the keyring knows the writer's label key, "
-        "and the "
-        "rest is public. The last column says whether a restore could go ahead: \"key missing\" is explained by signet "
-        "plan.";
+        "and the rest is public. The last column says whether a restore could go ahead: \"key missing\" is explained "
+        "by signet plan.";
     command.options = with_selection({
         {.name = "from", .takes = Takes::one, .value_name = "T", .help = "not older than this"},
         {.name = "at", .takes = Takes::one, .value_name = "T", .help = "not newer than this"},

@@ -104,8 +104,7 @@ Command metrics_command() {
     command.summary = "print what status knows for Prometheus";
     command.description =
         "Prints the state of backups and keys in Prometheus' text format, or replaces a file of it at once, as the "
-        "textfile "
-        "collector of node_exporter wants it. Nothing is unwrapped and no passphrase is asked for.";
+        "textfile collector of node_exporter wants it. Nothing is unwrapped and no passphrase is asked for.";
     command.options = {{.name = "textfile",
                         .takes = Takes::one,
                         .value_name = "FILE",

@@ -51,11 +51,9 @@ Command plan_command() {
     command.summary = "say which keys a restore needs, and which of them are missing";
     command.description =
         "Computed from public headers alone: no data is read, no key is used, no passphrase is asked for. Says which "
-        "protectors "
-        "a restore to a moment (or to any moment of a stretch of time) needs, what state each is in, for which time it "
-        "is "
-        "needed, and what can be restored without those that are missing. Exit code 13 when the restore is not "
-        "possible.\n\n"
+        "protectors a restore to a moment (or to any moment of a stretch of time) needs, what state each is in, for "
+        "which time it is needed, and what can be restored without those that are missing. Exit code 13 when the "
+        "restore is not possible.\n\n"
         "T is RFC 3339, a date, \"2026-03-14 09:30\", or a time ago such as -2d.";
     command.options = with_selection({
         {.name = "at", .takes = Takes::one, .value_name = "T", .help = "the newest backup not after this"},

@@ -162,16 +162,13 @@ Command restore_command() {
     command.summary = "restore a backup, or a part of it";
     command.description =
         "Restores to below DIR, at the paths where things were: /etc/fstab goes to DIR/etc/fstab. With "
-        "BACKUP:/sub/path that "
-        "folder becomes DIR. Further paths, --include and --exclude choose parts.\n\n"
-        "Before a byte is written, every data key that the backup needs is really opened; when a protector is missing, "
-        "nothing is "
-        "created, the exit code is 13, and the report says which protectors are missing, for which time they are "
-        "needed, and what "
-        "can be restored without them. Only backups of trusted writers are accepted (17).\n\n"
-        "As root, owners, setuid bits, devices, sockets and security attributes come back; --plain leaves them out. As "
-        "another "
-        "user, what the system refuses is counted and said. Holes are always restored.";
+        "BACKUP:/sub/path that folder becomes DIR. Further paths, --include and --exclude choose parts.\n\n"
+        "Before a byte is written, every data key that the backup needs is really opened; when a protector is "
+        "missing, nothing is created, the exit code is 13, and the report says which protectors are missing, for "
+        "which time they are needed, and what can be restored without them. Only backups of trusted writers are "
+        "accepted (17).\n\n"
+        "As root, owners, setuid bits, devices, sockets and security attributes come back; --plain leaves them out. "
+        "As another user, what the system refuses is counted and said. Holes are always restored.";
     command.options = with_selection({
         {.name = "target",
          .letter = 't',

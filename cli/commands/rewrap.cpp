@@ -116,14 +116,12 @@ Command rewrap_command() {
     command.summary = "wrap the data keys of older backups under today's protectors";
     command.description =
         "After a rotation older backups still need the older protector. This opens their data keys with it and adds "
-        "slots under "
-        "the default protector and every recovery protector of the repository. Nothing else is written: no data is "
-        "read, and no "
-        "pack, index or entry changes. What has such a slot already is left alone, once its protector has opened it; "
-        "so the "
-        "command may be stopped at any moment, by --max-duration too, and be run again. Backups may run meanwhile.\n\n"
-        "The older protector's slots stay. Before it is destroyed, signet key delete says whether anything still needs "
-        "it.\n\n"
+        "slots under the default protector and every recovery protector of the repository. Nothing else is written: "
+        "no data is read, and no pack, index or entry changes. What has such a slot already is left alone, once its "
+        "protector has opened it; so the command may be stopped at any moment, by --max-duration too, and be run "
+        "again. Backups may run meanwhile.\n\n"
+        "The older protector's slots stay. Before it is destroyed, signet key delete says whether anything still "
+        "needs it.\n\n"
         "Exit code 13 when some data keys could not be opened; the others are done.";
     command.options = with_selection({
         {.name = "all", .help = "every backup"},

@@ -115,8 +115,7 @@ Command show_command() {
     command.description =
         "Shows what a backup says of itself without a key: who made it and when, which data key seals it, under which "
         "protectors, in which packs, and which earlier runs it refers to. Names are shown where the keyring knows the "
-        "writer's "
-        "label key.";
+        "writer's label key.";
     command.options = selection_options();
     command.arguments = {"backup", 0, 1};
     command.examples = {{"signet show 1a2b3c4d", "One backup"},

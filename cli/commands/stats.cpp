@@ -101,8 +101,7 @@ Command stats_command() {
     command.summary = "say how much is stored, and of what";
     command.description =
         "Without a backup: what the repository holds, by kind of object; needs no key. With one: its files, their "
-        "size, and what "
-        "their content takes in the repository.";
+        "size, and what their content takes in the repository.";
     command.options = selection_options();
     command.arguments = {"backup", 0, 1};
     command.examples = {{"signet stats", "The repository"}, {"signet stats latest", "The newest backup"}};

@@ -41,7 +41,8 @@ void judge_protectors(const Health& health, const std::optional<std::int64_t>& m
                                                        " cannot be restored without protector " + name + ", which is " +
                                                        std::string(keyring::text(one.need.report.status)));
         }
-        if (!max_proof_age || one.need.sole_backups == 0) continue;
+        // Those that cannot unwrap are judged above, and a slot that nobody signed proves no need.
+        if (!max_proof_age || !one.need.report.can_unwrap || one.need.newest == nullptr) continue;
         if (!one.last_proven)
             verdict.add(ExitCode::objective_missed, "protector " + name + " was never proven: signet keyring check");
         else if (health.now.ns - one.last_proven->ns > *max_proof_age) {
@@ -126,17 +127,14 @@ ExitCode run(Context& context) {
 Command status_command() {
     Command command;
     command.name = "status";
-    command.synopsis = "[--max-age D] [--max-proof-age D]";
+    command.synopsis = "[--max-age D] [--max-proof-age D] [--on-state-change CMD]";
     command.summary = "say whether backups and keys are as they should be";
     command.description =
         "For cron and monitoring: the state of the keyring, the age of each series, whether its newest backup can be "
-        "restored with "
-        "the keys at hand, every protector that backups need and when it was last proven (signet keyring check), and "
-        "reminders. "
-        "Nothing is unwrapped and no passphrase is asked for.\n\n"
+        "restored with the keys at hand, every protector that backups need and when it was last proven (signet "
+        "keyring check), and reminders. Nothing is unwrapped and no passphrase is asked for.\n\n"
         "Exit code 13 when a protector that backups need cannot be used, else 16 when an age is above its limit. "
-        "Reminders change "
-        "no exit code.";
+        "Reminders change no exit code.";
     command.options = {{.name = "max-age",
                         .takes = Takes::one,
                         .value_name = "D",

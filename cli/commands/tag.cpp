@@ -73,9 +73,8 @@ Command tag_command() {
     command.synopsis = "BACKUP… [--add TAG]… [--remove TAG]… [--set TAG]…";
     command.summary = "change the tags of backups";
     command.description =
-        "Appends a signed remark with the new list of tags: the backup itself is never changed. The remark counts when "
-        "its "
-        "signer is trusted.";
+        "Appends a signed remark with the new list of tags: the backup itself is never changed. The remark counts "
+        "when its signer is trusted.";
     command.options = {
         {.name = "add", .takes = Takes::many, .value_name = "TAG", .help = "add a tag"},
         {.name = "remove", .takes = Takes::many, .value_name = "TAG", .help = "remove a tag"},

@@ -38,11 +38,9 @@ Command timeline_command() {
     command.summary = "draw which moments can be restored, and with which keys";
     command.description =
         "One lane for each series: the moments that can be restored now, the protectors that they need, and the gaps, "
-        "with what "
-        "blocks them. Computed from public headers alone, as signet plan is.\n\n"
+        "with what blocks them. Computed from public headers alone, as signet plan is.\n\n"
         "--html prints a page that needs no other file: the chart, with details under the mouse, and tables of gaps "
-        "and protectors. "
-        "--svg prints the chart alone.";
+        "and protectors. --svg prints the chart alone.";
     command.options = with_selection({
         {.name = "from", .takes = Takes::one, .value_name = "T", .help = "from this time"},
         {.name = "to", .takes = Takes::one, .value_name = "T", .help = "to this time"},

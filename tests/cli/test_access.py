@@ -89,6 +89,20 @@ class Access(SignetTest):
         self.assertEqual(self.signet("keyring", "show", "--json").json()["state"], "ok")
         self.backup(self.source)
 
+    def test_a_new_version_starts_without_the_record_of_the_old_one(self):
+        """[R107]"""
+        self.signet("keyring", "check")
+        self.signet("keyring", "policy", "set", "backups-wait-for-revalidation=yes")
+        self.lose_for_long()
+        self.signet("key", "enable", "prod")
+        # The officer rotates from a keyring of his own; this one follows.
+        self.signet("key", "rotate", "prod", env={"SIGNET_KEYRING": self.path("officers")})
+        self.backup(self.source)
+        links = self.signet("keyring", "show", "--json").json()["links"]
+        default, = [link for link in links if link["role"] == "default"]
+        self.assertIn("local:prod/2", default["locations"])
+        self.assertIsNone(default["last_proven"])
+
     def test_hooks_are_told_of_each_change_once_with_the_time_left(self):
         """[R109, R120]"""
         self.state(*self.hook)

@@ -192,6 +192,9 @@ class KeyringLinks(SignetTest):
         self.signet("keyring", "pause", "--reason", "moving the vault")
         for words in (["backup", self.source], ["rewrap", "--all"]):
             self.assertMessage(self.signet(*words, expect=17), "moving the vault", "keyring resume")
+        # Not even the hooks ran: they might stop a database.
+        self.signet("backup", self.source, "--run-before", f"touch {self.path('ran')}", expect=17)
+        self.assertNothingAt(self.path("ran"))
         self.assertEqual(self.objects(), before)
         self.assertIn("moving the vault", self.signet("keyring", "show", "--json").json()["paused"])
         self.signet("restore", "latest", "-t", "out")

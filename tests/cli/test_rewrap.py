@@ -140,6 +140,7 @@ class Check(SignetTest):
         self.start_from(two_eras)
 
     def test_each_protector_opens_one_data_key_and_the_date_is_kept(self):
+        """[R122]"""
         report = self.signet("keyring", "check", "--json").last()
         self.assertEqual({one["thumbprint"]: one["proven"] for one in report["protectors"]}, {self.old: True, self.new: True})
         self.assertTrue(all(link["last_proven"] for link in self.signet("keyring", "show", "--json").json()["links"]))
@@ -155,6 +156,7 @@ class Check(SignetTest):
         self.assertSays(self.signet("keyring", "check").out, "others open everything it wraps")
 
     def test_the_list_of_needed_keys_says_what_would_be_lost(self):
+        """[R23, R97, R124]"""
         rows = {row["thumbprint"]: row for row in self.signet("key", "list", "--needed", "--json").json()}
         self.assertEqual(rows[self.old]["lost_without"], {"backups": 2, "from": "2026-01-01T00:00:00Z", "to": "2026-01-10T00:00:00Z"})
         self.assertEqual((rows[self.old]["backups"], rows[self.old]["last_proven"], rows[self.old]["twins"]), (2, None, []))

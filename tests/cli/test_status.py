@@ -13,6 +13,7 @@ class Status(SignetTest):
         self.start_from(two_eras)
 
     def test_all_is_well(self):
+        """[R118]"""
         report = self.signet("status", "--json").json()
         self.assertEqual((report["state"], report["problems"]), ("ok", []))
         series, = report["series"]
@@ -26,6 +27,16 @@ class Status(SignetTest):
 
     def test_a_protector_that_was_not_proven_in_time_misses_its_objective(self):
         self.assertSays(self.signet("status", "--max-proof-age", "7d", expect=16).out, "never proven")
+        self.signet("keyring", "check")
+        self.signet("status", "--max-proof-age", "7d")
+
+    def test_a_protector_must_be_proven_though_another_opens_the_same(self):
+        self.signet("key", "create", "spare")
+        self.signet("keyring", "link", "local:spare", "--recovery")
+        self.env["SIGNET_REPOSITORY"] = self.path("two")
+        self.signet("init")
+        self.backup(self.sample_tree("more"))
+        self.assertSays(self.signet("status", "--max-proof-age", "7d", expect=16).out, "spare", "never proven")
         self.signet("keyring", "check")
         self.signet("status", "--max-proof-age", "7d")
 

@@ -250,6 +250,22 @@ TEST_CASE("a damaged pack whose index is lost is damage", "[restore][opener][hos
     CHECK_THROWS_MATCHES(bench.open(), Error, has_code(ErrorCode::damaged));
 }
 
+TEST_CASE("salvaging finds the good frames of a damaged pack though its index is lost", "[restore][opener][salvage]") {
+    RepositoryBench bench;
+    bench.back_up(tree({1, 2, 3}));
+    const format::BackupPublic fields = *bench.catalogue().latest().fields;
+    bench.store->lose(format::index_name(fields.indexes.front().id));
+    bench.store->tamper(format::pack_name(fields.packs.front().id),
+                        [](Bytes& octets) { octets.at(format::kPackHeaderSize) ^= 1; });
+    OpenOptions options;
+    CHECK_THROWS_MATCHES(bench.open({}, options), Error, has_code(ErrorCode::damaged));
+    options.salvage = true;
+    const auto open = bench.open({}, options);
+    // Whatever frame was hit, the others are known, and its chunks are not.
+    CHECK(open->table().frame_count() > 1);
+    CHECK(open->table().chunk_count() > 0);
+}
+
 TEST_CASE("a pack that no index segment describes is damage", "[restore][opener][hostile]") {
     RepositoryBench bench;
     RunOptions options;
