@@ -81,10 +81,9 @@ std::string minute(TimePoint time) {
     return text;
 }
 
-/// "prod/1": with its version, where that is known.
 std::string name_of(const RequiredProtector& one) {
-    if (!one.locations.empty() && one.locations.front().starts_with("local:")) return one.locations.front().substr(6);
-    return one.report.name.empty() ? one.report.thumbprint.short_text() : one.report.name;
+    const std::string title = one.title();
+    return title.empty() ? one.report.thumbprint.short_text() : title;
 }
 
 std::string blockers(const CoverageInterval& interval) {

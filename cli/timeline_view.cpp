@@ -69,8 +69,8 @@ void print_lane(Terminal& terminal, const Plan& lane, const Scale& scale) {
     terminal.result(terminal.paint(Terminal::Colour::bold, printable(lane.series)));
     print_coverage(terminal, lane, scale);
     for (const restore::RequiredProtector& protector : lane.required) {
-        const std::string name =
-            protector.report.name.empty() ? protector.report.thumbprint.short_text() : printable(protector.report.name);
+        const std::string title = protector.title();
+        const std::string name = title.empty() ? protector.report.thumbprint.short_text() : printable(title);
         const std::string line = band(protector, scale);
         terminal.result(label(name) + (protector.usable ? line : terminal.paint(Terminal::Colour::red, line)) + " " +
                         std::string(keyring::text(protector.report.status)));

@@ -56,6 +56,9 @@ struct RequiredProtector {
     std::uint64_t logs = 0;
     std::uint64_t deks = 0;
     std::uint64_t unproven = 0;  ///< data keys for which only a stored, unsigned slot says that this opens them
+
+    /// For people: "prod/3", with the version where that is known; "" without a name.
+    [[nodiscard]] std::string title() const;
 };
 
 /// A stretch of moments: from <= T < to.

@@ -45,13 +45,13 @@ std::string table(const std::vector<RequiredProtector>& required) {
     std::size_t name_width = 0;
     std::size_t status_width = 0;
     for (const RequiredProtector& one : required) {
-        name_width = std::max(name_width, width(one.report.name));
+        name_width = std::max(name_width, width(one.title()));
         status_width = std::max(status_width, width(status_text(one)));
     }
     std::string text;
     for (const RequiredProtector& one : required) {
-        text += "  " + padded(one.report.thumbprint.short_text(), 19) + "  " + padded(one.report.name, name_width) +
-                "  " + padded(status_text(one), status_width) + "  " + needed_text(one) + "\n";
+        text += "  " + padded(one.report.thumbprint.short_text(), 19) + "  " + padded(one.title(), name_width) + "  " +
+                padded(status_text(one), status_width) + "  " + needed_text(one) + "\n";
     }
     return text;
 }
@@ -137,7 +137,24 @@ std::string claims_text(std::uint64_t unproven) {
            "  whoever can write to the repository can store such slots, and only opening proves them\n";
 }
 
+/// Hints of slots are what their makers said: nothing but names is shown of them.
+bool is_plain_name(std::string_view text) {
+    return !text.empty() &&
+           text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/") ==
+               std::string_view::npos;
+}
+
 }  // namespace
+
+std::string RequiredProtector::title() const {
+    if (!locations.empty() && locations.front().starts_with("local:")) {
+        const std::string& location = locations.front();
+        const std::size_t folder_end = location.find('#');
+        const std::string name = location.substr(folder_end == std::string::npos ? 6 : folder_end + 1);
+        if (is_plain_name(name)) return name;
+    }
+    return report.name;
+}
 
 std::string Plan::reason() const {
     const auto unusable = static_cast<std::uint64_t>(
