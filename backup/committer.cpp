@@ -3,6 +3,7 @@
 #include "core/crypto/digest.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 namespace signet::backup {
@@ -94,8 +95,9 @@ EntryId Committer::commit(const std::vector<format::IndexedPack>& packs, std::ve
     fields.has_errors = has_errors;
     fields.reach = std::move(reach);
     fields.reach.insert(fields.reach.end(), own_.begin(), own_.end());
-    std::sort(fields.reach.begin(), fields.reach.end(),
-              [](const auto& a, const auto& b) { return a.sequence < b.sequence; });
+    std::sort(fields.reach.begin(), fields.reach.end(), [](const auto& a, const auto& b) {
+        return std::tie(a.journal, a.sequence) < std::tie(b.journal, b.sequence);
+    });
     body.keys = setup_.keys.clone();
     return append(format::EntryKind::backup, fields, body);
 }

@@ -44,17 +44,14 @@ Checker::Checker(Context& context)
 void Checker::note_users() {
     for (const restore::Backup& backup : catalogue_.backups()) {
         const std::string id = backup.short_id();
-        const auto use_entry = [&](const storage::RunEntry* run, const format::Reach* reach) {
-            if (run == nullptr) return;
-            for (std::size_t i = 0; i < run->fields.packs.size(); ++i) {
-                if (reach == nullptr || reach->has(i)) users_[format::pack_name(run->fields.packs[i].id)].insert(id);
+        for (const restore::ReachedEntry& reached : catalogue_.reached_by(backup)) {
+            const format::BackupPublic& fields = reached.run->fields;
+            for (std::size_t i = 0; i < fields.packs.size(); ++i) {
+                if (reached.has(i)) users_[format::pack_name(fields.packs[i].id)].insert(id);
             }
-            for (const format::IndexInfo& index : run->fields.indexes) users_[format::index_name(index.id)].insert(id);
-            users_[run->fields.dek.hex()].insert(id);
-        };
-        use_entry(catalogue_.run(backup.writer, backup.sequence), nullptr);
-        for (const format::Reach& reach : backup.fields->reach)
-            use_entry(catalogue_.run(backup.writer, reach.sequence), &reach);
+            for (const format::IndexInfo& index : fields.indexes) users_[format::index_name(index.id)].insert(id);
+            users_[fields.dek.hex()].insert(id);
+        }
     }
 }
 
@@ -95,8 +92,7 @@ void Checker::check_journals() {
     if (catalogue_.doubt()) damage("journal", catalogue_.doubt()->what());
     for (const restore::Backup& backup : catalogue_.backups()) {
         if (!backup.trusted) {
-            report_.information.push_back("backup " + backup.short_id() + " is by writer " + backup.writer.hex() +
-                                          ", who is not trusted for it");
+            report_.information.push_back("backup " + backup.short_id() + " " + backup.distrust);
         }
         try {
             (void)context_.planner().keys_of(backup);

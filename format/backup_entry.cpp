@@ -7,6 +7,7 @@
 #include "format/sealed_part.h"
 
 #include <algorithm>
+#include <tuple>
 
 namespace signet::format {
 namespace {
@@ -48,26 +49,56 @@ std::vector<Info> decode_objects(ByteReader& reader, std::uint64_t limit) {
     return objects;
 }
 
+bool stands_twice(const std::vector<IdentityId>& identities) {
+    for (auto each = identities.begin(); each != identities.end(); ++each) {
+        if (std::find(identities.begin(), each, *each) != each) return true;
+    }
+    return false;
+}
+
+void encode_predecessors(ByteWriter& writer, const std::vector<IdentityId>& predecessors) {
+    invariant(predecessors.size() <= kMaxPredecessors && !stands_twice(predecessors), "at most 16 predecessors");
+    writer.varint(predecessors.size());
+    for (const IdentityId& identity : predecessors) writer.id(identity);
+}
+
+std::vector<IdentityId> decode_predecessors(ByteReader& reader) {
+    std::vector<IdentityId> predecessors(read_count(reader, kMaxPredecessors, IdentityId::kSize));
+    for (IdentityId& identity : predecessors) identity = reader.id<IdentityId>();
+    if (stands_twice(predecessors)) reader.fail("a predecessor that stands twice");
+    return predecessors;
+}
+
+/// Whether a reach item may follow the one before.
+bool ascends(const Reach& before, const Reach& item) {
+    return std::tie(before.journal, before.sequence) < std::tie(item.journal, item.sequence);
+}
+
 void encode_reach(ByteWriter& writer, const std::vector<Reach>& reach) {
     writer.varint(reach.size());
-    std::uint64_t last = 0;
+    Reach last;
     for (const Reach& item : reach) {
-        invariant(item.sequence > last, "reach ascends by sequence number");
+        invariant(item.sequence > 0 && ascends(last, item), "reach ascends by journal and sequence number");
         invariant(!item.bitmap.empty() && item.bitmap.back() != 0, "a bitmap ends with an octet that is not zero");
-        last = item.sequence;
+        last.journal = item.journal;
+        last.sequence = item.sequence;
+        writer.varint(item.journal);
         writer.varint(item.sequence);
         writer.id(item.dek);
         writer.blob(item.bitmap);
     }
 }
 
-std::vector<Reach> decode_reach(ByteReader& reader) {
-    std::vector<Reach> reach(read_count(reader, UINT32_MAX, 1 + DekId::kSize + 2));
-    std::uint64_t last = 0;
+/// journals  how many predecessors there are
+std::vector<Reach> decode_reach(ByteReader& reader, std::size_t journals) {
+    std::vector<Reach> reach(read_count(reader, UINT32_MAX, 2 + DekId::kSize + 2));
+    Reach last;
     for (Reach& item : reach) {
+        item.journal = reader.varint(journals);
         item.sequence = reader.varint(kMaxSequence);
-        if (item.sequence <= last) reader.fail("reach does not ascend");
-        last = item.sequence;
+        if (item.sequence == 0 || !ascends(last, item)) reader.fail("reach does not ascend");
+        last.journal = item.journal;
+        last.sequence = item.sequence;
         item.dek = reader.id<DekId>();
         const ByteView bitmap = reader.blob(reader.remaining());
         if (bitmap.empty() || bitmap.back() == 0) reader.fail("bitmap that does not end with a set bit");
@@ -180,6 +211,8 @@ void BackupPublic::encode(ByteWriter& writer) const {
     }
     encode_objects(writer, packs, kMaxPack);
     encode_objects(writer, indexes, kMaxIndexObject);
+    encode_predecessors(writer, predecessors);
+    invariant(reach.empty() || reach.back().journal <= predecessors.size(), "reach names journals of predecessors");
     encode_reach(writer, reach);
 }
 
@@ -209,7 +242,8 @@ BackupPublic BackupPublic::decode(ByteView bytes, std::string_view what) {
     }
     fields.packs = decode_objects<PackInfo>(reader, kMaxPack);
     fields.indexes = decode_objects<IndexInfo>(reader, kMaxIndexObject);
-    fields.reach = decode_reach(reader);
+    fields.predecessors = decode_predecessors(reader);
+    fields.reach = decode_reach(reader, fields.predecessors.size());
     reader.expect_end();
     return fields;
 }
@@ -219,7 +253,14 @@ BackupPublic backup_public(const SignedEntry& entry) {
     if (!is_backup_kind(entry.kind)) throw_damaged(what, "not a backup");
     BackupPublic fields = BackupPublic::decode(entry.public_fields(), what);
     if (fields.slots.front().repository != entry.head.repository) throw_damaged(what, "slot of another repository");
-    if (!fields.reach.empty() && fields.reach.back().sequence >= entry.head.sequence) {
+    const auto& predecessors = fields.predecessors;
+    if (std::find(predecessors.begin(), predecessors.end(), entry.identity) != predecessors.end()) {
+        throw_damaged(what, "names its own signer as a predecessor");
+    }
+    const auto comes_later = [&](const Reach& item) {
+        return item.journal == 0 && item.sequence >= entry.head.sequence;
+    };
+    if (std::any_of(fields.reach.begin(), fields.reach.end(), comes_later)) {
         throw_damaged(what, "reaches entries that do not come before it");
     }
     return fields;

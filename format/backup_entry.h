@@ -17,8 +17,9 @@ struct IndexInfo {
     IndexId id;
     std::uint64_t size = 0;
 };
-/// Which packs of an earlier entry of the same journal are used.
+/// Which packs of an earlier entry, of the same journal or of a predecessor's, are used.
 struct Reach {
+    std::uint64_t journal = 0;  ///< 0: the entry's own; i: that of the i-th predecessor, counted from 1
     std::uint64_t sequence = 0;
     DekId dek;
     Bytes bitmap;
@@ -47,15 +48,22 @@ struct BackupPublic {
     std::vector<Slot> slots;
     std::vector<PackInfo> packs;
     std::vector<IndexInfo> indexes;
-    std::vector<Reach> reach;
+    std::vector<IdentityId> predecessors;  ///< writers whose place the signer has taken, the oldest first
+    std::vector<Reach> reach;              ///< ascending by (journal, sequence)
+
+    /// In whose journal a reached entry stands. signer  of this entry
+    [[nodiscard]] const IdentityId& writer_of(const Reach& item, const IdentityId& signer) const {
+        return item.journal == 0 ? signer : predecessors.at(item.journal - 1);
+    }
 
     void encode(ByteWriter& writer) const;
     /// throws  Error{damaged}
     [[nodiscard]] static BackupPublic decode(ByteView fields, std::string_view what);
 };
 
-/// The public fields of a backup or partial entry, checked against its head: slots of the same repository, reach to
-/// earlier entries only. throws  Error{damaged}: also when the entry is of another kind
+/// The public fields of a backup or partial entry, checked against its head: slots of the same repository, the signer
+/// no predecessor of its own, reach to earlier entries only. throws  Error{damaged}: also when the entry is of another
+/// kind
 [[nodiscard]] BackupPublic backup_public(const SignedEntry& entry);
 
 /// A list of tags, ascending, without duplicates. throws  Error{usage}: a tag that is not UTF-8

@@ -32,6 +32,7 @@ inline constexpr std::size_t kMaxXattrValue = 65'536;
 inline constexpr std::size_t kMaxXattrs = 1024;
 inline constexpr std::size_t kMaxExtents = 65'536;
 inline constexpr std::size_t kMaxSlotsInEntry = 64;
+inline constexpr std::size_t kMaxPredecessors = 16;
 inline constexpr std::size_t kMaxLocation = 1024;
 inline constexpr std::size_t kMaxWrapped = 4096;
 inline constexpr std::size_t kMaxProblems = 1000;

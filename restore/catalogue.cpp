@@ -231,7 +231,7 @@ void Catalogue::judge(const storage::Repository& repository, const std::vector<c
         backup.sequence = place.second;
         backup.entry = run.entry;
         backup.fields = &run.fields;
-        backup.trusted = trust_.trusts(place.first, format::Role::writer, place.second);
+        judge_trust(backup);
         backups_.push_back(std::move(backup));
     }
     for (auto& [journal, error] : problems) {
@@ -242,6 +242,22 @@ void Catalogue::judge(const storage::Repository& repository, const std::vector<c
         if (!journal->entries.empty()) finding.last_time = journal->entries.back().head.time;
         findings_.push_back(std::move(finding));
     }
+}
+
+/// What a backup reaches is part of it, so its writer must have been trusted for that as well.
+void Catalogue::judge_trust(Backup& backup) const {
+    const std::string who = ", who is not trusted for it";
+    if (!trust_.trusts(backup.writer, format::Role::writer, backup.sequence)) {
+        backup.distrust = "is by writer " + backup.writer.hex() + who;
+        return;
+    }
+    for (const format::Reach& item : backup.fields->reach) {
+        const IdentityId& writer = backup.fields->writer_of(item, backup.writer);
+        if (trust_.trusts(writer, format::Role::writer, item.sequence)) continue;
+        backup.distrust = "refers to entry " + std::to_string(item.sequence) + " of writer " + writer.hex() + who;
+        return;
+    }
+    backup.trusted = true;
 }
 
 void Catalogue::learn_names(const storage::Repository& repository, keyring::KeyringSet& keyrings) {
@@ -310,6 +326,30 @@ const storage::RunEntry* Catalogue::run(const IdentityId& identity, std::uint64_
     return found == runs_.end() ? nullptr : &found->second;
 }
 
+std::vector<ReachedEntry> Catalogue::reached_by(const Backup& backup) const {
+    std::vector<ReachedEntry> reached{{run(backup.writer, backup.sequence), nullptr}};
+    for (const format::Reach& item : backup.fields->reach) {
+        const storage::RunEntry* found = run(backup.fields->writer_of(item, backup.writer), item.sequence);
+        if (found != nullptr) reached.push_back({found, &item});
+    }
+    return reached;
+}
+
+void Catalogue::check_reach(const Backup& backup) const {
+    for (const format::Reach& item : backup.fields->reach) {
+        const IdentityId& writer = backup.fields->writer_of(item, backup.writer);
+        const storage::RunEntry* found = run(writer, item.sequence);
+        const std::string what = format::journal_name(backup.writer, backup.sequence) + ": refers to entry " +
+                                 std::to_string(item.sequence) +
+                                 (item.journal == 0 ? std::string() : " of writer " + writer.hex()) + ", which ";
+        if (found == nullptr) throw Error(ErrorCode::damaged, what + "is not there");
+        if (found->fields.dek != item.dek) throw Error(ErrorCode::damaged, what + "has another data key");
+        for (std::size_t pack = found->fields.packs.size(); pack < item.bitmap.size() * 8; ++pack) {
+            if (item.has(pack)) throw Error(ErrorCode::damaged, what + "has fewer packs");
+        }
+    }
+}
+
 bool Catalogue::is_series(const Backup& backup, const std::string& series) const {
     if (backup.labels && backup.labels->series == series) return true;
     return series.size() >= kFewestSeriesDigits && is_hex(series) && backup.fields->series.hex().starts_with(series);
@@ -346,8 +386,7 @@ void Catalogue::require_no_doubt() const {
 void Catalogue::require_trusted(const Backup& backup) const {
     require_no_doubt();
     if (backup.trusted) return;
-    throw Error(ErrorCode::refused,
-                "backup " + backup.describe() + " is by writer " + backup.writer.hex() + ", who is not trusted for it",
+    throw Error(ErrorCode::refused, "backup " + backup.describe() + " " + backup.distrust,
                 "to trust its writer: signet keyring trust " + backup.writer.hex());
 }
 
@@ -367,9 +406,7 @@ const Backup& Catalogue::latest(const BackupFilter& filter) const {
     }
     if (!matching.empty() && !matching.back()->trusted) {
         const Backup& untrusted = *matching.back();
-        throw Error(ErrorCode::refused,
-                    "the newest backup, " + untrusted.describe() + ", is by writer " + untrusted.writer.hex() +
-                        ", who is not trusted for it",
+        throw Error(ErrorCode::refused, "the newest backup, " + untrusted.describe() + ", " + untrusted.distrust,
                     newest == nullptr
                         ? std::string("to trust its writer: signet keyring trust ") + untrusted.writer.hex()
                         : "to trust its writer: signet keyring trust " + untrusted.writer.hex() + "; or " + hint);

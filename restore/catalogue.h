@@ -24,9 +24,10 @@ struct Backup {
     std::uint64_t sequence = 0;
     const format::SignedEntry* entry = nullptr;    ///< owned by the catalogue
     const format::BackupPublic* fields = nullptr;  ///< owned by the catalogue
-    bool trusted = false;                          ///< its writer was trusted for this entry
-    std::optional<format::Labels> labels;          ///< nothing without the writer's label key
-    std::vector<std::string> tags;                 ///< of the labels, or of the latest remark
+    bool trusted = false;  ///< its writer was trusted for this entry, and so were those of all entries that it reaches
+    std::string distrust;  ///< why not: "is by writer …, who is not trusted for it"
+    std::optional<format::Labels> labels;  ///< nothing without the writer's label key
+    std::vector<std::string> tags;         ///< of the labels, or of the latest remark
 
     [[nodiscard]] TimePoint time() const { return fields->time; }
     [[nodiscard]] std::string short_id() const { return id.short_hex(8); }
@@ -34,6 +35,14 @@ struct Backup {
     [[nodiscard]] std::string series() const { return labels ? labels->series : fields->series.hex(); }
     /// For messages: "prod-db at 2026-03-14 09:30:05 (1a2b3c4d)".
     [[nodiscard]] std::string describe() const;
+};
+
+/// An entry whose packs a backup needs.
+struct ReachedEntry {
+    const storage::RunEntry* run = nullptr;  ///< owned by the catalogue
+    const format::Reach* reach = nullptr;    ///< owned by the catalogue; nullptr: the backup's own entry
+    /// Whether the backup needs this pack of the entry's list.
+    [[nodiscard]] bool has(std::size_t pack) const { return reach == nullptr || reach->has(pack); }
 };
 
 /// Which backups.
@@ -91,12 +100,19 @@ public:
     [[nodiscard]] const std::optional<Error>& doubt() const { return doubt_; }
     /// throws  the doubt, when there is one: nobody may read contents then, whichever backup was named
     void require_no_doubt() const;
-    /// throws  as require_no_doubt(); Error{refused}: the backup's writer is not trusted for it
+    /// throws  as require_no_doubt(); Error{refused}: the backup's writer is not trusted for it, or the writer of an
+    /// entry that it reaches is not trusted for that
     void require_trusted(const Backup& backup) const;
     [[nodiscard]] const RepositoryId& repository() const { return repository_; }
 
     /// A backup or partial entry by its place in a journal; nullptr when there is none.
     [[nodiscard]] const storage::RunEntry* run(const IdentityId& identity, std::uint64_t sequence) const;
+    /// Which packs a backup needs, and so which data keys: its own entry, then those that it reaches, of its writer and
+    /// of the predecessors. The one place that says so. Entries that are not there are left out: check_reach() tells.
+    [[nodiscard]] std::vector<ReachedEntry> reached_by(const Backup& backup) const;
+    /// throws  Error{damaged}: its reach names an entry that is not there, or with another data key, or with fewer
+    /// packs
+    void check_reach(const Backup& backup) const;
     /// Every backup and partial entry, by identity and sequence.
     [[nodiscard]] const std::map<std::pair<IdentityId, std::uint64_t>, storage::RunEntry>& runs() const {
         return runs_;
@@ -121,6 +137,7 @@ public:
 private:
     Catalogue() = default;
     void judge(const storage::Repository& repository, const std::vector<const keyring::RepositoryPin*>& pins);
+    void judge_trust(Backup& backup) const;
     void learn_names(const storage::Repository& repository, keyring::KeyringSet& keyrings);
     void apply_remarks();
     [[nodiscard]] bool matches(const Backup& backup, const BackupFilter& filter) const;

@@ -48,20 +48,6 @@ format::DataKey unwrap_with(const storage::Repository& repository, keyring::Reso
     throw *failure;
 }
 
-/// An entry whose packs a backup may refer to. bitmap  null: all of its packs
-struct Reached {
-    const storage::RunEntry* run;
-    const format::Reach* bitmap;
-};
-
-std::vector<Reached> reached_by(const Catalogue& catalogue, const Backup& backup) {
-    std::vector<Reached> entries{{catalogue.run(backup.writer, backup.sequence), nullptr}};
-    for (const format::Reach& reach : backup.fields->reach) {
-        entries.push_back({catalogue.run(backup.writer, reach.sequence), &reach});
-    }
-    return entries;
-}
-
 /// Where the chunks of a backup lie: from the index segments of the entries that it reaches, and where one of those is
 /// missing or damaged, from the packs.
 class PlaceLoader {
@@ -76,12 +62,11 @@ public:
           table_(table) {}
 
     /// throws  Error{damaged}: neither a segment nor the pack itself tells; Error{io}
-    void load(const Reached& reached) {
+    void load(const ReachedEntry& reached) {
         const format::BackupPublic& fields = reached.run->fields;
         std::map<PackId, std::uint64_t> wanted;
         for (std::size_t i = 0; i < fields.packs.size(); ++i) {
-            if (reached.bitmap == nullptr || reached.bitmap->has(i))
-                wanted.emplace(fields.packs[i].id, fields.packs[i].size);
+            if (reached.has(i)) wanted.emplace(fields.packs[i].id, fields.packs[i].size);
         }
         for (const format::IndexInfo& info : fields.indexes) {
             if (wanted.empty()) return;
@@ -242,7 +227,7 @@ std::unique_ptr<OpenBackup> OpenBackup::open(const storage::Repository& reposito
     open->body_ = format::open_body(*backup.entry, open->keys_.at(backup.fields->dek));
     PlaceLoader places(repository, open->body_.keys.index_key, open->body_.keys.id_key, open->keys_, options,
                        open->table_);
-    for (const Reached& reached : reached_by(planner.catalogue(), backup)) places.load(reached);
+    for (const ReachedEntry& reached : planner.catalogue().reached_by(backup)) places.load(reached);
     open->frames_ = std::make_unique<FrameReader>(repository.store(), open->table_, open->keys_,
                                                   repository.config().repository, options.frames);
     if (planner.catalogue().label_key(backup.writer) == nullptr) {

@@ -59,6 +59,16 @@ bool same_verdict(const CoverageInterval& left, const CoverageInterval& right) {
     return left.restorable == right.restorable && left.blocked_by == right.blocked_by;
 }
 
+bool succeeds(const Backup& backup, const IdentityId& writer) {
+    const auto& predecessors = backup.fields->predecessors;
+    return std::find(predecessors.begin(), predecessors.end(), writer) != predecessors.end();
+}
+
+/// Whether two backups are by one writer, or one is by a successor of the other's.
+bool is_of_one_line(const Backup& left, const Backup& right) {
+    return left.writer == right.writer || succeeds(left, right.writer) || succeeds(right, left.writer);
+}
+
 /// A moment just before `end`, in whole seconds where the interval has one.
 TimePoint last_moment(const CoverageInterval& interval) {
     const TimePoint before{(interval.to.ns - 1) / kNsPerSecond * kNsPerSecond};
@@ -336,17 +346,10 @@ const RunKey* Planner::key(const IdentityId& writer, const DekId& dek) const {
 }
 
 std::vector<const RunKey*> Planner::keys_of(const Backup& backup) const {
-    std::vector<const RunKey*> needed{key(backup.writer, backup.fields->dek)};
-    for (const format::Reach& reach : backup.fields->reach) {
-        const storage::RunEntry* run = catalogue_.run(backup.writer, reach.sequence);
-        const std::string what = format::journal_name(backup.writer, backup.sequence) + ": refers to entry " +
-                                 std::to_string(reach.sequence) + ", which ";
-        if (run == nullptr) throw Error(ErrorCode::damaged, what + "is not there");
-        if (run->fields.dek != reach.dek) throw Error(ErrorCode::damaged, what + "has another data key");
-        for (std::size_t pack = run->fields.packs.size(); pack < reach.bitmap.size() * 8; ++pack) {
-            if (reach.has(pack)) throw Error(ErrorCode::damaged, what + "has fewer packs");
-        }
-        const RunKey* found = key(backup.writer, reach.dek);
+    catalogue_.check_reach(backup);
+    std::vector<const RunKey*> needed;
+    for (const ReachedEntry& reached : catalogue_.reached_by(backup)) {
+        const RunKey* found = key(reached.run->entry->identity, reached.run->fields.dek);
         if (std::find(needed.begin(), needed.end(), found) == needed.end()) needed.push_back(found);
     }
     return needed;
@@ -447,7 +450,8 @@ Plan Planner::plan(const Backup& backup) {
     BackupFilter filter;
     filter.series = backup.fields->series.hex();
     std::vector<const Backup*> series = visible(filter);
-    std::erase_if(series, [&](const Backup* other) { return other->writer != backup.writer; });
+    // Anybody can claim a series' id: only who succeeded whom makes backups of different writers one series.
+    std::erase_if(series, [&](const Backup* other) { return !is_of_one_line(*other, backup); });
     Plan plan = make({&backup}, series, backup.time(), backup.time());
     plan.backup = backup.id;
     return plan;

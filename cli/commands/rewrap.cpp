@@ -36,7 +36,7 @@ std::vector<const restore::Backup*> chosen(Context& context) {
         if (backup->trusted)
             backups.push_back(backup);
         else
-            context.terminal().warning("backup " + backup->describe() + " is left out: its writer is not trusted");
+            context.terminal().warning("backup " + backup->describe() + " is left out: it " + backup->distrust);
     }
     return backups;
 }

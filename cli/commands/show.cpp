@@ -56,9 +56,15 @@ Json header_json(const restore::Backup& backup, restore::Planner& planner) {
     for (const format::IndexInfo& index : fields.indexes)
         indexes.push_back({{"id", index.id.hex()}, {"size", index.size}});
     object["indexes"] = std::move(indexes);
+    Json predecessors = Json::array();
+    for (const IdentityId& identity : fields.predecessors) predecessors.push_back(identity.hex());
+    object["predecessors"] = std::move(predecessors);
     Json reach = Json::array();
     for (const format::Reach& part : fields.reach) {
-        reach.push_back({{"sequence", part.sequence}, {"dek_id", part.dek.hex()}, {"packs", bits_in(part.bitmap)}});
+        reach.push_back({{"writer", fields.writer_of(part, backup.writer).hex()},
+                         {"sequence", part.sequence},
+                         {"dek_id", part.dek.hex()},
+                         {"packs", bits_in(part.bitmap)}});
     }
     object["reach"] = std::move(reach);
     return object;
@@ -77,6 +83,7 @@ void print_header(Terminal& terminal, const restore::Backup& backup, restore::Pl
     line("backup", backup.id.hex());
     line("series", printable(backup.series()));
     line("writer", backup.writer.hex() + ", entry " + std::to_string(backup.sequence) + trust_note(backup, planner));
+    for (const IdentityId& identity : fields.predecessors) line("successor", "of writer " + identity.hex());
     if (backup.labels) {
         line("host", printable(backup.labels->host) + ", user " + printable(backup.labels->user));
         for (const std::string& path : backup.labels->paths) line("path", printable(path));

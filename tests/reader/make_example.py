@@ -213,9 +213,18 @@ class Writer:
         self.repository = repository
         self.identity = Identity(words)
         self.id_key, self.index_key, self.label_key = (random(f"{which} key of {words}", 32) for which in ("id", "index", "label"))
+        self.predecessors = []  # identities
         self.pack_of = {}  # chunk id -> pack id
-        self.home = {}     # pack id -> (sequence number of its entry, number in it)
-        self.runs = {}     # sequence number -> run
+        self.home = {}     # pack id -> (identity of its writer, sequence number of its entry, number in it)
+        self.runs = {}     # (identity, sequence number) -> run
+
+    def successor(self, words):
+        """Who takes this writer's place, knowing what it has stored until now."""
+        heir = Writer(self.repository, words)
+        heir.id_key, heir.index_key, heir.label_key = self.id_key, self.index_key, self.label_key
+        heir.predecessors = [*self.predecessors, self.identity.id]
+        heir.pack_of, heir.home, heir.runs = dict(self.pack_of), dict(self.home), dict(self.runs)
+        return heir
 
 
 class Run:
@@ -313,22 +322,24 @@ class Run:
         writer, identity, repository = self.writer, self.writer.identity, self.writer.repository
         sequence = len(identity.entries) + 1
         for number, pack in enumerate(self.packs):
-            writer.home[pack[0]] = sequence, number
-        writer.runs[sequence] = self
+            writer.home[pack[0]] = identity.id, sequence, number
+        writer.runs[identity.id, sequence] = self
         indexes = [self.index()] if self.packs else []
         bitmaps = {}
         if kind == 1:
             for pack in {writer.pack_of[ident] for ident in self.used}:
-                home, number = writer.home[pack]
-                if home != sequence:
-                    bitmaps[home] = bitmaps.get(home, 0) | 1 << number
-        reach = [varint(home) + writer.runs[home].dek_id + blob(bits.to_bytes((bits.bit_length() + 7) // 8, "little"))
-                 for home, bits in sorted(bitmaps.items())]
+                home, entry, number = writer.home[pack]
+                if (home, entry) != (identity.id, sequence):
+                    place = [identity.id, *writer.predecessors].index(home), entry, home
+                    bitmaps[place] = bitmaps.get(place, 0) | 1 << number
+        reach = [varint(journal) + varint(entry) + writer.runs[home, entry].dek_id
+                 + blob(bits.to_bytes((bits.bit_length() + 7) // 8, "little"))
+                 for (journal, entry, home), bits in sorted(bitmaps.items())]
         series, encoded_labels = labels
         public = (self.id + mac(writer.label_key, b"signet/series/v1\0" + series.encode())[:16] + u8(1) + u8(flags)
                   + time(when) + time(when) + time(when + 90 * 10**9) + self.dek_id + self.commitment
                   + counted(blob(slot) for slot in self.slots) + counted(pack[0] + varint(pack[1]) for pack in self.packs)
-                  + counted(ident + varint(length) for ident, length in indexes) + counted(reach))
+                  + counted(ident + varint(length) for ident, length in indexes) + counted(writer.predecessors) + counted(reach))
         body = writer.id_key + writer.index_key + writer.label_key + rest
         words = f"{self.words} {sequence}"
         body_salt = random("body salt " + words, 32)
@@ -557,18 +568,26 @@ class Example:
         self.trust(FIRST - 9 * DAY, (writer.identity, 1, 1, FOREVER), (retired.identity, 1, 1, FOREVER))
         policy = repository.sign(self.officer, 4, FIRST - 8 * DAY, u64(1) + counted([text("escrow") + text("required"), text("keep-days") + text("30")]))
 
-        # The retired writer: trusted for its first backup, not for its second.
+        # The retired writer: trusted for its first backup, not for its second. The heir took its place in between, and
+        # reaches its first backup.
         label = ("attic", "bob", "attic", [b"/attic"], [])
-        for number, when in ((1, FIRST - 7 * DAY), (2, FIRST + 9 * DAY)):
-            run = Run(retired, f"attic {number}", [self.token])
-            attic = Node(b"attic", DIRECTORY, mode=0o755, children=[Node(b"box", FILE, data=b"box %d" % number)])
-            root = Node(b"", DIRECTORY, mode=0o755, uid=0, gid=0, children=[attic])
+
+        def attic_backup(writer, words, when, trusted, children, deks=()):
+            run = Run(writer, words, [self.token])
+            root = Node(b"", DIRECTORY, mode=0o755, uid=0, gid=0, children=[Node(b"attic", DIRECTORY, mode=0o755, children=children)])
             encoded = encode(run, root)
             run.end_pack()
             backup = run.commit(1, when, labels(*label), body(run, root, encoded))
             run.store_slot(self.escrow)  # wrapped again later: in slots/ only
-            self.expect(backup, retired, when, number == 1, root, label, [], [run])
-        self.trust(FIRST - 6 * DAY, (retired.identity, 1, 1, 1))
+            self.expect(backup, writer, when, trusted, root, label, [], [*deks, run])
+            return run
+
+        box = Node(b"box", FILE, data=b"box 1")
+        first_attic = attic_backup(retired, "attic 1", FIRST - 7 * DAY, True, [box])
+        heir = self.heir = retired.successor("heir")
+        attic_backup(retired, "attic 2", FIRST + 9 * DAY, False, [Node(b"box", FILE, data=b"box 2")])
+        self.trust(FIRST - 6 * DAY, (retired.identity, 1, 1, 1), (heir.identity, 1, 1, FOREVER))
+        attic_backup(heir, "attic of the heir", FIRST - 5 * DAY, True, [box, Node(b"lid", FILE, data=b"a lid")], [first_attic])
 
         # The first backup: a partial entry with four packs on its way, one of them for a file that will be gone.
         before, after = trees()
@@ -610,9 +629,9 @@ class Example:
             "protectors": {name: protector.name.replace("-", ":", 1) for name, protector in
                            (("token", self.token), ("escrow", self.escrow), ("key manager", self.manager))},
             "identities": {identity.words: {"id": identity.id.hex(), "seed": identity.seed.hex(), "entries": [entry.hex() for entry in identity.entries]}
-                           for identity in (self.officer, self.writer.identity, self.retired.identity)},
+                           for identity in (self.officer, self.writer.identity, self.retired.identity, self.heir.identity)},
             "keys": {writer.identity.words: {"id_key": writer.id_key.hex(), "index_key": writer.index_key.hex(), "label_key": writer.label_key.hex()}
-                     for writer in (self.writer, self.retired)},
+                     for writer in (self.writer, self.retired, self.heir)},
             "policy": {"number": 1, "values": {"escrow": "required", "keep-days": "30"}},
             "latest": next(backup["id"] for backup in reversed(self.expected) if backup["trusted"]),
             "backups": self.expected,

@@ -98,7 +98,7 @@ class WorkedExample(unittest.TestCase):
             code, out, err = run(REPOSITORY, "verify", *keys)
             self.assertEqual((code, err), (0, ""))
             checked = json.loads(out)["checked"]
-            self.assertEqual(checked["walked backups"], 4 if keys else 0)
+            self.assertEqual(checked["walked backups"], 5 if keys else 0)
 
     def test_restore_each_backup(self):
         for number, keys in enumerate((["--key", TOKEN], ["--key", ESCROW], ["--escrow-passphrase-file", PASSPHRASE])):
@@ -159,7 +159,7 @@ class WorkedExample(unittest.TestCase):
     def test_without_index_segments(self):
         """An index can be rebuilt from packs alone. (verify misses the segments; a restore does not need them.)"""
         objects = {name: octets for name, octets in example_objects().items() if not name.startswith("indexes/")}
-        self.assertEqual(len(problems(objects)), 5)
+        self.assertEqual(len(problems(objects)), 6)
         repository = Repository(Memory(objects))
         backup = OpenedBackup(repository, repository.find_backup("latest"), Keyring(repository, [RsaKey.from_pem(TOKEN)]))
         Restorer(backup, self.target).restore()
@@ -557,7 +557,7 @@ class HostileWriter(unittest.TestCase):
                 (lambda public: public[:-1], "ends within"),
                 (lambda public: public[:33] + b"\2" + public[34:], "unknown flags"),
                 (lambda public: public[:32] + b"\3" + public[33:], "unknown kind of backup"),
-                (lambda public: public[:-1] + b"\1\1" + bytes(16) + b"\1\1", "sequence number is 1"),
+                (lambda public: public[:-1] + b"\1\0\1" + bytes(16) + b"\1\1", "sequence number is 1"),
                 (lambda public: public[:-1] + b"\x80\0", "could be shorter")):
             with self.subTest(why):
                 self.setUp()
@@ -572,10 +572,28 @@ class HostileWriter(unittest.TestCase):
             with self.subTest(why):
                 objects, entries = dict(self.example.repository.objects), list(self.writer.identity.entries)
                 sign = self.example.repository.sign
-                self.changed_entry(lambda public, reach=reach: public[:-1] + b"\1" + reach, data=b"two")
+                self.changed_entry(lambda public, reach=reach: public[:-1] + b"\1\0" + reach, data=b"two")
                 self.assertRegex("\n".join(problems(self.example.repository.objects, [self.key])), why)
                 self.example.repository.objects, self.writer.identity.entries = objects, entries
                 self.example.repository.sign = sign
+
+    def test_predecessors(self):
+        run = self.begin("first")
+        self.commit(run, self.directory(Node(b"a", FILE, data=b"one")))
+        heir, lost = self.writer.successor("heir"), self.writer.identity
+        self.example.trust(FIRST + 1, (lost, 1, 1, 1), (heir.identity, 1, 1, FOREVER))
+        self.writer = heir
+        self.commit(self.begin("second"), self.directory(Node(b"a", FILE, data=b"one")))
+        objects = self.example.repository.objects
+        self.assertEqual(problems(objects, [self.key]), [])
+        wanted = heir.identity.entries[0].hex()
+        backup = Repository(Memory(objects)).find_backup(wanted)
+        self.assertEqual([(item.journal, item.sequence) for item in backup.run.reach], [(1, 1)])
+        # An entry that is gone is damage; one that is no longer trusted is refused.
+        name = f"journal/{lost.id.hex()}/0000000001"
+        self.assertRegex("\n".join(problems({key: octets for key, octets in objects.items() if key != name}, [self.key])), "missing or not believed")
+        self.example.trust(FIRST + 2, (lost, 1, 1, 0))
+        self.assertRaisesRegex(Refused, "not trusted", Repository(Memory(objects)).find_backup, wanted)
 
     def test_slots(self):
         wrap = self.example.token.wrap

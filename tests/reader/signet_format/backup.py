@@ -8,7 +8,7 @@ from .contents import parse_tree_entry
 from .crypto import Sealed, hkdf_expand, hmac_sha256, same_octets
 from .encoding import U32_MAX, Octets, ascending
 from .errors import Refused, Unable
-from .journal import BACKUP, REMARK, Trust, order_of_statements, read_journals
+from .journal import BACKUP, REMARK, Trust, order_of_statements, reached_entry, read_journals
 from .packs import KINDS_IN_FRAME, Pack, chunk_id, read_index
 from .slots import open_escrow, open_slot, read_escrow, read_slot
 from .store import index_name, pack_name
@@ -30,7 +30,9 @@ class Repository:
             self.slot_names.setdefault(bytes.fromhex(parts["dek"]), []).append((name, parts))
 
     def trusted(self, entry):
-        return self.trust.writer(entry.identity, entry.sequence)
+        """Its writer is trusted for it, and those of the entries that it reaches for theirs."""
+        reached = [(entry.run.writer_of(reach, entry.identity), reach.sequence) for reach in entry.run.reach] if entry.run else []
+        return all(self.trust.writer(*place) for place in [(entry.identity, entry.sequence), *reached])
 
     def find_backup(self, wanted):
         """The trusted backup with this entry id (or the beginning of it), or the latest."""
@@ -48,13 +50,13 @@ class Repository:
         if len(found) > 1:
             raise Unable(f"{len(found)} backups begin with {wanted}")
         if not self.trusted(found[0]):
-            raise Refused(found[0].name, "its writer is not trusted for its sequence number")
+            raise Refused(found[0].name, "its writer is not trusted for its sequence number, or one that it reaches for that entry")
         return found[0]
 
     def entries_of(self, entry):
         """The earlier entries that a run's entry reaches, each with the packs reached in it; then itself with all its packs."""
         for reach in entry.run.reach:
-            reached = self.journals.of[entry.identity][reach.sequence - 1]
+            reached = reached_entry(self.journals, entry, reach)
             yield reached, [pack for i, pack in enumerate(reached.run.packs) if reach.has(i)]
         yield entry, entry.run.packs
 

@@ -12,6 +12,7 @@ from .store import journal_name
 
 PART_LIMIT = 16 * MIB
 SIGNATURE = 64
+SEQUENCE_LIMIT = 9_999_999_999
 ENTRY_LIMIT = 20 + 2 * PART_LIMIT + SIGNATURE
 SIGNER_AT = 20 + 16 + 32  # where the public key stands, in every kind
 
@@ -25,6 +26,7 @@ FILES, STREAM = 1, 2
 
 @dataclass
 class Reach:
+    journal: int  # 0: the entry's own, i: of the i-th predecessor
     sequence: int
     dek_id: bytes
     bitmap: bytes
@@ -48,7 +50,11 @@ class Run:
     slots: list
     packs: list    # (id, length)
     indexes: list  # (id, length)
+    predecessors: list  # identities
     reach: list
+
+    def writer_of(self, reach, signer):
+        return self.predecessors[reach.journal - 1] if reach.journal else signer
 
 
 @dataclass
@@ -146,7 +152,7 @@ def parse_entry(octets, name, identity, sequence, config):
 def parse_run(public, entry, config):
     run = Run(run_id=public.take(16), series_id=public.take(16), backup_kind=public.u8(), flags=public.u8(),
               time=public.time(), began=public.time(), ended=public.time(), dek_id=public.take(16),
-              commitment=public.take(32), slots=[], packs=[], indexes=[], reach=[])
+              commitment=public.take(32), slots=[], packs=[], indexes=[], predecessors=[], reach=[])
     if run.backup_kind not in (FILES, STREAM):
         public.refuse(f"unknown kind of backup {run.backup_kind}")
     if run.flags & ~1:
@@ -160,12 +166,19 @@ def parse_run(public, entry, config):
                  for _ in range(public.varint("count of packs"))]
     run.indexes = [(public.take(32, "index id"), public.varint("length of an index", 0, INDEX_LIMIT))
                    for _ in range(public.varint("count of indexes"))]
+    run.predecessors = [public.take(32, "predecessor").hex() for _ in range(public.varint("count of predecessors", 0, 16))]
+    if len(set(run.predecessors)) != len(run.predecessors):
+        public.refuse("a predecessor stands twice")
+    if entry.identity in run.predecessors:
+        public.refuse("the signer is its own predecessor")
     for _ in range(public.varint("count of reach")):
-        reach = Reach(public.varint("sequence number", 1, entry.sequence - 1), public.take(16, "DEK id"), public.blob("bitmap"))
+        journal = public.varint("journal", 0, len(run.predecessors))
+        sequence = public.varint("sequence number", 1, SEQUENCE_LIMIT if journal else entry.sequence - 1)
+        reach = Reach(journal, sequence, public.take(16, "DEK id"), public.blob("bitmap"))
         if not reach.bitmap or reach.bitmap[-1] == 0:
             public.refuse("the last octet of a bitmap is zero")
         run.reach.append(reach)
-    if not ascending([reach.sequence for reach in run.reach]):
+    if not ascending([(reach.journal, reach.sequence) for reach in run.reach]):
         public.refuse("reach is not ascending")
     return run
 
@@ -208,8 +221,6 @@ def read_journals(store, listing, config):
             entry = parse_entry(store.read_whole(name, ENTRY_LIMIT), name, parts["identity"], int(parts["sequence"]), config)
             if entry.previous != (entries[-1].id if entries else bytes(32)):
                 raise Refused(name, "does not follow the entry before it (a fork or a replay)")
-            if entry.run:
-                check_reach(entry, entries)
             entry.running_time = max(entry.time, entries[-1].running_time) if entries else entry.time
             entries.append(entry)
         except Refused as problem:
@@ -218,16 +229,22 @@ def read_journals(store, listing, config):
     return journals
 
 
-def check_reach(entry, earlier):
-    for reach in entry.run.reach:
-        reached = earlier[reach.sequence - 1]
-        if not reached.run:
-            raise Refused(entry.name, f"reaches entry {reach.sequence}, which is no run's")
-        if reached.run.dek_id != reach.dek_id:
-            raise Refused(entry.name, f"another DEK id than that of entry {reach.sequence}, which it reaches")
-        packs = len(reached.run.packs)
-        if (packs + 7) // 8 < len(reach.bitmap) or any(reach.has(i) for i in range(packs, 8 * len(reach.bitmap))):
-            raise Refused(entry.name, f"reaches more packs than entry {reach.sequence} has")
+def reached_entry(journals, entry, reach):
+    """The entry that an item of a run's reach names, of whichever writer."""
+    writer = entry.run.writer_of(reach, entry.identity)
+    words = f"entry {reach.sequence}" + (f" of {writer}" if reach.journal else "")
+    believed = journals.of.get(writer, [])
+    if len(believed) < reach.sequence:
+        raise Refused(entry.name, f"reaches {words}, which is missing or not believed")
+    reached = believed[reach.sequence - 1]
+    if not reached.run:
+        raise Refused(entry.name, f"reaches {words}, which is no run's")
+    if reached.run.dek_id != reach.dek_id:
+        raise Refused(entry.name, f"another DEK id than that of {words}, which it reaches")
+    packs = len(reached.run.packs)
+    if (packs + 7) // 8 < len(reach.bitmap) or any(reach.has(i) for i in range(packs, 8 * len(reach.bitmap))):
+        raise Refused(entry.name, f"reaches more packs than {words} has")
+    return reached
 
 
 # -- trust ------------------------------------------------------------------------------------------------------------

@@ -75,6 +75,7 @@ class Verifier:
     def _check_entries(self):
         for entry in self._repository.journals.entries():
             if entry.run:
+                self._attempt(list, self._repository.entries_of(entry))
                 for pack_id, length in entry.run.packs:
                     self._attempt(self._check_named_pack, entry, pack_id, length)
                 for index_id, length in entry.run.indexes:

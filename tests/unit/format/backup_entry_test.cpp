@@ -53,8 +53,12 @@ TEST_CASE("a backup's public part tells without a key what a plan needs [R81][R1
     CHECK(fields.packs[1].id == expected.packs[1].id);
     CHECK(fields.packs[1].size == kMaxPack);
     REQUIRE(fields.indexes.size() == 1);
-    REQUIRE(fields.reach.size() == 1);
+    CHECK(fields.predecessors == expected.predecessors);
+    REQUIRE(fields.reach.size() == 2);
+    CHECK(fields.reach[0].journal == 0);
     CHECK(fields.reach[0].sequence == 1);
+    CHECK(fields.writer_of(fields.reach[0], entry.identity) == entry.identity);
+    CHECK(fields.writer_of(fields.reach[1], entry.identity) == expected.predecessors[1]);
     CHECK(fields.reach[0].has(9));
     CHECK_FALSE(fields.reach[0].has(8));
     CHECK_FALSE(fields.reach[0].has(1000));
@@ -220,9 +224,10 @@ TEST_CASE("hostile counts in public fields allocate nothing", "[format][backup_e
     BackupPublic fields = sample_public(sample_dek());
     fields.packs.clear();
     fields.indexes.clear();
+    fields.predecessors.clear();
     fields.reach.clear();
     const Bytes base = encoded(fields);
-    const std::size_t list = GENERATE(as<std::size_t>{}, 3, 2, 1);  // packs, indexes, reach
+    const std::size_t list = GENERATE(as<std::size_t>{}, 4, 3, 2, 1);  // packs, indexes, predecessors, reach
     ByteWriter writer(Bytes(base.begin(), base.end() - static_cast<std::ptrdiff_t>(list)));
     writer.varint(UINT32_MAX);
     writer.raw(Bytes(200, 1));

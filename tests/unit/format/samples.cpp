@@ -128,7 +128,10 @@ BackupPublic sample_public(const DataKey& dek) {
     reach.sequence = 1;
     reach.dek = sample_id<DekId>("earlier dek");
     reach.set(9);
-    fields.reach = {reach};
+    Reach older = reach;
+    older.journal = 2;
+    fields.predecessors = {sample_id<IdentityId>("predecessor 1"), sample_id<IdentityId>("predecessor 2")};
+    fields.reach = {reach, older};
     return fields;
 }
 

@@ -285,6 +285,40 @@ TEST_CASE("packs that a backup does not reach are not used", "[restore][opener][
     CHECK_THROWS_MATCHES(bench.restore(), Error, has_code(ErrorCode::damaged));
 }
 
+TEST_CASE("a successor's backup is read from its predecessor's packs", "[restore][opener]") {
+    RepositoryBench bench;
+    const EntryId first = bench.back_up(tree({1}), at(1, {}));
+    const std::size_t packs = bench.packs().size();
+    bench.use_successor();
+    bench.back_up(tree({1}), at(2, {}));
+    CHECK(bench.packs().size() == packs);  // everything is the predecessor's
+    CHECK(bench.restore().problems.empty());
+    CHECK((content_of(bench.target() + "/f1") == noise(500, 1)));
+    CHECK(bench.open(first) != nullptr);
+    SECTION("also without index segments") {
+        for (const auto& info : bench.store->list("indexes/")) bench.store->remove(info.name);
+        CHECK(bench.open()->table().find(bench.open()->root().content.references.front().id) != nullptr);
+    }
+}
+
+TEST_CASE("what reaches an entry that is not trusted is not trusted", "[restore][opener][hostile]") {
+    RepositoryBench bench;
+    bench.back_up(tree({1}), at(1, {}));
+    const IdentityId lost = bench.writer();
+    bench.use_successor();
+    const EntryId id = bench.back_up(tree({1, 2}), at(2, {}));
+    const EntryId fresh = bench.back_up(tree({1, 2}), [] {
+        RunOptions options = at(3, {});
+        options.reuse = false;
+        return options;
+    }());
+    CHECK(bench.open(id) != nullptr);
+    bench.trust(lost, 0);
+    CHECK_THROWS_MATCHES(bench.open(id), Error, has_code(ErrorCode::refused));
+    CHECK_THROWS_WITH(bench.open(id), Catch::Matchers::Contains("refers to entry 1 of writer " + lost.hex()));
+    CHECK(bench.open(fresh) != nullptr);
+}
+
 TEST_CASE("salvaging restores what opens and lists what does not", "[restore][opener][salvage]") {
     RepositoryBench bench;
     bench.add_protector("next");

@@ -417,6 +417,52 @@ TEST_CASE("the text says what is missing, what would help, and what can be resto
     CHECK(good.starts_with("things at " + to_rfc3339(day(2)) + " can be restored with 1 protector\n"));
 }
 
+TEST_CASE("a plan of a successor's backup names the data keys of both writers", "[restore][plan]") {
+    RepositoryBench bench;
+    bench.back_up(tree({1}), at(1));
+    const IdentityId lost = bench.writer();
+    bench.use_successor();
+    const EntryId id = bench.back_up(tree({1, 2}), at(2));
+    Planning planning(bench);
+    const Backup& backup = planning.catalogue.find(id.hex());
+    const auto keys = planning.planner.keys_of(backup);
+    REQUIRE(keys.size() == 2);
+    CHECK(keys[0]->writer == bench.writer());
+    CHECK(keys[1]->writer == lost);
+    // The coverage of the series begins with the predecessor's backup.
+    const Plan plan = planning.of(id);
+    REQUIRE(!plan.coverage.empty());
+    CHECK(plan.coverage.front().from == day(1));
+}
+
+TEST_CASE("reach into a predecessor's journal that names what is not there is damage", "[restore][plan][hostile]") {
+    RepositoryBench bench;
+    bench.back_up(tree({1}), at(1));
+    bench.trust(bench.writer());
+    bench.use_successor();
+    bench.trust(bench.catalogue().backups().front().writer);
+    RunOptions options = at(2);
+    SECTION("no such entry") {
+        options.change = [](format::BackupPublic& fields, format::BackupBody&) { fields.reach[0].sequence = 2; };
+    }
+    SECTION("no such journal") {
+        options.change = [&](format::BackupPublic& fields, format::BackupBody&) {
+            fields.predecessors.push_back(crypto::random_id<IdentityId>());
+            bench.trust(fields.predecessors.back());
+            fields.reach[0].journal = 2;
+        };
+    }
+    SECTION("another data key") {
+        options.change = [](format::BackupPublic& fields, format::BackupBody&) {
+            fields.reach[0].dek = crypto::random_id<DekId>();
+        };
+    }
+    const EntryId id = bench.back_up(tree({1, 2}), options);
+    Planning planning(bench);
+    CHECK_THROWS_MATCHES(planning.of(id), Error, has_code(ErrorCode::damaged));
+    CHECK_FALSE(planning.planner.restorable(planning.catalogue.find(id.hex())));
+}
+
 TEST_CASE("reach that names what is not there is damage", "[restore][plan][hostile]") {
     RepositoryBench bench;
     bench.back_up(tree({1}), at(1));

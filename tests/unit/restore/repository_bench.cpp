@@ -123,7 +123,9 @@ public:
         if (own_.contains(id)) return id;
         const auto known = bench_.known_.find(id);
         if (options_.reuse && known != bench_.known_.end()) {
-            format::Reach& reach = reach_[known->second.sequence];
+            const std::uint64_t journal = bench_.journal_of(known->second.writer);
+            format::Reach& reach = reach_[{journal, known->second.sequence}];
+            reach.journal = journal;
             reach.sequence = known->second.sequence;
             reach.dek = known->second.dek;
             reach.set(known->second.pack);
@@ -155,14 +157,15 @@ public:
         fields.dek = dek.id();
         fields.commitment = dek.commitment();
         fields.packs = packs_;
-        for (auto& [sequence, reach] : reach_) fields.reach.push_back(reach);
+        fields.predecessors = bench_.predecessors_;
+        for (auto& [place, reach] : reach_) fields.reach.push_back(reach);
         return fields;
     }
 
     [[nodiscard]] const format::IndexSegment& index() const { return index_; }
     /// Makes this run's chunks known to later ones.
     void publish(std::uint64_t sequence) {
-        for (const auto& [id, pack] : own_) bench_.known_[id] = {sequence, pack, dek.id()};
+        for (const auto& [id, pack] : own_) bench_.known_[id] = {bench_.writer(), sequence, pack, dek.id()};
     }
 
 private:
@@ -233,7 +236,7 @@ private:
     std::vector<format::PackInfo> packs_;
     format::IndexSegment index_;
     std::map<ChunkId, std::size_t> own_;
-    std::map<std::uint64_t, format::Reach> reach_;
+    std::map<std::pair<std::uint64_t, std::uint64_t>, format::Reach> reach_;  ///< by (journal, sequence)
 };
 
 std::vector<keyring::Keyring> RepositoryBench::open_keyring(const std::string& path) {
@@ -290,9 +293,9 @@ void RepositoryBench::say(const crypto::SigningKey& key, const std::function<Byt
     REQUIRE(repository->append_entry(identity, head.sequence, make(head)));
 }
 
-void RepositoryBench::trust(const IdentityId& identity) {
+void RepositoryBench::trust(const IdentityId& identity, std::uint64_t last) {
     format::TrustFields fields;
-    fields.statements.push_back({identity, format::Role::writer, 1, UINT64_MAX});
+    fields.statements.push_back({identity, format::Role::writer, 1, last});
     const auto officer = keyrings.own().officer(vaults);
     say(officer, [&](const format::EntryHead& head) {
         return format::make_plain_entry(format::EntryKind::trust, head, fields.encode(), officer);
@@ -311,6 +314,19 @@ void RepositoryBench::use_stranger() {
     keys_ = {crypto::random_secret(32), crypto::random_secret(32), crypto::random_secret(32)};
     known_.clear();
     writer_is_trusted_ = true;  // back_up() does not say so
+}
+
+void RepositoryBench::use_successor() {
+    trust(writer(), repository->load_journal(writer()).entries.size());
+    predecessors_.push_back(writer());
+    signing_key_ = crypto::SigningKey::generate();
+    writer_is_trusted_ = false;
+}
+
+std::uint64_t RepositoryBench::journal_of(const IdentityId& identity) const {
+    if (identity == writer()) return 0;
+    const auto found = std::find(predecessors_.begin(), predecessors_.end(), identity);
+    return static_cast<std::uint64_t>(found - predecessors_.begin()) + 1;
 }
 
 EntryId RepositoryBench::back_up(const Node& tree, const RunOptions& options) {

@@ -108,12 +108,16 @@ public:
 
     /// returns  the id of the entry
     EntryId back_up(const Node& tree, const RunOptions& options = {});
-    /// Says that the bench's writer is trusted, once; back_up() does it.
-    void trust(const IdentityId& identity);
+    /// Says that a writer is trusted up to an entry; back_up() does it for the bench's writer, once.
+    void trust(const IdentityId& identity, std::uint64_t last = UINT64_MAX);
     /// Appends a remark by the writer.
     void tag(const EntryId& backup, const std::vector<std::string>& tags);
     /// Another writer from now on; not trusted by itself.
     void use_stranger();
+    /// A successor of the writer from now on, who knows what it has stored; the writer is trusted for that, no further.
+    void use_successor();
+    /// Who makes backups.
+    [[nodiscard]] IdentityId writer() const { return signing_key_->verify_key().identity(); }
 
     [[nodiscard]] Catalogue catalogue(bool remember = false);
     /// Opens a backup, the newest when no id is given.
@@ -133,11 +137,14 @@ public:
 private:
     class Run;
     struct Known {
+        IdentityId writer;
         std::uint64_t sequence = 0;
         std::size_t pack = 0;
         DekId dek;
     };
     static std::vector<keyring::Keyring> open_keyring(const std::string& path);
+    /// In reach: 0 for the writer, else the place among its predecessors.
+    [[nodiscard]] std::uint64_t journal_of(const IdentityId& identity) const;
     void say(const crypto::SigningKey& key, const std::function<Bytes(format::EntryHead)>& make);
 
     std::map<std::string, crypto::RsaPublicKey> public_keys_;
@@ -147,6 +154,7 @@ private:
     format::WriterKeys keys_;
     bool writer_is_trusted_ = false;
     std::map<ChunkId, Known> known_;
+    std::vector<IdentityId> predecessors_;
 };
 
 /// Everything below a folder as text, for comparisons: path, type, mode, size or target, octets' digest.

@@ -169,7 +169,7 @@ def head(sequence=2, signer=WRITER, **changes):
 def public(**changes):
     changes.setdefault("packs", [PACK])
     changes.setdefault("indexes", [INDEX])
-    changes.setdefault("reached", [(1, OTHER_DEK.id, b"\x05")])
+    changes.setdefault("reached", [(0, 1, OTHER_DEK.id, b"\x05")])
     return backup_public(DEK, changes.pop("slots", [rsa_slot()]), **changes)
 
 
@@ -207,6 +207,10 @@ def entries():
     add("ok-backup", good, "ok", "", "a backup")
     add("ok-partial", backup(PARTIAL, head(1), public(reached=[])), "ok", "", "a partial entry, the first", sequence=1)
     add("ok-stream", backup(fields=public(kind=2, flags=1)), "ok", "", "a stream that could not be read whole")
+    add("ok-successor", backup(fields=public(
+        predecessors=[stable(f"predecessor {i}", 32) for i in range(16)],
+        reached=[(0, 1, OTHER_DEK.id, b"\1"), (1, 7, OTHER_DEK.id, b"\2"), (16, 2, OTHER_DEK.id, b"\1")])), "ok", "",
+        "a writer with 16 predecessors, of which it reaches the first and the last")
     officer("ok-trust", TRUST, trust([(WRITER.id, 1, 1, 2**64 - 1), (STRANGER.id, 2, 5, 4)]), "ok", "", "two statements")
     officer("ok-policy", POLICY, policy(1, [("after-rotation", "inherit"), ("dedup-horizon", "90d")]), "ok", "",
             "a policy")
@@ -269,11 +273,21 @@ def entries():
     fields("unknown-flags", "flag 1", flags=2)
     fields("unknown-backup-kind", "backup kind 3", kind=3)
     fields("reach-not-ascending", "reach in another order",
-           reached=[(1, OTHER_DEK.id, b"\1"), (1, OTHER_DEK.id, b"\2")])
-    fields("reach-of-itself", "reach to this very entry", reached=[(2, OTHER_DEK.id, b"\1")])
-    fields("reach-of-sequence-zero", "reach to sequence number 0", reached=[(0, OTHER_DEK.id, b"\1")])
-    fields("bitmap-empty", "reach with an empty bitmap", reached=[(1, OTHER_DEK.id, b"")])
-    fields("bitmap-not-shortest", "a bitmap that ends with zero", reached=[(1, OTHER_DEK.id, b"\1\0")])
+           reached=[(0, 1, OTHER_DEK.id, b"\1"), (0, 1, OTHER_DEK.id, b"\2")])
+    fields("reach-of-itself", "reach to this very entry", reached=[(0, 2, OTHER_DEK.id, b"\1")])
+    fields("reach-of-sequence-zero", "reach to sequence number 0", reached=[(0, 0, OTHER_DEK.id, b"\1")])
+    elder = [stable(f"predecessor {i}", 32) for i in range(17)]
+    fields("predecessors-17", "17 predecessors", predecessors=elder)
+    fields("predecessor-twice", "a predecessor that stands twice", predecessors=[elder[0], elder[1], elder[0]])
+    fields("predecessor-the-signer", "the signer as its own predecessor", predecessors=[elder[0], WRITER.id])
+    fields("reach-of-unknown-journal", "reach to a predecessor that is not named", predecessors=elder[:1],
+           reached=[(2, 1, OTHER_DEK.id, b"\1")])
+    fields("reach-journals-not-ascending", "reach with its journals in another order", predecessors=elder[:1],
+           reached=[(1, 1, OTHER_DEK.id, b"\1"), (0, 1, OTHER_DEK.id, b"\1")])
+    fields("reach-of-sequence-zero-elsewhere", "reach to sequence number 0 of a predecessor", predecessors=elder[:1],
+           reached=[(1, 0, OTHER_DEK.id, b"\1")])
+    fields("bitmap-empty", "reach with an empty bitmap", reached=[(0, 1, OTHER_DEK.id, b"")])
+    fields("bitmap-not-shortest", "a bitmap that ends with zero", reached=[(0, 1, OTHER_DEK.id, b"\1\0")])
     fields("pack-over-limit", "a pack of more than 80 MiB",
            counted_packs=counted([stable("pack", 32) + varint(80 * 1024 * 1024 + 1)]))
     fields("hostile-count", "a count of 2^32-1 packs", counted_packs=varint(2**32 - 1))

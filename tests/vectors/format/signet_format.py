@@ -165,15 +165,16 @@ def remark_entry(head, fields, tags, label_key):
 
 
 def listed(objects): return counted([sha256(o) + varint(len(o)) for o in objects])
-def reach(items): return counted([varint(sequence) + dek + blob(bitmap) for sequence, dek, bitmap in items])
+def reach(items): return counted([varint(journal) + varint(sequence) + dek + blob(bitmap) for journal, sequence, dek, bitmap in items])
 
 
 def backup_public(dek, slots, run=None, series=None, kind=1, flags=0, time=1_700_000_000_000_000_000, packs=(),
-                  indexes=(), reached=(), counted_packs=None, counted_slots=None):
+                  indexes=(), predecessors=(), reached=(), counted_packs=None, counted_slots=None):
     return ((run or stable("run", 16)) + (series or stable("series", 16)) + u8(kind) + u8(flags) + i64(time) +
             i64(time - 5_000_000_000) + i64(time + 1) + dek.id + dek.commitment +
             (counted_slots if counted_slots is not None else counted([blob(s) for s in slots])) +
-            (counted_packs if counted_packs is not None else listed(packs)) + listed(indexes) + reach(reached))
+            (counted_packs if counted_packs is not None else listed(packs)) + listed(indexes) +
+            counted(predecessors) + reach(reached))
 
 
 def labels(host="db1", user="root", series="nightly", paths=("/srv",), tags=("monthly", "release"), command=(),
