@@ -130,6 +130,21 @@ const restore::Catalogue& Context::catalogue(bool remember) {
     return *catalogue_;
 }
 
+const restore::Catalogue& Context::headers() {
+    if (catalogue_) return *catalogue_;
+    restore::CatalogueOptions options;
+    options.remember = false;
+    options.headers_only = true;
+    const RepositoryId& id = repository().config().repository;
+    std::optional<storage::JournalCache> cache;
+    // The cache is sealed under a key of this host's writer: without one there is none.
+    if (const auto writer = keyring().writer_if_present(); writer && !cache_folder().empty()) {
+        cache.emplace(cache_folder() + "/" + id.hex(), id, format::derive_cache_key(writer->secret.reveal(), id));
+        options.cache = &*cache;
+    }
+    return load_catalogue(std::move(options));
+}
+
 const restore::Catalogue& Context::load_catalogue(restore::CatalogueOptions options) {
     if (catalogue_) throw Error(ErrorCode::failed, "the catalogue was read already");
     options.notice = [this](const std::string& sentence) { terminal_.warning(sentence); };

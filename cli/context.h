@@ -58,6 +58,9 @@ public:
     void note_location();
     /// All journals, read once. remember  whether a first contact is pinned; counts for the first call
     [[nodiscard]] const restore::Catalogue& catalogue(bool remember = true);
+    /// The same for commands that only look at headers: remembers nothing, reads no more than it must (the cache of
+    /// verified entries), and no backup of it can be opened. throws  as catalogue()
+    [[nodiscard]] const restore::Catalogue& headers();
     /// Another way of reading it. throws  Error{failed}: it was read before
     const restore::Catalogue& load_catalogue(restore::CatalogueOptions options);
     /// Without options of its own.

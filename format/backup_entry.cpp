@@ -176,7 +176,7 @@ SecretBytes read_key(ByteReader& reader) { return SecretBytes(reader.raw(kWriter
 
 struct Halves {
     Half labels;
-    Half body;
+    std::optional<Half> body;
 };
 
 Halves decode_halves(const SignedEntry& entry, std::string_view what) {
@@ -184,7 +184,7 @@ Halves decode_halves(const SignedEntry& entry, std::string_view what) {
     ByteReader reader(entry.sealed_part(), what);
     Halves halves;
     halves.labels = Half::decode(reader);
-    halves.body = Half::decode(reader);
+    if (entry.has_body) halves.body = Half::decode(reader);
     reader.expect_end();
     return halves;
 }
@@ -371,6 +371,15 @@ Bytes make_backup_entry(EntryKind kind, EntryHead head, const BackupPublic& fiel
     return sign_entry(std::move(prefix), sealed.view(), key);
 }
 
+void drop_body(SignedEntry& entry) {
+    if (!entry.has_body) return;
+    const Half labels = decode_halves(entry, name_of(entry)).labels;
+    const auto end = static_cast<std::size_t>(labels.sealed.data() + labels.sealed.size() - entry.object.data());
+    entry.object.resize(end);
+    entry.object.shrink_to_fit();
+    entry.has_body = false;
+}
+
 std::optional<Labels> open_labels(const SignedEntry& entry, const SecretBytes& label_key) {
     const std::string what = name_of(entry);
     const auto plaintext = open_labels_half(decode_halves(entry, what).labels, entry, label_key);
@@ -379,12 +388,13 @@ std::optional<Labels> open_labels(const SignedEntry& entry, const SecretBytes& l
 }
 
 BackupBody open_body(const SignedEntry& entry, const DataKey& dek) {
+    invariant(entry.has_body, "an entry that is opened has its body");
     const std::string what = name_of(entry);
     const BackupPublic fields = backup_public(entry);
     if (dek.repository() != entry.head.repository || dek.id() != fields.dek || dek.commitment() != fields.commitment) {
         throw_damaged(what, "sealed under another data key");
     }
-    const SecretBytes plaintext = open_body_half(decode_halves(entry, what).body, entry, dek, what);
+    const SecretBytes plaintext = open_body_half(*decode_halves(entry, what).body, entry, dek, what);
     return BackupBody::decode(plaintext.reveal(), entry.kind, what);
 }
 

@@ -117,9 +117,13 @@ struct BackupBody {
 [[nodiscard]] Bytes make_backup_entry(EntryKind kind, EntryHead head, const BackupPublic& fields, const Labels& labels,
                                       const BackupBody& body, const DataKey& dek, const crypto::SigningKey& key);
 
+/// Lets go of the body and the signature of a backup or partial entry; what stays is what plans and lists need.
+/// open_labels() works as before, open_body() not any more. throws  Error{damaged}: the sealed part has no such halves
+void drop_body(SignedEntry& entry);
+
 /// returns  nothing when the label key is not this writer's
 [[nodiscard]] std::optional<Labels> open_labels(const SignedEntry& entry, const SecretBytes& label_key);
-/// throws  Error{damaged}
+/// entry  with its body. throws  Error{damaged}
 [[nodiscard]] BackupBody open_body(const SignedEntry& entry, const DataKey& dek);
 
 }  // namespace signet::format

@@ -25,8 +25,8 @@ struct Envelope {
     std::size_t sealed_size = 0;
 };
 
-/// Octets 0 to 19, with lengths that tile the object.
-Envelope decode_envelope(ByteView object, std::string_view name) {
+/// Octets 0 to 19. `object` may be cut off anywhere behind the public part.
+Envelope decode_lengths(ByteView object, std::string_view name) {
     ByteReader reader(object, name);
     if (as_text(reader.raw(kMagic.size())) != kMagic) throw_damaged(name, "not a journal entry");
     Envelope envelope;
@@ -38,10 +38,20 @@ Envelope decode_envelope(ByteView object, std::string_view name) {
     if (envelope.public_size > kMaxEntryPart || envelope.sealed_size > kMaxEntryPart) {
         throw_damaged(name, "a part is larger than 16 MiB");
     }
-    if (envelope.public_size < kHeadSize ||
-        object.size() != kEnvelopeSize + envelope.public_size + envelope.sealed_size + kSignatureSize) {
+    if (envelope.public_size < kHeadSize || object.size() < kEnvelopeSize + envelope.public_size) {
         throw_damaged(name, "its length is not what it says");
     }
+    return envelope;
+}
+
+std::size_t size_of(const Envelope& envelope) {
+    return kEnvelopeSize + envelope.public_size + envelope.sealed_size + kSignatureSize;
+}
+
+/// The same, with lengths that tile the object.
+Envelope decode_envelope(ByteView object, std::string_view name) {
+    const Envelope envelope = decode_lengths(object, name);
+    if (object.size() != size_of(envelope)) throw_damaged(name, "its length is not what it says");
     return envelope;
 }
 
@@ -79,7 +89,27 @@ void check_version_and_kind(const Envelope& envelope, std::string_view name) {
     if (seals != (envelope.sealed_size > 0)) throw_damaged(name, "a sealed part that its kind does not have");
 }
 
+/// Takes the object apart. The name has been judged by the caller.
+SignedEntry take_apart(Bytes object, const Envelope& envelope, std::string_view name) {
+    SignedEntry entry;
+    entry.kind = static_cast<EntryKind>(envelope.kind);
+    entry.public_size = envelope.public_size;
+    ByteReader reader(ByteView(object).subspan(kEnvelopeSize, envelope.public_size), name);
+    entry.head = EntryHead::decode(reader);
+    entry.public_rest = kEnvelopeSize + reader.position();
+    entry.identity = entry.head.signer.identity();
+    entry.object = std::move(object);
+    return entry;
+}
+
+void check_name(const SignedEntry& entry, const JournalName& expected, std::string_view name) {
+    if (entry.identity != expected.identity) throw_damaged(name, "signed by another identity than its name says");
+    if (entry.head.sequence != expected.sequence) throw_damaged(name, "its sequence number is not that of its name");
+}
+
 }  // namespace
+
+std::size_t SignedEntry::stored_size() const { return size_of(decode_lengths(object, "journal entry")); }
 
 void EntryHead::encode(ByteWriter& writer) const {
     invariant(sequence >= 1 && sequence <= kMaxSequence, "sequence number outside 1 to 9,999,999,999");
@@ -123,17 +153,22 @@ SignedEntry decode_entry(Bytes object, std::string_view name) {
     verify_signature(object, name);
     check_version_and_kind(envelope, name);
 
-    SignedEntry entry;
-    entry.kind = static_cast<EntryKind>(envelope.kind);
-    entry.public_size = envelope.public_size;
-    ByteReader reader(ByteView(object).subspan(kEnvelopeSize, envelope.public_size), name);
-    entry.head = EntryHead::decode(reader);
-    entry.public_rest = kEnvelopeSize + reader.position();
-    entry.identity = entry.head.signer.identity();
-    if (entry.identity != expected->identity) throw_damaged(name, "signed by another identity than its name says");
-    if (entry.head.sequence != expected->sequence) throw_damaged(name, "its sequence number is not that of its name");
-    entry.id = EntryId::from(crypto::sha256(object).view());
-    entry.object = std::move(object);
+    SignedEntry entry = take_apart(std::move(object), envelope, name);
+    check_name(entry, *expected, name);
+    entry.id = EntryId::from(crypto::sha256(entry.object).view());
+    return entry;
+}
+
+SignedEntry resume_entry(Bytes kept, const EntryId& id, std::string_view name) {
+    const auto expected = parse_journal_name(name);
+    if (!expected) throw_damaged(name, "not the name of a journal entry");
+    const Envelope envelope = decode_lengths(kept, name);
+    if (kept.size() > size_of(envelope)) throw_damaged(name, "its length is not what it says");
+    check_version_and_kind(envelope, name);
+    SignedEntry entry = take_apart(std::move(kept), envelope, name);
+    check_name(entry, *expected, name);
+    entry.has_body = entry.object.size() == size_of(envelope);
+    entry.id = id;
     return entry;
 }
 

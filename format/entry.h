@@ -32,7 +32,8 @@ struct SignedEntry {
     EntryHead head;
     EntryId id;           ///< SHA-256 of the object
     IdentityId identity;  ///< of head.signer
-    Bytes object;         ///< all octets
+    Bytes object;         ///< all octets; after drop_body() those up to the end of the names
+    bool has_body = true;
     std::size_t public_size = 0;
     std::size_t public_rest = 0;  ///< offset in object where the kind's own public fields start
 
@@ -40,15 +41,23 @@ struct SignedEntry {
     [[nodiscard]] ByteView associated() const { return ByteView(object).first(20 + public_size); }
     /// The kind's own public fields.
     [[nodiscard]] ByteView public_fields() const { return associated().subspan(public_rest); }
+    /// What is sealed, without the signature after it. Without the body: the names alone.
     [[nodiscard]] ByteView sealed_part() const {
-        return ByteView(object).subspan(20 + public_size, object.size() - 64 - 20 - public_size);
+        return ByteView(object).subspan(20 + public_size, object.size() - (has_body ? 64 : 0) - 20 - public_size);
     }
+    /// Octets of the object as it is stored.
+    [[nodiscard]] std::size_t stored_size() const;
 };
 
 /// Verifies everything that the object itself can prove: magic, version, kind, lengths, signature.
 /// `name` is the object's name; identity and sequence must agree with it.
 /// throws  Error{damaged}, Error{unsupported}
 [[nodiscard]] SignedEntry decode_entry(Bytes object, std::string_view name);
+
+/// An entry that was verified by decode_entry() before and kept by the caller where nobody else could change it.
+/// Nothing is verified again but its form.
+/// kept  `object` of the entry, or what drop_body() left of it. throws  Error{damaged}, Error{unsupported}
+[[nodiscard]] SignedEntry resume_entry(Bytes kept, const EntryId& id, std::string_view name);
 
 /// The octets before the sealed part: magic … P, S, public part. `sealed_size` is what the sealed part will have.
 [[nodiscard]] Bytes entry_prefix(EntryKind kind, ByteView public_part, std::size_t sealed_size);

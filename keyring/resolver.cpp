@@ -224,6 +224,7 @@ ProtectorReport Resolver::status_locked(const format::Thumbprint& thumbprint) {
     }
     report.status = status_of(found.outcome);
     report.can_unwrap = found.key && may_unwrap(found.key->state);
+    if (found.key) report.not_before = found.key->attributes.not_before;
     if (found.key) report.expires = found.key->attributes.expires;
     report.detail = describe_refusal(found.outcome, found.location.text()) + in_brackets(found.detail);
     if (found.outcome != Outcome::ok) report.hint = hint_for(found.outcome, found.location, thumbprint);

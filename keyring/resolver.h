@@ -40,6 +40,7 @@ struct ProtectorReport {
     bool can_unwrap = false;  ///< usable, or outside its dates (which still unwraps)
     std::string detail;       ///< "disabled in local:prod-2025/1"
     std::string hint;         ///< the command that would help
+    std::optional<TimePoint> not_before;
     std::optional<TimePoint> expires;
 };
 

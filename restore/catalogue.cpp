@@ -172,7 +172,7 @@ Catalogue Catalogue::load(const storage::Repository& repository, keyring::Keyrin
                           const CatalogueOptions& options) {
     Catalogue catalogue;
     catalogue.repository_ = repository.config().repository;
-    catalogue.journals_ = repository.load_journals();
+    catalogue.journals_ = options.headers_only ? repository.load_headers(options.cache) : repository.load_journals();
     const std::vector<const keyring::RepositoryPin*> pins = check_config(repository, keyrings);
     catalogue.judge(repository, pins);
     check_seen(pins, catalogue.journals_, catalogue.trust_, options);
@@ -223,9 +223,14 @@ void Catalogue::judge(const storage::Repository& repository, const std::vector<c
     trust_ = std::move(officers.trust);
     doubt_ = std::move(officers.doubt);
 
+    std::pair<IdentityId, TimePoint> latest;
     for (const auto& [place, run] : runs_) {
+        // A clock set back does not make an entry older than the one before it.
+        if (latest.first != place.first) latest = {place.first, run.entry->head.time};
+        latest.second = std::max(latest.second, run.entry->head.time);
         if (run.entry->kind != format::EntryKind::backup) continue;
         Backup backup;
+        backup.committed = latest.second;
         backup.id = run.entry->id;
         backup.writer = place.first;
         backup.sequence = place.second;
@@ -339,13 +344,16 @@ void Catalogue::check_reach(const Backup& backup) const {
     for (const format::Reach& item : backup.fields->reach) {
         const IdentityId& writer = backup.fields->writer_of(item, backup.writer);
         const storage::RunEntry* found = run(writer, item.sequence);
-        const std::string what = format::journal_name(backup.writer, backup.sequence) + ": refers to entry " +
-                                 std::to_string(item.sequence) +
-                                 (item.journal == 0 ? std::string() : " of writer " + writer.hex()) + ", which ";
-        if (found == nullptr) throw Error(ErrorCode::damaged, what + "is not there");
-        if (found->fields.dek != item.dek) throw Error(ErrorCode::damaged, what + "has another data key");
+        const auto damaged = [&](const char* why) {
+            return Error(ErrorCode::damaged, format::journal_name(backup.writer, backup.sequence) +
+                                                 ": refers to entry " + std::to_string(item.sequence) +
+                                                 (item.journal == 0 ? std::string() : " of writer " + writer.hex()) +
+                                                 ", which " + why);
+        };
+        if (found == nullptr) throw damaged("is not there");
+        if (found->fields.dek != item.dek) throw damaged("has another data key");
         for (std::size_t pack = found->fields.packs.size(); pack < item.bitmap.size() * 8; ++pack) {
-            if (item.has(pack)) throw Error(ErrorCode::damaged, what + "has fewer packs");
+            if (item.has(pack)) throw damaged("has fewer packs");
         }
     }
 }
@@ -358,6 +366,7 @@ bool Catalogue::is_series(const Backup& backup, const std::string& series) const
 bool Catalogue::matches(const Backup& backup, const BackupFilter& filter) const {
     if (filter.from && backup.time() < *filter.from) return false;
     if (filter.at && backup.time() > *filter.at) return false;
+    if (filter.as_of && backup.committed > *filter.as_of) return false;
     if (filter.series && !is_series(backup, *filter.series)) return false;
     if (!filter.host && filter.paths.empty() && filter.tags.empty()) return true;
     if (!backup.labels) return false;
@@ -397,6 +406,7 @@ const Backup& Catalogue::latest(const BackupFilter& filter) const {
         if (!finding.trusted) continue;
         // What was signed after the wanted moment cannot stand for it.
         if (filter.at && finding.last_time && *finding.last_time > *filter.at) continue;
+        if (filter.as_of && finding.last_time && *finding.last_time > *filter.as_of) continue;
         throw Error(ErrorCode::damaged, std::string("a newer backup may be lost: ") + finding.error.what(), hint);
     }
     const std::vector<const Backup*> matching = select(filter);

@@ -26,6 +26,7 @@ struct Backup {
     const format::BackupPublic* fields = nullptr;  ///< owned by the catalogue
     bool trusted = false;  ///< its writer was trusted for this entry, and so were those of all entries that it reaches
     std::string distrust;  ///< why not: "is by writer …, who is not trusted for it"
+    TimePoint committed;   ///< the latest signing time of it and the runs before it
     std::optional<format::Labels> labels;  ///< nothing without the writer's label key
     std::vector<std::string> tags;         ///< of the labels, or of the latest remark
 
@@ -53,6 +54,7 @@ struct BackupFilter {
     std::vector<std::string> tags;   ///< all of them
     std::optional<TimePoint> from;   ///< time >= from
     std::optional<TimePoint> at;     ///< time <= at
+    std::optional<TimePoint> as_of;  ///< committed <= as_of
 };
 
 /// BACKUP as commands take it: "latest", a prefix of an id, or either followed by ":/path".
@@ -75,6 +77,10 @@ struct JournalFinding {
 struct CatalogueOptions {
     /// Whether a first contact is remembered, and the newest entries seen. Off: nothing is written.
     bool remember = true;
+    /// For who only looks: entries have no bodies, and what `cache` knows is not read again (Repository::load_headers).
+    /// No backup can be opened then.
+    bool headers_only = false;
+    const storage::JournalCache* cache = nullptr;
     /// A journal that ends before what this keyring has seen is a finding, not the end.
     bool tolerate_rollback = false;
     /// Takes one sentence: the first contact with a repository, an untrusted journal, a finding.

@@ -75,11 +75,53 @@ TimePoint last_moment(const CoverageInterval& interval) {
     return before >= interval.from ? before : interval.from;
 }
 
+/// Whose unlocking would open a key that nothing opens now. Whose slots lied is no protector that is missing, unless
+/// there is no other.
+std::vector<const Opener*> blockers(const RunKey& key) {
+    std::vector<const Opener*> openers;
+    for (const Opener& opener : key.openers) {
+        if (!opener.disproved) openers.push_back(&opener);
+    }
+    if (!openers.empty()) return openers;
+    for (const Opener& opener : key.openers) openers.push_back(&opener);
+    return openers;
+}
+
+/// Of the backups of a series, those that a moment of a stretch is restored from: the newest one at its start, and
+/// those in it. Of backups of one moment the last counts.
+std::vector<const Backup*> within(const std::vector<const Backup*>& series, TimePoint from, TimePoint to) {
+    std::vector<const Backup*> wanted;
+    for (const Backup* backup : series) {
+        if (backup->time() > to) break;
+        if (backup->time() <= from) wanted.clear();
+        if (!wanted.empty() && wanted.back()->time() == backup->time()) wanted.pop_back();
+        wanted.push_back(backup);
+    }
+    return wanted;
+}
+
+/// What a key's dates say of a protector at another time than now.
+void judge_dates(keyring::ProtectorReport& report, TimePoint at) {
+    const bool is_about_dates = report.status == ProtectorStatus::usable || report.status == ProtectorStatus::expired ||
+                                report.status == ProtectorStatus::not_yet_valid;
+    if (!is_about_dates || (!report.not_before && !report.expires)) return;
+    if (report.not_before && at < *report.not_before) {
+        report.status = ProtectorStatus::not_yet_valid;
+        report.detail = "not valid before " + to_table_time(*report.not_before);
+    } else if (report.expires && at >= *report.expires) {
+        report.status = ProtectorStatus::expired;
+        report.detail = "expired at " + to_table_time(*report.expires);
+    } else if (report.status != ProtectorStatus::usable) {
+        report.status = ProtectorStatus::usable;
+        report.detail = "within its dates at " + to_table_time(at);
+    }
+}
+
 void find_nearest(Plan& plan) {
     for (const CoverageInterval& interval : plan.coverage) {
         if (!interval.restorable) continue;
         if (interval.from <= plan.from) plan.before = interval.to <= plan.from ? last_moment(interval) : plan.from;
-        if (interval.from > plan.to && !plan.after) plan.after = interval.from;
+        if (interval.to > plan.to && !plan.after) plan.after = std::max(interval.from, plan.to);
     }
 }
 
@@ -107,12 +149,7 @@ public:
         }
         plan.unopenable.push_back(key.dek);
         plan.restorable = false;
-        // Whose slots lied is no protector that is missing, unless there is no other.
-        const bool all_lied =
-            std::all_of(openers.begin(), openers.end(), [](const Opener* opener) { return opener->disproved; });
-        for (const Opener* opener : openers) {
-            if (all_lied || !opener->disproved) add_opener(key, *opener, openers);
-        }
+        for (const Opener* opener : blockers(key)) add_opener(key, *opener, openers);
     }
 
     [[nodiscard]] std::vector<RequiredProtector> take() {
@@ -173,16 +210,23 @@ Planner::Planner(const Catalogue& catalogue, const storage::Repository& reposito
 }
 
 void Planner::collect_keys() {
+    std::pair<IdentityId, TimePoint> committed;  // as Backup::committed
     for (const auto& [place, run] : catalogue_.runs()) {
+        if (committed.first != place.first) committed = {place.first, run.entry->head.time};
+        committed.second = std::max(committed.second, run.entry->head.time);
+        const bool was_there = !options_.as_of || committed.second <= *options_.as_of;
+
         const format::BackupPublic& fields = run.fields;
-        RunKey& key = keys_[{place.first, fields.dek}];
+        const auto [found_key, is_new] = keys_.try_emplace({place.first, fields.dek});
+        RunKey& key = found_key->second;
         const bool is_backup = run.entry->kind == format::EntryKind::backup;
-        if (key.openers.empty() || is_backup) {
+        if (is_new || is_backup) {
             key.dek = fields.dek;
             key.writer = place.first;
             key.commitment = fields.commitment;
             key.time = fields.time;
         }
+        if (!was_there) continue;
         key.has_backup = key.has_backup || is_backup;
         for (const format::Slot& slot : fields.slots) {
             auto found = std::find_if(key.openers.begin(), key.openers.end(),
@@ -210,6 +254,7 @@ void Planner::add_stored_slots() {
 }
 
 void Planner::resolve_without_keys() {
+    if (options_.without_keys.empty()) return;
     std::map<Thumbprint, std::set<std::string>> known;
     const auto add_location = [](std::set<std::string>& names, const std::string& location) {
         names.insert({location, location.substr(location.find(':') + 1)});
@@ -220,11 +265,14 @@ void Planner::resolve_without_keys() {
         for (const std::string& location : protector.locations) add_location(names, location);
     }
     for (const auto& [place, key] : keys_) {
-        for (const Opener& opener : key.openers) {
-            std::set<std::string>& names = known[opener.thumbprint];
-            if (!names.empty() || opener.slots.empty()) continue;
-            names.insert(name_in(opener.slots.front()->location));
-            add_location(names, opener.slots.front()->location);
+        for (const Opener& opener : key.openers) known.try_emplace(opener.thumbprint);
+    }
+    for (const auto& [place, run] : catalogue_.runs()) {
+        for (const format::Slot& slot : run.fields.slots) {
+            std::set<std::string>& names = known[slot.thumbprint];
+            if (!names.empty()) continue;
+            names.insert(name_in(slot.location));
+            add_location(names, slot.location);
         }
     }
     for (const std::string& reference : options_.without_keys) {
@@ -270,11 +318,7 @@ keyring::ProtectorReport Planner::ask(const Thumbprint& thumbprint) {
         return report;
     }
     keyring::ProtectorReport report = options_.offline ? recorded(thumbprint) : resolver_.status(thumbprint);
-    if (options_.as_of && report.expires && *report.expires <= *options_.as_of &&
-        report.status == ProtectorStatus::usable) {
-        report.status = ProtectorStatus::expired;
-        report.detail = "expired at " + to_table_time(*report.expires);
-    }
+    if (options_.as_of) judge_dates(report, *options_.as_of);
     return report;
 }
 
@@ -360,10 +404,10 @@ bool Planner::restorable(const Backup& backup) {
 }
 
 std::vector<const Backup*> Planner::visible(const BackupFilter& filter) const {
-    std::vector<const Backup*> backups = catalogue_.select(filter);
-    std::erase_if(backups, [&](const Backup* backup) {
-        return !backup->trusted || (options_.as_of && backup->entry->head.time > *options_.as_of);
-    });
+    BackupFilter then = filter;
+    then.as_of = options_.as_of;
+    std::vector<const Backup*> backups = catalogue_.select(then);
+    std::erase_if(backups, [](const Backup* backup) { return !backup->trusted; });
     return backups;
 }
 
@@ -376,7 +420,7 @@ CoverageInterval Planner::covered_by(const Backup& backup) {
         for (const RunKey* key : keys_of(backup)) {
             if (is_usable(*key)) continue;
             interval.restorable = false;
-            for (const Opener& opener : key->openers) blocked_by.insert(opener.thumbprint);
+            for (const Opener* opener : blockers(*key)) blocked_by.insert(opener->thumbprint);
         }
     } catch (const Error& error) {
         if (error.code() != ErrorCode::damaged) throw;
@@ -386,14 +430,14 @@ CoverageInterval Planner::covered_by(const Backup& backup) {
     return interval;
 }
 
-std::vector<CoverageInterval> Planner::coverage(const std::vector<const Backup*>& series) {
+std::vector<CoverageInterval> Planner::coverage(const std::vector<const Backup*>& series, TimePoint end) {
     std::vector<CoverageInterval> intervals;
     for (std::size_t i = 0; i < series.size(); ++i) {
         const bool is_last = i + 1 == series.size();
         // Of backups of one moment the last counts.
         if (!is_last && series[i + 1]->time() == series[i]->time()) continue;
         CoverageInterval interval = covered_by(*series[i]);
-        interval.to = is_last ? std::max(horizon(), interval.from) : series[i + 1]->time();
+        interval.to = is_last ? std::max(end, interval.from) : series[i + 1]->time();
         if (!intervals.empty() && same_verdict(intervals.back(), interval)) {
             intervals.back().to = interval.to;
             intervals.back().backups += 1;
@@ -404,26 +448,31 @@ std::vector<CoverageInterval> Planner::coverage(const std::vector<const Backup*>
     return intervals;
 }
 
-Plan Planner::make(const std::vector<const Backup*>& wanted, const std::vector<const Backup*>& series, TimePoint from,
-                   TimePoint to) {
+Plan Planner::make(const std::vector<const Backup*>& wanted, const Stretch& stretch, Broken broken) {
     Plan plan;
     plan.series = wanted.back()->series();
-    plan.from = from;
-    plan.to = to;
+    plan.from = stretch.from;
+    plan.to = stretch.to;
+    plan.coverage = stretch.coverage;
     plan.options = options_;
     std::set<Thumbprint> own;
     std::set<std::pair<IdentityId, DekId>> seen;
     for (const Backup* backup : wanted) {
-        for (const format::Slot& slot : backup->fields->slots) own.insert(slot.thumbprint);
+        for (const Opener& opener : key(backup->writer, backup->fields->dek)->openers) own.insert(opener.thumbprint);
     }
     Gathering gathering(*this, std::move(own));
     for (const Backup* backup : wanted) {
-        for (const RunKey* key : keys_of(*backup)) {
-            if (seen.insert({key->writer, key->dek}).second) gathering.add(*key, plan);
+        try {
+            for (const RunKey* key : keys_of(*backup)) {
+                if (seen.insert({key->writer, key->dek}).second) gathering.add(*key, plan);
+            }
+        } catch (const Error& error) {
+            if (broken == Broken::is_thrown || error.code() != ErrorCode::damaged) throw;
+            plan.restorable = false;
+            plan.warnings.emplace_back(error.what());
         }
     }
     plan.required = gathering.take();
-    plan.coverage = coverage(series);
     if (!plan.restorable) find_nearest(plan);
 
     for (const RequiredProtector& one : plan.required) {
@@ -447,12 +496,17 @@ Plan Planner::make(const std::vector<const Backup*>& wanted, const std::vector<c
 
 Plan Planner::plan(const Backup& backup) {
     catalogue_.require_no_doubt();
-    BackupFilter filter;
-    filter.series = backup.fields->series.hex();
-    std::vector<const Backup*> series = visible(filter);
+    if (options_.as_of && backup.committed > *options_.as_of) {
+        throw Error(ErrorCode::usage, "backup " + backup.describe() + " was not there at " +
+                                          to_rfc3339(*options_.as_of) + ": it was signed at " +
+                                          to_rfc3339(backup.entry->head.time));
+    }
+    std::vector<const Backup*> series = visible({});
     // Anybody can claim a series' id: only who succeeded whom makes backups of different writers one series.
-    std::erase_if(series, [&](const Backup* other) { return !is_of_one_line(*other, backup); });
-    Plan plan = make({&backup}, series, backup.time(), backup.time());
+    std::erase_if(series, [&](const Backup* other) {
+        return other->fields->series != backup.fields->series || !is_of_one_line(*other, backup);
+    });
+    Plan plan = make({&backup}, {backup.time(), backup.time(), coverage(series, horizon())}, Broken::is_thrown);
     plan.backup = backup.id;
     return plan;
 }
@@ -471,26 +525,23 @@ Plan Planner::plan(const BackupFilter& filter) {
         }
     }
     const TimePoint from = filter.from.value_or(series.front()->time());
-    const TimePoint to = filter.at.value_or(std::max(horizon(), series.back()->time()));
-    std::vector<const Backup*> wanted;
-    for (const Backup* backup : series) {
-        if (backup->time() > to) break;
-        // The newest one at the start of the stretch stands for its first moments.
-        if (backup->time() <= from) wanted.clear();
-        wanted.push_back(backup);
-    }
+    const TimePoint to = filter.at.value_or(std::max({horizon(), series.back()->time(), from}));
+    const std::vector<const Backup*> wanted = within(series, from, to);
     if (wanted.empty()) {
         throw Error(ErrorCode::usage,
                     "there is no backup of " + series.front()->series() + " as old as " + to_rfc3339(to),
                     "its oldest is of " + to_rfc3339(series.front()->time()));
     }
-    return make(wanted, series, from, to);
+    return make(wanted, {from, to, coverage(series, horizon())}, Broken::is_thrown);
 }
 
 std::vector<Plan> Planner::timeline(const BackupFilter& filter) {
     catalogue_.require_no_doubt();
+    BackupFilter whole = filter;
+    whole.from.reset();
+    whole.at.reset();
     std::vector<std::pair<SeriesId, std::vector<const Backup*>>> lanes;
-    for (const Backup* backup : visible(filter)) {
+    for (const Backup* backup : visible(whole)) {
         auto lane = std::find_if(lanes.begin(), lanes.end(),
                                  [&](const auto& each) { return each.first == backup->fields->series; });
         if (lane == lanes.end()) lane = lanes.insert(lane, {backup->fields->series, {}});
@@ -499,8 +550,14 @@ std::vector<Plan> Planner::timeline(const BackupFilter& filter) {
     std::vector<Plan> plans;
     plans.reserve(lanes.size());
     for (const auto& [series, backups] : lanes) {
-        plans.push_back(make(backups, backups, filter.from.value_or(backups.front()->time()),
-                             filter.at.value_or(std::max(horizon(), backups.back()->time()))));
+        const TimePoint from = filter.from.value_or(backups.front()->time());
+        const TimePoint to = filter.at.value_or(std::max({horizon(), backups.back()->time(), from}));
+        const std::vector<const Backup*> wanted = within(backups, from, to);
+        if (wanted.empty()) continue;
+        Stretch stretch{from, to, coverage(wanted, to)};
+        TimePoint& start = stretch.coverage.front().from;
+        start = std::max(start, from);
+        plans.push_back(make(wanted, stretch, Broken::is_warning));
     }
     std::sort(plans.begin(), plans.end(),
               [](const Plan& left, const Plan& right) { return left.series < right.series; });

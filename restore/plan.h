@@ -18,7 +18,8 @@ namespace signet::restore {
 struct PlanOptions {
     /// As if these were missing: thumbprint prefixes, names of links, or locations ("local:prod/2", "prod/2").
     std::vector<std::string> without_keys;
-    /// As the repository stood at that time, with protectors past their expiry shown as expired.
+    /// As the repository stood at that time: with what was signed until then, and with protectors as their dates have
+    /// it then. Trust, stored slots and whatever else vaults say are those of now: they have no time.
     std::optional<TimePoint> as_of;
     bool offline = false;  ///< no vault is asked; the keyring's records decide
 };
@@ -45,8 +46,8 @@ struct RunKey {
 /// A protector in a plan.
 struct RequiredProtector {
     keyring::ProtectorReport report;
-    bool usable = false;     ///< it can unwrap
-    bool inherited = false;  ///< not one of the backup's own protectors: needed for what it refers to
+    bool usable = false;                           ///< it can unwrap
+    bool inherited = false;                        ///< opens no backup's own data key: needed for what backups refer to
     std::vector<format::Thumbprint> alternatives;  ///< other openers of the same data keys
     std::vector<std::string> locations;            ///< of the keyring, or the hints of slots
     bool escrowed = false;  ///< its private half lies in the repository, sealed: `keyring recover` brings it
@@ -80,7 +81,7 @@ struct Plan {
     std::vector<DekId> unopenable;            ///< data keys that nothing usable opens
     std::vector<DekId> orphaned;              ///< data keys without any slot
     std::uint64_t unproven = 0;  ///< data keys that can be opened only if a stored, unsigned slot tells the truth
-    std::vector<CoverageInterval> coverage;  ///< of the whole series
+    std::vector<CoverageInterval> coverage;  ///< of the whole series; of a timeline: from `from` to `to`
     std::optional<TimePoint> before;         ///< nearest restorable moments; only when not restorable
     std::optional<TimePoint> after;
     std::vector<std::string> warnings;  ///< "sha256:… expires on …", claims, untrusted or damaged entries
@@ -113,11 +114,14 @@ public:
             PlanOptions options = {});
 
     /// What this backup needs. All plans: throws  Error{damaged}: an officer's journal is broken
+    /// throws  Error{usage}: it was not there at `as_of`; Error{damaged}: as keys_of()
     [[nodiscard]] Plan plan(const Backup& backup);
-    /// What any moment of a stretch needs. filter  its series; `from` and `at` of it bound the stretch, else all of it
-    /// throws  Error{usage}: no backup of that series covers it, or several series match
+    /// What any moment of a stretch needs that has a backup. filter  its series; `from` and `at` of it bound the
+    /// stretch, else all of it
+    /// throws  Error{usage}: no backup of that series covers it, or several series match; Error{damaged}: as keys_of()
     [[nodiscard]] Plan plan(const BackupFilter& filter);
-    /// One plan for each series that matches, over its whole time: what `timeline` draws.
+    /// One plan for each series that matches and has a backup by then, from `from` to `at` of the filter, else over its
+    /// whole time: what `timeline` draws. A backup whose reach is broken makes a gap, and a warning.
     [[nodiscard]] std::vector<Plan> timeline(const BackupFilter& filter);
 
     /// The data keys that a backup needs, its own first.
@@ -143,6 +147,14 @@ public:
 
 private:
     class Gathering;
+    /// What a plan is about, and the coverage that it shows.
+    struct Stretch {
+        TimePoint from;
+        TimePoint to;
+        std::vector<CoverageInterval> coverage;
+    };
+    /// What becomes of a backup whose reach is broken.
+    enum class Broken { is_thrown, is_warning };
     void collect_keys();
     void add_stored_slots();
     void resolve_without_keys();
@@ -153,9 +165,9 @@ private:
     [[nodiscard]] TimePoint horizon() const;
     [[nodiscard]] std::vector<const Backup*> visible(const BackupFilter& filter) const;
     [[nodiscard]] CoverageInterval covered_by(const Backup& backup);
-    [[nodiscard]] std::vector<CoverageInterval> coverage(const std::vector<const Backup*>& series);
-    [[nodiscard]] Plan make(const std::vector<const Backup*>& wanted, const std::vector<const Backup*>& series,
-                            TimePoint from, TimePoint to);
+    /// series  ascending, not empty. end  of the newest one's time
+    [[nodiscard]] std::vector<CoverageInterval> coverage(const std::vector<const Backup*>& series, TimePoint end);
+    [[nodiscard]] Plan make(const std::vector<const Backup*>& wanted, const Stretch& stretch, Broken broken);
 
     const Catalogue& catalogue_;
     const storage::Repository& repository_;

@@ -57,18 +57,22 @@ void for_each_in_parallel(std::size_t count, const Work& work) {
     if (failure) std::rethrow_exception(failure);
 }
 
-/// How many of the ascending sequence numbers are 1, 2, 3, ….
-std::size_t unbroken(const std::vector<std::uint64_t>& sequences) {
+/// Sequence number and size of each object of a journal, ascending.
+using ListedEntries = std::vector<std::pair<std::uint64_t, std::uint64_t>>;
+
+/// How many of the sequence numbers are 1, 2, 3, ….
+std::size_t unbroken(const ListedEntries& listed) {
     std::size_t count = 0;
-    while (count < sequences.size() && sequences[count] == count + 1) ++count;
+    while (count < listed.size() && listed[count].first == count + 1) ++count;
     return count;
 }
 
 /// What only the entry's place in its journal can prove. returns  nothing when all is well
 std::optional<Error> misplaced(const format::SignedEntry& entry, const Journal& journal, std::uint64_t sequence,
                                const format::RepositoryConfig& config, const Digest& config_hash) {
-    const std::string name = format::journal_name(journal.identity, sequence);
-    const auto damaged = [&](const std::string& why) { return Error(ErrorCode::damaged, name + ": " + why); };
+    const auto damaged = [&](const std::string& why) {
+        return Error(ErrorCode::damaged, format::journal_name(journal.identity, sequence) + ": " + why);
+    };
     if (entry.identity != journal.identity || entry.head.sequence != sequence) {
         return damaged("signed for another place in a journal");
     }
@@ -81,11 +85,9 @@ std::optional<Error> misplaced(const format::SignedEntry& entry, const Journal& 
     return std::nullopt;
 }
 
-/// Takes entries from `read` as far as each follows the one before.
-Journal assemble(const IdentityId& identity, const std::vector<std::uint64_t>& sequences, std::span<ReadEntry> read,
-                 const format::RepositoryConfig& config, const Digest& config_hash) {
-    Journal journal;
-    journal.identity = identity;
+/// Appends entries from `read` to what is believed already, as far as each follows the one before.
+void extend(Journal& journal, const ListedEntries& listed, std::span<ReadEntry> read,
+            const format::RepositoryConfig& config, const Digest& config_hash) {
     for (ReadEntry& one : read) {
         const std::uint64_t sequence = journal.entries.size() + 1;
         journal.problem = one.entry ? misplaced(*one.entry, journal, sequence, config, config_hash) : one.problem;
@@ -93,13 +95,38 @@ Journal assemble(const IdentityId& identity, const std::vector<std::uint64_t>& s
         journal.entries.push_back(std::move(*one.entry));
     }
     const std::size_t believed = journal.entries.size();
-    journal.unbelieved.assign(sequences.begin() + static_cast<std::ptrdiff_t>(believed), sequences.end());
+    for (std::size_t i = believed; i < listed.size(); ++i) journal.unbelieved.push_back(listed[i].first);
     if (!journal.problem && !journal.unbelieved.empty()) {
         journal.problem =
-            Error(ErrorCode::damaged, format::journal_name(identity, believed + 1) + ": missing, but entry " +
+            Error(ErrorCode::damaged, format::journal_name(journal.identity, believed + 1) + ": missing, but entry " +
                                           std::to_string(journal.unbelieved.front()) + " is there");
     }
-    return journal;
+}
+
+/// Entries that were kept, if they are what the journal still begins with, as far as its newest one and the sizes of
+/// the others tell; else nothing.
+std::vector<format::SignedEntry> still_known(const Store& store, const JournalCache& cache, const IdentityId& identity,
+                                             const ListedEntries& listed, const Digest& config_hash) {
+    std::vector<format::SignedEntry> known = cache.load(identity);
+    if (known.empty() || known.size() > unbroken(listed)) return {};
+    for (std::size_t i = 0; i < known.size(); ++i) {
+        if (known[i].head.config_hash != config_hash || known[i].stored_size() != listed[i].second) return {};
+    }
+    const auto newest = store.get_if_present(format::journal_name(identity, known.size()), format::kMaxEntry);
+    if (!newest || EntryId::from(crypto::sha256(*newest).view()) != known.back().id) return {};
+    return known;
+}
+
+/// Whether so much is new that it is worth writing all of it again.
+bool is_worth_keeping(std::size_t known, std::size_t believed) { return believed - known > 16 + known / 16; }
+
+void drop_body_if_any(format::SignedEntry& entry) {
+    if (entry.kind != format::EntryKind::backup && entry.kind != format::EntryKind::partial) return;
+    try {
+        format::drop_body(entry);
+    } catch (const Error&) {
+        // Whoever opens its names will say what is wrong with them.
+    }
 }
 
 }  // namespace
@@ -120,47 +147,62 @@ Repository Repository::open(std::shared_ptr<Store> store) {
     return {std::move(store), std::move(config), crypto::sha256(*object)};
 }
 
-std::vector<Journal> Repository::load_journals() const {
-    std::map<IdentityId, std::vector<std::uint64_t>> sequences;
-    const CompleteListing listing = store_->list(kJournalPrefix);
+Repository::Listed Repository::list_journals(const std::string& prefix) const {
+    Listed listed;
+    const CompleteListing listing = store_->list(prefix);
     for (const ObjectInfo& object : listing) {
         // Names sort as numbers do, so each list is ascending.
         if (const auto name = format::parse_journal_name(object.name))
-            sequences[name->identity].push_back(name->sequence);
+            listed[name->identity].emplace_back(name->sequence, object.size);
     }
-    return read_journals(sequences);
+    return listed;
+}
+
+std::vector<Journal> Repository::load_journals() const {
+    return read_journals(list_journals(std::string(kJournalPrefix)), true, nullptr);
+}
+
+std::vector<Journal> Repository::load_headers(const JournalCache* cache) const {
+    return read_journals(list_journals(std::string(kJournalPrefix)), false, cache);
 }
 
 Journal Repository::load_journal(const IdentityId& identity) const {
-    std::map<IdentityId, std::vector<std::uint64_t>> sequences{{identity, {}}};
-    const CompleteListing listing = store_->list(std::string(kJournalPrefix) + identity.hex() + "/");
-    for (const ObjectInfo& object : listing) {
-        if (const auto name = format::parse_journal_name(object.name)) sequences[identity].push_back(name->sequence);
-    }
-    return std::move(read_journals(sequences).front());
+    Listed listed = list_journals(std::string(kJournalPrefix) + identity.hex() + "/");
+    listed.try_emplace(identity);
+    return std::move(read_journals(listed, true, nullptr).front());
 }
 
-std::vector<Journal> Repository::read_journals(
-    const std::map<IdentityId, std::vector<std::uint64_t>>& sequences) const {
+std::vector<Journal> Repository::read_journals(const Listed& listed, bool with_bodies,
+                                               const JournalCache* cache) const {
     struct Wanted {
         const IdentityId* identity;
         std::uint64_t sequence;
     };
+    std::vector<Journal> journals;
     std::vector<Wanted> wanted;
-    for (const auto& [identity, numbers] : sequences) {
-        const std::size_t count = unbroken(numbers);
-        for (std::size_t i = 0; i < count; ++i) wanted.push_back({&identity, numbers[i]});
+    for (const auto& [identity, entries] : listed) {
+        Journal& journal = journals.emplace_back();
+        journal.identity = identity;
+        if (cache != nullptr) journal.entries = still_known(*store_, *cache, identity, entries, config_hash_);
+        const std::size_t count = unbroken(entries);
+        for (std::size_t i = journal.entries.size(); i < count; ++i) wanted.push_back({&identity, entries[i].first});
     }
     std::vector<ReadEntry> read(wanted.size());
-    for_each_in_parallel(
-        wanted.size(), [&](std::size_t i) { read[i] = read_entry(*store_, *wanted[i].identity, wanted[i].sequence); });
+    for_each_in_parallel(wanted.size(), [&](std::size_t i) {
+        read[i] = read_entry(*store_, *wanted[i].identity, wanted[i].sequence);
+        if (!with_bodies && read[i].entry) drop_body_if_any(*read[i].entry);
+    });
 
-    std::vector<Journal> journals;
     std::span<ReadEntry> rest(read);
-    for (const auto& [identity, numbers] : sequences) {
-        const std::size_t count = unbroken(numbers);
-        journals.push_back(assemble(identity, numbers, rest.first(count), config_, config_hash_));
+    auto journal = journals.begin();
+    for (const auto& [identity, entries] : listed) {
+        const std::size_t known = journal->entries.size();
+        const std::size_t count = unbroken(entries) - known;
+        extend(*journal, entries, rest.first(count), config_, config_hash_);
         rest = rest.subspan(count);
+        if (cache != nullptr && is_worth_keeping(known, journal->entries.size()))
+            cache->save(identity, journal->entries);
+        ++journal;
     }
     return journals;
 }

@@ -6,6 +6,7 @@
 #include "format/entry.h"
 #include "format/index.h"
 #include "format/names.h"
+#include "storage/journal_cache.h"
 #include "storage/store.h"
 
 #include <map>
@@ -46,6 +47,11 @@ public:
     /// Lists and verifies every journal (signatures, chains, names, config hash), several entries at a time.
     /// throws  Error{io}: the store cannot be read; nothing is known then
     [[nodiscard]] std::vector<Journal> load_journals() const;
+    /// The same for who only looks: entries have no bodies (format::drop_body), and those in `cache` are not read again
+    /// where the journal still reaches them: every object is there with its size, and the newest of them, which is
+    /// read, is the same. As each entry names the one before, what was kept is then what the writer signed; that an
+    /// older object is still whole is not looked at. cache  null: everything is read. What is new is kept in it
+    [[nodiscard]] std::vector<Journal> load_headers(const JournalCache* cache) const;
     /// One identity's journal.
     [[nodiscard]] Journal load_journal(const IdentityId& identity) const;
     /// Creates the object of an entry if absent, durably. returns  false: the sequence number is taken
@@ -67,8 +73,11 @@ public:
 private:
     Repository(std::shared_ptr<Store> store, format::RepositoryConfig config, Digest hash)
         : store_(std::move(store)), config_(std::move(config)), config_hash_(hash) {}
-    [[nodiscard]] std::vector<Journal> read_journals(
-        const std::map<IdentityId, std::vector<std::uint64_t>>& sequences) const;
+    /// Names and sizes of the entries of each journal, ascending.
+    using Listed = std::map<IdentityId, std::vector<std::pair<std::uint64_t, std::uint64_t>>>;
+    [[nodiscard]] Listed list_journals(const std::string& prefix) const;
+    [[nodiscard]] std::vector<Journal> read_journals(const Listed& listed, bool with_bodies,
+                                                     const JournalCache* cache) const;
     std::shared_ptr<Store> store_;
     format::RepositoryConfig config_;
     Digest config_hash_;

@@ -10,7 +10,7 @@ std::vector<const restore::Backup*> chosen(Context& context) {
     const auto newest = context.options().integer("latest", 1, UINT32_MAX);
     restore::BackupFilter filter = selection(context);
     filter.from = time_option(context, "from");
-    std::vector<const restore::Backup*> backups = context.catalogue(false).select(filter);
+    std::vector<const restore::Backup*> backups = context.headers().select(filter);
     if (newest && backups.size() > *newest)
         backups.erase(backups.begin(), backups.end() - static_cast<std::ptrdiff_t>(*newest));
     return backups;

@@ -17,8 +17,9 @@ restore::Plan make_plan(Context& context, restore::Planner& planner) {
     const bool stretch = options.given("from") || options.given("to");
     if (!stretch) {
         const std::string reference = context.arguments().empty() ? "latest" : context.arguments().front();
-        return planner.plan(
-            planner.catalogue().resolve(restore::BackupReference::parse(reference).backup, selection(context)));
+        restore::BackupFilter filter = selection(context);
+        filter.as_of = time_option(context, "as-of");
+        return planner.plan(planner.catalogue().resolve(restore::BackupReference::parse(reference).backup, filter));
     }
     if (!context.arguments().empty())
         throw Error(ErrorCode::usage, "a backup and a stretch of time cannot be given together");
@@ -32,7 +33,7 @@ restore::Plan make_plan(Context& context, restore::Planner& planner) {
 }
 
 ExitCode run(Context& context) {
-    restore::Planner planner(context.catalogue(false), context.repository(), context.resolver(), plan_options(context));
+    restore::Planner planner(context.headers(), context.repository(), context.resolver(), plan_options(context));
     const restore::Plan plan = make_plan(context, planner);
     Terminal& terminal = context.terminal();
     std::string text = terminal.json() ? plan.json() : printable_lines(plan.text());

@@ -11,7 +11,7 @@ namespace {
 /// "latest" also names an untrusted backup here: looking at a header restores nothing.
 const restore::Backup& named(Context& context) {
     const std::string reference = context.arguments().empty() ? "latest" : context.arguments().front();
-    const restore::Catalogue& catalogue = context.catalogue(false);
+    const restore::Catalogue& catalogue = context.headers();
     return reference == "latest" ? catalogue.latest(selection(context)) : catalogue.find(reference);
 }
 

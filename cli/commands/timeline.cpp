@@ -14,7 +14,7 @@ ExitCode run(Context& context) {
     filter.at = time_option(context, "to");
     restore::PlanOptions options;
     options.without_keys = context.options().list("without-key");
-    restore::Planner planner(context.catalogue(false), context.repository(), context.resolver(), options);
+    restore::Planner planner(context.headers(), context.repository(), context.resolver(), options);
     const std::vector<restore::Plan> lanes = planner.timeline(filter);
     context.options().refuse_together({"html", "svg"});
     if (context.options().flag("html"))

@@ -3,7 +3,7 @@
 import os
 from xml.etree import ElementTree
 
-from harness import SignetTest, main, write
+from harness import SignetTest, flip, main, write
 
 
 def two_eras(test):
@@ -145,6 +145,92 @@ class MissingKey(SignetTest):
         self.assertTrue(os.path.isdir(self.path("out")))
         # A keyring named besides the host's own must be there.
         self.signet("-k", first, "-k", self.path("nowhere"), "list", expect=2)
+
+    def test_plan_as_of_a_time_knows_what_was_signed_until_then(self):
+        """[R122]"""
+        self.signet("plan", "--as-of", "2020-01-01", expect=2)
+        self.signet("plan", self.ids[0], "--as-of", "2020-01-01", expect=2)
+        self.assertTrue(self.signet("plan", "--as-of", "2100-01-01", "--json").json()["restorable"])
+
+
+def many_entries(test):
+    """Twenty backups of one file: enough that the headers are kept in the cache."""
+    test.init()
+    source = test.path("source")
+    ids = []
+    for day in range(1, 21):
+        write(f"{source}/file", str(day))
+        ids.append(test.backup("--series", "prod-db", "--time", f"2026-01-{day:02}T00:00:00Z", source)["backup_id"])
+    return {"ids": ids}
+
+
+class HeaderCache(SignetTest):
+    """What list, show, plan and timeline keep of the headers that they verified."""
+
+    def setUp(self):
+        super().setUp()
+        self.start_from(many_entries)
+        writer = self.signet("keyring", "show", "--json").json()["writer"]
+        self.entry = f"journal/{writer}/{5:010}"
+
+    def cache_file(self):
+        found = [os.path.join(where, name) for where, _, names in os.walk(self.env["SIGNET_CACHE_DIR"]) for name in names
+                 if name.startswith("journal-")]
+        self.assertEqual(len(found), 1)
+        return found[0]
+
+    def answers(self, *more):
+        """What the four commands say."""
+        plan = self.signet("plan", "--json", *more).json()
+        lane = self.signet("timeline", "--to", "2026-02-01", "--json", *more).json()
+        rows = self.signet("list", "--json", *more).json()
+        return plan["required"], lane["coverage"], rows, self.signet("show", self.ids[3], "--json", *more).json()
+
+    def test_the_cache_changes_no_answer_and_shows_no_name(self):
+        without = self.answers("--no-cache")
+        self.assertNothingAt(self.env["SIGNET_CACHE_DIR"] + "/none")
+        self.assertEqual(self.answers(), without)
+        path = self.cache_file()
+        self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
+        with open(path, "rb") as file:
+            content = file.read()
+        for name in (b"prod-db", b"local:prod", self.path("source").encode(), b"/source"):
+            self.assertNotIn(name, content)
+        self.assertEqual(self.answers(), without)
+        self.assertEqual([row["series"] for row in without[2]], ["prod-db"] * 20)
+
+    def test_an_altered_a_foreign_or_an_unwritable_cache_is_as_none(self):
+        without = self.answers("--no-cache")
+        self.answers()
+        path = self.cache_file()
+        with open(path, "rb") as file:
+            content = bytearray(file.read())
+        write(path, bytes(flip()(bytearray(content))))
+        self.assertEqual(self.answers(), without)
+        write(path, bytes(content[:-100]))
+        self.assertEqual(self.answers(), without)
+        # Another host's keyring, at whose disposal this cache is.
+        self.assertEqual(self.signet("plan", "--json", env={"SIGNET_KEYRING": self.path("nobody")}, expect=13).json()["restorable"], False)
+        self.assertEqual(self.answers("--cache-dir", write(self.path("a-file"), "x")), without)
+
+    def test_an_old_entry_that_is_altered_stops_check_and_restore_and_not_a_plan_from_the_cache(self):
+        """[R121]"""
+        self.signet("plan")
+        self.alter(self.entry, flip())
+        self.signet("plan")
+        self.assertSays(self.signet("plan", "--no-cache", expect=14).err, self.entry)
+        self.assertSays(self.signet("check", expect=14).err, self.entry)
+        for wanted in (self.ids[4], self.ids[19], "latest"):
+            result = self.signet("restore", wanted, "-t", "out", expect=14)
+            self.assertSays(result.err, self.entry)
+            self.assertNothingAt(self.path("out"))
+        self.signet("backup", "--series", "prod-db", self.path("source"), expect=14)
+
+    def test_entries_that_are_gone_are_missed_in_spite_of_the_cache(self):
+        self.signet("plan")
+        for number in range(15, 21):
+            os.remove(os.path.join(self.repository, self.entry[:-10] + f"{number:010}"))
+        self.assertSays(self.signet("plan", expect=14).err, "rolled back")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,293 @@
+#include "tests/unit/restore/plan_model.h"
+
+#include <algorithm>
+#include <tuple>
+
+namespace signet::restore::test {
+namespace {
+
+using Told = ModelPlace::Told;
+
+ProtectorStatus status_of(Told told) {
+    switch (told) {
+        case Told::well:
+            return ProtectorStatus::usable;
+        case Told::disabled:
+            return ProtectorStatus::disabled;
+        case Told::deleted:
+        case Told::gone:
+            return ProtectorStatus::deleted;
+        case Told::denied:
+            return ProtectorStatus::denied;
+        case Told::unreachable:
+            return ProtectorStatus::unreachable;
+    }
+    return ProtectorStatus::denied;
+}
+
+/// The place that decides, and what it says; nothing when all are out of reach.
+std::optional<std::pair<const ModelPlace*, Told>> decision(const ModelProtector& protector) {
+    for (const ModelPlace* place : protector.private_halves) {
+        // An outage opens the way to the next place, unless it comes after a refusal.
+        const Told said =
+            place->told == Told::unreachable ? place->remembered.value_or(Told::unreachable) : place->told;
+        if (said != Told::unreachable) return std::pair(place, said);
+    }
+    return std::nullopt;
+}
+
+ProtectorStatus by_dates(const ModelPlace& place, TimePoint at) {
+    if (place.not_before && at < *place.not_before) return ProtectorStatus::not_yet_valid;
+    if (place.expires && at >= *place.expires) return ProtectorStatus::expired;
+    return ProtectorStatus::usable;
+}
+
+int rank_of(const std::optional<keyring::LinkRole>& role) {
+    if (role == keyring::LinkRole::default_) return 0;
+    if (role == keyring::LinkRole::linked) return 1;
+    return role ? 3 : 2;
+}
+
+bool by_moment(const ModelRun* left, const ModelRun* right, const std::vector<IdentityId>& writers) {
+    const auto key = [&](const ModelRun* run) {
+        return std::tuple(run->time, writers[static_cast<std::size_t>(run->writer)], run->sequence);
+    };
+    return key(left) < key(right);
+}
+
+}  // namespace
+
+void ask_all(std::map<Thumbprint, ModelProtector>& protectors) {
+    for (auto& [thumbprint, protector] : protectors) {
+        for (ModelPlace* place : protector.private_halves) {
+            if (place->told == Told::unreachable) {
+                if (place->remembered) break;
+                continue;
+            }
+            if (place->told == Told::well)
+                place->remembered.reset();
+            else if (place->is_own)
+                place->remembered = place->told;
+            break;
+        }
+    }
+}
+
+PlanModel::PlanModel(const ModelHistory& history, const std::map<Thumbprint, ModelProtector>& protectors,
+                     ModelQuestion question)
+    : history_(history), protectors_(protectors), question_(std::move(question)) {
+    for (const ModelRun& run : history_.runs) {
+        places_[{run.writer, run.sequence}] = &run;
+        Key& key = keys_[{run.writer, run.dek}];
+        key.time = run.time;
+        const auto stored = history_.stored.find(run.dek);
+        if (stored != history_.stored.end()) key.openers.insert(stored->second.begin(), stored->second.end());
+        if (question_.as_of && run.committed > *question_.as_of) continue;
+        key.has_backup |= run.is_backup;
+        for (const Thumbprint& slot : run.slots) {
+            key.is_signed.insert(slot);
+            key.openers.insert(slot);
+            const auto used = last_used_.try_emplace(slot, run.time).first;
+            used->second = std::max(used->second, run.time);
+        }
+    }
+    for (auto& [name, key] : keys_) key.chosen = choose(key);
+}
+
+ModelState PlanModel::state_of(const Thumbprint& thumbprint) const {
+    const auto found = protectors_.find(thumbprint);
+    if (question_.without.contains(thumbprint) || found == protectors_.end() || !found->second.is_linked) {
+        return {ProtectorStatus::missing, false};
+    }
+    const ModelProtector& protector = found->second;
+    if (protector.private_halves.empty()) return {ProtectorStatus::wrap_only, false};
+    if (question_.offline) return {ProtectorStatus::usable, true};  // every link was well when it was made
+    const auto decided = decision(protector);
+    if (!decided) return {ProtectorStatus::unreachable, false};
+    if (decided->second != Told::well) return {status_of(decided->second), false};
+    return {by_dates(*decided->first, horizon()), true};
+}
+
+const ModelRun* PlanModel::run_at(int writer, std::uint64_t sequence) const { return places_.at({writer, sequence}); }
+
+const std::vector<const ModelRun*>& PlanModel::visible(int series) const {
+    const auto [found, is_new] = visible_.try_emplace(series);
+    std::vector<const ModelRun*>& backups = found->second;
+    if (!is_new) return backups;
+    for (const ModelRun& run : history_.runs) {
+        const bool was_there = !question_.as_of || run.committed <= *question_.as_of;
+        if (run.is_backup && run.is_trusted && run.series == series && was_there) backups.push_back(&run);
+    }
+    std::sort(backups.begin(), backups.end(),
+              [&](const ModelRun* left, const ModelRun* right) { return by_moment(left, right, history_.writers); });
+    return backups;
+}
+
+std::set<PlanModel::KeyName> PlanModel::needs(const ModelRun& run) const {
+    std::set<KeyName> keys{{run.writer, run.dek}};
+    for (const std::uint64_t sequence : run.reach) keys.insert({run.writer, run_at(run.writer, sequence)->dek});
+    return keys;
+}
+
+/// The opener that is used: one that unwraps, rather within its dates, rather the default than a linked one than one
+/// of another keyring than a recovery one, rather vouched for by a writer, rather the one in use most recently.
+std::optional<Thumbprint> PlanModel::choose(const Key& key) const {
+    using Worth = std::tuple<bool, int, bool, std::int64_t, Thumbprint>;
+    std::optional<Worth> best;
+    for (const Thumbprint& opener : key.openers) {
+        const ModelState state = state_of(opener);
+        if (!state.unwraps) continue;
+        const auto known = protectors_.find(opener);
+        const auto used = last_used_.find(opener);
+        const Worth worth{state.status != ProtectorStatus::usable, rank_of(known->second.role),
+                          !key.is_signed.contains(opener), used == last_used_.end() ? 0 : -used->second.ns, opener};
+        if (!best || worth < *best) best = worth;
+    }
+    if (!best) return std::nullopt;
+    return std::get<Thumbprint>(*best);
+}
+
+std::set<Thumbprint> PlanModel::blockers(const ModelRun& run) const {
+    std::set<Thumbprint> blocking;
+    for (const KeyName& name : needs(run)) {
+        const Key& key = keys_.at(name);
+        if (!key.chosen) blocking.insert(key.openers.begin(), key.openers.end());
+    }
+    return blocking;
+}
+
+bool PlanModel::is_restorable(const ModelRun& run) const {
+    if (!run.is_trusted || run.is_broken) return false;
+    const std::set<KeyName> keys = needs(run);
+    return std::all_of(keys.begin(), keys.end(),
+                       [&](const KeyName& name) { return keys_.at(name).chosen.has_value(); });
+}
+
+const ModelRun* PlanModel::at(int series, TimePoint moment) const {
+    const ModelRun* newest = nullptr;
+    for (const ModelRun* run : visible(series)) {
+        if (run->time <= moment) newest = run;
+    }
+    return newest;
+}
+
+std::vector<const ModelRun*> PlanModel::moments(int series, TimePoint from, TimePoint to) const {
+    std::set<TimePoint> starts;
+    for (const ModelRun* run : visible(series)) {
+        if (run->time > from && run->time <= to) starts.insert(run->time);
+    }
+    std::vector<const ModelRun*> wanted;
+    if (const ModelRun* first = at(series, from)) wanted.push_back(first);
+    for (const TimePoint start : starts) wanted.push_back(at(series, start));
+    return wanted;
+}
+
+const std::vector<ModelInterval>& PlanModel::whole(int series) const {
+    const auto [found, is_new] = whole_.try_emplace(series);
+    if (is_new) found->second = cover(moments(series, {INT64_MIN}, {INT64_MAX}), horizon());
+    return found->second;
+}
+
+std::vector<ModelInterval> PlanModel::cover(const std::vector<const ModelRun*>& backups, TimePoint end) const {
+    std::vector<ModelInterval> intervals;
+    for (std::size_t i = 0; i < backups.size(); ++i) {
+        const ModelRun& run = *backups[i];
+        ModelInterval next;
+        next.from = run.time;
+        next.to = i + 1 < backups.size() ? backups[i + 1]->time : std::max(end, run.time);
+        next.restorable = is_restorable(run);
+        if (!next.restorable && !run.is_broken) next.blocked_by = blockers(run);
+        next.backups = 1;
+        ModelInterval* last = intervals.empty() ? nullptr : &intervals.back();
+        if (last != nullptr && last->restorable == next.restorable && last->blocked_by == next.blocked_by) {
+            last->to = next.to;
+            last->backups += 1;
+        } else {
+            intervals.push_back(next);
+        }
+    }
+    return intervals;
+}
+
+ModelPlan PlanModel::about(const std::vector<const ModelRun*>& backups) const {
+    ModelPlan plan;
+    std::set<KeyName> all;
+    std::set<Thumbprint> own;
+    for (const ModelRun* run : backups) {
+        const Key& key = keys_.at({run->writer, run->dek});
+        own.insert(key.openers.begin(), key.openers.end());
+        plan.is_broken |= run->is_broken;
+        if (!run->is_broken) all.merge(needs(*run));
+    }
+    plan.restorable = !plan.is_broken;
+    for (const KeyName& name : all) {
+        const Key& key = keys_.at(name);
+        const auto& opener = key.chosen;
+        plan.restorable &= opener.has_value();
+        if (key.openers.empty()) plan.orphaned.insert(name.second);
+        if (!opener && !key.openers.empty()) plan.unopenable.insert(name.second);
+        if (opener && std::none_of(key.is_signed.begin(), key.is_signed.end(),
+                                   [&](const Thumbprint& one) { return state_of(one).unwraps; })) {
+            plan.unproven += 1;
+        }
+        for (const Thumbprint& one : opener ? std::set{*opener} : key.openers) {
+            const bool is_new = !plan.required.contains(one);
+            ModelRequired& required = plan.required[one];
+            required.status = state_of(one).status;
+            required.usable = state_of(one).unwraps;
+            required.inherited = !own.contains(one);
+            required.from = is_new ? key.time : std::min(required.from, key.time);
+            required.to = is_new ? key.time : std::max(required.to, key.time);
+            required.backups += key.has_backup ? 1U : 0U;
+            required.deks += 1;
+            required.unproven += key.is_signed.contains(one) ? 0U : 1U;
+            for (const Thumbprint& other : key.openers) {
+                if (other != one) required.alternatives.insert(other);
+            }
+        }
+    }
+    return plan;
+}
+
+/// The moments closest to a stretch that can be restored, in whole seconds where a gap has one before it.
+void PlanModel::find_nearest(ModelPlan& plan, TimePoint from, TimePoint to) {
+    if (plan.restorable) return;
+    for (const ModelInterval& interval : plan.coverage) {
+        if (!interval.restorable) continue;
+        if (interval.from <= from) {
+            const TimePoint last{(interval.to.ns - 1) / kNsPerSecond * kNsPerSecond};
+            plan.before = interval.to > from ? from : std::max(last, interval.from);
+        }
+        if (!plan.after && interval.to > to) plan.after = std::max(interval.from, to);
+    }
+}
+
+ModelPlan PlanModel::plan(const ModelRun& run) const {
+    ModelPlan plan = about({&run});
+    plan.coverage = whole(run.series);
+    find_nearest(plan, run.time, run.time);
+    return plan;
+}
+
+ModelPlan PlanModel::plan(int series, TimePoint from, TimePoint to) const {
+    ModelPlan plan = about(moments(series, from, to));
+    plan.coverage = whole(series);
+    find_nearest(plan, from, to);
+    return plan;
+}
+
+std::optional<ModelPlan> PlanModel::lane(int series, std::optional<TimePoint> from, std::optional<TimePoint> to) const {
+    const std::vector<const ModelRun*> all = visible(series);
+    if (all.empty()) return std::nullopt;
+    const TimePoint start = from.value_or(all.front()->time);
+    const TimePoint end = to.value_or(std::max({horizon(), all.back()->time, start}));
+    const std::vector<const ModelRun*> wanted = moments(series, start, end);
+    if (wanted.empty()) return std::nullopt;
+    ModelPlan plan = about(wanted);
+    plan.coverage = cover(wanted, end);
+    plan.coverage.front().from = std::max(plan.coverage.front().from, start);
+    find_nearest(plan, start, end);
+    return plan;
+}
+
+}  // namespace signet::restore::test
