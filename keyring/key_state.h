@@ -62,6 +62,10 @@ enum class Outcome {
 }
 /// Whether the vault decided against us.
 [[nodiscard]] constexpr bool is_refusal(Outcome outcome) { return outcome != Outcome::ok && !may_fail_over(outcome); }
+/// Whether a refusal stops unwrapping too. Dates stop wrapping alone.
+[[nodiscard]] constexpr bool stops_unwrapping(Outcome outcome) {
+    return is_refusal(outcome) && outcome != Outcome::key_expired && outcome != Outcome::key_not_yet_valid;
+}
 /// The refusal that a state stands for; `ok` for an enabled key.
 [[nodiscard]] Outcome refusal_of(KeyState state);
 

@@ -124,6 +124,10 @@ Json encode(const Keyring::Content& content) {
                             {"outcome", text(refusal.outcome)},
                             {"since", to_rfc3339(refusal.since)}});
     }
+    Json vault_places = Json::array();
+    for (const auto& [folder, file_system] : content.vault_places) {
+        vault_places.push_back({{"folder", folder}, {"file_system", file_system}});
+    }
     return {{"signet_keyring", 1},
             {"generation", content.generation},
             {"links", std::move(links)},
@@ -132,6 +136,7 @@ Json encode(const Keyring::Content& content) {
             {"label_keys", std::move(label_keys)},
             {"settings", Json(content.settings)},
             {"refusals", std::move(refusals)},
+            {"vault_places", std::move(vault_places)},
             {"state", content.state}};
 }
 
@@ -187,6 +192,12 @@ Keyring::Content decode(const Json& body, std::string_view what) {
     }
     for (const Json& refusal : fields.array("refusals")) content.refusals.push_back(decode_refusal(refusal, what));
     if (fields.has("state")) content.state = fields.text("state");
+    if (fields.has("vault_places")) {
+        for (const Json& json : fields.array("vault_places")) {
+            const JsonObject place(json, what);
+            content.vault_places.insert_or_assign(place.text("folder"), place.text("file_system"));
+        }
+    }
     return content;
 }
 

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "core/crypto/identity_key.h"
+#include "core/error.h"
 #include "format/data_key.h"
 #include "format/thumbprint.h"
 #include "keyring/audit_log.h"
@@ -81,7 +82,8 @@ struct WriterIdentity {
     [[nodiscard]] IdentityId identity() const { return key.verify_key().identity(); }
 };
 
-/// A location that refused, remembered until it answers well again: an outage after a refusal opens no way to a twin.
+/// A location that refused, remembered until it answers well again, or its link is removed: an outage after a refusal
+/// opens no way to a twin.
 struct Refusal {
     std::string location;
     std::string operation;  ///< "describe", "wrap", "unwrap"
@@ -97,6 +99,7 @@ struct LinkOptions {
     std::optional<std::string> thumbprint = std::nullopt;  ///< what it must be: whole or a prefix
     std::optional<std::string> twin_of = std::nullopt;     ///< the link that has the same key: thumbprint or name
     std::string name = {};                                 ///< empty: the vault's name for it
+    std::optional<std::string> follow = std::nullopt;      ///< the place whose newest version it is; unset: as located
 };
 
 /// What linking did.
@@ -175,9 +178,17 @@ public:
     FollowReport refresh_followed(Vaults& vaults);
 
     // What vaults answered.
+    /// What a vault says about a protector. A local vault that is missing from the file system that held it is
+    /// `not_found`, not an outage: see vault_place.h.
+    [[nodiscard]] Answer<KeyDescription> describe(const Location& location, Vaults& vaults);
+    /// The refusal that is remembered of a location; one that stops unwrapping before one that only stops wrapping.
     [[nodiscard]] const Refusal* refusal(const std::string& location) const;
     /// Remembers a refusal, or clears it after `ok`. Writes only on a change; a keyring that cannot be written is left.
     void note_answer(const std::string& location, const std::string& operation, Outcome outcome) noexcept;
+    /// Remembers that a passphrase or PIN was not taken, when a file or command gave it: what a person types wrong is
+    /// no answer of the vault.
+    void note_rejected(const Location& location, const std::string& operation, const Error& error,
+                       const Vaults& vaults) noexcept;
 
     // The state of access (access_state.h).
     /// Remembers since when a wrapping protector is refused, or that it is well again within the heal window. Writes
@@ -239,7 +250,8 @@ public:
         std::map<std::pair<RepositoryId, IdentityId>, Bytes> label_keys;
         std::map<std::string, std::string> settings;
         std::vector<Refusal> refusals;
-        std::string state;  ///< of access, as hooks were told of it last
+        std::string state;                                ///< of access, as hooks were told of it last
+        std::map<std::string, std::string> vault_places;  ///< folders of local vaults and the file systems they were on
     };
 
 private:
@@ -252,6 +264,9 @@ private:
     void audited_wrap(const crypto::RsaPublicKey& key, const std::string& location, const std::string& object);
     [[nodiscard]] LinkTest::Result test_location(const Link& link, const std::string& location, Vaults& vaults);
     void follow(const Link& link, Vaults& vaults, FollowReport& report);
+    [[nodiscard]] std::string why_not_followed(const Link& link, const KeyDescription& key, Vaults& vaults);
+    [[nodiscard]] bool is_taken_away(const std::string& folder) const;
+    void note_vault_place(const std::string& folder) noexcept;
     std::string folder_;
     const Clock* clock_;
     AuditLog audit_;

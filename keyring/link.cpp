@@ -4,8 +4,10 @@
 #include "core/crypto/random.h"
 #include "core/error.h"
 #include "format/config.h"
+#include "format/encoding.h"
 #include "keyring/keyring.h"
 #include "keyring/pkcs11_vault.h"
+#include "keyring/vault_place.h"
 
 namespace signet::keyring {
 namespace {
@@ -126,10 +128,10 @@ void mark_state(Link& link, std::string state, TimePoint now) {
     link.last_state_time = now;
 }
 
-/// Whether a refusal is the key's own state, rather than a withheld permission.
+/// Whether a refusal is the key's own state, rather than a withheld permission or a private half that is not there.
 bool is_state(Outcome outcome) {
     return outcome == Outcome::key_disabled || outcome == Outcome::key_not_yet_valid ||
-           outcome == Outcome::key_expired || outcome == Outcome::key_deleted || outcome == Outcome::not_found;
+           outcome == Outcome::key_expired || outcome == Outcome::key_deleted;
 }
 
 bool is_linked(const std::vector<Link>& links, const std::string& location) {
@@ -211,6 +213,39 @@ const Link* Keyring::default_link(std::string_view provider, std::string_view re
     return nullptr;
 }
 
+// What vaults say.
+
+bool Keyring::is_taken_away(const std::string& folder) const {
+    const auto known = content_.vault_places.find(format::to_utf8(folder));
+    return known != content_.vault_places.end() && is_vault_missing(folder) && file_system_of(folder) == known->second;
+}
+
+void Keyring::note_vault_place(const std::string& folder) noexcept {
+    try {
+        const std::string file_system = file_system_of(folder);
+        const std::string name = format::to_utf8(folder);
+        const auto known = content_.vault_places.find(name);
+        const bool is_known = known != content_.vault_places.end() && known->second == file_system;
+        if (file_system.empty() || is_known) return;
+        change([&](Content& next) { next.vault_places[name] = file_system; });
+    } catch (const std::exception&) {
+        // A keyring on a medium that cannot be written still serves.
+    }
+}
+
+Answer<KeyDescription> Keyring::describe(const Location& location, Vaults& vaults) {
+    auto answer = vaults.at(location).describe(location);
+    const std::string folder = vault_folder(location, vaults.default_folder());
+    if (folder.empty() || !is_linked(content_.links, location.text())) return answer;
+    if (answer.ok()) {
+        note_vault_place(folder);
+    } else if (may_fail_over(answer.outcome) && is_taken_away(folder)) {
+        return Answer<KeyDescription>::refuse(
+            Outcome::not_found, "the vault is gone from " + folder + ", and the file system that held it is there");
+    }
+    return answer;
+}
+
 // Testing.
 
 Answer<KeyDescription> Keyring::audited_test(const format::Thumbprint& thumbprint, const Location& location,
@@ -218,16 +253,18 @@ Answer<KeyDescription> Keyring::audited_test(const format::Thumbprint& thumbprin
     const std::string place = location.text();
     const std::uint64_t intent = audit_.intent({"test", thumbprint, place, {}});
     try {
-        auto answer = vaults.at(location).test(location);
+        auto answer = describe(location, vaults);
         if (answer.ok() && answer.value->thumbprint != thumbprint) {
             answer = Answer<KeyDescription>::refuse(Outcome::not_found,
                                                     "another key is there: " + answer.value->thumbprint.short_text());
         }
+        if (answer.ok()) answer = vaults.at(location).test(location);
         audit_.outcome(intent, answer.outcome, answer.detail);
         note_answer(place, "test", answer.outcome);
         return answer;
     } catch (const Error& error) {
         audit_.outcome(intent, Outcome::credential_rejected, error.what());
+        note_rejected(location, "test", error, vaults);
         throw;
     }
 }
@@ -322,7 +359,11 @@ LinkReport Keyring::link(const Location& location, const LinkOptions& options, V
         const std::string place = key.location.text();
         auto& all = link->locations;
         if (std::find(all.begin(), all.end(), place) == all.end()) all.push_back(place);
-        if (asked.follows_newest()) follow_place(next.links, *link, asked.text(), role);
+        if (options.follow) {
+            follow_place(next.links, *link, *options.follow, role);
+        } else if (asked.follows_newest()) {
+            follow_place(next.links, *link, asked.text(), role);
+        }
         if (role == LinkRole::default_) {
             report.former_default = make_default(next.links, *link);
         } else {
@@ -331,6 +372,8 @@ LinkReport Keyring::link(const Location& location, const LinkOptions& options, V
         mark_state(*link, state_after(tested), clock_->now());
         report.link = *link;
     });
+    if (const std::string folder = vault_folder(key.location, vaults.default_folder()); !folder.empty())
+        note_vault_place(folder);
     audit_.note({"link", key.thumbprint, key.location.text(), {}}, std::string(text(role)));
     return report;
 }
@@ -401,24 +444,55 @@ std::uint32_t followed_version(const Link& link, const Location& place) {
     std::uint32_t version = 0;
     for (const std::string& text : link.locations) {
         const Location location = Location::parse(text);
-        if (location.without_version() == place && location.version) version = std::max(version, *location.version);
+        // On a token the way there may differ, the key does not.
+        if (location.without_version().public_text() != place.public_text()) continue;
+        version = std::max(version, location.named_version().value_or(0));
     }
     return version;
 }
 
 }  // namespace
 
+/// Only its owner writes a local vault. To a token anybody may add a public half under the next label: a key there is
+/// followed once the token itself has unwrapped with it. Never asks a person. returns  empty when nothing is in the way
+std::string Keyring::why_not_followed(const Link& link, const KeyDescription& key, Vaults& vaults) {
+    const bool is_proven = find(key.thumbprint) != nullptr;
+    if (key.location.scheme != Location::Scheme::pkcs11 || is_proven) return {};
+    const std::string& place = link.locations.front();
+    const Refusal* known = refusal(place);
+    if (known != nullptr && known->outcome == Outcome::credential_rejected) {
+        return "its token refuses the PIN since " + to_rfc3339(known->since) + "; see signet keyring test";
+    }
+    if (!vaults.at(key.location).unwraps_unattended(key.location)) {
+        return "it must unwrap first, and no PIN is at hand: signet keyring link '" + key.location.text() + "'";
+    }
+    try {
+        const auto tested = audited_test(key.thumbprint, key.location, vaults);
+        return tested.ok() ? "" : tested.detail;
+    } catch (const Error& error) {
+        // The next run must not spend another try.
+        if (error.code() == ErrorCode::wrong_passphrase) note_answer(place, "test", Outcome::credential_rejected);
+        return error.what();
+    }
+}
+
 void Keyring::follow(const Link& link, Vaults& vaults, FollowReport& report) {
     const Location place = Location::parse(link.follow);
-    const auto newest = vaults.local(place.folder).newest(place);
+    const auto newest = vaults.at(place).newest(place);
     if (!newest.ok()) {
         report.warnings.push_back(place.text() + ": " + newest.detail + "; the newest version is not known");
         return;
     }
     const KeyDescription& key = *newest.value;
     // Only ever forward: when the newest version is disabled, an older one must not take its place again.
-    if (key.thumbprint == link.thumbprint || *key.location.version <= followed_version(link, place)) return;
+    const std::uint32_t version = key.location.named_version().value_or(0);
+    if (key.thumbprint == link.thumbprint || version <= followed_version(link, place)) return;
 
+    const std::string obstacle = why_not_followed(link, key, vaults);
+    if (!obstacle.empty()) {
+        report.warnings.push_back(key.location.text() + " is newer and is not followed yet: " + obstacle);
+        return;
+    }
     audited_wrap(*key.public_key, key.location.text(), "test of a new version");
     change([&](Content& next) {
         Link* old = find_in(next.links, link.thumbprint);
@@ -463,10 +537,12 @@ FollowReport Keyring::refresh_followed(Vaults& vaults) {
 // Refusals.
 
 const Refusal* Keyring::refusal(const std::string& location) const {
+    const Refusal* found = nullptr;
     for (const Refusal& refusal : content_.refusals) {
-        if (refusal.location == location) return &refusal;
+        if (refusal.location != location) continue;
+        if (found == nullptr || stops_unwrapping(refusal.outcome)) found = &refusal;
     }
-    return nullptr;
+    return found;
 }
 
 void Keyring::note_answer(const std::string& location, const std::string& operation, Outcome outcome) noexcept {
@@ -475,7 +551,9 @@ void Keyring::note_answer(const std::string& location, const std::string& operat
     const bool proves_all = operation == "unwrap" || operation == "test";
     const std::string what = is_state(outcome) ? "describe" : operation;
     const auto is_answered = [&](const Refusal& refusal) {
-        return refusal.location == location && (refusal.operation == what || (outcome == Outcome::ok && proves_all));
+        // That a key is outside its dates is not undone by its unwrapping.
+        const bool is_undone = outcome == Outcome::ok && proves_all && stops_unwrapping(refusal.outcome);
+        return refusal.location == location && (refusal.operation == what || is_undone);
     };
     const auto& known = content_.refusals;
     const auto found = std::find_if(known.begin(), known.end(), is_answered);
@@ -489,6 +567,12 @@ void Keyring::note_answer(const std::string& location, const std::string& operat
     } catch (const std::exception&) {
         // A keyring on a medium that cannot be written still serves.
     }
+}
+
+void Keyring::note_rejected(const Location& location, const std::string& operation, const Error& error,
+                            const Vaults& vaults) noexcept {
+    if (error.code() != ErrorCode::wrong_passphrase || !vaults.gives_secrets_unattended(location)) return;
+    note_answer(location.text(), operation, Outcome::credential_rejected);
 }
 
 }  // namespace signet::keyring

@@ -46,6 +46,16 @@ Location parse_local(std::string_view rest, std::string_view whole) {
     return location;
 }
 
+Location on_token(const Pkcs11Uri& uri) {
+    const VersionedLabel label = VersionedLabel::parse(uri.label());
+    Location location;
+    location.scheme = Location::Scheme::pkcs11;
+    location.uri = uri.text();
+    location.name = label.name;
+    if (label.version > 1) location.version = label.version;
+    return location;
+}
+
 }  // namespace
 
 Location Location::parse(std::string_view text) {
@@ -60,12 +70,7 @@ Location Location::parse(std::string_view text) {
     const std::string_view rest = text.substr(colon + 1);
     if (scheme == "local") return parse_local(rest, text);
     if (scheme == "pkcs11") {
-        const Pkcs11Uri uri = Pkcs11Uri::parse(text);
-        Location location;
-        location.scheme = Scheme::pkcs11;
-        location.uri = uri.text();
-        location.name = uri.label();
-        return location;
+        return on_token(Pkcs11Uri::parse(text));
     }
     if (scheme == "public") {
         if (rest.empty()) refuse(text, "no file");
@@ -104,15 +109,29 @@ Location Location::absolute() const {
 }
 
 Location Location::with_version(std::uint32_t number) const {
+    if (scheme == Scheme::pkcs11) {
+        if (named_version() == number) return *this;
+        return on_token(Pkcs11Uri::parse(uri).with_key(VersionedLabel{name, number}.text(), {}));
+    }
     Location location = *this;
     location.version = number;
     return location;
 }
 
 Location Location::without_version() const {
+    if (scheme == Scheme::pkcs11) return version ? with_version(1) : *this;
     Location location = *this;
     location.version.reset();
     return location;
+}
+
+std::optional<std::uint32_t> Location::named_version() const {
+    return scheme == Scheme::pkcs11 ? version.value_or(1) : version;
+}
+
+bool Location::follows_newest() const {
+    if (version || scheme == Scheme::public_file) return false;
+    return scheme == Scheme::local || (!name.empty() && Pkcs11Uri::parse(uri).id().empty());
 }
 
 bool same_provider(std::string_view left, std::string_view right) {

@@ -4,11 +4,14 @@
 #include <array>
 #include <chrono>
 #include <cstring>
+#include <tuple>
 
 namespace signet::keyring {
 namespace {
 
-constexpr CK_ULONG kMaxFound = 64;
+constexpr CK_ULONG kFoundAtOnce = 64;
+constexpr std::size_t kMaxFound = 4096;
+constexpr std::array<CK_OBJECT_CLASS, 3> kKinds = {CKO_PUBLIC_KEY, CKO_PRIVATE_KEY, CKO_CERTIFICATE};
 constexpr CK_ULONG kMaxAttribute = 64UL * 1024;
 constexpr std::int64_t kDayNs = 86'400 * kNsPerSecond;
 
@@ -28,11 +31,11 @@ public:
     ~Search() { session_->C_FindObjectsFinal(session_.handle()); }
 
     std::vector<CK_OBJECT_HANDLE> next() {
-        std::vector<CK_OBJECT_HANDLE> found(kMaxFound);
+        std::vector<CK_OBJECT_HANDLE> found(kFoundAtOnce);
         CK_ULONG count = 0;
-        require_ok(session_->C_FindObjects(session_.handle(), found.data(), kMaxFound, &count),
+        require_ok(session_->C_FindObjects(session_.handle(), found.data(), kFoundAtOnce, &count),
                    "cannot search the token");
-        found.resize(count);
+        found.resize(std::min(count, kFoundAtOnce));
         return found;
     }
 
@@ -88,6 +91,7 @@ Pkcs11Key read_key(const Pkcs11Session& session, CK_OBJECT_HANDLE object, CK_OBJ
         if (kind == CKO_CERTIFICATE) return key;  // its dates are the certificate's, not the key's
         narrow(key.dates, read_date(session, object, CKA_START_DATE), read_date(session, object, CKA_END_DATE));
         key.is_local = read_flag(session, object, CKA_LOCAL, false);
+        if (kind == CKO_PRIVATE_KEY) key.may_decrypt = read_flag(session, object, CKA_DECRYPT, true);
         return key;
     } catch (const Pkcs11Error&) {
         throw;
@@ -112,6 +116,7 @@ void merge(std::vector<Pkcs11Key>& keys, Pkcs11Key key) {
         same->dates.expires = key.dates.expires;
     }
     same->is_local = same->is_local || key.is_local;
+    if (key.may_decrypt) same->may_decrypt = key.may_decrypt;
 }
 
 }  // namespace
@@ -121,7 +126,12 @@ std::vector<CK_OBJECT_HANDLE> find_objects(const Pkcs11Session& session, CK_OBJE
     if (!uri.label().empty()) conditions.push_back(attribute_of(CKA_LABEL, uri.label().data(), uri.label().size()));
     if (!uri.id().empty()) conditions.push_back(attribute_of(CKA_ID, uri.id().data(), uri.id().size()));
     Search search(session, conditions);
-    return search.next();
+    std::vector<CK_OBJECT_HANDLE> all;
+    for (auto some = search.next(); !some.empty(); some = search.next()) {
+        all.insert(all.end(), some.begin(), some.end());
+        if (all.size() > kMaxFound) throw Pkcs11Error(Outcome::misuse, "the token has too many objects of one name");
+    }
+    return all;
 }
 
 std::optional<Bytes> read_attribute(const Pkcs11Session& session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type) {
@@ -178,13 +188,34 @@ CK_DATE to_date(TimePoint time) {
 
 std::vector<Pkcs11Key> read_keys(const Pkcs11Session& session, const Pkcs11Uri& uri) {
     std::vector<Pkcs11Key> keys;
-    constexpr std::array<CK_OBJECT_CLASS, 3> kKinds = {CKO_PUBLIC_KEY, CKO_PRIVATE_KEY, CKO_CERTIFICATE};
     for (const CK_OBJECT_CLASS kind : kKinds) {
         // A certificate for a key that shows itself adds nothing.
         if (kind == CKO_CERTIFICATE && !keys.empty()) continue;
         for (const CK_OBJECT_HANDLE object : find_objects(session, kind, uri))
             merge(keys, read_key(session, object, kind));
     }
+    return keys;
+}
+
+std::vector<Pkcs11Key> list_keys(const Pkcs11Session& session, const Pkcs11Uri& uri) {
+    const Pkcs11Uri token = uri.without_key();
+    std::vector<Pkcs11Key> keys;
+    for (const CK_OBJECT_CLASS kind : kKinds) {
+        // Certificates of others are on many tokens; they stand for keys only where keys do not show themselves.
+        if (kind == CKO_CERTIFICATE && !keys.empty()) continue;
+        for (const CK_OBJECT_HANDLE object : find_objects(session, kind, token)) {
+            try {
+                merge(keys, read_key(session, object, kind));
+            } catch (const Pkcs11Error& error) {
+                if (error.outcome() != Outcome::misuse) throw;
+            }
+        }
+    }
+    std::sort(keys.begin(), keys.end(), [](const Pkcs11Key& left, const Pkcs11Key& right) {
+        const VersionedLabel a = VersionedLabel::parse(left.label);
+        const VersionedLabel b = VersionedLabel::parse(right.label);
+        return std::tie(a.name, a.version, left.id) < std::tie(b.name, b.version, right.id);
+    });
     return keys;
 }
 

@@ -79,13 +79,13 @@ bool Pkcs11Token::logs_in_unattended(const Pkcs11Uri& uri, const PassphraseSourc
            passphrases.knows(pin_object());
 }
 
-CK_RV Pkcs11Token::try_login(const Pkcs11Uri& uri, PassphraseSource& passphrases) const {
+CK_RV Pkcs11Token::try_login(CK_SESSION_HANDLE session, CK_USER_TYPE user, const Pkcs11Uri& uri,
+                             PassphraseSource& passphrases) const {
     CK_FUNCTION_LIST& functions = module_->functions();
-    if (has_own_pad()) return functions.C_Login(anchor_->handle(), CKU_USER, nullptr, 0);
+    if (has_own_pad()) return functions.C_Login(session, user, nullptr, 0);
     SecretBytes pin =
         uri.pin_file() ? pin_from_file(*uri.pin_file(), shown_) : passphrases.get({"unlock", pin_object(), false});
-    const CK_RV result =
-        functions.C_Login(anchor_->handle(), CKU_USER, pin.mutable_view().data(), static_cast<CK_ULONG>(pin.size()));
+    const CK_RV result = functions.C_Login(session, user, pin.mutable_view().data(), static_cast<CK_ULONG>(pin.size()));
     if (result != CKR_OK) passphrases.forget(pin_object());
     return result;
 }
@@ -101,18 +101,29 @@ void Pkcs11Token::refuse_login(CK_RV result, const Pkcs11Uri& uri) const {
                                               (result == CKR_PIN_LOCKED ? "; its security officer can unlock it" : ""));
 }
 
-void Pkcs11Token::log_in(const Pkcs11Uri& uri, PassphraseSource& passphrases) {
-    if (!anchor_) anchor_ = std::make_unique<Pkcs11Session>(module_->functions(), slot_);
-    if (is_open()) return;
+void Pkcs11Token::require_unlocked_pin(const Pkcs11Uri& uri) const {
     if (refused_) refuse_login(*refused_, uri);
     CK_TOKEN_INFO now{};
     require_ok(module_->functions().C_GetTokenInfo(slot_, &now), shown_);
     const std::string obstacle = login_obstacle(now.flags);
     if (!obstacle.empty()) throw Pkcs11Error(Outcome::credential_rejected, "the " + shown_ + ": " + obstacle);
+}
 
-    const CK_RV result = try_login(uri, passphrases);
+void Pkcs11Token::log_in(const Pkcs11Uri& uri, PassphraseSource& passphrases) {
+    if (!anchor_) anchor_ = std::make_unique<Pkcs11Session>(module_->functions(), slot_);
+    if (is_open()) return;
+    require_unlocked_pin(uri);
+    const CK_RV result = try_login(anchor_->handle(), CKU_USER, uri, passphrases);
     logged_in_ = result == CKR_OK || result == CKR_USER_ALREADY_LOGGED_IN;
     if (logged_in_) return;
+    if (!may_fail_over(outcome_of(result))) refused_ = result;
+    refuse_login(result, uri);
+}
+
+void Pkcs11Token::authenticate(const Pkcs11Session& session, const Pkcs11Uri& uri, PassphraseSource& passphrases) {
+    require_unlocked_pin(uri);
+    const CK_RV result = try_login(session.handle(), CKU_CONTEXT_SPECIFIC, uri, passphrases);
+    if (result == CKR_OK) return;
     if (!may_fail_over(outcome_of(result))) refused_ = result;
     refuse_login(result, uri);
 }

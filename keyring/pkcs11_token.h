@@ -51,13 +51,19 @@ public:
     /// throws  Error{wrong_passphrase}: the token does not take the PIN; Error{usage}: no PIN in pin-source;
     ///         Pkcs11Error{credential_rejected}: locked, not set up, or one try is left
     void log_in(const Pkcs11Uri& uri, PassphraseSource& passphrases);
+    /// Once more for the operation that `session` has begun, as keys with CKA_ALWAYS_AUTHENTICATE want it: with the PIN
+    /// of log_in(), once. throws  as log_in()
+    void authenticate(const Pkcs11Session& session, const Pkcs11Uri& uri, PassphraseSource& passphrases);
     /// Begins anew with the next use, after the token was gone. A refused login is not forgotten.
     void disconnect();
 
 private:
     [[nodiscard]] bool needs_login() const { return (flags_ & CKF_LOGIN_REQUIRED) != 0; }
     [[nodiscard]] bool has_own_pad() const { return (flags_ & CKF_PROTECTED_AUTHENTICATION_PATH) != 0; }
-    [[nodiscard]] CK_RV try_login(const Pkcs11Uri& uri, PassphraseSource& passphrases) const;
+    /// throws  Pkcs11Error{credential_rejected}; what a login was refused with before
+    void require_unlocked_pin(const Pkcs11Uri& uri) const;
+    [[nodiscard]] CK_RV try_login(CK_SESSION_HANDLE session, CK_USER_TYPE user, const Pkcs11Uri& uri,
+                                  PassphraseSource& passphrases) const;
     [[noreturn]] void refuse_login(CK_RV result, const Pkcs11Uri& uri) const;
     /// How passphrase requests name the PIN.
     [[nodiscard]] std::string pin_object() const { return shown_; }

@@ -35,52 +35,60 @@ CK_OBJECT_HANDLE private_half(const Pkcs11Session& session, const Pkcs11Token& t
     throw Pkcs11Error(Outcome::not_found, "the " + token.shown() + " has no private half of this key");
 }
 
-/// A session of its own: some tokens leave one unusable after a failure.
-Attempt decrypt(const Pkcs11Token& token, const Pkcs11Uri& uri, const crypto::RsaPublicKey& public_key,
-                CK_MECHANISM mechanism, ByteView wrapped) {
-    const Pkcs11Session session = token.session();
-    const CK_OBJECT_HANDLE key = private_half(session, token, uri, public_key);
-    const std::string what = "the " + token.shown() + " does not decrypt";
-    const CK_RV begun = session->C_DecryptInit(session.handle(), &mechanism, key);
-    if (is_mechanism_refused(begun)) return std::nullopt;
-    require_ok(begun, what);
+/// One unwrapping, with what each attempt at it needs.
+struct Unwrapping {
+    Pkcs11Token& token;
+    const Pkcs11Uri& uri;
+    PassphraseSource& passphrases;
+    const crypto::RsaPublicKey& public_key;
+    ByteView wrapped;
 
-    Bytes input(wrapped.begin(), wrapped.end());
-    SecretBytes output(modulus_size(public_key));
-    auto size = static_cast<CK_ULONG>(output.size());
-    const CK_RV done = session->C_Decrypt(session.handle(), input.data(), static_cast<CK_ULONG>(input.size()),
-                                          output.mutable_view().data(), &size);
-    if (is_mechanism_refused(done)) return std::nullopt;
-    require_ok(done, what, Pkcs11Step::decrypt);
-    if (size > output.size()) throw Pkcs11Error(Outcome::integrity, what + ": more octets than its key has");
-    return SecretBytes(output.reveal().first(size));
-}
+    /// In a session of its own: some tokens leave one unusable after a failure.
+    [[nodiscard]] Attempt with(CK_MECHANISM mechanism) const {
+        const Pkcs11Session session = token.session();
+        const CK_OBJECT_HANDLE key = private_half(session, token, uri, public_key);
+        const std::string what = "the " + token.shown() + " does not decrypt";
+        const CK_RV begun = session->C_DecryptInit(session.handle(), &mechanism, key);
+        if (is_mechanism_refused(begun)) return std::nullopt;
+        require_ok(begun, what);
+        if (read_flag(session, key, CKA_ALWAYS_AUTHENTICATE, false)) token.authenticate(session, uri, passphrases);
 
-Attempt decrypt_oaep(const Pkcs11Token& token, const Pkcs11Uri& uri, const crypto::RsaPublicKey& public_key,
-                     ByteView wrapped) {
-    CK_RSA_PKCS_OAEP_PARAMS oaep{CKM_SHA256, CKG_MGF1_SHA256, CKZ_DATA_SPECIFIED, nullptr, 0};
-    return decrypt(token, uri, public_key, {CKM_RSA_PKCS_OAEP, &oaep, sizeof(oaep)}, wrapped);
-}
+        Bytes input(wrapped.begin(), wrapped.end());
+        SecretBytes output(modulus_size(public_key));
+        auto size = static_cast<CK_ULONG>(output.size());
+        const CK_RV done = session->C_Decrypt(session.handle(), input.data(), static_cast<CK_ULONG>(input.size()),
+                                              output.mutable_view().data(), &size);
+        if (is_mechanism_refused(done)) return std::nullopt;
+        require_ok(done, what, Pkcs11Step::decrypt);
+        if (size > output.size()) throw Pkcs11Error(Outcome::integrity, what + ": more octets than its key has");
+        return SecretBytes(output.reveal().first(size));
+    }
 
-/// SoftHSM2 before 2.7 and some smart cards know OAEP with SHA-1 only, or none.
-Attempt decrypt_bare(const Pkcs11Token& token, const Pkcs11Uri& uri, const crypto::RsaPublicKey& public_key,
-                     ByteView wrapped) {
-    const Attempt encoded = decrypt(token, uri, public_key, {CKM_RSA_X_509, nullptr, 0}, wrapped);
-    if (!encoded) return std::nullopt;
-    auto message = crypto::remove_oaep(encoded->reveal(), modulus_size(public_key));
-    if (!message) throw Pkcs11Error(Outcome::integrity, "it does not decrypt with the key on the " + token.shown());
-    return message;
-}
+    [[nodiscard]] Attempt by_oaep() const {
+        CK_RSA_PKCS_OAEP_PARAMS oaep{CKM_SHA256, CKG_MGF1_SHA256, CKZ_DATA_SPECIFIED, nullptr, 0};
+        return with({CKM_RSA_PKCS_OAEP, &oaep, sizeof(oaep)});
+    }
+
+    /// SoftHSM2 before 2.7 and some smart cards know OAEP with SHA-1 only, or none.
+    [[nodiscard]] Attempt by_bare_operation() const {
+        const Attempt encoded = with({CKM_RSA_X_509, nullptr, 0});
+        if (!encoded) return std::nullopt;
+        auto message = crypto::remove_oaep(encoded->reveal(), modulus_size(public_key));
+        if (!message) throw Pkcs11Error(Outcome::integrity, "it does not decrypt with the key on the " + token.shown());
+        return message;
+    }
+};
 
 }  // namespace
 
-SecretBytes unwrap_on_token(const Pkcs11Token& token, const Pkcs11Uri& uri, const crypto::RsaPublicKey& public_key,
-                            ByteView wrapped) {
+SecretBytes unwrap_on_token(Pkcs11Token& token, const Pkcs11Uri& uri, PassphraseSource& passphrases,
+                            const crypto::RsaPublicKey& public_key, ByteView wrapped) {
     if (wrapped.size() != modulus_size(public_key)) {
         throw Pkcs11Error(Outcome::integrity, "it is not as long as the key on the " + token.shown() + " makes it");
     }
-    if (auto message = decrypt_oaep(token, uri, public_key, wrapped)) return std::move(*message);
-    if (auto message = decrypt_bare(token, uri, public_key, wrapped)) return std::move(*message);
+    const Unwrapping unwrapping{token, uri, passphrases, public_key, wrapped};
+    if (auto message = unwrapping.by_oaep()) return std::move(*message);
+    if (auto message = unwrapping.by_bare_operation()) return std::move(*message);
     throw Pkcs11Error(
         Outcome::misuse,
         "the " + token.shown() + " has neither RSA-OAEP with SHA-256 nor the bare RSA operation for this key");

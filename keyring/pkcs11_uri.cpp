@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdlib>
 #include <filesystem>
 
@@ -64,6 +65,22 @@ void check_query(std::string_view query) {
     }
 }
 
+std::string text_of(P11KitUri* uri) {
+    char* formatted = nullptr;
+    if (p11_kit_uri_format(uri, P11_KIT_URI_FOR_ANY, &formatted) != P11_KIT_URI_OK) refuse("cannot be written");
+    const Handle<char, std::free> owner(formatted);
+    return formatted;
+}
+
+/// Sets an attribute, or removes it when the value is empty.
+void set_attribute(P11KitUri* uri, CK_ATTRIBUTE_TYPE type, ByteView value) {
+    p11_kit_uri_clear_attribute(uri, type);
+    if (value.empty()) return;
+    Bytes copy(value.begin(), value.end());
+    CK_ATTRIBUTE attribute{type, copy.data(), static_cast<CK_ULONG>(copy.size())};
+    if (p11_kit_uri_set_attribute(uri, &attribute) != P11_KIT_URI_OK) refuse("cannot be written");
+}
+
 /// What RFC 7512 lets stand in a query as it is.
 std::string encode(std::string_view text) {
     constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/:@!$'()*+,";
@@ -83,6 +100,14 @@ std::string encode(std::string_view text) {
 }  // namespace
 
 Pkcs11Uri Pkcs11Uri::parse(std::string_view text) {
+    Pkcs11Uri uri = read(text);
+    if (uri.label_.empty() && uri.id_.empty()) refuse("it names no key: object=LABEL or id=%01 is missing");
+    return uri;
+}
+
+Pkcs11Uri Pkcs11Uri::parse_token(std::string_view text) { return read(text); }
+
+Pkcs11Uri Pkcs11Uri::read(std::string_view text) {
     Pkcs11Uri result;
     result.uri_.reset(p11_kit_uri_new());
     P11KitUri* uri = result.uri_.get();
@@ -99,15 +124,11 @@ Pkcs11Uri Pkcs11Uri::parse(std::string_view text) {
     const Bytes label = attribute(uri, CKA_LABEL);
     result.label_ = as_text(label);
     result.id_ = attribute(uri, CKA_ID);
-    if (result.label_.empty() && result.id_.empty()) refuse("it names no key: object=LABEL or id=%01 is missing");
     if (const auto source = optional_text(p11_kit_uri_get_pin_source(uri))) result.pin_file_ = file_of(*source);
     result.module_path_ = optional_text(p11_kit_uri_get_module_path(uri));
     result.module_name_ = optional_text(p11_kit_uri_get_module_name(uri));
 
-    char* formatted = nullptr;
-    if (p11_kit_uri_format(uri, P11_KIT_URI_FOR_ANY, &formatted) != P11_KIT_URI_OK) refuse("cannot be written");
-    const Handle<char, std::free> owner(formatted);
-    const std::string whole = formatted;
+    const std::string whole = text_of(uri);
     const auto mark = std::min(whole.find('?'), whole.size());
     result.path_ = whole.substr(0, mark);
     check_query(std::string_view(whole).substr(std::min(mark + 1, whole.size())));
@@ -127,10 +148,32 @@ std::string Pkcs11Uri::query() const {
 }
 
 Pkcs11Uri Pkcs11Uri::absolute() const {
-    Pkcs11Uri copy = parse(text());
+    Pkcs11Uri copy = read(text());
     if (pin_file_) copy.pin_file_ = std::filesystem::absolute(*pin_file_).lexically_normal().string();
     return copy;
 }
+
+Pkcs11Uri Pkcs11Uri::without_key() const { return with_key({}, {}); }
+
+Pkcs11Uri Pkcs11Uri::with_key(std::string_view label, ByteView id) const {
+    const Pkcs11Uri copy = read(path_);
+    set_attribute(copy.uri_.get(), CKA_LABEL, as_bytes(label));
+    set_attribute(copy.uri_.get(), CKA_ID, id);
+    return read(text_of(copy.uri_.get()) + query());
+}
+
+VersionedLabel VersionedLabel::parse(std::string_view label) {
+    const auto slash = label.rfind('/');
+    std::uint32_t version = 0;
+    if (slash == std::string_view::npos || slash == 0) return {std::string(label), 1};
+    const std::string_view digits = label.substr(slash + 1);
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), version);
+    const bool is_version = error == std::errc{} && end == digits.data() + digits.size() && version > 1;
+    if (!is_version || digits.front() == '0') return {std::string(label), 1};
+    return {std::string(label.substr(0, slash)), version};
+}
+
+std::string VersionedLabel::text() const { return version == 1 ? name : name + "/" + std::to_string(version); }
 
 bool Pkcs11Uri::matches_module(const CK_INFO& info) const {
     return p11_kit_uri_match_module_info(uri_.get(), &info) == 1;

@@ -4,6 +4,7 @@
 #include <p11-kit/pkcs11.h>
 #include <p11-kit/uri.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +14,15 @@
 
 namespace signet::keyring {
 
+/// How labels on tokens say which version of a key they are: "prod" is version 1, "prod/2" the next.
+struct VersionedLabel {
+    std::string name;
+    std::uint32_t version = 1;
+    /// What does not end in a version from 2 on is a name as it stands.
+    [[nodiscard]] static VersionedLabel parse(std::string_view label);
+    [[nodiscard]] std::string text() const;
+};
+
 /// Names a key on a token: token, manufacturer, model, serial, slot-… and library-… choose the token; object and id the
 /// key. The query says how to get there: pin-source=file:FILE, module-path, module-name.
 class Pkcs11Uri {
@@ -20,6 +30,8 @@ public:
     /// throws  Error{usage}: not a URI, an unknown attribute, no object and no id, another kind of object than a key or
     ///         certificate, a PIN itself (pin-value), a pin-source other than a file. A PIN is never repeated.
     [[nodiscard]] static Pkcs11Uri parse(std::string_view text);
+    /// The same where a whole token is meant: object and id may be missing.
+    [[nodiscard]] static Pkcs11Uri parse_token(std::string_view text);
 
     /// In canonical form: attributes in a fixed order, and encoded only where they must be.
     [[nodiscard]] std::string text() const { return path_ + query(); }
@@ -27,8 +39,12 @@ public:
     [[nodiscard]] const std::string& path() const { return path_; }
     /// The pin-source made absolute.
     [[nodiscard]] Pkcs11Uri absolute() const;
+    /// Another key of the same token, reached in the same way. label, id  at least one is not empty
+    [[nodiscard]] Pkcs11Uri with_key(std::string_view label, ByteView id) const;
+    /// The token itself, without a key.
+    [[nodiscard]] Pkcs11Uri without_key() const;
 
-    /// CKA_LABEL and CKA_ID of the key; at least one is not empty.
+    /// CKA_LABEL and CKA_ID of the key; at least one is not empty, unless a token is meant.
     [[nodiscard]] const std::string& label() const { return label_; }
     [[nodiscard]] const Bytes& id() const { return id_; }
     /// The file of pin-source.
@@ -43,6 +59,7 @@ public:
 
 private:
     using UriHandle = Handle<P11KitUri, p11_kit_uri_free>;
+    [[nodiscard]] static Pkcs11Uri read(std::string_view text);
     [[nodiscard]] std::string query() const;
 
     UriHandle uri_;

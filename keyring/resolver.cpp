@@ -166,7 +166,7 @@ void Resolver::warn_once(const std::string& sentence) {
     warn_(sentence);
 }
 
-Resolver::Found Resolver::look(const KnownProtector& protector, const std::vector<std::string>& skipped) {
+Resolver::Found Resolver::look(const KnownProtector& protector, Use use, const std::vector<std::string>& skipped) {
     Found found;
     for (const std::string& place : protector.locations) {
         const Location location = Location::parse(place);
@@ -174,7 +174,7 @@ Resolver::Found Resolver::look(const KnownProtector& protector, const std::vecto
         const bool is_first = !found.any;
         found.any = true;
 
-        auto answer = vaults_.at(location).describe(location);
+        auto answer = keyrings_.own().describe(location, vaults_);
         if (answer.ok() && answer.value->thumbprint != protector.thumbprint) {
             answer = Answer<KeyDescription>::refuse(Outcome::not_found,
                                                     "another key is there: " + answer.value->thumbprint.short_text());
@@ -184,12 +184,13 @@ Resolver::Found Resolver::look(const KnownProtector& protector, const std::vecto
             found.location = location;
             found.detail.clear();
             found.key = std::move(answer.value);
-            keyrings_.own().note_answer(place, "describe", may_unwrap(found.key->state) ? Outcome::ok : found.outcome);
+            keyrings_.own().note_answer(place, "describe", found.outcome);
             return found;
         }
         keyrings_.own().note_answer(place, "describe", answer.outcome);
         const Refusal* latched = keyrings_.own().refusal(place);
-        const bool remembered = may_fail_over(answer.outcome) && latched != nullptr;
+        const bool counts = latched != nullptr && (use == Use::wrap || stops_unwrapping(latched->outcome));
+        const bool remembered = may_fail_over(answer.outcome) && counts;
         const Outcome outcome = remembered ? latched->outcome : answer.outcome;
         if (is_first || !may_fail_over(outcome)) {
             found.outcome = outcome;
@@ -249,7 +250,7 @@ bool Resolver::unwraps_unattended(const format::Thumbprint& thumbprint) {
 Resolver::Found Resolver::require_unwrapping(const KnownProtector& protector, const std::vector<std::string>& skipped,
                                              const std::string& why) {
     const std::string who = "protector " + label(protector.thumbprint, protector.name);
-    Found found = look(protector, skipped);
+    Found found = look(protector, Use::unwrap, skipped);
     if (!found.any && skipped.empty()) {
         throw Error(
             ErrorCode::key_unavailable, who + " cannot unwrap: only its public half is linked",
@@ -285,6 +286,7 @@ Answer<SecretBytes> Resolver::audited_unwrap(const format::Slot& slot, const Loc
     } catch (const Error& error) {
         const bool damaged = error.code() == ErrorCode::damaged;
         audit.outcome(intent, damaged ? Outcome::integrity : Outcome::credential_rejected, error.what());
+        keyrings_.own().note_rejected(location, "unwrap", error, vaults_);
         throw;
     }
 }
@@ -311,12 +313,13 @@ format::DataKey Resolver::unwrap(const format::Slot& slot) {
         if (key) return std::move(*key);
 
         const Refusal* latched = keyrings_.own().refusal(place);
-        if (may_fail_over(answer.outcome) && latched == nullptr) {
+        const bool remembered = latched != nullptr && stops_unwrapping(latched->outcome);
+        if (may_fail_over(answer.outcome) && !remembered) {
             skipped.push_back(place);
             why_skipped = answer.detail;
             continue;
         }
-        const Outcome why = latched != nullptr ? latched->outcome : answer.outcome;
+        const Outcome why = remembered ? latched->outcome : answer.outcome;
         throw Error(why == Outcome::integrity ? ErrorCode::damaged : ErrorCode::key_unavailable,
                     "data key " + slot.dek.short_hex() + ": protector " + label(slot.thumbprint, protector->name) +
                         " is " + describe_refusal(why, place) + in_brackets(answer.detail),
@@ -337,7 +340,7 @@ format::Slot Resolver::wrap_locked(const format::DataKey& key, const format::Thu
         throw Error(ErrorCode::refused, who + " is linked for unwrapping only",
                     "make it the default: signet keyring default " + thumbprint.short_text());
     }
-    const Found found = look({link.thumbprint, link.name, link.role, link.locations, link.spki});
+    const Found found = look({link.thumbprint, link.name, link.role, link.locations, link.spki}, Use::wrap);
     if (found.any && may_fail_over(found.outcome)) {
         warn_once(who + " cannot be reached in " + found.location.text() +
                   "; wrapped with the public half that is linked");

@@ -81,7 +81,10 @@ public:
 
 private:
     struct Found;
-    [[nodiscard]] Found look(const KnownProtector& protector, const std::vector<std::string>& skipped = {});
+    /// What a protector is looked at for: its dates stop wrapping alone.
+    enum class Use { unwrap, wrap };
+    [[nodiscard]] Found look(const KnownProtector& protector, Use use = Use::unwrap,
+                             const std::vector<std::string>& skipped = {});
     [[nodiscard]] Found require_unwrapping(const KnownProtector& protector, const std::vector<std::string>& skipped,
                                            const std::string& why);
     [[nodiscard]] Answer<SecretBytes> audited_unwrap(const format::Slot& slot, const Location& location,

@@ -8,6 +8,7 @@
 #include "core/crypto/random.h"
 #include "core/error.h"
 #include "core/file.h"
+#include "keyring/pkcs11_uri.h"
 #include "keyring/pkcs11_vault.h"
 
 namespace signet::keyring {
@@ -15,6 +16,15 @@ namespace {
 
 constexpr std::size_t kProbeSize = 32;
 constexpr std::size_t kMaxPem = std::size_t{64} * 1024;
+
+/// Whether the system says that a disk or a file server is gone, broken or does not answer, or that it is out of
+/// resources itself. Everything else is somebody's doing.
+bool is_device_failure(int error) {
+    constexpr std::array kFailures = {EIO,        ENXIO,     ENODEV,       ESTALE,      ETIMEDOUT, ENOTCONN,
+                                      EHOSTDOWN,  ENETDOWN,  EHOSTUNREACH, ENETUNREACH, EREMOTEIO, ENOMEDIUM,
+                                      ECONNRESET, ESHUTDOWN, ENOMEM,       EMFILE,      ENFILE,    EINTR};
+    return std::find(kFailures.begin(), kFailures.end(), error) != kFailures.end();
+}
 
 /// How a failure to read a vault or a key file is classified. What does not mean that nothing is there is not an
 /// outage.
@@ -28,8 +38,7 @@ Outcome outcome_of(const Error& error) {
         case ErrorCode::refused:
             return Outcome::misuse;
         case ErrorCode::io:
-            return error.system_error() == EACCES || error.system_error() == EPERM ? Outcome::denied
-                                                                                   : Outcome::unavailable;
+            return is_device_failure(error.system_error()) ? Outcome::unavailable : Outcome::denied;
         default:
             return Outcome::denied;
     }
@@ -68,6 +77,8 @@ Answer<KeyDescription> Vault::test(const Location& location) {
     }
     return described;
 }
+
+Answer<KeyDescription> Vault::newest(const Location& location) { return describe(location); }
 
 bool Vault::unwraps_unattended(const Location& location) {
     static_cast<void>(location);
@@ -245,6 +256,12 @@ LocalVaultAdapter& Vaults::local(const std::string& folder) {
 bool Vaults::has_local(const std::string& folder) const {
     const std::string& path = folder.empty() ? default_folder_ : folder;
     return !path.empty() && LocalVault::exists(path);
+}
+
+bool Vaults::gives_secrets_unattended(const Location& location) const {
+    const bool has_pin_file =
+        location.scheme == Location::Scheme::pkcs11 && Pkcs11Uri::parse(location.uri).pin_file().has_value();
+    return has_pin_file || passphrases_.manner() == PassphraseSource::Manner::unattended;
 }
 
 LocalVaultAdapter& Vaults::make_local() {

@@ -63,6 +63,8 @@ public:
     [[nodiscard]] virtual Answer<SecretBytes> unwrap(const Location& location, ByteView wrapped) = 0;
     /// Whether unwrap() would ask nobody.
     [[nodiscard]] virtual bool unwraps_unattended(const Location& location);
+    /// The newest version of a location without one that may wrap now; where a vault has no versions, the key itself.
+    [[nodiscard]] virtual Answer<KeyDescription> newest(const Location& location);
     /// Wraps 32 random octets, unwraps them and compares. A vault without private halves only wraps. The state is not
     /// judged: what is outside its dates is wrapped for with the public half.
     [[nodiscard]] Answer<KeyDescription> test(const Location& location);
@@ -76,8 +78,7 @@ public:
     [[nodiscard]] Answer<Bytes> wrap(const Location& location, ByteView plaintext) override;
     [[nodiscard]] Answer<SecretBytes> unwrap(const Location& location, ByteView wrapped) override;
     [[nodiscard]] bool unwraps_unattended(const Location& location) override;
-    /// The newest version of a name that may wrap now.
-    [[nodiscard]] Answer<KeyDescription> newest(const Location& location);
+    [[nodiscard]] Answer<KeyDescription> newest(const Location& location) override;
     /// The vault itself, read anew. throws  as LocalVault::open
     [[nodiscard]] LocalVault& vault();
     /// The vault itself, unlocked. throws  as LocalVault::unlock; on a wrong passphrase it is forgotten
@@ -114,6 +115,8 @@ public:
     /// The local vault in `folder`; the default one when empty.
     [[nodiscard]] LocalVaultAdapter& local(const std::string& folder = {});
     [[nodiscard]] bool has_local(const std::string& folder = {}) const;
+    /// Whether passphrase or PIN of that location come from a file, a command or a descriptor.
+    [[nodiscard]] bool gives_secrets_unattended(const Location& location) const;
     /// All tokens.
     [[nodiscard]] Pkcs11Vault& tokens();
     /// Makes the default vault, asking for a new passphrase, unless there is one; then unlocks nothing.

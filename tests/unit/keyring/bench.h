@@ -46,6 +46,15 @@ inline std::string content_of(const std::string& path) {
 
 inline void put_content(const std::string& path, std::string_view text) { replace_file(path, as_bytes(text), 0600); }
 
+/// The disk under a vault fails: reading it is EIO. mend_disk() undoes that.
+inline void break_disk(const std::string& vault_folder) {
+    std::filesystem::rename(vault_folder + "/vault.json", vault_folder + "/kept");
+    std::filesystem::create_symlink("/proc/self/mem", vault_folder + "/vault.json");
+}
+inline void mend_disk(const std::string& vault_folder) {
+    std::filesystem::rename(vault_folder + "/kept", vault_folder + "/vault.json");
+}
+
 /// A host with a vault (passphrase "sesame"), a keyring that is not there yet, and a resolver over both.
 struct Bench {
     TemporaryFolder folder;

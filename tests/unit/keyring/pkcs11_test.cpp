@@ -39,15 +39,154 @@ TEST_CASE("pkcs11 locations are brought into one form", "[keyring][pkcs11]") {
     CHECK(Location::parse(given) == Location::parse(canonical));
 }
 
-TEST_CASE("a pkcs11 location unwraps, follows no version, and keeps its PIN's file to itself", "[keyring][pkcs11]") {
+TEST_CASE("a pkcs11 location unwraps, and keeps its PIN's file to itself", "[keyring][pkcs11]") {
     const Location location = Location::parse("pkcs11:token=bk;object=kek1?pin-source=file:pin");
     CHECK(location.can_unwrap());
-    CHECK_FALSE(location.follows_newest());
     CHECK(location.provider() == "pkcs11");
     CHECK(location.name == "kek1");
     CHECK(location.public_text() == "pkcs11:token=bk;object=kek1");
     const std::string here = std::filesystem::current_path().string();
     CHECK(location.absolute().text() == "pkcs11:token=bk;object=kek1?pin-source=file:" + here + "/pin");
+}
+
+TEST_CASE("labels on tokens say which version a key is [R88]", "[keyring][pkcs11]") {
+    const auto [label, name, version] = GENERATE(table<const char*, const char*, std::uint32_t>({
+        {"prod", "prod", 1},
+        {"prod/2", "prod", 2},
+        {"prod/4294967295", "prod", 4294967295U},
+        {"a/b/3", "a/b", 3},
+        {"prod/1", "prod/1", 1},
+        {"prod/02", "prod/02", 1},
+        {"prod/", "prod/", 1},
+        {"prod/x", "prod/x", 1},
+        {"prod/2x", "prod/2x", 1},
+        {"prod/4294967296", "prod/4294967296", 1},
+        {"/2", "/2", 1},
+        {"", "", 1},
+    }));
+    CAPTURE(label);
+    const VersionedLabel read = VersionedLabel::parse(label);
+    CHECK(read.name == name);
+    CHECK(read.version == version);
+    CHECK(read.text() == label);
+}
+
+TEST_CASE("a label without version and id follows the newest version, and means version 1 itself [R88]",
+          "[keyring][pkcs11]") {
+    const Location first = Location::parse("pkcs11:token=bk;object=prod?pin-source=file:/run/pin");
+    CHECK(first.follows_newest());
+    CHECK(first.named_version() == 1);
+    CHECK(first.with_version(1) == first);
+    const Location third = first.with_version(3);
+    CHECK(third.text() == "pkcs11:token=bk;object=prod%2F3?pin-source=file:/run/pin");
+    CHECK(third.name == "prod");
+    CHECK(third.version == 3);
+    CHECK_FALSE(third.follows_newest());
+    CHECK(third.without_version() == first);
+    CHECK(Location::parse("pkcs11:token=bk;object=prod/3?pin-source=file:/run/pin") == third);
+    CHECK_FALSE(Location::parse("pkcs11:token=bk;object=prod;id=%01").follows_newest());
+    CHECK_FALSE(Location::parse("pkcs11:token=bk;id=%01").follows_newest());
+    // Another version has another id.
+    CHECK(Location::parse("pkcs11:token=bk;object=prod;id=%01").with_version(2).text() ==
+          "pkcs11:token=bk;object=prod%2F2");
+}
+
+/// A token's label "prod" and its versions, each a key of its own.
+class FakeToken final : public Vault {
+public:
+    explicit FakeToken(const Clock& clock) : clock_(clock) {}
+    bool has_pin = true;
+    Outcome unwraps = Outcome::ok;
+    std::map<std::uint32_t, crypto::RsaPrivateKey> versions;
+
+    [[nodiscard]] Answer<KeyDescription> describe(const Location& location) override {
+        const auto found = versions.find(*location.named_version());
+        if (found == versions.end()) return Answer<KeyDescription>::refuse(Outcome::not_found, "no such key");
+        KeyDescription description;
+        description.public_key = found->second.public_key();
+        description.thumbprint = format::Thumbprint::of(*description.public_key);
+        description.name = location.name;
+        description.location = location;
+        description.size_bits = description.public_key->bits();
+        description.state = description.attributes.state(clock_.now());
+        description.can_unwrap = true;
+        return Answer<KeyDescription>::of(std::move(description));
+    }
+    [[nodiscard]] Answer<KeyDescription> newest(const Location& location) override {
+        return describe(location.with_version(versions.rbegin()->first));
+    }
+    [[nodiscard]] Answer<Bytes> wrap(const Location& location, ByteView plaintext) override {
+        return Answer<Bytes>::of(versions.at(*location.named_version()).public_key().wrap(plaintext));
+    }
+    [[nodiscard]] Answer<SecretBytes> unwrap(const Location& location, ByteView wrapped) override {
+        if (unwraps == Outcome::credential_rejected) throw Error(ErrorCode::wrong_passphrase, "not this PIN");
+        if (unwraps != Outcome::ok) return Answer<SecretBytes>::refuse(unwraps, "as told");
+        return Answer<SecretBytes>::of(*versions.at(*location.named_version()).unwrap(wrapped));
+    }
+    [[nodiscard]] bool unwraps_unattended(const Location&) override { return has_pin; }
+
+private:
+    const Clock& clock_;
+};
+
+/// "prod" on a token, linked as the default, and a newer key "prod/2" beside it.
+struct NewerOnToken : Bench {
+    Location place = Location::parse("pkcs11:token=bk;object=prod?pin-source=file:/run/pin");
+    FakeToken& token = install();
+    Keyring own = keyring();
+
+    NewerOnToken() {
+        own.link(place, {.role = LinkRole::default_}, vaults);
+        token.versions.emplace(2, crypto::RsaPrivateKey::generate(2048));
+    }
+    [[nodiscard]] format::Thumbprint thumbprint(std::uint32_t version) const {
+        return format::Thumbprint::of(token.versions.at(version).public_key());
+    }
+
+private:
+    FakeToken& install() {
+        auto fake = std::make_unique<FakeToken>(clock);
+        FakeToken& installed = *fake;
+        installed.versions.emplace(1, crypto::RsaPrivateKey::generate(2048));
+        vaults.replace(place, std::move(fake));
+        return installed;
+    }
+};
+
+TEST_CASE("a newer version on a token takes over once the token has unwrapped with it [R88] [R89]",
+          "[keyring][pkcs11]") {
+    NewerOnToken bench;
+    CHECK(bench.own.links().front().follow == bench.place.text());
+    const FollowReport report = bench.own.refresh_followed(bench.vaults);
+    REQUIRE(report.changes.size() == 1);
+    CHECK(report.changes.front().to == bench.thumbprint(2));
+    CHECK(report.changes.front().location == bench.place.with_version(2).text());
+    CHECK(bench.own.default_link("local", "local")->thumbprint == bench.thumbprint(2));
+    CHECK(bench.own.find(bench.thumbprint(1))->role == LinkRole::linked);
+    CHECK(bench.own.find(bench.thumbprint(1))->locations == std::vector<std::string>{bench.place.text()});
+    CHECK(bench.own.refresh_followed(bench.vaults).changes.empty());
+}
+
+TEST_CASE("a newer version on a token that has proven nothing is not followed", "[keyring][pkcs11]") {
+    NewerOnToken bench;
+    SECTION("no PIN at hand") { bench.token.has_pin = false; }
+    SECTION("another private half, or none") { bench.token.unwraps = Outcome::not_found; }
+    const FollowReport report = bench.own.refresh_followed(bench.vaults);
+    CHECK(report.changes.empty());
+    REQUIRE(report.warnings.size() == 1);
+    CHECK(report.warnings.front().find("not followed yet") != std::string::npos);
+    CHECK(bench.own.default_link("local", "local")->thumbprint == bench.thumbprint(1));
+}
+
+TEST_CASE("a PIN that was refused while following is not tried again by the next run", "[keyring][pkcs11]") {
+    NewerOnToken bench;
+    bench.token.unwraps = Outcome::credential_rejected;
+    CHECK(bench.own.refresh_followed(bench.vaults).warnings.front().find("not this PIN") != std::string::npos);
+    bench.token.unwraps = Outcome::ok;
+    Keyring later = bench.keyring();
+    CHECK(later.refresh_followed(bench.vaults).warnings.front().find("refuses the PIN since") != std::string::npos);
+    CHECK(later.test(bench.thumbprint(1), bench.vaults).ok());  // a person has put it right
+    CHECK(later.refresh_followed(bench.vaults).changes.size() == 1);
 }
 
 TEST_CASE("a location from a repository is quoted for a command, or left out", "[keyring][pkcs11]") {

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "core/crypto/random.h"
+#include "keyring/vault_place.h"
 #include "tests/unit/keyring/bench.h"
 
 namespace signet::keyring::test {
@@ -153,9 +154,9 @@ TEST_CASE("status says what is wrong and what to do", "[keyring][resolver]") {
     bench.vault().set_dates("prod", {});
     CHECK(status().status == ProtectorStatus::usable);
 
-    std::filesystem::rename(bench.vault_folder, bench.folder / "away");
+    break_disk(bench.vault_folder);
     CHECK(status().status == ProtectorStatus::unreachable);
-    std::filesystem::create_directory(bench.vault_folder);
+    mend_disk(bench.vault_folder);
     put_content(bench.vault_folder + "/vault.json", "junk");
     CHECK(status().status == ProtectorStatus::unreachable);
     CHECK_FALSE(status().can_unwrap);
@@ -255,16 +256,16 @@ TEST_CASE("a disabled protector does not wrap, one out of reach does with a warn
     bench.vault().set_enabled("prod", false);
     REQUIRE_THROWS_MATCHES(with.resolver.wrap(key, bench.prod), Error, has_code(ErrorCode::key_unavailable));
     // Revoke, then pull the plug: that must not look like an outage.
-    std::filesystem::rename(bench.vault_folder, bench.folder / "away");
+    break_disk(bench.vault_folder);
     REQUIRE_THROWS_MATCHES(with.resolver.wrap(key, bench.prod), Error, has_code(ErrorCode::key_unavailable));
-    std::filesystem::rename(bench.folder / "away", bench.vault_folder);
+    mend_disk(bench.vault_folder);
     bench.vault().set_enabled("prod", true);
     CHECK_NOTHROW(with.resolver.wrap(key, bench.prod));
     CHECK(with.warnings.empty());
-    std::filesystem::rename(bench.vault_folder, bench.folder / "away");
+    break_disk(bench.vault_folder);
     const Slot slot = with.resolver.wrap(key, bench.prod);
     CHECK(with.warnings.size() == 1);
-    std::filesystem::rename(bench.folder / "away", bench.vault_folder);
+    mend_disk(bench.vault_folder);
     CHECK(same_key(with.resolver.unwrap(slot), key));
 }
 
@@ -518,6 +519,132 @@ TEST_CASE("an outage after a refusal opens no way to the twin, in any later proc
     bench.near.describes = Outcome::unavailable;
     CHECK(same_key(Resolving(bench).resolver.unwrap(slot), key));
     CHECK(bench.far.unwrap_calls == 1);
+}
+
+TEST_CASE("a private half that is gone is not forgotten because its public half is still seen [R112] [R131]",
+          "[keyring][twin]") {
+    Twins bench;
+    const DataKey key = DataKey::generate(kRepository);
+    const Slot slot = Resolving(bench).resolver.wrap(key, bench.thumbprint);
+    bench.near.unwraps = Outcome::not_found;
+    CHECK_THROWS_AS(Resolving(bench).resolver.unwrap(slot), Error);
+    CHECK(Resolving(bench).resolver.status(bench.thumbprint).status == ProtectorStatus::usable);
+    bench.near.describes = Outcome::unavailable;
+    REQUIRE_THROWS_MATCHES(Resolving(bench).resolver.unwrap(slot), Error, has_code(ErrorCode::key_unavailable));
+    CHECK(bench.far.unwrap_calls == 0);
+}
+
+TEST_CASE("dates stop wrapping also when their vault is out of reach, and never unwrapping [R72] [R73] [R131]",
+          "[keyring][twin]") {
+    Twins bench;
+    const DataKey key = DataKey::generate(kRepository);
+    const Slot slot = Resolving(bench).resolver.wrap(key, bench.thumbprint);
+    const bool expired = GENERATE(true, false);
+    (expired ? bench.near.attributes.expires : bench.near.attributes.not_before) =
+        expired ? bench.clock.in_days(-1) : bench.clock.in_days(1);
+    CHECK(same_key(Resolving(bench).resolver.unwrap(slot), key));
+    CHECK(bench.far.unwrap_calls == 0);
+    REQUIRE_THROWS_MATCHES(Resolving(bench).resolver.wrap(key, bench.thumbprint), Error,
+                           has_code(ErrorCode::key_unavailable));
+
+    bench.near.describes = Outcome::unavailable;
+    REQUIRE_THROWS_MATCHES(Resolving(bench).resolver.wrap(key, bench.thumbprint), Error,
+                           has_code(ErrorCode::key_unavailable));
+    CHECK(same_key(Resolving(bench).resolver.unwrap(slot), key));
+    CHECK(bench.far.unwrap_calls == 1);
+
+    bench.near.describes = Outcome::ok;
+    bench.near.attributes = {};
+    CHECK_NOTHROW(Resolving(bench).resolver.wrap(key, bench.thumbprint));
+    bench.near.describes = Outcome::unavailable;
+    CHECK_NOTHROW(Resolving(bench).resolver.wrap(key, bench.thumbprint));
+}
+
+TEST_CASE("a passphrase from a file that is refused is remembered, one that was typed is not [R115] [R131]",
+          "[keyring][twin]") {
+    Linked bench;
+    const Slot slot = bench.slot_under(DataKey::generate(kRepository), bench.prod);
+    const bool unattended = GENERATE(true, false);
+    const auto manner = unattended ? PassphraseSource::Manner::unattended : PassphraseSource::Manner::prompt;
+    PassphraseSource wrong([](const PassphraseRequest&) { return secret("another"); }, manner);
+    Vaults vaults(bench.vault_folder, wrong, bench.clock);
+    std::vector<Keyring> own;
+    own.push_back(bench.keyring());
+    KeyringSet keyrings(std::move(own));
+    Resolver resolver(keyrings, vaults);
+    REQUIRE_THROWS_MATCHES(resolver.unwrap(slot), Error, has_code(ErrorCode::wrong_passphrase));
+    const Keyring later = bench.keyring();
+    const Refusal* known = later.refusal(later.find(bench.prod)->locations.front());
+    CHECK((known != nullptr) == unattended);
+    if (known != nullptr) CHECK(known->outcome == Outcome::credential_rejected);
+    CHECK_NOTHROW(Resolving(bench).resolver.unwrap(slot));
+    CHECK(bench.keyring().refusal(later.find(bench.prod)->locations.front()) == nullptr);
+}
+
+/// A folder in memory, which is a file system of its own on most machines.
+struct OtherFileSystem {
+    std::string path = "/dev/shm/signet-unit-XXXXXX";
+    OtherFileSystem() {
+        if (::mkdtemp(path.data()) == nullptr) path = "/";
+    }
+    ~OtherFileSystem() {
+        std::error_code ignored;
+        if (path != "/") std::filesystem::remove_all(path, ignored);
+    }
+    OtherFileSystem(const OtherFileSystem&) = delete;
+    OtherFileSystem& operator=(const OtherFileSystem&) = delete;
+};
+
+TEST_CASE(
+    "a local vault that was taken away is a refusal, one on a file system that is away is an outage [R104] [R113]",
+    "[keyring][resolver]") {
+    const OtherFileSystem other;
+    Bench bench;
+    if (file_system_of(other.path) == file_system_of(bench.folder.path())) {
+        WARN("needs a second file system in /dev/shm");
+        return;
+    }
+    const std::string disk = bench.folder / "disk";
+    std::filesystem::create_directory_symlink(other.path, disk);
+    bench.vault_folder = disk + "/vault";
+    Vaults vaults(bench.vault_folder, bench.passphrases, bench.clock);
+    const auto prod = bench.vault().create_key("prod", 2048).thumbprint;
+    bench.keyring().link(at("local:prod"), {.role = LinkRole::default_}, vaults);
+    const auto status = [&] {
+        std::vector<Keyring> own;
+        own.push_back(bench.keyring());
+        KeyringSet keyrings(std::move(own));
+        return Resolver(keyrings, vaults).status(prod);
+    };
+    CHECK(status().status == ProtectorStatus::usable);
+    std::filesystem::remove(disk);
+    CHECK(status().status == ProtectorStatus::unreachable);
+    std::filesystem::create_directory(disk);
+    CHECK(status().status == ProtectorStatus::unreachable);
+    std::filesystem::remove(disk);
+    std::filesystem::create_directory_symlink(other.path, disk);
+    CHECK(status().status == ProtectorStatus::usable);
+    std::filesystem::rename(bench.vault_folder, disk + "/elsewhere");
+    CHECK(status().status == ProtectorStatus::deleted);
+    CHECK(status().detail.find("the vault is gone") != std::string::npos);
+    std::filesystem::rename(disk + "/elsewhere", bench.vault_folder);
+    CHECK(status().status == ProtectorStatus::usable);
+}
+
+TEST_CASE(
+    "a local vault whose disk fails is an outage, whatever else keeps it from being read is a refusal [R104] [R131]",
+    "[keyring][resolver]") {
+    Linked bench;
+    const std::string file = bench.vault_folder + "/vault.json";
+    const auto [target, expected] = GENERATE(table<const char*, ProtectorStatus>({
+        {"/proc/self/mem", ProtectorStatus::unreachable},  // reading its start is EIO
+        {"vault.json", ProtectorStatus::denied},           // ELOOP
+        {"/proc", ProtectorStatus::denied},                // EISDIR
+    }));
+    CAPTURE(target);
+    std::filesystem::remove(file);
+    std::filesystem::create_symlink(target, file);
+    CHECK(Resolving(bench).resolver.status(bench.prod).status == expected);
 }
 
 TEST_CASE("another key under a linked name is not used", "[keyring][resolver]") {
