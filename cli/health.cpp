@@ -1,5 +1,7 @@
 #include "cli/health.h"
 
+#include "cli/twins.h"
+
 #include <map>
 
 namespace signet::cli {
@@ -71,6 +73,10 @@ Health health_of(Context& context) {
     const std::vector<keyring::Link> links = context.keyring().links();
     for (const keyring::Link& link : links) {
         if (link.wraps()) remind_of_expiry(health, context.resolver().status(link.thumbprint));
+    }
+    for (const keyring::Link& link : links) {
+        const std::string sentence = missing_twin(context, link);
+        if (!sentence.empty()) health.reminders.push_back(sentence);
     }
     remind_of_key_backups(context, health);
     if (const auto paused = context.keyring().paused()) {

@@ -3,6 +3,7 @@
 #include "cli/escrow.h"
 #include "cli/key_impact.h"
 #include "cli/key_view.h"
+#include "cli/token_key.h"
 
 namespace signet::cli {
 namespace {
@@ -67,6 +68,7 @@ void print_versions(Context& context, const std::string& reference) {
 
 ExitCode set_key_enabled(Context& context, bool enabled) {
     const std::string& reference = context.arguments().front();
+    require_local_key(reference, Notion::states);
     keyring::LocalVault& keys = unlocked_vault(context);
     const std::vector<keyring::KeyVersion> versions = versions_of(keys, reference);
     if (!enabled) warn_of_impact(context, versions);

@@ -73,9 +73,15 @@ auto line_printer(Terminal& terminal) {
 
 }  // namespace
 
+std::string token_key_name(const keyring::KeyDescription& key) {
+    const auto& version = key.location.version;
+    return key.name + (version ? "/" + std::to_string(*version) : "");
+}
+
 Json token_key_json(const keyring::KeyDescription& key) {
+    const auto version = key.location.name.empty() ? std::nullopt : key.location.named_version();
     return {{"name", printable(key.name)},
-            {"version", nullptr},
+            {"version", version ? Json(*version) : Json(nullptr)},
             {"thumbprint", key.thumbprint.text()},
             {"kind", key.kind},
             {"size", key.size_bits},
@@ -94,7 +100,7 @@ void print_token_key(Terminal& terminal, const keyring::KeyDescription& key) {
         return;
     }
     const auto line = line_printer(terminal);
-    line("name", printable(key.name));
+    line("name", printable(token_key_name(key)));
     line("thumbprint", key.thumbprint.text());
     line("kind", key.kind + " " + std::to_string(key.size_bits));
     line("state", std::string(keyring::text(key.state)));

@@ -12,7 +12,10 @@ void print_key(Terminal& terminal, const keyring::LocalVault& vault, const keyri
 /// One of the two, as the result of a command.
 void show_key(Context& context, const keyring::KeyVersion& key);
 
-/// The same of a key on a token, which has no versions and does not tell when it was made: both are null.
+/// "prod/2": the label of a key on a token; its id where it has none.
+[[nodiscard]] std::string token_key_name(const keyring::KeyDescription& key);
+/// The same of a key on a token, which does not tell when it was made: that is null. So is the version of one that has
+/// no label.
 [[nodiscard]] Json token_key_json(const keyring::KeyDescription& key);
 /// Shows a key on a token: JSON or lines.
 void print_token_key(Terminal& terminal, const keyring::KeyDescription& key);

@@ -4,6 +4,7 @@
 #include "cli/key_state_change.h"
 #include "cli/key_view.h"
 #include "cli/table.h"
+#include "cli/token_key.h"
 #include "core/file.h"
 
 namespace signet::cli {
@@ -31,6 +32,7 @@ void print_made(Context& context, const keyring::KeyBackup& backup, const std::s
 
 ExitCode run(Context& context) {
     const std::string& name = context.arguments().front();
+    require_local_key(name, Notion::extraction);
     const keyring::KeyVersion named = vault(context).get(name);
     if (named.name != name) throw Error(ErrorCode::usage, "a key backup holds all versions: " + named.name);
     const std::string path = new_output_file(context);

@@ -1,7 +1,7 @@
 #include "cli/commands/commands.h"
 #include "cli/key_state_change.h"
 #include "cli/key_view.h"
-#include "keyring/pkcs11_vault.h"
+#include "cli/token_key.h"
 
 namespace signet::cli {
 namespace {
@@ -13,8 +13,9 @@ ExitCode run(Context& context) {
     const keyring::KeyDates valid = dates(context);
     const std::string& name = context.arguments().front();
     if (const auto token = token_location(name)) {
-        print_token_key(context.terminal(),
-                        context.vaults().tokens().create(*token, bits == 0 ? kDefaultBits : bits, valid));
+        const auto made = context.vaults().tokens().create(*token, bits == 0 ? kDefaultBits : bits, valid);
+        audit_token_key(context, "key-create", made);
+        print_token_key(context.terminal(), made);
         return ExitCode::done;
     }
     if (!keyring::is_key_name(name)) {

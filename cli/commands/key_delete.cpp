@@ -2,12 +2,14 @@
 #include "cli/key_impact.h"
 #include "cli/key_state_change.h"
 #include "cli/key_view.h"
+#include "cli/token_key.h"
 
 namespace signet::cli {
 namespace {
 
 ExitCode run(Context& context) {
     const std::string& reference = context.arguments().front();
+    require_local_key(reference, Notion::soft_deletion);
     keyring::Retention retention;
     const auto days =
         context.options().integer("retention", keyring::Retention::kLeastDays, keyring::Retention::kMostDays);

@@ -2,6 +2,7 @@
 #include "cli/key_file.h"
 #include "cli/key_state_change.h"
 #include "cli/key_view.h"
+#include "cli/token_key.h"
 #include "core/crypto/key_transport.h"
 #include "core/file.h"
 #include "keyring/byok_file.h"
@@ -19,6 +20,7 @@ crypto::RsaPublicKey recipient_of(const Context& context) {
 }
 
 ExitCode run(Context& context) {
+    require_local_key(context.arguments().front(), Notion::extraction);
     if (!context.options().flag("byok")) {
         throw Error(
             ErrorCode::usage, "a private key leaves the vault only as .byok, wrapped for another vault",

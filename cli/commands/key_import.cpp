@@ -2,6 +2,7 @@
 #include "cli/key_file.h"
 #include "cli/key_state_change.h"
 #include "cli/key_view.h"
+#include "cli/token_key.h"
 #include "core/crypto/rsa.h"
 #include "core/file.h"
 #include "keyring/byok_file.h"
@@ -89,8 +90,18 @@ Loaded load(Context& context, const std::string& path) {
     return {open_key_file(context, content, path), "imported"};
 }
 
+ExitCode import_into_token(Context& context, const keyring::Location& location) {
+    const keyring::KeyDates valid = dates(context);
+    const Loaded loaded = load(context, context.arguments()[1]);
+    const auto made = context.vaults().tokens().import_key(location, loaded.key, valid);
+    audit_token_key(context, "key-import", made);
+    print_token_key(context.terminal(), made);
+    return ExitCode::done;
+}
+
 ExitCode run(Context& context) {
     const std::string& name = context.arguments()[0];
+    if (const auto token = token_location(name)) return import_into_token(context, *token);
     if (!keyring::is_key_name(name)) throw Error(ErrorCode::usage, "no name for a key: " + printable(name));
     const keyring::KeyDates valid = dates(context);
     const Loaded loaded = load(context, context.arguments()[1]);
@@ -106,14 +117,17 @@ ExitCode run(Context& context) {
 Command key_import_command() {
     Command command;
     command.name = "key import";
-    command.synopsis = "NAME FILE [--import-passphrase-file FILE]";
-    command.summary = "take a private key into the local vault";
+    command.synopsis = "NAME|pkcs11:… FILE [--import-passphrase-file FILE]";
+    command.summary = "take a private key into the local vault or a token";
     command.description =
         "Reads an RSA private key of 2048, 3072 or 4096 bits and keeps it in the local vault as the next version of "
         "NAME. The file may be PEM or DER: PKCS#8, plain or sealed under a passphrase of its own, PKCS#1, or PKCS#12 "
         "(.pfx); or .byok, wrapped for a key exchange key of this vault (signet key create NAME --exchange). What it "
         "is follows from its content. A file that is sealed in an old way (RC2, RC4, DES) needs OpenSSL's legacy "
         "provider.\n\n"
+        "With a pkcs11: location the key goes to that token instead, as object= says, or as its next version where it "
+        "has that label already; --not-before and --expires count in days there. It cannot leave the token again. "
+        "Import the same file into two vaults or tokens to have twins.\n\n"
         "The file is left as it is: store it safely or destroy it. What signet key backup has made is read by signet "
         "key restore; key backups of cloud vaults can be restored into those alone.";
     command.options = passphrase_options(kPrefix, "the file");
@@ -126,7 +140,9 @@ Command key_import_command() {
     command.arguments = {"name", 2, 2};
     command.examples = {{"signet key import prod-2025 prod-2025.pem", "Import a key made elsewhere"},
                         {"signet key import prod-2025 prod-2025.pfx --import-passphrase-file pfx.txt", "From PKCS#12"},
-                        {"signet key import prod-2025 prod-2025.byok", "Wrapped for a key exchange key of this vault"}};
+                        {"signet key import prod-2025 prod-2025.byok", "Wrapped for a key exchange key of this vault"},
+                        {"signet key import 'pkcs11:token=backup;object=prod?pin-source=file:/etc/signet/pin' prod.pem",
+                         "Into a token"}};
     command.dry_run = DryRun::not_offered;
     command.run = run;
     return command;

@@ -2,6 +2,7 @@
 #include "cli/key_view.h"
 #include "cli/needed_keys.h"
 #include "cli/table.h"
+#include "cli/token_key.h"
 
 namespace signet::cli {
 namespace {
@@ -32,6 +33,12 @@ void print_deleted(Terminal& terminal, const std::vector<keyring::KeyVersion>& k
 ExitCode run(Context& context) {
     Terminal& terminal = context.terminal();
     context.options().refuse_together({"needed", "deleted"});
+    if (!context.arguments().empty()) {
+        if (context.options().flag("needed") || context.options().flag("deleted")) {
+            throw Error(ErrorCode::usage, "--needed and --deleted are not for a token", "leave one of them out");
+        }
+        return list_token(context, context.arguments().front());
+    }
     if (context.options().flag("needed")) {
         print_needed_keys(context);
         return ExitCode::done;
@@ -64,16 +71,21 @@ ExitCode run(Context& context) {
 Command key_list_command() {
     Command command;
     command.name = "key list";
-    command.synopsis = "[--deleted | --needed]";
-    command.summary = "list the keys of the local vault";
+    command.synopsis = "[--deleted | --needed | pkcs11:…]";
+    command.summary = "list the keys of the local vault or of a token";
     command.description =
         "Lists every version of every key in the local vault that is not deleted; --deleted lists those that are, and "
         "until when they can be recovered. --needed shows instead, for each protector that backups of the repository "
         "need, wherever it is: how many need it, what could not be restored without it, when it was last proven "
-        "(signet keyring check), its key backup and its twins. Asks for no passphrase.";
+        "(signet keyring check), its key backup and its twins. Asks for no passphrase.\n\n"
+        "With a pkcs11: location the keys of that token that can be protectors; object= and id= do not matter. "
+        "Whether a key may unwrap is seen by its owner alone: name the PIN's file (?pin-source=file:FILE) to log in; "
+        "without it nobody does.";
     command.options = {{.name = "deleted", .help = "list the deleted keys instead"},
                        {.name = "needed", .help = "what the repository's backups need each protector for"}};
+    command.arguments = {"token", 0, 1};
     command.examples = {{"signet key list --json", "For a program"},
+                        {"signet key list 'pkcs11:token=backup?pin-source=file:/etc/signet/pin'", "What a token has"},
                         {"signet key list --needed", "Which keys must not be lost, and why"}};
     command.run = run;
     return command;

@@ -1,12 +1,14 @@
 #include "cli/commands/commands.h"
 #include "cli/key_state_change.h"
 #include "cli/key_view.h"
+#include "cli/token_key.h"
 
 namespace signet::cli {
 namespace {
 
 ExitCode run(Context& context) {
     const std::string& reference = context.arguments().front();
+    require_local_key(reference, Notion::soft_deletion);
     keyring::LocalVault& keys = unlocked_vault(context);
     const std::vector<keyring::KeyVersion> versions = versions_of(keys, reference);
     keys.recover(reference);

@@ -2,6 +2,8 @@
 #include "cli/escrow.h"
 #include "cli/key_state_change.h"
 #include "cli/key_view.h"
+#include "cli/token_key.h"
+#include "cli/twins.h"
 
 namespace signet::cli {
 namespace {
@@ -98,6 +100,8 @@ ExitCode run(Context& context) {
     if (context.options().flag("due")) return rotate_due(context);
     if (context.dry_run()) throw Error(ErrorCode::usage, "--dry-run is for --due", "leave it out");
     const std::string& name = context.arguments().front();
+    if (const auto token = token_location(name))
+        return rotate_on_token(context, *token, key_size(context), dates(context));
     const keyring::KeyVersion newest = vault(context).get(name);
     if (newest.name != name) throw Error(ErrorCode::usage, "rotate a key by its name: " + newest.name);
     const keyring::KeyVersion key = rotate(context, {name, key_size(context), dates(context)});
@@ -105,6 +109,7 @@ ExitCode run(Context& context) {
     if (const keyring::Link* link = context.keyring().find(key.thumbprint)) {
         context.terminal().result("linked       " + std::string(keyring::text(link->role)) + ", " + link->provider +
                                   "/" + link->region);
+        warn_of_missing_twin(context, *link);
     }
     remind_of_key_backup(context, name);
     return ExitCode::done;
@@ -115,7 +120,7 @@ ExitCode run(Context& context) {
 Command key_rotate_command() {
     Command command;
     command.name = "key rotate";
-    command.synopsis = "NAME [--size BITS] [--not-before T] [--expires T] | --due";
+    command.synopsis = "NAME|pkcs11:… [--size BITS] [--not-before T] [--expires T] | --due";
     command.summary = "make a new version of a key and let it take over";
     command.description =
         "Makes a new version of the key. Where the keyring has linked an earlier version, the new one is linked in "
@@ -123,7 +128,10 @@ Command key_rotate_command() {
         "of them is touched. New backups are wrapped with the new version.\n\n"
         "What new backups may still refer to from before the rotation is policy: see signet keyring policy, "
         "after-rotation.\n\n"
-        "--due rotates every key whose rotation policy says so, and does nothing when there is none: for cron. A new "
+        "With a pkcs11: location the new version is made on that token: object=prod is followed by object=prod/2, then "
+        "prod/3. It is tested with the PIN before it is linked.\n\n"
+        "--due rotates every key of the local vault whose rotation policy says so, and does nothing when there is "
+        "none: for cron. A new "
         "version has the size of the one before and lives as long.";
     command.options = date_options();
     command.options.insert(command.options.begin(),
@@ -134,6 +142,8 @@ Command key_rotate_command() {
     command.options.push_back({.name = "due", .help = "every key that its rotation policy says to rotate now"});
     command.arguments = {"name", 0, 1};
     command.examples = {{"signet key rotate prod-2026", "Rotate a key"},
+                        {"signet key rotate 'pkcs11:token=backup;object=prod?pin-source=file:/etc/signet/pin'",
+                         "Rotate a key on a token"},
                         {"signet key rotate --due --passphrase-file /etc/signet/passphrase", "From cron, once a day"}};
     command.dry_run = DryRun::honoured;
     command.run = run;

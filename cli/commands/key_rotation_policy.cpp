@@ -1,6 +1,7 @@
 #include "cli/commands/commands.h"
 #include "cli/key_state_change.h"
 #include "cli/key_view.h"
+#include "cli/token_key.h"
 
 namespace signet::cli {
 namespace {
@@ -26,6 +27,7 @@ std::optional<RotationPolicy> wanted(const Context& context) {
 
 ExitCode run(Context& context) {
     const std::string& name = context.arguments().front();
+    require_local_key(name, Notion::remarks);
     const keyring::KeyVersion key = vault(context).get(name);
     if (key.name != name) throw Error(ErrorCode::usage, "a rotation policy belongs to all versions: " + key.name);
     const auto policy = wanted(context);

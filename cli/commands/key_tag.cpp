@@ -1,6 +1,7 @@
 #include "cli/commands/commands.h"
 #include "cli/key_state_change.h"
 #include "cli/key_view.h"
+#include "cli/token_key.h"
 
 namespace signet::cli {
 namespace {
@@ -24,6 +25,7 @@ Tags parse_tags(const std::vector<std::string>& words) {
 ExitCode run(Context& context) {
     const std::vector<std::string>& words = context.arguments();
     const std::string& name = words.front();
+    require_local_key(name, Notion::remarks);
     const Tags tags = parse_tags({words.begin() + 1, words.end()});
     const keyring::KeyVersion key = vault(context).get(name);
     if (key.name != name) throw Error(ErrorCode::usage, "tags belong to all versions: " + key.name);

@@ -1,6 +1,7 @@
 #include "cli/commands/commands.h"
 #include "cli/key_state_change.h"
 #include "cli/link_view.h"
+#include "cli/twins.h"
 
 namespace signet::cli {
 namespace {
@@ -10,6 +11,8 @@ ExitCode run(Context& context) {
     const keyring::LinkReport report = context.keyring().set_default(thumbprint, context.vaults());
     print_link_report(context, report);
     remind_of_key_backup(context, report.link);
+    note_without_twin(context);
+    warn_of_missing_twin(context, report.link);
     return ExitCode::done;
 }
 
@@ -18,11 +21,12 @@ ExitCode run(Context& context) {
 Command keyring_default_command() {
     Command command;
     command.name = "keyring default";
-    command.synopsis = "T";
+    command.synopsis = "T [--without-twin]";
     command.summary = "wrap new backups with another linked protector";
     command.description =
         "Tests a linked protector, named by its name or the first digits of its thumbprint, and makes it the default "
         "of its provider and region. The one before it stays linked, and old backups are not touched.";
+    command.options = {without_twin_option()};
     command.arguments = {"thumbprint", 1, 1};
     command.examples = {{"signet keyring default prod-2026", "Switch to another key"}};
     command.dry_run = DryRun::not_offered;

@@ -1,6 +1,7 @@
 #include "cli/commands/commands.h"
 #include "cli/key_state_change.h"
 #include "cli/link_view.h"
+#include "cli/twins.h"
 
 namespace signet::cli {
 namespace {
@@ -23,6 +24,8 @@ ExitCode run(Context& context) {
     const keyring::LinkReport report = context.keyring().link(location, link, context.vaults());
     print_link_report(context, report);
     if (report.link.wraps()) remind_of_key_backup(context, report.link);
+    note_without_twin(context, link.twin_of.has_value());
+    warn_of_missing_twin(context, report.link);
     return ExitCode::done;
 }
 
@@ -35,7 +38,9 @@ Command keyring_link_command() {
     command.summary = "test a protector and link it";
     command.description =
         "Tests first, then records: the key is described, its kind, size, state and dates are judged, something is "
-        "wrapped with it, unwrapped again and compared. Nothing is kept when one of these fails.\n\n"
+        "wrapped with it, unwrapped again and compared. Nothing is kept when one of these fails. A default protector "
+        "without a twin is warned about: the same key in a second vault or token, linked with --twin-of, opens backups "
+        "while the first is out of reach, and only then.\n\n"
         "Locations:\n\n"
         "  local:NAME[/VERSION]      a key in the local vault; without a version, the newest\n"
         "  local:DIR#NAME[/VERSION]  a key in another vault\n"
@@ -44,7 +49,9 @@ Command keyring_link_command() {
         "where\n"
         "                            its PIN is, ?module-path=FILE which module to load. Without pin-source the PIN "
         "comes\n"
-        "                            as passphrases do. It is tried once\n";
+        "                            as passphrases do. It is tried once. Without "
+        "id=\n"
+        "                            the link follows newer versions: prod, prod/2, prod/3\n";
     command.options = {
         {.name = "default", .help = "new backups are wrapped with it; what was the default stays linked"},
         {.name = "recovery", .help = "new backups are wrapped with it as well; its private half is kept offline"},
@@ -62,6 +69,7 @@ Command keyring_link_command() {
          .value_name = "T",
          .help = "a second location of this linked protector"},
         {.name = "name", .takes = Takes::one, .value_name = "NAME", .help = "how it is shown"},
+        without_twin_option(),
     };
     command.arguments = {"location", 1, 1};
     command.examples = {

@@ -2,6 +2,7 @@
 #include "cli/commands/commands.h"
 #include "cli/link_view.h"
 #include "cli/signals.h"
+#include "cli/twins.h"
 
 #include <chrono>
 #include <thread>
@@ -60,6 +61,9 @@ ExitCode run(Context& context) {
         rows.push_back({{"thumbprint", thumbprint.text()}, {"ok", test.ok()}, {"results", std::move(results)}});
     }
     if (terminal.json()) terminal.object(rows);
+    for (const format::Thumbprint& thumbprint : wanted) {
+        if (const keyring::Link* link = context.keyring().find(thumbprint)) warn_of_missing_twin(context, *link);
+    }
     (void)look_at_access(context);
     return all_ok ? ExitCode::done : ExitCode::key_unavailable;
 }

@@ -1,78 +1,13 @@
 """Protectors on PKCS#11 tokens, with SoftHSM2: linking, backing up, restoring, PINs, twins, and what is refused."""
 
-import glob
 import os
 import shutil
-import subprocess
-import sys
-import unittest
 
-from harness import SignetTest, main, write
-
-MODULE = next(iter(glob.glob("/usr/lib/*/softhsm/libsofthsm2.so") + glob.glob("/usr/lib/softhsm/libsofthsm2.so")), None)
-SPY = next(iter(glob.glob("/usr/lib/*/pkcs11/pkcs11-spy.so")), None)
-FAULTY = os.environ.get("SIGNET_FAULTY_TOKEN")
-READY = MODULE and SPY and shutil.which("softhsm2-util") and shutil.which("pkcs11-tool")
-PIN = "48151623"
+from harness import main, write
+from tokens import FAULTY, PIN, TokenTest
 
 
-@unittest.skipUnless(READY, "needs softhsm2 and opensc")
-class Tokens(SignetTest):
-    def setUp(self):
-        super().setUp()
-        self.pin_file = self.write("pin", PIN + "\n")
-
-    def use(self, folder):
-        super().use(folder)
-        os.makedirs(os.path.join(folder, "tokens"), exist_ok=True)
-        self.env["SOFTHSM2_CONF"] = write(os.path.join(folder, "softhsm2.conf"),
-                                          f"directories.tokendir = {folder}/tokens\nobjectstore.backend = file\n"
-                                          "log.level = ERROR\nslots.removable = false\n")
-        # OpenSC's spy does not free all that it takes, and is unloaded before leaks are looked for.
-        self.env["ASAN_OPTIONS"] = ":".join(filter(None, [self.env.get("ASAN_OPTIONS"), "detect_leaks=0"]))
-        self.env["PKCS11SPY"] = MODULE
-        self.env["PKCS11SPY_OUTPUT"] = os.path.join(folder, "calls")
-
-    # Tokens.
-
-    def tool(self, *words):
-        ended = subprocess.run(words, env=self.env, cwd=self.scratch, capture_output=True, text=True)
-        self.assertEqual(ended.returncode, 0, f"{words}\n{ended.stdout}{ended.stderr}")
-        return ended.stdout
-
-    def pkcs11_tool(self, token, *words):
-        return self.tool("pkcs11-tool", "--module", MODULE, "--token-label", token, "--login", "--pin", PIN, *words)
-
-    def set_attribute(self, token, attribute, value):
-        """Of the private half "prod"."""
-        script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "token_attribute.py")
-        self.tool(sys.executable, "-B", script, MODULE, token, PIN, "prod", attribute, value)
-
-    def make_token(self, label="vault-a"):
-        """returns  where its files are"""
-        before = set(os.listdir(self.path("tokens")))
-        self.tool("softhsm2-util", "--init-token", "--free", "--label", label, "--so-pin", "12345678", "--pin", PIN)
-        return self.path("tokens", *(set(os.listdir(self.path("tokens"))) - before))
-
-    def import_key(self, token, pem="prod.pem", label="prod", number="01"):
-        if not os.path.exists(self.path(pem)):
-            self.tool("openssl", "genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", pem)
-        self.tool("softhsm2-util", "--import", pem, "--token", token, "--label", label, "--id", number, "--pin", PIN)
-
-    def location(self, token="vault-a", key="prod", pin=True, more="", module="pkcs11-spy.so"):
-        query = f"module-path={module}" + (f"&pin-source=file:{self.pin_file if pin is True else pin}" if pin else "")
-        return f"pkcs11:token={token};object={key}{more}?{query}"
-
-    def calls(self, name):
-        """How often the program called a function of the token, since this was asked last."""
-        calls = self.path("calls")
-        if not os.path.exists(calls):
-            return 0
-        with open(calls, encoding="utf-8", errors="replace") as file:
-            count = sum(1 for line in file if line.rstrip().endswith(": " + name))
-        os.remove(calls)
-        return count
-
+class Tokens(TokenTest):
     # Starting points.
 
     def with_token(self):
@@ -306,13 +241,6 @@ class Tokens(SignetTest):
 
     # What tokens do that SoftHSM2 never does.
 
-    def faulty(self, orders=""):
-        """Tokens behind a module that answers as it is told."""
-        if not FAULTY:
-            self.skipTest("needs SIGNET_FAULTY_TOKEN")
-        self.env["FAULTY_TOKEN_MODULE"] = SPY
-        self.env["FAULTY_TOKEN"] = orders
-
     def location_of_faulty(self, token="vault-a"):
         return self.location(token, module=FAULTY)
 
@@ -427,6 +355,195 @@ class Tokens(SignetTest):
         self.backup(source)
         self.signet("restore", "-t", "out")
         self.assertSameTree(source, self.path("out") + source)
+
+    def names(self, token="vault-a"):
+        return [(key["name"], key["version"], key["may_unwrap"]) for key in
+                self.signet("key", "list", f"pkcs11:token={token}?module-path=pkcs11-spy.so&pin-source=file:{self.pin_file}", "--json").json()]
+
+    def test_a_rotation_makes_the_next_version_which_takes_over(self):
+        """[R7, R88, R89, R90, R91, R92]"""
+        self.linked()
+        made = self.signet("key", "rotate", self.location(), "--json").json()
+        self.assertEqual((made["name"], made["version"], made["size"], made["origin"]), ("prod", 2, 2048, "generated"))
+        self.assertSays(made["location"], "object=prod%2F2")
+        self.assertEqual(self.names(), [("prod", 1, True), ("prod", 2, True)])
+        roles = {link["thumbprint"]: (link["role"], link["locations"], link["follows"]) for link in self.links()}
+        self.assertEqual(roles.pop(made["thumbprint"]), ("default", [self.location(key="prod%2F2")], self.location()))
+        (role, locations, follows), = roles.values()
+        self.assertEqual((role, locations, follows), ("linked", [self.location()], None))
+
+        write(self.source + "/more.txt", "more\n")
+        self.assertEqual(self.backup(self.source)["protector_thumbprint"], made["thumbprint"])
+        self.signet("restore", self.first["backup_id"], "-t", "old")
+        self.signet("restore", "latest", "-t", "new")
+        self.assertSameTree(self.source, self.path("new") + self.source)
+        # The old version alone opens the old backup.
+        self.delete("prod")
+        self.assertMessage(self.signet("restore", self.first["backup_id"], "-t", "out", expect=13), "no such key")
+        self.assertSays(self.signet("keyring", "audit").out, "key-rotate")
+        self.assertEqual(self.signet("key", "rotate", self.location(), "--size", "3072", "--json").json()["version"], 3)
+
+    def delete(self, label, token="vault-a"):
+        for kind in ("privkey", "pubkey"):
+            self.pkcs11_tool(token, "--delete-object", "--type", kind, "--label", label)
+
+    def test_a_link_follows_a_version_that_was_made_elsewhere(self):
+        """[R88] With the PIN at hand, for the token must unwrap first."""
+        self.linked()
+        tool = {"SIGNET_KEYRING": self.path("officers")}
+        made = self.signet("key", "rotate", self.location(), "--json", env=tool).json()
+        os.rename(self.pin_file, self.path("pin.away"))
+        result = self.signet("backup", "--json", self.source)
+        self.assertNotEqual(result.last()["protector_thumbprint"], made["thumbprint"])
+        self.assertSays(result.err, "is newer and is not followed yet")
+        os.rename(self.path("pin.away"), self.pin_file)
+        self.assertEqual(self.backup(self.source)["protector_thumbprint"], made["thumbprint"])
+        self.signet("restore", "latest", "-t", "out")
+
+    def test_a_public_half_that_somebody_adds_is_not_followed(self):
+        """[R25] To write a public object many tokens ask for no PIN."""
+        self.linked()
+        self.tool("openssl", "genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", "evil.pem")
+        self.tool("openssl", "pkey", "-in", "evil.pem", "-pubout", "-outform", "DER", "-out", "evil.der")
+        self.pkcs11_tool("vault-a", "--write-object", "evil.der", "--type", "pubkey", "--id", "66", "--label", "prod/2")
+        result = self.signet("backup", "--json", self.source)
+        self.assertEqual(result.last()["protector_thumbprint"], self.first["protector_thumbprint"])
+        self.assertSays(result.err, "no private half")
+        self.signet("restore", "latest", "-t", "out")
+
+    def test_a_token_is_listed(self):
+        """[R124]"""
+        self.make_token()
+        where = "pkcs11:token=vault-a?module-path=pkcs11-spy.so"
+        self.assertSays(self.signet("key", "list", where).err, "no key on this token")
+        self.signet("key", "create", self.location(key="b"), "--size", "2048", "--expires", "2099-12-31")
+        self.import_key("vault-a", label="a", number="0a")
+        self.pkcs11_tool("vault-a", "--keypairgen", "--key-type", "EC:prime256v1", "--id", "06", "--label", "curve")
+        self.calls("C_Login")
+        rows = self.signet("key", "list", where, "--json").json()
+        self.assertEqual(self.calls("C_Login"), 0)
+        self.assertEqual([(row["name"], row["size"], row["may_unwrap"]) for row in rows], [("a", 2048, None), ("b", 2048, None)])
+        self.assertEqual((rows[0]["id"], rows[0]["origin"], rows[1]["expires"]), ("0a", "imported", "2100-01-01T00:00:00Z"))
+        self.assertSays(rows[0]["location"], "id=%0A", "object=a")
+        self.assertEqual(self.signet("key", "show", rows[0]["location"], "--json").json()["thumbprint"], rows[0]["thumbprint"])
+        with_pin = where + f"&pin-source=file:{self.pin_file}"
+        self.assertEqual([row["may_unwrap"] for row in self.signet("key", "list", with_pin, "--json").json()], [True, True])
+        self.assertSays(self.signet("key", "list", with_pin).out, "UNWRAPS", "yes", "2100-01-01")
+        write(self.pin_file, "00000000\n")
+        self.signet("key", "list", with_pin, expect=12)
+        self.assertMessage(self.signet("key", "list", "pkcs11:token=none", expect=13), "no such token")
+        self.assertMessage(self.signet("key", "list", where, "--deleted", expect=2), "not for a token")
+        self.assertMessage(self.signet("key", "list", "prod", expect=2), "no token")
+
+    # Keys made elsewhere.
+
+    def test_one_key_is_imported_into_two_tokens_and_makes_twins(self):
+        """[R13, R127, R130, R132]"""
+        self.make_token("vault-a")
+        token_b = self.make_token("vault-b")
+        self.tool("openssl", "genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:3072", "-out", "prod.pem")
+        self.tool("openssl", "pkcs8", "-topk8", "-in", "prod.pem", "-out", "sealed.pem", "-passout", "pass:once")
+        self.write("once", "once\n")
+        made = self.signet("key", "import", self.location("vault-a"), "prod.pem", "--json").json()
+        self.assertEqual((made["name"], made["version"], made["size"], made["origin"]), ("prod", 1, 3072, "imported"))
+        other = self.signet("key", "import", self.location("vault-b"), "sealed.pem", "--import-passphrase-file", "once", "--json").json()
+        self.assertEqual(other["thumbprint"], made["thumbprint"])
+        for token in ("vault-a", "vault-b"):
+            listed = self.pkcs11_tool(token, "--list-objects", "--type", "privkey")
+            self.assertSays(listed, "prod", "Usage:      decrypt\n", "sensitive")
+            self.assertNotIn(" extractable", listed.replace("never extractable", ""))
+        os.remove(self.path("prod.pem"))
+        self.signet("keyring", "link", self.location("vault-a"), "--default")
+        self.signet("keyring", "link", self.location("vault-b"), "--twin-of", "prod")
+        self.signet("init")
+        source = self.sample_tree()
+        self.backup(source)
+        os.rename(token_b, self.path("b.away"))
+        self.signet("restore", "-t", "by-a")
+        os.rename(self.path("b.away"), token_b)
+        shutil.rmtree(self.path("tokens", next(name for name in os.listdir(self.path("tokens")) if self.path("tokens", name) != token_b)))
+        self.signet("restore", "-t", "by-b")
+        self.assertSameTree(source, self.path("by-b") + source)
+        self.assertSays(self.signet("keyring", "audit").out, "key-import")
+
+    def test_an_import_is_the_next_version_and_taken_in_once(self):
+        """[R14]"""
+        self.with_token()
+        self.assertMessage(self.signet("key", "import", self.location(), "prod.pem", expect=17), "has this key already", "prod")
+        self.tool("openssl", "genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", "next.pem")
+        self.tool("openssl", "req", "-x509", "-new", "-key", "next.pem", "-subj", "/CN=x", "-out", "next.crt")
+        self.tool("openssl", "pkcs12", "-export", "-inkey", "next.pem", "-in", "next.crt", "-out", "next.pfx", "-passout", "pass:once")
+        self.write("once", "once\n")
+        made = self.signet("key", "import", self.location(), "next.pfx", "--import-passphrase-file", "once", "--expires", "2099-12-31", "--json").json()
+        self.assertEqual((made["version"], made["expires"]), (2, "2100-01-01T00:00:00Z"))
+        self.assertEqual(self.names(), [("prod", 1, True), ("prod", 2, True)])
+        self.tool("openssl", "genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", "third.pem")
+        self.assertMessage(self.signet("key", "import", self.location(key="prod%2F2"), "third.pem", expect=17), "has a key prod/2 already")
+        self.tool("openssl", "genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:1024", "-out", "short.pem")
+        self.signet("key", "import", self.location(key="short"), "short.pem", expect=17)
+
+    def test_an_import_that_stops_half_way_leaves_nothing(self):
+        self.faulty("PUBLIC=31")
+        self.make_token()
+        self.tool("openssl", "genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", "prod.pem")
+        self.assertMessage(self.signet("key", "import", self.location_of_faulty(), "prod.pem", expect=13), "CKR_DEVICE_MEMORY")
+        self.assertEqual(self.names(), [])
+        self.faulty("C_CreateObject=68")
+        self.assertMessage(self.signet("key", "import", self.location_of_faulty(), "prod.pem", expect=13), "CKR_KEY_FUNCTION_NOT_PERMITTED")
+        self.assertEqual(self.names(), [])
+
+    # What a token has no notion of.
+
+    def test_what_a_token_has_no_notion_of_is_refused_with_what_to_do(self):
+        """[R7, R57, R66, R68]"""
+        self.linked()
+        where = self.location()
+        for words, said in ((["key", "delete", where], "pkcs11-tool --delete-object"), (["key", "recover", where], "recovers nothing"),
+                            (["key", "purge", where, "--confirm", where], "deletes for good"),
+                            (["key", "disable", where], "keyring pause"), (["key", "enable", where], "keyring pause"),
+                            (["key", "backup", where, "-o", "backup"], "never leaves a token"),
+                            (["key", "export", where, "--byok", "--for", "x.pem", "-o", "byok"], "never leaves a token"),
+                            (["key", "tag", where, "a=b"], "neither tags"), (["key", "rotation-policy", where, "--after", "90"], "from cron")):
+            self.assertMessage(self.signet(*words, expect=17), said)
+        self.assertEqual(self.calls("C_Login"), 0)
+        self.assertNothingAt(self.path("backup"))
+        self.signet("restore", "-t", "out")
+
+    # Keys that want their PIN before each use.
+
+    def linked_always_asking(self):
+        self.faulty()
+        self.make_token()
+        self.pkcs11_tool("vault-a", "--keypairgen", "--key-type", "rsa:2048", "--id", "01", "--label", "prod", "--usage-decrypt", "--always-auth")
+        self.signet("keyring", "link", self.location_of_faulty(), "--default")
+        self.signet("init")
+        self.source = self.sample_tree()
+        self.backup(self.source)
+        write(self.source + "/more.txt", "more\n")
+        self.backup(self.source)
+        self.calls("C_Login")
+
+    def test_a_key_that_always_asks_is_given_its_pin_before_each_use(self):
+        """Also when the PIN is typed or given once."""
+        self.linked_always_asking()
+        self.signet("restore", "latest", "-t", "out")
+        self.assertSameTree(self.source, self.path("out") + self.source)
+        with open(self.path("calls"), encoding="utf-8", errors="replace") as file:
+            calls = [line.rstrip().rsplit(": ", 1)[-1] for line in file]
+        self.assertGreater(calls.count("C_Decrypt"), 1)
+        self.assertEqual(calls.count("C_Login"), 1 + calls.count("C_Decrypt"))
+        self.env["SIGNET_PASSPHRASE_FILE"] = self.pin_file
+        self.signet("keyring", "link", self.location(pin=None, module=FAULTY))
+        self.signet("keyring", "test")
+
+    def test_a_pin_that_is_refused_before_a_use_is_not_tried_again(self):
+        self.linked_always_asking()
+        self.faulty("CONTEXT=a0")
+        result = self.signet("restore", "latest", "-t", "out", expect=12)
+        self.assertMessage(result, "CKR_PIN_INCORRECT", "not tried again")
+        self.assertNothingAt(self.path("out"))
+        self.faulty("CONTEXT=a4")
+        self.assertMessage(self.signet("restore", "latest", "-t", "out", expect=13), "CKR_PIN_LOCKED")
 
     def test_dates_of_a_key_on_a_token_count_in_days(self):
         """[R72, R73]"""

@@ -1,4 +1,5 @@
-"""Sets an attribute of private keys on a token, which pkcs11-tool cannot: MODULE TOKEN PIN LABEL ATTRIBUTE HEX.
+"""Sets an attribute of keys on a token, which pkcs11-tool cannot: MODULE TOKEN PIN LABEL ATTRIBUTE HEX. Dates are set on
+both halves.
 
 A process of its own, so that it has its own SOFTHSM2_CONF. Plain Cryptoki, by ctypes.
 """
@@ -6,7 +7,7 @@ A process of its own, so that it has its own SOFTHSM2_CONF. Plain Cryptoki, by c
 import ctypes
 import sys
 
-CKA_CLASS, CKA_LABEL, CKO_PRIVATE_KEY = 0x0, 0x3, 3
+CKA_CLASS, CKA_LABEL, CKO_PUBLIC_KEY, CKO_PRIVATE_KEY = 0x0, 0x3, 2, 3
 ATTRIBUTES = {"CKA_DECRYPT": 0x105, "CKA_START_DATE": 0x110, "CKA_END_DATE": 0x111}
 Number = ctypes.c_ulong
 
@@ -39,8 +40,8 @@ class Token:
                 return Number(slot)
         raise SystemExit(f"no token {label}")
 
-    def private_keys(self, label):
-        kind = bytes(Number(CKO_PRIVATE_KEY))
+    def keys(self, label, kind):
+        kind = bytes(Number(kind))
         wanted = (Attribute * 2)(Attribute(CKA_CLASS, kind, len(kind)), Attribute(CKA_LABEL, label.encode(), len(label)))
         self.call("C_FindObjectsInit", self.session, wanted, Number(2))
         found, count = (Number * 16)(), Number()
@@ -56,6 +57,7 @@ class Token:
 if __name__ == "__main__":
     module, label, pin, name, attribute, value = sys.argv[1:]
     token = Token(module, label, pin)
-    for key in token.private_keys(name):
-        token.set(key, ATTRIBUTES[attribute], bytes.fromhex(value))
+    for kind in (CKO_PRIVATE_KEY,) if attribute == "CKA_DECRYPT" else (CKO_PRIVATE_KEY, CKO_PUBLIC_KEY):
+        for key in token.keys(name, kind):
+            token.set(key, ATTRIBUTES[attribute], bytes.fromhex(value))
     token.call("C_Finalize", None)

@@ -1,10 +1,11 @@
 // A PKCS#11 module for tests: passes everything on to another module, except what it is told to answer otherwise.
 //
 //   FAULTY_TOKEN_MODULE  the module behind
-//   FAULTY_TOKEN         words: NAME=VALUE for C_OpenSession, C_Login, C_DecryptInit, C_Decrypt (the CK_RV to answer,
-//   not passed
-//                        on), FLAGS=VALUE (added to the flags of every token), TOKEN=LABEL (only this one is faulty),
-//                        and OAEP (SHA-256 is offered on top of the bare RSA operation). Values are hexadecimal.
+//   FAULTY_TOKEN         words: NAME=VALUE for C_OpenSession, C_Login, C_DecryptInit, C_Decrypt, C_CreateObject (the
+//                        CK_RV to answer, not passed on; CONTEXT is for the login before an operation, PUBLIC for
+//                        creating a public half), FLAGS=VALUE (added to the flags of every token), TOKEN=LABEL (only
+//                        this one is faulty), and OAEP (SHA-256 is offered on top of the bare RSA operation). Values
+//                        are hexadecimal.
 #include <dlfcn.h>
 #include <p11-kit/pkcs11.h>
 
@@ -66,8 +67,16 @@ CK_RV open_session(CK_SLOT_ID slot, CK_FLAGS flags, void* data, CK_NOTIFY notify
 }
 
 CK_RV log_in(CK_SESSION_HANDLE session, CK_USER_TYPE user, unsigned char* pin, CK_ULONG size) {
-    if (const CK_RV answer = told("C_Login", session)) return answer;
+    if (const CK_RV answer = told(user == CKU_CONTEXT_SPECIFIC ? "CONTEXT" : "C_Login", session)) return answer;
     return behind.C_Login(session, user, pin, size);
+}
+
+CK_RV create_object(CK_SESSION_HANDLE session, CK_ATTRIBUTE* attributes, CK_ULONG count, CK_OBJECT_HANDLE* object) {
+    const bool is_public = std::any_of(attributes, attributes + count, [](const CK_ATTRIBUTE& one) {
+        return one.type == CKA_CLASS && *static_cast<const CK_OBJECT_CLASS*>(one.pValue) == CKO_PUBLIC_KEY;
+    });
+    if (const CK_RV answer = told(is_public ? "PUBLIC" : "C_CreateObject", session)) return answer;
+    return behind.C_CreateObject(session, attributes, count, object);
 }
 
 bool is_oaep_sha256(const CK_MECHANISM& mechanism) {
@@ -112,6 +121,7 @@ extern "C" __attribute__((visibility("default"))) CK_RV C_GetFunctionList(CK_FUN
     here.C_GetTokenInfo = get_token_info;
     here.C_OpenSession = open_session;
     here.C_Login = log_in;
+    here.C_CreateObject = create_object;
     here.C_DecryptInit = decrypt_init;
     here.C_Decrypt = decrypt;
     *list = &here;

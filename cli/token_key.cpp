@@ -1,0 +1,129 @@
+#include "cli/token_key.h"
+
+#include "cli/key_view.h"
+#include "cli/table.h"
+#include "cli/twins.h"
+
+#include <algorithm>
+
+namespace signet::cli {
+namespace {
+
+struct Refusal {
+    const char* why;
+    const char* hint;
+};
+
+Refusal refusal_of(Notion notion) {
+    switch (notion) {
+        case Notion::states:
+            return {"a key on a token is not enabled and disabled",
+                    "signet keyring pause stops backups; the token's own tool takes away the right to decrypt "
+                    "(CKA_DECRYPT); signet keyring unlink forgets the key"};
+        case Notion::soft_deletion:
+            return {"a token deletes for good and recovers nothing",
+                    "see which backups need the key (signet timeline --without-key K), then delete it with the token's "
+                    "own tool: pkcs11-tool --delete-object"};
+        case Notion::extraction:
+            return {"a private key never leaves a token",
+                    "import one key into both tokens before it is used (signet key import 'pkcs11:…' FILE), or keep a "
+                    "recovery protector"};
+        case Notion::remarks:
+            return {"a token keeps neither tags nor rotation policies",
+                    "rotate a key on a token from cron: signet key rotate 'pkcs11:…'"};
+    }
+    invariant(false, "a notion has a refusal");
+    return {};
+}
+
+Json row(const keyring::TokenKey& listed) {
+    Json object = token_key_json(listed.key);
+    object["id"] = to_hex(listed.id);
+    object["may_unwrap"] = listed.may_unwrap ? Json(*listed.may_unwrap) : Json(nullptr);
+    return object;
+}
+
+std::string may_unwrap_text(const keyring::TokenKey& listed) {
+    if (!listed.may_unwrap) return "not seen";
+    return *listed.may_unwrap ? "yes" : "no";
+}
+
+std::string time_text(const std::optional<TimePoint>& time, const char* none) {
+    return time ? to_table_time(*time) : none;
+}
+
+/// The link to any version of the key, the default one first.
+const keyring::Link* link_to_version_of(Context& context, const keyring::Location& location) {
+    const keyring::Link* found = nullptr;
+    for (const keyring::TokenKey& listed : context.vaults().tokens().list(location.uri)) {
+        if (listed.key.location.name != location.name) continue;
+        const keyring::Link* link = context.keyring().find(listed.key.thumbprint);
+        if (link != nullptr && (found == nullptr || link->role == keyring::LinkRole::default_)) found = link;
+    }
+    return found;
+}
+
+/// Tests and links the new version in the role of the one before.
+keyring::Link take_over(Context& context, const keyring::Link& before, const keyring::KeyDescription& key) {
+    keyring::LinkOptions options;
+    options.role = before.role;
+    options.provider = before.provider;
+    options.region = before.region;
+    if (before.follow_newest()) options.follow = before.follow;
+    const keyring::LinkReport report = context.keyring().link(key.location, options, context.vaults());
+    for (const std::string& warning : report.warnings) context.terminal().warning(warning);
+    return report.link;
+}
+
+}  // namespace
+
+void require_local_key(const std::string& argument, Notion notion) {
+    if (!token_location(argument)) return;
+    const Refusal refusal = refusal_of(notion);
+    throw Error(ErrorCode::refused, refusal.why, refusal.hint);
+}
+
+ExitCode list_token(Context& context, const std::string& argument) {
+    if (!argument.starts_with("pkcs11:")) {
+        throw Error(ErrorCode::usage, "no token: " + printable(argument), "signet key list 'pkcs11:token=LABEL'");
+    }
+    const std::vector<keyring::TokenKey> keys = context.vaults().tokens().list(argument);
+    Terminal& terminal = context.terminal();
+    if (terminal.json()) {
+        Json rows = Json::array();
+        for (const keyring::TokenKey& listed : keys) rows.push_back(row(listed));
+        terminal.object(rows);
+        return ExitCode::done;
+    }
+    if (keys.empty()) terminal.message("no key on this token that can be a protector");
+    Table table({"NAME", "ID", "THUMBPRINT", "KIND", "STATE", "VALID FROM", "EXPIRES", "UNWRAPS"});
+    for (const keyring::TokenKey& listed : keys) {
+        const keyring::KeyDescription& key = listed.key;
+        table.add({printable(token_key_name(key)), to_hex(listed.id), key.thumbprint.short_text(),
+                   key.kind + " " + std::to_string(key.size_bits), std::string(keyring::text(key.state)),
+                   time_text(key.attributes.not_before, "always"), time_text(key.attributes.expires, "never"),
+                   may_unwrap_text(listed)});
+    }
+    if (!keys.empty()) table.print(terminal);
+    return ExitCode::done;
+}
+
+ExitCode rotate_on_token(Context& context, const keyring::Location& location, int bits,
+                         const keyring::KeyDates& dates) {
+    const keyring::KeyDescription key = context.vaults().tokens().rotate(location, bits, dates);
+    audit_token_key(context, "key-rotate", key);
+    print_token_key(context.terminal(), key);
+    if (const keyring::Link* before = link_to_version_of(context, location)) {
+        const keyring::Link link = take_over(context, keyring::Link(*before), key);
+        context.terminal().result("linked       " + std::string(keyring::text(link.role)) + ", " + link.provider + "/" +
+                                  link.region);
+        warn_of_missing_twin(context, link);
+    }
+    return ExitCode::done;
+}
+
+void audit_token_key(Context& context, const std::string& operation, const keyring::KeyDescription& key) {
+    context.keyring().audit().note({operation, key.thumbprint, key.location.public_text(), ""}, "");
+}
+
+}  // namespace signet::cli

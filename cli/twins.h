@@ -1,0 +1,22 @@
+// A default protector that is in one place only: told where people can still do something about it.
+#pragma once
+
+#include "cli/context.h"
+
+#include <string>
+
+namespace signet::cli {
+
+/// Why a second place is wanted for a default protector, with the command that links one. Empty for other links, for
+/// escrow protectors (the repository holds them), where this keyring reaches no private half at all, and where
+/// --without-twin was said.
+[[nodiscard]] std::string missing_twin(Context& context, const keyring::Link& link);
+/// The same as a warning. It changes no exit code.
+void warn_of_missing_twin(Context& context, const keyring::Link& link);
+
+/// --without-twin, of the commands that make a default.
+[[nodiscard]] OptionSpec without_twin_option();
+/// Remembers --without-twin for the keyring. twin_linked  a twin is there now: it is forgotten
+void note_without_twin(Context& context, bool twin_linked = false);
+
+}  // namespace signet::cli

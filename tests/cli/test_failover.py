@@ -1,0 +1,381 @@
+"""One key in two vaults, which stand for two regions: an outage of the first leads to its twin and back, and nothing that
+the first vault says or somebody has done to it ever does. Every cause is tried with two local vaults and with two tokens.
+"""
+
+import collections
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+import unittest
+
+from harness import PASSPHRASE, SignetTest, main, write
+from tokens import FAULTY, MODULE, PIN, TokenTest
+
+# name; how the first vault is made to refuse; exit code and words of a restore; exit code of a new backup
+Refusal = collections.namedtuple("Refusal", "name withdraw code words backup_code")
+# name; how the first vault is put out of reach
+Outage = collections.namedtuple("Outage", "name start")
+
+
+class Matrix:
+    """What both kinds of vaults must hold to. `west` is the repository's region, `east` has the twin."""
+
+    def set_up_repository(self):
+        self.signet("keyring", "link", self.west, "--default", "--region", "west")
+        self.signet("keyring", "link", self.east, "--twin-of", "prod", "--region", "east")
+        self.signet("init", "--region", "west")
+        self.source = self.sample_tree()
+        self.backup(self.source)
+        self.number = 0
+
+    def restore(self, expect=0):
+        """Into a new folder, which stays away when the restore is refused."""
+        self.number += 1
+        out = self.path(f"out{self.number}")
+        result = self.signet("restore", "-t", out, expect=expect)
+        if expect == 0:
+            self.assertSameTree(self.source, out + self.source)
+        else:
+            self.assertNothingAt(out)
+        return result
+
+    def opened_at(self):
+        """Where the last data key was asked for, as the audit log has it."""
+        log = os.path.join(self.env["SIGNET_KEYRING"], "audit.log")
+        with open(log, encoding="utf-8") as file:
+            uses = [line for line in file if '"operation":"unwrap"' in line]
+        return "west" if "west" in uses[-1].split('"location":"')[1].split('"')[0] else "east"
+
+    def assertWell(self):
+        """The first vault is used again, and only the first."""
+        self.restore()
+        self.assertEqual(self.opened_at(), "west")
+        self.backup(self.source)
+
+    def test_no_cause_of_a_refusal_leads_to_the_twin(self):
+        """[R25, R101, R111, R112, R113, R115, R131] Nor does an outage after it, in any later process, until the first
+        vault answers well again; then an outage does [R104, R130]."""
+        for cause in self.refusals():
+            with self.subTest(cause.name):
+                kept = self.keep_west()
+                cause.withdraw()
+                self.assertMessage(self.restore(expect=cause.code), *cause.words)
+                self.signet("backup", self.source, expect=cause.backup_code)
+                if cause.code == 14:  # damage is no decision, but no outage either
+                    self.bring_back_west(kept)
+                    self.assertWell()
+                    continue
+                self.put_west_out_of_reach()
+                self.assertMessage(self.restore(expect=13), "refused since")
+                self.assertMessage(self.signet("backup", self.source, expect=13), "refused since")
+                self.bring_back_west(kept)
+                self.assertWell()
+                self.put_west_out_of_reach()
+                self.restore()
+                self.assertEqual(self.opened_at(), "east")
+                self.bring_back_west(kept)
+                self.assertWell()
+
+    def test_every_kind_of_outage_leads_to_the_twin_and_back(self):
+        """[R104, R127, R130]"""
+        for outage in self.outages():
+            with self.subTest(outage.name):
+                kept = self.keep_west()
+                outage.start()
+                self.restore()
+                self.assertEqual(self.opened_at(), "east")
+                self.backup(self.source)
+                self.bring_back_west(kept)
+                self.assertWell()
+
+    def test_a_twin_that_refuses_is_believed_too(self):
+        """[R131] The first vault is out of reach, and the second one has decided."""
+        self.refuse_in_east()
+        self.put_west_out_of_reach()
+        self.restore(expect=13)
+
+    def test_a_twin_that_has_other_key_material_by_now_is_not_used(self):
+        """[R87, R131]"""
+        self.replace_key_in_east()
+        self.put_west_out_of_reach()
+        self.assertMessage(self.restore(expect=13), "another key is there")
+
+    def test_with_both_out_of_reach_there_is_no_way_in(self):
+        self.put_east_out_of_reach()
+        self.put_west_out_of_reach()
+        self.assertMessage(self.restore(expect=13), "out of reach")
+
+    def test_a_person_lifts_a_refusal_by_linking_the_twin_alone(self):
+        """[R110, R131] The first vault has refused and is lost for good."""
+        self.refusals()[0].withdraw()
+        self.restore(expect=13)
+        self.put_west_out_of_reach()
+        self.restore(expect=13)
+        self.signet("keyring", "unlink", "prod", "--force")
+        self.signet("keyring", "link", self.east, "--region", "west", "--default")
+        self.restore()
+        self.backup(self.source)
+
+    def test_the_key_of_another_region_is_no_default(self):
+        """[R58, R128, R129]"""
+        result = self.signet("keyring", "link", self.east, "--default", "--region", "east", expect=17)
+        self.assertMessage(result, "twin in another region", "link a protector of region east")
+        links = self.signet("keyring", "show", "--json").json()["links"]
+        self.assertEqual([(link["role"], link["region"], len(link["locations"])) for link in links], [("default", "west", 2)])
+        self.env["SIGNET_REPOSITORY"] = self.path("of-east")
+        self.assertMessage(self.signet("init", "--region", "east", expect=13), "no default protector", "--region east")
+
+    def test_a_default_without_a_twin_is_warned_about(self):
+        """[R127]"""
+        words = ("has no twin", "--twin-of")
+        self.assertNotIn(words[0], self.signet("keyring", "test").err)
+        self.assertNotIn(words[0], self.signet("status", expect=None).out)
+        self.signet("keyring", "unlink", "prod", "--force")
+        self.assertMessage(self.signet("keyring", "link", self.west, "--default", "--region", "west"), *words)
+        self.assertSays(self.signet("keyring", "test").err, *words)
+        self.assertSays(self.signet("status", expect=None).out, *words)
+        self.assertNotIn(words[0], self.signet("keyring", "default", "prod", "--without-twin").err)
+        self.assertNotIn(words[0], self.signet("keyring", "test").err)
+        self.assertNotIn(words[0], self.signet("status", expect=None).out)
+        self.signet("keyring", "link", self.east, "--twin-of", "prod", "--region", "east")
+        self.signet("keyring", "unlink", "prod", "--force")
+        self.assertSays(self.signet("keyring", "link", self.west, "--default", "--region", "west").err, *words)
+
+
+class LocalVaults(Matrix, SignetTest):
+    """The first vault is on a file system of its own, which can be taken away as an unmounted disk is."""
+
+    def setUp(self):
+        super().setUp()
+        if not os.path.isdir("/dev/shm") or os.statvfs("/dev/shm").f_fsid == os.statvfs(self.scratch).f_fsid:
+            self.skipTest("needs a second file system in /dev/shm")
+        self.disk = tempfile.mkdtemp(prefix="signet-cli-", dir="/dev/shm")
+        self.addCleanup(shutil.rmtree, self.disk, True)
+        os.mkdir(self.path("empty"))
+        self.mount(self.disk)
+        self.west_folder, self.east_folder = self.path("disk", "west"), self.path("east-vault")
+        self.west, self.east = f"local:{self.west_folder}#prod/1", f"local:{self.east_folder}#prod/1"
+        self.write("prod.pem", subprocess.run(["openssl", "genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
+                                              capture_output=True, check=True).stdout)
+        for folder in (self.west_folder, self.east_folder):
+            self.signet("key", "import", "prod", "prod.pem", "--vault", folder)
+        self.set_up_repository()
+
+    def mount(self, where):
+        mount_point = self.path("disk")
+        if os.path.islink(mount_point):
+            os.remove(mount_point)
+        os.symlink(where, mount_point)
+
+    def keep_west(self):
+        kept = self.path(f"kept{time.monotonic_ns()}")
+        shutil.copytree(self.west_folder, kept)
+        return kept
+
+    def bring_back_west(self, kept):
+        self.mount(self.disk)
+        shutil.rmtree(self.west_folder, True)
+        shutil.copytree(kept, self.west_folder)
+        write(self.path("passphrase"), PASSPHRASE + "\n")
+
+    def put_west_out_of_reach(self):
+        self.mount(self.path("empty"))
+
+    def put_east_out_of_reach(self):
+        os.remove(self.east_folder + "/vault.json")
+        self.leave_socket(self.east_folder + "/vault.json")
+
+    def leave_socket(self, path):
+        """What is opened here answers as a device that is gone does (ENXIO)."""
+        with socket.socket(socket.AF_UNIX) as one:
+            one.bind(path)
+
+    def replace_vault(self, name, folder):
+        shutil.rmtree(folder)
+        self.signet("key", "create", name, "--size", "2048", "--vault", folder)
+
+    def replace_key_in_east(self):
+        self.replace_vault("prod", self.east_folder)
+
+    def refuse_in_east(self):
+        self.signet("key", "disable", "prod", "--vault", self.east_folder)
+
+    def change_passphrase(self):
+        other = self.write("other-passphrase", "another one\n")
+        self.signet("key", "passphrase", "--vault", self.west_folder, "--new-passphrase-file", other)
+
+    def hide_file(self):
+        os.remove(self.west_folder + "/vault.json")
+        os.symlink("vault.json", self.west_folder + "/vault.json")
+
+    def damage_file(self):
+        with open(self.west_folder + "/vault.json", "r+b") as file:
+            file.truncate(100)
+
+    def refusals(self):
+        at_west = ("--vault", self.west_folder)
+        return [
+            Refusal("key disabled", lambda: self.signet("key", "disable", "prod", *at_west), 13, ["disabled in", "key enable"], 13),
+            Refusal("key deleted", lambda: self.signet("key", "delete", "prod", "--force", *at_west), 13, ["deleted in", "key recover"], 13),
+            Refusal("key gone", lambda: self.replace_vault("else", self.west_folder), 13, ["no longer in"], 13),
+            Refusal("another key under its name", lambda: self.replace_vault("prod", self.west_folder), 13, ["another key is there"], 13),
+            Refusal("passphrase changed", self.change_passphrase, 12, ["wrong passphrase"], 0),
+            Refusal("vault deleted", lambda: shutil.rmtree(self.west_folder), 13, ["the vault is gone"], 13),
+            Refusal("vault file deleted", lambda: os.remove(self.west_folder + "/vault.json"), 13, ["the vault is gone"], 13),
+            Refusal("what is ambiguous", self.hide_file, 13, ["access is denied"], 13),
+            Refusal("vault damaged", self.damage_file, 14, ["damaged"], 14),
+        ]
+
+    def outages(self):
+        def broken():
+            os.remove(self.west_folder + "/vault.json")
+            self.leave_socket(self.west_folder + "/vault.json")
+
+        all_kinds = [
+            Outage("disk not mounted", lambda: self.mount(self.path("empty"))),
+            Outage("mount point gone", lambda: self.mount(self.path("nowhere"))),
+            Outage("device gone", broken),
+        ]
+        if os.getuid() == 0:
+            def failing():
+                os.remove(self.west_folder + "/vault.json")
+                os.symlink("/proc/self/mem", self.west_folder + "/vault.json")  # reading its start is EIO
+
+            all_kinds.append(Outage("disk fails", failing))
+        return all_kinds
+
+    def test_a_key_that_expires_stops_backups_also_when_its_vault_is_out_of_reach(self):
+        """[R73, R131] The twin has no such date, and is not asked for a better answer."""
+        end = time.time() + 12
+        self.env["SIGNET_KEYRING"] = self.path("keyring2")
+        shutil.rmtree(self.west_folder)
+        self.signet("key", "import", "prod", "prod.pem", "--vault", self.west_folder,
+                    "--expires", time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(end)))
+        self.env["SIGNET_REPOSITORY"] = self.path("repository2")
+        self.set_up_repository()
+        self.assertLess(time.time(), end, "the machine is too slow for this test")
+        time.sleep(max(0, end - time.time()) + 1)
+        self.assertMessage(self.signet("backup", self.source, expect=13), "expired in")
+        self.assertSays(self.restore().err, "it still unwraps")
+        self.assertEqual(self.opened_at(), "west")
+        self.put_west_out_of_reach()
+        self.assertMessage(self.signet("backup", self.source, expect=13), "expired in", "refused since")
+        self.restore()
+        self.assertEqual(self.opened_at(), "east")
+
+
+@unittest.skipUnless(FAULTY, "needs SIGNET_FAULTY_TOKEN")
+class TwoTokens(Matrix, TokenTest):
+    def setUp(self):
+        super().setUp()
+        self.faulty()
+        self.env["FAULTY_TOKEN_MODULE"] = MODULE
+        self.module = self.path("west-module.so")
+        shutil.copy(FAULTY, self.module)
+        self.pin_of_west = self.write("pin-of-west", PIN + "\n")
+        self.tokens = {"west": self.make_token("west"), "east": self.make_token("east")}
+        for token in self.tokens:
+            self.import_key(token)
+        self.west = self.location("west", module=self.module, pin=self.pin_of_west)
+        self.east = self.location("east", module=FAULTY)
+        self.set_up_repository()
+
+    def keep_west(self):
+        kept = self.path(f"kept{time.monotonic_ns()}")
+        shutil.copytree(self.tokens["west"], kept)
+        return kept
+
+    def bring_back_west(self, kept):
+        self.faulty()
+        self.env["FAULTY_TOKEN_MODULE"] = MODULE
+        if not os.path.exists(self.module):
+            shutil.copy(FAULTY, self.module)
+        for name in os.listdir(self.path("tokens")):
+            if os.path.join(self.path("tokens"), name) != self.tokens["east"]:
+                shutil.rmtree(self.path("tokens", name))
+        shutil.copytree(kept, self.tokens["west"])
+        write(self.pin_of_west, PIN + "\n")
+
+    def put_west_out_of_reach(self):
+        self.order("")
+        shutil.rmtree(self.tokens["west"], True)
+        for name in os.listdir(self.path("tokens")):
+            if os.path.join(self.path("tokens"), name) != self.tokens["east"]:
+                shutil.rmtree(self.path("tokens", name))
+
+    def put_east_out_of_reach(self):
+        os.rename(self.tokens["east"], self.path("away"))
+
+    def order(self, words):
+        self.env["FAULTY_TOKEN"] = f"TOKEN=west {words}" if words else ""
+
+    def delete(self, token, *kinds):
+        for kind in kinds:
+            self.pkcs11_tool(token, "--delete-object", "--type", kind, "--label", "prod")
+
+    def replace_key(self, token):
+        self.delete(token, "privkey", "pubkey")
+        self.import_key(token, pem="other.pem")
+
+    def replace_key_in_east(self):
+        self.replace_key("east")
+
+    def refuse_in_east(self):
+        self.set_attribute("east", "CKA_DECRYPT", "00")
+
+    def initialise_anew(self):
+        shutil.rmtree(self.tokens["west"])
+        self.make_token("west")
+
+    def refusals(self):
+        return [
+            Refusal("permission withdrawn", lambda: self.set_attribute("west", "CKA_DECRYPT", "00"), 13, ["access is denied", "CKA_DECRYPT"], 0),
+            Refusal("private half deleted", lambda: self.delete("west", "privkey"), 13, ["no private half"], 0),
+            Refusal("key deleted", lambda: self.delete("west", "privkey", "pubkey"), 13, ["no longer in", "no such key"], 13),
+            Refusal("another key under its name", lambda: self.replace_key("west"), 13, ["another key is there"], 13),
+            Refusal("token initialised anew", self.initialise_anew, 13, ["no longer in", "no such key"], 13),
+            Refusal("PIN changed", lambda: write(self.pin_of_west, "00000000\n"), 12, ["CKR_PIN_INCORRECT"], 0),
+            Refusal("PIN locked", lambda: self.order("C_Login=a4"), 13, ["the login is rejected", "CKR_PIN_LOCKED"], 0),
+            Refusal("PIN expired", lambda: self.order("C_Login=a3"), 13, ["the login is rejected", "CKR_PIN_EXPIRED"], 0),
+            Refusal("one try left", lambda: self.order("FLAGS=20000"), 13, ["the login is rejected", "one try is left"], 0),
+            Refusal("key may not be used", lambda: self.order("C_Decrypt=68"), 13, ["access is denied", "CKR_KEY_FUNCTION_NOT_PERMITTED"], 0),
+            Refusal("unknown answer", lambda: self.order("C_DecryptInit=80000001"), 13, ["access is denied", "CKR 0x80000001"], 0),
+            Refusal("vague answer", lambda: self.order("C_DecryptInit=6"), 13, ["access is denied", "CKR_FUNCTION_FAILED"], 0),
+        ]
+
+    def outages(self):
+        return [
+            Outage("token removed", lambda: shutil.rmtree(self.tokens["west"])),
+            Outage("module gone", lambda: os.remove(self.module)),
+            Outage("module that does not load", lambda: write(self.module, "no module\n")),
+            Outage("device error", lambda: self.order("C_Decrypt=30")),
+            Outage("device removed", lambda: self.order("C_Decrypt=32")),
+            Outage("token not present", lambda: self.order("C_OpenSession=e0")),
+            Outage("session lost", lambda: self.order("C_DecryptInit=b3")),
+            Outage("session closed", lambda: self.order("C_Decrypt=b0")),
+            Outage("token busy", lambda: self.order("C_OpenSession=b1")),
+            Outage("removed at login", lambda: self.order("C_Login=32")),
+        ]
+
+    def test_dates_of_a_token_stop_backups_and_never_lead_to_the_twin(self):
+        """[R72, R73, R131] Also when the token is out of reach afterwards: the twin has no such date."""
+        for attribute, value, words in (("CKA_START_DATE", b"20990101", "not yet valid in"), ("CKA_END_DATE", b"20200101", "expired in")):
+            with self.subTest(attribute):
+                kept = self.keep_west()
+                self.set_attribute("west", attribute, value.hex())
+                self.assertMessage(self.signet("backup", self.source, expect=13), words)
+                self.restore()
+                self.assertEqual(self.opened_at(), "west")
+                self.put_west_out_of_reach()
+                self.assertMessage(self.signet("backup", self.source, expect=13), words, "refused since")
+                self.restore()
+                self.assertEqual(self.opened_at(), "east")
+                self.bring_back_west(kept)
+                self.assertWell()
+
+
+if __name__ == "__main__":
+    main()
