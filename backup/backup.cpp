@@ -191,8 +191,9 @@ std::string Run::proven_path() const {
 std::vector<format::Slot> Run::wrap(const keyring::Policy& policy) {
     const auto& config = repository_.config();
     for (const auto& warning : keyring_.refresh_followed(resolver_.vaults()).warnings) warn(warning);
-    keyring::require_policy(policy, keyring_, resolver_.wrapping_protectors(config.provider, config.region));
-    auto slots = resolver_.wrap_for_backup(dek_, config.provider, config.region);
+    const auto region = request_.region.value_or(keyring::ProtectorRegion{config.provider, config.region});
+    keyring::require_policy(policy, keyring_, resolver_.wrapping_protectors(region.provider, region.region));
+    auto slots = resolver_.wrap_for_backup(dek_, region.provider, region.region);
     for (const auto& slot : slots) report_.protectors.push_back(slot.thumbprint);
     if (!request_.dry_run) {
         for (const auto& slot : slots) repository_.put_slot(slot);

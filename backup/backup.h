@@ -55,7 +55,8 @@ struct BackupRequest {
     int jobs = 0;                 ///< worker threads; 0: one a processor
     std::string cache_directory;  ///< empty: no cache
     double lock_wait_seconds = 0;
-    double access_check_seconds = 600;  ///< how often a run asks whether its protector may still be used
+    std::optional<keyring::ProtectorRegion> region;  ///< whose default wraps; unset: of the region in config.json
+    double access_check_seconds = 600;               ///< how often a run asks whether its protector may still be used
     /// Standard input or a command's output instead of paths.
     int stream_fd = -1;
     std::string stream_name = "stdin";        ///< --stdin-filename

@@ -10,10 +10,10 @@
 namespace signet::cli {
 namespace {
 
-constexpr std::array kPlanned = {"mount",          "copy",        "repair",          "forget",        "undelete",
-                                 "prune",          "consolidate", "reseal",          "log push",      "log fetch",
-                                 "log list",       "log check",   "drill run",       "drill history", "drill report",
-                                 "drill schedule", "key retire",  "key compromised", "keyring setup", "keyring import"};
+constexpr std::array kPlanned = {"mount",       "repair",          "forget",        "undelete",      "prune",
+                                 "consolidate", "reseal",          "log push",      "log fetch",     "log list",
+                                 "log check",   "drill run",       "drill history", "drill report",  "drill schedule",
+                                 "key retire",  "key compromised", "keyring setup", "keyring import"};
 
 constexpr std::array kGroups = {"key", "keyring", "log", "drill"};
 
@@ -75,6 +75,7 @@ const std::vector<Command>& commands() {
                                              timeline_command(),
                                              check_command(),
                                              rewrap_command(),
+                                             copy_command(),
                                              status_command(),
                                              metrics_command(),
                                              key_create_command(),
@@ -109,6 +110,8 @@ const std::vector<Command>& commands() {
                                              keyring_resume_command(),
                                              keyring_revalidate_command(),
                                              keyring_export_command(),
+                                             keyring_replica_command(),
+                                             keyring_compare_command(),
                                              config_command(),
                                              completion_command(),
                                              help_command(),

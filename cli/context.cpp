@@ -75,18 +75,17 @@ std::string Context::repository_location() const {
 const storage::Repository& Context::repository() {
     (void)any_repository();
     if (!place_is_held_) {
-        (void)keyrings();
-        hold_to_place();
+        hold_to_place(*repository_);
         place_is_held_ = true;
     }
     return *repository_;
 }
 
 /// A forged repository in the place of a known one would otherwise be a mere first contact.
-void Context::hold_to_place() const {
-    const format::RepositoryConfig& config = repository_->config();
-    const std::string location = canonical_location(repository_->store());
-    for (const keyring::Keyring& keyring : keyrings_->all()) {
+void Context::hold_to_place(const storage::Repository& repository) {
+    const format::RepositoryConfig& config = repository.config();
+    const std::string location = canonical_location(repository.store());
+    for (const keyring::Keyring& keyring : keyrings().all()) {
         const RepositoryId* held = keyring.held_at(location);
         if (held == nullptr || *held == config.repository) continue;
         const keyring::RepositoryPin* pin = keyring.pin(*held);
@@ -99,6 +98,12 @@ void Context::hold_to_place() const {
             "only if it was replaced on purpose: signet keyring adopt --officer FINGERPRINT, with the fingerprint that "
             "signet init printed for the new one");
     }
+}
+
+keyring::ProvenSlots Context::proven_slots(const RepositoryId& repository) {
+    const keyring::WriterIdentity writer = keyring().writer();
+    return {keyring::ProvenSlots::path_in(cache_folder(), repository, writer.identity()),
+            format::derive_cache_key(writer.secret.reveal(), repository)};
 }
 
 void Context::note_location() {

@@ -5,6 +5,7 @@
 #include "cli/options.h"
 #include "cli/terminal.h"
 #include "keyring/keyring.h"
+#include "keyring/proven_slots.h"
 #include "keyring/resolver.h"
 #include "restore/catalogue.h"
 #include "restore/opener.h"
@@ -52,6 +53,10 @@ public:
     /// throws  Error{no_repository}, Error{unsupported}, Error{damaged}, Error{usage}
     ///         Error{refused}: a keyring knows another repository at this place
     [[nodiscard]] const storage::Repository& repository();
+    /// throws  Error{refused}: a keyring knows another repository at this one's place
+    void hold_to_place(const storage::Repository& repository);
+    /// What this host knows of stored slots.
+    [[nodiscard]] keyring::ProvenSlots proven_slots(const RepositoryId& repository);
     /// Whatever repository is there now: for the command that accepts it.
     [[nodiscard]] const storage::Repository& any_repository();
     /// Remembers, once the repository is pinned, that this is its place.
@@ -71,7 +76,6 @@ public:
     [[nodiscard]] std::unique_ptr<restore::OpenBackup> open(const restore::Backup& backup, bool salvage = false);
 
 private:
-    void hold_to_place() const;
     void learn_names(const restore::OpenBackup& open);
 
     const Command& command_;

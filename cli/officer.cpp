@@ -1,5 +1,6 @@
 #include "cli/officer.h"
 
+#include "cli/replicas.h"
 #include "cli/signals.h"
 #include "format/names.h"
 
@@ -26,6 +27,7 @@ void check_not_rolled_back(Context& context, const IdentityId& identity, const s
 }  // namespace
 
 format::SignedEntry append_to_journal(Context& context, const crypto::SigningKey& key, const EntryMaker& make) {
+    require_primary(context);
     const storage::Repository& repository = context.repository();
     const IdentityId identity = key.verify_key().identity();
     const EntryId policy = policy_in_force(load_officers(context).trust);
@@ -67,8 +69,9 @@ void note_seen(Context& context, const keyring::Officers& officers) {
 
 }  // namespace
 
-keyring::Officers load_officers(Context& context) {
-    const storage::Repository& repository = context.repository();
+keyring::Officers load_officers(Context& context) { return load_officers(context, context.repository()); }
+
+keyring::Officers load_officers(Context& context, const storage::Repository& repository) {
     std::vector<const keyring::RepositoryPin*> pins;
     for (const keyring::Keyring& keyring : context.keyrings().all()) {
         const keyring::RepositoryPin* pin = keyring.pin(repository.config().repository);

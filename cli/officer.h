@@ -24,6 +24,8 @@ format::SignedEntry append_to_journal(Context& context, const crypto::SigningKey
 [[nodiscard]] keyring::Trust load_trust(Context& context);
 /// The same, doubts and all.
 [[nodiscard]] keyring::Officers load_officers(Context& context);
+/// The same of a repository elsewhere.
+[[nodiscard]] keyring::Officers load_officers(Context& context, const storage::Repository& repository);
 
 /// This keyring's officer. Asks for a passphrase where a vault holds the key.
 /// kind  what it is to sign: while trust is in doubt, the first officer alone may speak, and about trust alone

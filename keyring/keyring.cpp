@@ -117,6 +117,20 @@ Json encode(const Keyring::Content& content) {
     for (const auto& [location, repository] : content.locations) {
         locations.push_back({{"location", location}, {"repository", repository.hex()}});
     }
+    Json replicas = Json::array();
+    for (const auto& [location, place] : content.replicas) {
+        replicas.push_back({{"location", location},
+                            {"repository", place.repository.hex()},
+                            {"provider", place.region.provider},
+                            {"region", place.region.region},
+                            {"promoted", time_or_null(place.promoted)}});
+    }
+    Json replica_keyrings = Json::array();
+    for (const auto& [region, replica] : content.replica_keyrings) {
+        replica_keyrings.push_back({{"region", region},
+                                    {"keyring", format::to_utf8(replica.folder)},
+                                    {"vault", format::to_utf8(replica.vault)}});
+    }
     Json refusals = Json::array();
     for (const Refusal& refusal : content.refusals) {
         refusals.push_back({{"location", refusal.location},
@@ -133,6 +147,8 @@ Json encode(const Keyring::Content& content) {
             {"links", std::move(links)},
             {"repositories", std::move(pins)},
             {"locations", std::move(locations)},
+            {"replicas", std::move(replicas)},
+            {"replica_keyrings", std::move(replica_keyrings)},
             {"label_keys", std::move(label_keys)},
             {"settings", Json(content.settings)},
             {"refusals", std::move(refusals)},
@@ -145,6 +161,26 @@ Refusal decode_refusal(const Json& json, std::string_view what) {
     const auto outcome = parse_outcome(fields.text("outcome"));
     if (!outcome || !is_refusal(*outcome)) fields.fail("outcome");
     return {fields.text("location"), fields.text("operation"), *outcome, fields.time("since")};
+}
+
+/// Both lists are absent in files of earlier versions.
+void decode_replicas(const JsonObject& fields, Keyring::Content& content, std::string_view what) {
+    if (fields.has("replicas")) {
+        for (const Json& json : fields.array("replicas")) {
+            const JsonObject place(json, what);
+            content.replicas.insert_or_assign(place.text("location"),
+                                              ReplicaPlace{place.id<RepositoryId>("repository"),
+                                                           {place.text("provider"), place.text("region")},
+                                                           place.optional_time("promoted")});
+        }
+    }
+    if (fields.has("replica_keyrings")) {
+        for (const Json& json : fields.array("replica_keyrings")) {
+            const JsonObject replica(json, what);
+            content.replica_keyrings.insert_or_assign(replica.text("region"),
+                                                      ReplicaKeyring{replica.text("keyring"), replica.text("vault")});
+        }
+    }
 }
 
 /// At most one default per provider and region, and no thumbprint twice.
@@ -178,6 +214,7 @@ Keyring::Content decode(const Json& body, std::string_view what) {
             content.locations.insert_or_assign(location.text("location"), location.id<RepositoryId>("repository"));
         }
     }
+    decode_replicas(fields, content, what);
     for (const Json& json : fields.array("label_keys")) {
         const JsonObject key(json, what);
         Bytes octets = key.base64("key");

@@ -14,6 +14,7 @@
 #include "format/data_key.h"
 #include "format/thumbprint.h"
 #include "keyring/audit_log.h"
+#include "keyring/replica.h"
 #include "keyring/vault.h"
 
 #include <functional>
@@ -162,19 +163,22 @@ public:
 
     /// Tests first, then records: describe, rules, wrap, unwrap, compare. Nothing is kept when one fails. A protector
     /// with a wrapping role must be enabled and within its dates; one that only unwraps may be outside them (a
-    /// warning). throws  Error{key_unavailable}: not there, disabled, …; Error{refused}: a rule;
+    /// warning). A new default must be one whose backups every replica could open (replicas_waiting_for).
+    /// throws  Error{key_unavailable}: not there, disabled, …; Error{refused}: a rule;
     /// Error{wrong_passphrase}; Error{usage}
     LinkReport link(const Location& location, const LinkOptions& options, Vaults& vaults);
     /// throws  Error{refused}: it is the default and `allow_default` is not set
     Link unlink(const format::Thumbprint& thumbprint, bool allow_default = false);
     /// Tests, then makes it the default of its provider and region; the old default becomes `linked`.
+    /// throws  as link()
     LinkReport set_default(const format::Thumbprint& thumbprint, Vaults& vaults);
     /// Describes, wraps, unwraps and compares at every location, and remembers the state.
     LinkTest test(const format::Thumbprint& thumbprint, Vaults& vaults);
     /// Remembers that it has opened a data key of a backup. A thumbprint that is not linked here is left out.
     void note_proven(const format::Thumbprint& thumbprint, TimePoint when);
     /// Before each backup: where a link follows the newest version and there is a newer enabled one, that is tested by
-    /// wrap, linked, and takes over the role; the old version stays `linked`. Never asks for a passphrase.
+    /// wrap, linked, and takes over the role; the old version stays `linked`. A default waits for replicas (a warning).
+    /// Never asks for a passphrase.
     FollowReport refresh_followed(Vaults& vaults);
 
     // What vaults answered.
@@ -214,6 +218,26 @@ public:
     [[nodiscard]] const std::map<std::string, RepositoryId>& locations() const { return content_.locations; }
     /// Remembers it. Writes only on a change.
     void note_location(const std::string& location, const RepositoryId& repository);
+    // Replicas (replica.h).
+    /// What a place was made by `init --replica-of`; nullptr: it is no replica to this keyring.
+    /// location  canonical, as for held_at()
+    [[nodiscard]] const ReplicaPlace* replica_at(const std::string& location) const;
+    [[nodiscard]] const std::map<std::string, ReplicaPlace>& replica_places() const { return content_.replicas; }
+    void note_replica(const std::string& location, const ReplicaPlace& place);
+    /// Keyrings of replicas, by region: every rotation here waits for them.
+    [[nodiscard]] const std::map<std::string, ReplicaKeyring>& replica_keyrings() const {
+        return content_.replica_keyrings;
+    }
+    /// throws  Error{refused}: a fifth one; Error{usage}: no keyring there, or this one; Error{damaged}
+    void add_replica_keyring(const std::string& region, const ReplicaKeyring& replica);
+    /// throws  Error{usage}: none of that region
+    void remove_replica_keyring(const std::string& region);
+    /// Why a protector must not become the default yet: a sentence for each replica that could open neither what it
+    /// wraps nor what a recovery protector does. Their vaults are asked to describe, never to unwrap.
+    [[nodiscard]] std::vector<std::string> replicas_waiting_for(const format::Thumbprint& next, Vaults& vaults) const;
+    /// throws  Error{refused}: some are waiting
+    void require_replicas_ready(const format::Thumbprint& next, Vaults& vaults) const;
+
     /// Remembers newer entries, all in one write. Older ones change nothing. throws  Error{usage}: not pinned
     void note_seen(const RepositoryId& repository, const std::map<IdentityId, SeenEntry>& entries);
 
@@ -246,7 +270,9 @@ public:
         std::uint64_t generation = 0;
         std::vector<Link> links;
         std::map<RepositoryId, RepositoryPin> pins;
-        std::map<std::string, RepositoryId> locations;  ///< places of repositories; absent in older files
+        std::map<std::string, RepositoryId> locations;           ///< places of repositories; absent in older files
+        std::map<std::string, ReplicaPlace> replicas;            ///< by place; absent in older files
+        std::map<std::string, ReplicaKeyring> replica_keyrings;  ///< by region; absent in older files
         std::map<std::pair<RepositoryId, IdentityId>, Bytes> label_keys;
         std::map<std::string, std::string> settings;
         std::vector<Refusal> refusals;

@@ -333,12 +333,15 @@ LinkReport Keyring::link(const Location& location, const LinkOptions& options, V
                     "link a protector of region " + region);
     }
     if (existing != nullptr) check_role_change(*existing, role);
+    const bool is_new_default =
+        role == LinkRole::default_ && (existing == nullptr || existing->role != LinkRole::default_);
 
     LinkReport report;
     check_rules(key, role, clock_->now(), report.warnings);
     const auto tested = audited_test(key.thumbprint, key.location, vaults);
     if (!tested.ok()) throw_refusal(tested.outcome, tested.detail, key.location);
     report.proven = key.can_unwrap;
+    if (is_new_default) require_replicas_ready(key.thumbprint, vaults);
 
     change([&](Content& next) {
         Link* link = find_in(next.links, key.thumbprint);
@@ -400,6 +403,7 @@ LinkReport Keyring::set_default(const format::Thumbprint& thumbprint, Vaults& va
     refresh();
     const Link link = require_in(content_.links, thumbprint);
     check_role_change(link, LinkRole::default_);
+    if (link.role != LinkRole::default_) require_replicas_ready(thumbprint, vaults);
 
     LinkReport report;
     bool answered = false;
@@ -492,6 +496,14 @@ void Keyring::follow(const Link& link, Vaults& vaults, FollowReport& report) {
     if (!obstacle.empty()) {
         report.warnings.push_back(key.location.text() + " is newer and is not followed yet: " + obstacle);
         return;
+    }
+    if (link.role == LinkRole::default_) {
+        const std::vector<std::string> waiting = replicas_waiting_for(key.thumbprint, vaults);
+        for (const std::string& why : waiting) {
+            report.warnings.push_back(key.location.text() + " does not take over from " + link.thumbprint.short_text() +
+                                      " yet: " + why);
+        }
+        if (!waiting.empty()) return;
     }
     audited_wrap(*key.public_key, key.location.text(), "test of a new version");
     change([&](Content& next) {

@@ -5,6 +5,8 @@
 #include <type_traits>
 
 #include "core/error.h"
+#include "format/config.h"
+#include "keyring/replica.h"
 
 namespace signet::keyring {
 namespace {
@@ -18,6 +20,7 @@ constexpr std::string_view kAllowedSizes = "allowed-sizes";
 constexpr std::string_view kAllowedProviders = "allowed-providers";
 constexpr std::string_view kHealWindow = "heal-window";
 constexpr std::string_view kBackupsWait = "backups-wait-for-revalidation";
+constexpr std::string_view kReplicas = "replicas";
 constexpr std::int64_t kDefaultHealWindow = 8LL * 3600 * kNsPerSecond;
 constexpr std::uint32_t kLargestMinProtectors = 16;
 constexpr std::uint32_t kDefaultMaxDeks = 64;
@@ -83,6 +86,23 @@ std::string parse_provider(std::string_view value) {
            "names of local, public, pkcs11, azure, aws and transit, with commas between them, or any");
 }
 
+std::vector<std::string> parse_replicas(std::string_view value) {
+    if (value.empty() || value == "none") return {};
+    const auto region = [](std::string_view name) {
+        if (!format::is_region_name(name))
+            refuse(kReplicas, name, "names of regions, with commas between them, or none");
+        return std::string(name);
+    };
+    // "any" stands for no list elsewhere; here it would be everything.
+    if (value == "any") refuse(kReplicas, value, "names of regions, with commas between them, or none");
+    std::vector<std::string> regions = parse_list<std::string>(value, region);
+    if (regions.size() > kMostReplicas) {
+        throw Error(ErrorCode::refused, "policy replicas: a repository has " + std::to_string(kMostReplicas) +
+                                            " replicas at most, and " + std::to_string(regions.size()) + " are named");
+    }
+    return regions;
+}
+
 template <class Value>
 std::string list_text(const std::vector<Value>& list) {
     std::string text;
@@ -136,6 +156,8 @@ void Policy::set(const std::string& name, const std::string& value) {
         heal_window_ns = value.empty() ? kDefaultHealWindow : parse_span(value);
     } else if (name == kBackupsWait) {
         backups_wait = parse_yes(name, value);
+    } else if (name == kReplicas) {
+        replicas = parse_replicas(value);
     } else if (value.empty()) {
         others.erase(name);
     } else {
@@ -166,6 +188,7 @@ std::map<std::string, std::string> Policy::values() const {
     if (heal_window_ns != kDefaultHealWindow) values.emplace(kHealWindow, span_text(heal_window_ns));
     if (backups_wait) values.emplace(kBackupsWait, "yes");
     if (!allowed_providers.empty()) values.emplace(kAllowedProviders, list_text(allowed_providers));
+    if (!replicas.empty()) values.emplace(kReplicas, list_text(replicas));
     return values;
 }
 
@@ -183,6 +206,7 @@ const std::vector<PolicyName>& policy_names() {
         {kAllowedProviders, "any", "where the keys that wrap may be: local, public, pkcs11, azure, aws, transit"},
         {kHealWindow, "8h", "access to the default protector that comes back within this time needs no person"},
         {kBackupsWait, "no", "yes: after a longer loss of access no backup is made before signet keyring revalidate"},
+        {kReplicas, "none", "regions that may hold a replica, four at most"},
     };
     return names;
 }

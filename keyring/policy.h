@@ -33,10 +33,12 @@ struct Policy {
         allowed_providers;  ///< where wrapping keys may be: "local", "pkcs11", …, ascending; empty: anywhere
     std::int64_t heal_window_ns = 8LL * 3600 * kNsPerSecond;  ///< access that comes back within it needs no person
     bool backups_wait = false;                  ///< a keyring that needs revalidation makes no backups before it
+    std::vector<std::string> replicas;          ///< regions that may hold a replica, ascending; four at most
     std::map<std::string, std::string> others;  ///< names this version does not know: kept and shown
 
     /// Sets one value as people write it: "after-rotation=rewrap", "dedup-horizon=90d", "max-deks=64".
-    /// An empty value is the default. Unknown names are kept. throws  Error{usage}: not a value of that name
+    /// An empty value is the default. Unknown names are kept. throws  Error{usage}: not a value of that name;
+    /// Error{refused}: more than four replicas
     void set(const std::string& name, const std::string& value);
     /// A policy entry's values over the defaults. throws  Error{unsupported}: a value that this version cannot obey
     [[nodiscard]] static Policy from_values(const std::map<std::string, std::string>& values);

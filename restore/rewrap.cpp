@@ -19,7 +19,9 @@ public:
 
     RewrapReport run(const std::vector<const Backup*>& backups) {
         const format::RepositoryConfig& config = repository_.config();
-        report_.protectors = resolver_.wrapping_protectors(config.provider, config.region);
+        const keyring::ProtectorRegion region =
+            options_.region.value_or(keyring::ProtectorRegion{config.provider, config.region});
+        report_.protectors = resolver_.wrapping_protectors(region.provider, region.region);
         for (const Thumbprint& target : report_.protectors) require_wrapping(target);
         report_.backups = backups.size();
         const std::vector<const RunKey*> keys = keys_of(backups);

@@ -14,6 +14,8 @@ namespace signet::restore {
 
 struct RewrapOptions {
     bool dry_run = false;
+    /// Whose default wraps; unset: of the region in config.json.
+    std::optional<keyring::ProtectorRegion> region = {};
     /// Slots that this host wrote or opened before: they count without being opened again. May be nullptr.
     keyring::ProvenSlots* proven = nullptr;
     /// Asked before each data key: whether to stop here.

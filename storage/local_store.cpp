@@ -236,6 +236,14 @@ void LocalStore::flush() {
     for (const std::string& folder : folders) sync_folder(folder);
 }
 
+void LocalStore::take_over(std::string_view name) {
+    check_name(name);
+    for (std::string folder = parent_of(name);; folder = parent_of(folder)) {
+        note_change(folder);
+        if (folder.empty()) return;
+    }
+}
+
 std::string LocalStore::path_of(std::string_view name) const { return folder_ + "/" + std::string(name); }
 
 UniqueFd LocalStore::open_file(std::string_view name, std::uint64_t& size) const {

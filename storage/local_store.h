@@ -22,6 +22,7 @@ public:
 
     [[nodiscard]] std::unique_ptr<PendingObject> create() override;
     void flush() override;
+    void take_over(std::string_view name) override;
     [[nodiscard]] std::unique_ptr<ObjectReader> open_if_present(std::string_view name) const override;
     [[nodiscard]] std::optional<std::uint64_t> size(std::string_view name) const override;
     void prefetch(std::string_view name) const noexcept override;

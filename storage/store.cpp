@@ -77,6 +77,8 @@ std::unique_ptr<ObjectReader> Store::open_object(std::string_view name) const {
 
 void Store::prefetch(std::string_view /*name*/) const noexcept {}
 
+void Store::take_over(std::string_view /*name*/) {}
+
 std::size_t Store::sweep_temporary(std::int64_t /*age_seconds*/) { return 0; }
 
 bool is_object_name(std::string_view name) {

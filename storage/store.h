@@ -111,6 +111,8 @@ public:
     [[nodiscard]] virtual std::unique_ptr<PendingObject> create() = 0;
     /// Makes everything durable that was committed or removed before. throws  Error{io}
     virtual void flush() = 0;
+    /// Takes an object that was found here into the next flush(): whoever made it may have died before its own.
+    virtual void take_over(std::string_view name);
 
     /// The whole object, refused over `limit` octets before allocation.
     /// throws  Error{damaged}: missing, or larger than `limit`

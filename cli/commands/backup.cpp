@@ -5,6 +5,7 @@
 #include "cli/escrow.h"
 #include "cli/hooks.h"
 #include "cli/officer.h"
+#include "cli/replicas.h"
 #include "cli/signals.h"
 #include "cli/stream_source.h"
 #include "cli/table.h"
@@ -42,7 +43,8 @@ void prepare_protectors(Context& context) {
     }
     const storage::Repository& repository = context.repository();
     const format::RepositoryConfig& config = repository.config();
-    const keyring::Link* link = context.keyring().default_link(config.provider, config.region);
+    const keyring::ProtectorRegion region = region_of(context, repository);
+    const keyring::Link* link = context.keyring().default_link(region.provider, region.region);
     if (link == nullptr || !is_escrow(context.keyring(), link->thumbprint) ||
         has_escrow(repository.store(), link->thumbprint))
         return;
@@ -101,7 +103,9 @@ ExitCode run(Context& context) {
         connect_to_terminal(terminal, request);
         variables["SIGNET_PATHS"] = join(request.paths, "\n");
         variables["SIGNET_SERIES"] = backup::series_name(request);
+        require_primary(context);
         pin_on_first_contact(context);
+        request.region = region_of(context, context.repository());
         prepare_protectors(context);
         check_access(context);
         run_hooks(context, "run-before", variables);

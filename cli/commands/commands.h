@@ -20,6 +20,7 @@ namespace signet::cli {
 [[nodiscard]] Command timeline_command();
 [[nodiscard]] Command check_command();
 [[nodiscard]] Command rewrap_command();
+[[nodiscard]] Command copy_command();
 [[nodiscard]] Command status_command();
 [[nodiscard]] Command metrics_command();
 
@@ -56,6 +57,8 @@ namespace signet::cli {
 [[nodiscard]] Command keyring_resume_command();
 [[nodiscard]] Command keyring_revalidate_command();
 [[nodiscard]] Command keyring_export_command();
+[[nodiscard]] Command keyring_replica_command();
+[[nodiscard]] Command keyring_compare_command();
 
 [[nodiscard]] Command config_command();
 [[nodiscard]] Command completion_command();

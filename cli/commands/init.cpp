@@ -1,5 +1,7 @@
 #include "cli/commands/commands.h"
+#include "cli/copying.h"
 #include "cli/escrow.h"
+#include "cli/new_replica.h"
 #include "cli/officer.h"
 #include "core/crypto/random.h"
 #include "format/config.h"
@@ -76,6 +78,12 @@ void print(Context& context, const format::RepositoryConfig& config, const forma
 
 ExitCode run(Context& context) {
     const Place place = place_of(context);
+    if (const auto primary = context.options().text("replica-of")) {
+        if (!context.options().given("region"))
+            throw Error(ErrorCode::usage, "a replica is in a region of its own", "give --region R");
+        return make_replica(context, *primary, {place.provider, place.region});
+    }
+    if (context.options().flag("no-rewrap")) throw Error(ErrorCode::usage, "--no-rewrap is for --replica-of");
     const std::shared_ptr<storage::Store> store =
         storage::open_store(context.repository_location(), storage::OpenMode::create);
     if (store->exists(format::kConfigName)) {
@@ -110,7 +118,7 @@ ExitCode run(Context& context) {
 Command init_command() {
     Command command;
     command.name = "init";
-    command.synopsis = "-r DIR [--region R] [--provider P]";
+    command.synopsis = "-r DIR [--region R] [--provider P] [--replica-of PRIMARY]";
     command.summary = "make a repository";
     command.description =
         "Makes an empty repository, and what is not there yet: keyring, writer and officer identities. The officer is "
@@ -118,7 +126,11 @@ Command init_command() {
         "Nothing is ever stored in clear: when the keyring has no default protector, an escrow protector is made. It "
         "is kept in the local vault and, sealed under the vault's passphrase, in the repository, so that repository "
         "and passphrase alone restore everything on a bare machine (signet keyring recover). To hold the keys "
-        "yourself, link a protector first: signet keyring link local:NAME --default.";
+        "yourself, link a protector first: signet keyring link local:NAME --default.\n\n"
+        "With --replica-of the place becomes a replica of a repository that exists: the same id and octets, under the "
+        "keys of another region. The officer's policy must name that region (signet keyring policy set replicas=R), "
+        "and the keyring have a default protector for it. The keyring remembers the place, and everything is copied; "
+        "signet copy keeps it up.";
     command.options = {
         {.name = "region",
          .takes = Takes::one,
@@ -128,11 +140,18 @@ Command init_command() {
          .takes = Takes::one,
          .value_name = "P",
          .help = "whose region that is; local when nothing is said"},
+        {.name = "replica-of",
+         .takes = Takes::one,
+         .value_name = "PRIMARY",
+         .help = "make a replica of the repository in this place"},
+        no_rewrap_option(),
     };
     command.examples = {
         {"signet init -r /srv/backup", "A repository with an escrow protector"},
         {"signet key create prod && signet keyring link local:prod --default && signet init -r /srv/backup",
-         "A repository whose keys are yours alone"}};
+         "A repository whose keys are yours alone"},
+        {"signet init --replica-of /w/repository -r /e/repository --region east -k /e/keyring",
+         "The same repository in a second region"}};
     command.dry_run = DryRun::not_offered;
     command.run = run;
     return command;

@@ -2,6 +2,7 @@
 #include "cli/escrow.h"
 #include "cli/key_state_change.h"
 #include "cli/key_view.h"
+#include "cli/table.h"
 #include "cli/token_key.h"
 #include "cli/twins.h"
 
@@ -22,17 +23,32 @@ const keyring::Link* link_of(Context& context, const std::string& name) {
     return found;
 }
 
-/// Links the new version in the old one's role. What was the default stays linked.
-void take_over(Context& context, const keyring::Link& before, const keyring::KeyVersion& key) {
+/// Links the new version in the old one's role; what was the default stays linked. A default that replicas wait for is
+/// linked beside it. returns  why it waits
+std::vector<std::string> take_over(Context& context, const keyring::Link& before, const keyring::KeyVersion& key) {
+    std::vector<std::string> waiting;
+    if (before.role == keyring::LinkRole::default_)
+        waiting = context.keyring().replicas_waiting_for(key.thumbprint, context.vaults());
     keyring::Location location = keyring::Location::parse(before.locations.front());
     location.name = key.name;
     location = before.follow_newest() ? location.without_version() : location.with_version(key.version);
     keyring::LinkOptions options;
-    options.role = before.role;
+    options.role = waiting.empty() ? before.role : keyring::LinkRole::linked;
     options.provider = before.provider;
     options.region = before.region;
     const keyring::LinkReport report = context.keyring().link(location, options, context.vaults());
     for (const std::string& warning : report.warnings) context.terminal().warning(warning);
+    return waiting;
+}
+
+/// Not a failure of the rotation: it goes on where it stopped once the replicas have the key.
+[[noreturn]] void stop_before_primary(const keyring::KeyVersion& key, const std::vector<std::string>& waiting) {
+    throw Error(ErrorCode::refused,
+                key.reference() + " is made and linked, and not the default yet, as rotation reaches replicas first: " +
+                    join(waiting, "; "),
+                "bring it to the replicas (signet key backup, key restore, keyring link), then here: signet keyring "
+                "link local:" +
+                    key.name + " --default");
 }
 
 struct Rotation {
@@ -41,7 +57,12 @@ struct Rotation {
     keyring::KeyDates dates;
 };
 
-keyring::KeyVersion rotate(Context& context, const Rotation& rotation) {
+struct Rotated {
+    keyring::KeyVersion key;
+    std::vector<std::string> waiting;  ///< replicas that hold it up
+};
+
+Rotated rotate(Context& context, const Rotation& rotation) {
     const keyring::KeyVersion newest = vault(context).get(rotation.name);
     const bool escrow = is_escrow(context.keyring(), newest.thumbprint);
     if (escrow && !context.has_repository()) {
@@ -57,8 +78,10 @@ keyring::KeyVersion rotate(Context& context, const Rotation& rotation) {
         mark_escrow(context.keyring(), key.thumbprint);
         store_escrow(context, context.repository().store(), context.repository().config().repository, key.thumbprint);
     }
-    if (const keyring::Link* before = link_of(context, rotation.name)) take_over(context, keyring::Link(*before), key);
-    return key;
+    Rotated rotated{key, {}};
+    if (const keyring::Link* before = link_of(context, rotation.name))
+        rotated.waiting = take_over(context, keyring::Link(*before), key);
+    return rotated;
 }
 
 /// For as long as the version before it, when that was to expire.
@@ -78,18 +101,22 @@ ExitCode rotate_due(Context& context) {
     if (context.vaults().has_local()) due = vault(context).due_for_rotation();
     if (due.empty()) terminal.message("no key is due for rotation");
     Json rows = Json::array();
+    std::vector<Rotated> held_up;
     for (const keyring::KeyVersion& before : due) {
         if (context.dry_run()) {
             terminal.result(before.name + " is due");
             rows.push_back(key_json(vault(context), before, context.clock().now()));
             continue;
         }
-        const keyring::KeyVersion key = rotate(context, {before.name, 0, lifetime_like(before, context.clock().now())});
-        rows.push_back(key_json(vault(context), key, context.clock().now()));
-        terminal.result(key.reference() + " takes over from " + before.reference());
-        remind_of_key_backup(context, key.name);
+        const Rotated rotated = rotate(context, {before.name, 0, lifetime_like(before, context.clock().now())});
+        rows.push_back(key_json(vault(context), rotated.key, context.clock().now()));
+        terminal.result(rotated.key.reference() + (rotated.waiting.empty() ? " takes over from " : " is to follow ") +
+                        before.reference());
+        remind_of_key_backup(context, rotated.key.name);
+        if (!rotated.waiting.empty()) held_up.push_back(rotated);
     }
     if (terminal.json()) terminal.object(rows);
+    if (!held_up.empty()) stop_before_primary(held_up.front().key, held_up.front().waiting);
     return ExitCode::done;
 }
 
@@ -104,7 +131,8 @@ ExitCode run(Context& context) {
         return rotate_on_token(context, *token, key_size(context), dates(context));
     const keyring::KeyVersion newest = vault(context).get(name);
     if (newest.name != name) throw Error(ErrorCode::usage, "rotate a key by its name: " + newest.name);
-    const keyring::KeyVersion key = rotate(context, {name, key_size(context), dates(context)});
+    const Rotated rotated = rotate(context, {name, key_size(context), dates(context)});
+    const keyring::KeyVersion& key = rotated.key;
     show_key(context, key);
     if (const keyring::Link* link = context.keyring().find(key.thumbprint)) {
         context.terminal().result("linked       " + std::string(keyring::text(link->role)) + ", " + link->provider +
@@ -112,6 +140,7 @@ ExitCode run(Context& context) {
         warn_of_missing_twin(context, *link);
     }
     remind_of_key_backup(context, name);
+    if (!rotated.waiting.empty()) stop_before_primary(key, rotated.waiting);
     return ExitCode::done;
 }
 
@@ -130,6 +159,8 @@ Command key_rotate_command() {
         "after-rotation.\n\n"
         "With a pkcs11: location the new version is made on that token: object=prod is followed by object=prod/2, then "
         "prod/3. It is tested with the PIN before it is linked.\n\n"
+        "Where the keyring names keyrings of replicas, a new default takes over once all of them could open what it "
+        "wraps. Until then it is linked beside the old one, and the exit code is 17.\n\n"
         "--due rotates every key of the local vault whose rotation policy says so, and does nothing when there is "
         "none: for cron. A new "
         "version has the size of the one before and lives as long.";

@@ -1,11 +1,11 @@
 #include "restore/rewrap.h"
 #include "cli/access.h"
 #include "cli/commands/commands.h"
+#include "cli/replicas.h"
 #include "cli/selection.h"
 #include "cli/signals.h"
 #include "cli/table.h"
 #include "keyring/policy_check.h"
-#include "keyring/proven_slots.h"
 
 #include <algorithm>
 #include <chrono>
@@ -84,13 +84,11 @@ ExitCode run(Context& context) {
     options.dry_run = context.dry_run();
     options.stop = stop_after(context.options().text("max-duration"));
     const std::vector<const restore::Backup*> backups = chosen(context);
-    const format::RepositoryConfig& config = context.repository().config();
+    const keyring::ProtectorRegion region = region_of(context, context.repository());
+    options.region = region;
     require_policy(policy_in_force(context), context.keyring(),
-                   context.resolver().wrapping_protectors(config.provider, config.region));
-    const keyring::WriterIdentity writer = context.keyring().writer();
-    keyring::ProvenSlots proven(
-        keyring::ProvenSlots::path_in(context.cache_folder(), config.repository, writer.identity()),
-        format::derive_cache_key(writer.secret.reveal(), config.repository));
+                   context.resolver().wrapping_protectors(region.provider, region.region));
+    keyring::ProvenSlots proven = context.proven_slots(context.repository().config().repository);
     options.proven = &proven;
     const restore::RewrapReport report =
         restore::rewrap(context.repository(), context.planner(), context.resolver(), backups, options);
@@ -120,6 +118,7 @@ Command rewrap_command() {
         "no data is read, and no pack, index or entry changes. What has such a slot already is left alone, once its "
         "protector has opened it; so the command may be stopped at any moment, by --max-duration too, and be run "
         "again. Backups may run meanwhile.\n\n"
+        "In a replica the default is that of the replica's region.\n\n"
         "The older protector's slots stay. Before it is destroyed, signet key delete says whether anything still "
         "needs it.\n\n"
         "Exit code 13 when some data keys could not be opened; the others are done.";

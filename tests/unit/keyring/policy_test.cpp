@@ -20,7 +20,8 @@ TEST_CASE("policy values are read and written the same", "[keyring][policy]") {
         {"after-rotation", "fresh"}, {"dedup-horizon", "30d"},
         {"max-deks", "8"},           {"min-protectors", "2"},
         {"require-twin", "yes"},     {"allowed-sizes", "3072,4096"},
-        {"of-a-later-version", "x"}, {"allowed-providers", "local,pkcs11"}};
+        {"of-a-later-version", "x"}, {"allowed-providers", "local,pkcs11"},
+        {"replicas", "east,north"}};
     const Policy policy = Policy::from_values(values);
     CHECK(policy.after_rotation == AfterRotation::fresh);
     CHECK(policy.rotation_rule(true) == AfterRotation::fresh);
@@ -30,6 +31,7 @@ TEST_CASE("policy values are read and written the same", "[keyring][policy]") {
     CHECK(policy.require_twin);
     CHECK(policy.allowed_sizes == std::vector<std::uint32_t>{3072, 4096});
     CHECK(policy.allowed_providers == std::vector<std::string>{"local", "pkcs11"});
+    CHECK(policy.replicas == std::vector<std::string>{"east", "north"});
     CHECK(policy.others.at("of-a-later-version") == "x");
     CHECK(policy.values() == values);
 
@@ -56,7 +58,10 @@ TEST_CASE("a value that a policy name cannot have is refused", "[keyring][policy
                                                                     {"require-twin", "perhaps"},
                                                                     {"allowed-sizes", "1024"},
                                                                     {"allowed-sizes", "2048,"},
-                                                                    {"allowed-providers", "local,cloud"}};
+                                                                    {"allowed-providers", "local,cloud"},
+                                                                    {"replicas", "East"},
+                                                                    {"replicas", "any"},
+                                                                    {"replicas", "east,"}};
     for (const auto& [name, value] : wrong) {
         CAPTURE(name, value);
         CHECK_THROWS_MATCHES(policy.set(name, value), Error, has_code(ErrorCode::usage));
@@ -64,7 +69,17 @@ TEST_CASE("a value that a policy name cannot have is refused", "[keyring][policy
         CHECK_THROWS_MATCHES(Policy::from_values({{name, value}}), Error, has_code(ErrorCode::unsupported));
     }
     CHECK(policy.values().empty());
-    CHECK(policy_names().size() == 9);
+    CHECK(policy_names().size() == 10);
+}
+
+TEST_CASE("a policy names four regions for replicas at most [R137]", "[keyring][policy]") {
+    Policy policy;
+    policy.set("replicas", "d,c,b,a");
+    CHECK(policy.values().at("replicas") == "a,b,c,d");
+    CHECK_THROWS_MATCHES(policy.set("replicas", "a,b,c,d,e"), Error, has_code(ErrorCode::refused));
+    CHECK(policy.replicas.size() == 4);
+    policy.set("replicas", "none");
+    CHECK(policy.values().empty());
 }
 
 }  // namespace

@@ -1,0 +1,152 @@
+#include "cli/keyring_comparison.h"
+
+#include "cli/replicas.h"
+#include "cli/signals.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+namespace signet::cli {
+namespace {
+
+using format::Thumbprint;
+
+/// One keyring with its vaults, and what it can open.
+struct Side {
+    keyring::KeyringSet& keyrings;
+    keyring::Vaults& vaults;
+    keyring::Resolver& resolver;
+    restore::Planner& planner;
+};
+
+void describe(const Side& side, SideView& view) {
+    for (const std::string& place : view.report.locations) {
+        const keyring::Location location = keyring::Location::parse(place);
+        if (!location.can_unwrap()) continue;
+        const auto answer = side.vaults.at(location).describe(location);
+        if (!answer.ok() || answer.value->thumbprint != view.report.thumbprint) continue;
+        view.key = *answer.value;
+        if (location.scheme == keyring::Location::Scheme::local)
+            view.purge_protection = side.vaults.local(location.folder).vault().purge_protection();
+        return;
+    }
+}
+
+std::optional<SideView> look(const Side& side, const Thumbprint& thumbprint, bool test) {
+    const keyring::Link* link = side.keyrings.own().find(thumbprint);
+    const auto known = side.keyrings.find(thumbprint);
+    if (!known) return std::nullopt;
+    SideView view;
+    view.name = known->name;
+    view.role = link == nullptr ? "" : std::string(keyring::text(link->role));
+    view.region = link == nullptr ? "" : link->provider + "/" + link->region;
+    view.report = side.resolver.status(thumbprint);
+    describe(side, view);
+    if (test && link != nullptr && view.key) view.test = side.keyrings.own().test(thumbprint, side.vaults);
+    return view;
+}
+
+std::string time_text(const std::optional<TimePoint>& time) { return time ? to_rfc3339(*time) : "no date"; }
+
+/// What two vaults say of the same key.
+std::vector<std::string> differences(const SideView& here, const SideView& there) {
+    std::vector<std::string> found;
+    if (!here.key || !there.key) return found;
+    const auto compare = [&](const std::string& what, const std::string& left, const std::string& right) {
+        if (left != right) found.push_back(what + ": " + left + " here, " + right + " there");
+    };
+    const keyring::KeyDescription& left = *here.key;
+    const keyring::KeyDescription& right = *there.key;
+    compare("state", std::string(keyring::text(left.state)), std::string(keyring::text(right.state)));
+    compare("not before", time_text(left.attributes.not_before), time_text(right.attributes.not_before));
+    compare("expires", time_text(left.attributes.expires), time_text(right.attributes.expires));
+    compare("kind of vault", left.location.provider(), right.location.provider());
+    if (here.purge_protection && there.purge_protection) {
+        const auto word = [](bool on) { return std::string(on ? "on" : "off"); };
+        compare("purge protection", word(*here.purge_protection), word(*there.purge_protection));
+    }
+    return found;
+}
+
+/// Which thumbprints matter, and for how many backups.
+std::map<Thumbprint, std::uint64_t> needed(Context& context, Comparison& comparison, const Side& here,
+                                           const Side& there) {
+    std::map<Thumbprint, std::uint64_t> backups;
+    for (const restore::Backup& backup : context.catalogue().backups()) {
+        stop_if_interrupted();
+        if (!backup.trusted) continue;
+        ++comparison.backups;
+        std::vector<Thumbprint> openers;
+        for (const restore::RunKey* key : here.planner.keys_of(backup)) {
+            for (const restore::Opener& opener : key->openers) openers.push_back(opener.thumbprint);
+        }
+        std::sort(openers.begin(), openers.end());
+        openers.erase(std::unique(openers.begin(), openers.end()), openers.end());
+        for (const Thumbprint& one : openers) ++backups[one];
+        const bool opens_here = here.planner.restorable(backup);
+        const bool opens_there = there.planner.restorable(backup);
+        if (opens_here && !opens_there) ++comparison.only_here;
+        if (opens_there && !opens_here) ++comparison.only_there;
+    }
+    for (const Side* side : {&here, &there}) {
+        for (const keyring::Link& link : side->keyrings.own().links()) {
+            if (link.wraps()) backups.try_emplace(link.thumbprint, 0);
+        }
+    }
+    return backups;
+}
+
+/// What `region`'s default and the recovery protectors of this side wrap, seen from the other side.
+Arrangement judge(const Side& here, const Comparison& comparison, const keyring::ProtectorRegion& region) {
+    const keyring::Link* chosen = here.keyrings.own().default_link(region.provider, region.region);
+    Arrangement best = Arrangement::none;
+    for (const ComparedProtector& one : comparison.protectors) {
+        if (!one.there || !one.there->can_open() || !one.here) continue;
+        if (chosen != nullptr && one.thumbprint == chosen->thumbprint) return Arrangement::same_keys;
+        if (one.here->role == keyring::text(keyring::LinkRole::recovery)) best = Arrangement::own_keys;
+    }
+    return best;
+}
+
+}  // namespace
+
+std::string_view text(Arrangement arrangement) {
+    switch (arrangement) {
+        case Arrangement::same_keys:
+            return "same-keys";
+        case Arrangement::own_keys:
+            return "own-keys";
+        case Arrangement::none:
+            return "none";
+    }
+    invariant(false, "an arrangement has a name");
+    return {};
+}
+
+bool Comparison::differ() const {
+    return std::any_of(protectors.begin(), protectors.end(),
+                       [](const ComparedProtector& one) { return !one.differences.empty(); });
+}
+
+Comparison compare_keyrings(Context& context, const ComparisonOptions& options) {
+    keyring::KeyringSet other({keyring::Keyring::open(options.keyring, true, context.clock())});
+    keyring::Vaults vaults(options.vault, context.passphrases(), context.clock());
+    keyring::Resolver resolver(other, vaults);
+    restore::Planner planner(context.catalogue(), context.repository(), resolver);
+    const Side here{context.keyrings(), context.vaults(), context.resolver(), context.planner()};
+    const Side there{other, vaults, resolver, planner};
+
+    context.catalogue().require_no_doubt();
+    Comparison comparison;
+    for (const auto& [thumbprint, backups] : needed(context, comparison, here, there)) {
+        ComparedProtector one{
+            thumbprint, backups, look(here, thumbprint, options.test), look(there, thumbprint, options.test), {}};
+        if (one.here && one.there) one.differences = differences(*one.here, *one.there);
+        comparison.protectors.push_back(std::move(one));
+    }
+    comparison.arrangement = judge(here, comparison, region_of(context, context.repository()));
+    return comparison;
+}
+
+}  // namespace signet::cli
