@@ -130,6 +130,10 @@ bool Comparison::differ() const {
 }
 
 Comparison compare_keyrings(Context& context, const ComparisonOptions& options) {
+    restore::CatalogueOptions reading;
+    reading.remember = false;
+    reading.tolerate_rollback = true;  // a replica is behind what this keyring has seen of the primary
+    (void)context.load_catalogue(std::move(reading));
     keyring::KeyringSet other({keyring::Keyring::open(options.keyring, true, context.clock())});
     keyring::Vaults vaults(options.vault, context.passphrases(), context.clock());
     keyring::Resolver resolver(other, vaults);

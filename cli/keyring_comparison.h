@@ -56,7 +56,7 @@ struct ComparisonOptions {
 };
 
 /// Over all trusted backups of --repo: every protector that ever wrapped what they need, and those that wrap now.
-/// throws  Error{usage}: no keyring there; as Context::catalogue()
+/// throws  Error{usage}: no keyring there; as Context::load_catalogue(), which must be its first reading
 [[nodiscard]] Comparison compare_keyrings(Context& context, const ComparisonOptions& options);
 
 }  // namespace signet::cli

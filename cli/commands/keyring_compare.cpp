@@ -121,7 +121,8 @@ Command keyring_compare_command() {
         "Lists every protector that backups of the repository ever needed, and every one that wraps, as this keyring "
         "has it and as the other one does: role, status, dates, kind of vault, purge protection. Says which backups "
         "only one side can open, and how what is wrapped here is opened there: same-keys, by the default protector "
-        "itself; own-keys, by another one that wraps as well; or none.\n\n"
+        "itself; own-keys, by another one that wraps as well; or none. The slots in the place of --repo count: name "
+        "the replica's, after a copy.\n\n"
         "Vaults are asked to describe their keys. With --test each key is really used, on both sides; that asks for "
         "passphrases and is in both audit logs.\n\n"
         "Exit code 13 when one side cannot open what the other can, or could not open what comes; 1 when keys that "
@@ -134,7 +135,7 @@ Command keyring_compare_command() {
          .help = "the vault that local:NAME means there; --vault when nothing is said"},
         {.name = "test", .help = "wrap and unwrap with every key, on both sides"},
     };
-    command.examples = {{"signet keyring compare --with /e/keyring --with-vault /e/vault -r /w/repository",
+    command.examples = {{"signet keyring compare --with /e/keyring --with-vault /e/vault -r /e/repository",
                          "Nightly, beside the copy"}};
     command.dry_run = DryRun::nothing_to_change;
     command.run = run;

@@ -434,6 +434,13 @@ class Comparing(ReplicaTest):
         self.assertEqual(self.compare(expect=13).last()["only_there"], 3)
         self.assertTrue(made)
 
+    def test_the_slots_of_the_place_that_is_named_count_even_when_it_is_behind(self):
+        self.make_replica()
+        self.more()
+        self.assertEqual(self.compare(expect=13).last()["only_here"], 2)
+        report = self.compare("-r", self.east_repository).last()
+        self.assertEqual((report["arrangement"], report["backups"], report["only_here"]), ("own-keys", 2, 0))
+
     def test_the_same_key_in_both_vaults_is_compared_in_its_properties(self):
         """[R139, R140]"""
         self.signet("key", "backup", "prod", "-o", self.path("prod.backup"))
