@@ -437,7 +437,7 @@ class Comparing(ReplicaTest):
     def test_the_slots_of_the_place_that_is_named_count_even_when_it_is_behind(self):
         self.make_replica()
         self.more()
-        self.assertEqual(self.compare(expect=13).last()["only_here"], 2)
+        self.assertEqual(self.compare(expect=13).last()["only_here"], 3)
         report = self.compare("-r", self.east_repository).last()
         self.assertEqual((report["arrangement"], report["backups"], report["only_here"]), ("own-keys", 2, 0))
 
