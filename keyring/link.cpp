@@ -221,6 +221,7 @@ bool Keyring::is_taken_away(const std::string& folder) const {
 }
 
 void Keyring::note_vault_place(const std::string& folder) noexcept {
+    if (is_vault_missing(folder)) return;
     try {
         const std::string file_system = file_system_of(folder);
         const std::string name = format::to_utf8(folder);

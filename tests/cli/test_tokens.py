@@ -363,6 +363,7 @@ class Tokens(TokenTest):
     def test_a_rotation_makes_the_next_version_which_takes_over(self):
         """[R7, R88, R89, R90, R91, R92]"""
         self.linked()
+        self.signet("keyring", "policy", "set", "after-rotation=inherit")
         made = self.signet("key", "rotate", self.location(), "--json").json()
         self.assertEqual((made["name"], made["version"], made["size"], made["origin"]), ("prod", 2, 2048, "generated"))
         self.assertSays(made["location"], "object=prod%2F2")
