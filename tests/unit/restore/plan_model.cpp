@@ -281,8 +281,8 @@ std::optional<ModelPlan> PlanModel::lane(int series, std::optional<TimePoint> fr
     if (all.empty()) return std::nullopt;
     const TimePoint start = from.value_or(all.front()->time);
     const TimePoint end = to.value_or(std::max({horizon(), all.back()->time, start}));
+    if (at(series, end) == nullptr) return std::nullopt;
     const std::vector<const ModelRun*> wanted = moments(series, start, end);
-    if (wanted.empty()) return std::nullopt;
     ModelPlan plan = about(wanted);
     plan.coverage = cover(wanted, end);
     plan.coverage.front().from = std::max(plan.coverage.front().from, start);

@@ -409,7 +409,7 @@ TEST_CASE("the text says what is missing, what would help, and what can be resto
     CAPTURE(text);
     CHECK(text.starts_with("cannot restore things at " + to_rfc3339(day(1)) +
                            ": 1 of 1 protector it needs cannot be used\n"));
-    CHECK(text.find(bench.thumbprint("prod").short_text() + "  prod  ") != std::string::npos);
+    CHECK(text.find(bench.thumbprint("prod").short_text() + "  prod/1  ") != std::string::npos);
     CHECK(text.find("keyring link local:prod") != std::string::npos);
     CHECK(text.find("restorable now: every moment from " + to_table_time(day(2)).substr(0, 16) + " on") !=
           std::string::npos);
