@@ -5,6 +5,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -40,6 +41,20 @@ struct Wanted {
     ObjectInfo object;
     Claim claim;
 };
+
+/// The writers whose place this one has taken, as its newest run says.
+std::vector<IdentityId> predecessors_of(const Journal& journal) {
+    const auto& entries = journal.entries;
+    const auto newest = std::find_if(entries.rbegin(), entries.rend(), [](const format::SignedEntry& entry) {
+        return entry.kind == format::EntryKind::backup || entry.kind == format::EntryKind::partial;
+    });
+    if (newest == entries.rend()) return {};
+    try {
+        return format::backup_public(*newest).predecessors;
+    } catch (const Error&) {
+        return {};  // signed nonsense: whoever reads it refuses it
+    }
+}
 
 /// Copies single objects, several at a time.
 class ObjectCopier {
@@ -166,7 +181,7 @@ public:
             target_->store().flush();
         }
         for (const Journal& journal : officers_) copy_entries(journal);
-        for (const Journal& journal : others_) copy_entries(journal);
+        copy_others();
         return std::move(report_);
     }
 
@@ -271,6 +286,19 @@ private:
     void count(std::uint64_t size) {
         ++report_.objects;
         report_.bytes += size;
+    }
+
+    /// A successor's entries reach into its predecessors' journals: those come first. Each lists all of them.
+    void copy_others() {
+        std::set<IdentityId> done;
+        for (const Journal& journal : others_) {
+            for (const IdentityId& identity : predecessors_of(journal)) {
+                const auto before = std::find_if(others_.begin(), others_.end(),
+                                                 [&](const Journal& one) { return one.identity == identity; });
+                if (before != others_.end() && done.insert(identity).second) copy_entries(*before);
+            }
+            if (done.insert(journal.identity).second) copy_entries(journal);
+        }
     }
 
     void copy_entries(const Journal& journal) {

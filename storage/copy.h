@@ -1,7 +1,7 @@
 // Copies a repository to another place: the same octets under the same names, compared on the way. Needs no key.
 //
 // Objects that entries refer to are there, durably, before the first entry is; entries come in the order of their
-// journals, and officers' before everybody else's. So the target is a repository at every moment, and never shows a
+// journals, officers' before everybody else's, and predecessors' before their successors'. So the target is a repository at every moment, and never shows a
 // backup without what officers had said of its writer by then. Nothing is overwritten and nothing removed: a copy that
 // was stopped is begun again.
 #pragma once

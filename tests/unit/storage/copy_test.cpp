@@ -4,6 +4,7 @@
 
 #include "core/crypto/digest.h"
 #include "core/crypto/random.h"
+#include "format/backup_entry.h"
 #include "format/officer_entry.h"
 #include "tests/support/matchers.h"
 #include "tests/support/memory_store.h"
@@ -31,7 +32,38 @@ struct Signer {
         head.previous = last;
         format::PolicyFields fields;
         fields.number = number;
-        const Bytes object = format::make_plain_entry(format::EntryKind::policy, head, fields.encode(), key);
+        store(repository, format::make_plain_entry(format::EntryKind::policy, head, fields.encode(), key));
+    }
+    /// A backup entry of a writer that has taken the place of another; nobody opens it.
+    void succeed(const Repository& repository, const IdentityId& predecessor) {
+        format::EntryHead head;
+        head.repository = repository.config().repository;
+        head.config_hash = repository.config_hash();
+        head.signer = key.verify_key();
+        head.sequence = ++sequence;
+        head.previous = last;
+        format::Slot slot;
+        slot.repository = head.repository;
+        slot.dek = crypto::random_id<DekId>();
+        slot.thumbprint = {format::Thumbprint::Kind::sha256, crypto::random_id<Digest>()};
+        slot.commitment = crypto::random_id<Digest>();
+        slot.wrapped = Bytes(256, 7);
+        format::BackupPublic fields;
+        fields.dek = slot.dek;
+        fields.commitment = slot.commitment;
+        fields.slots = {slot};
+        fields.predecessors = {predecessor};
+        ByteWriter writer;
+        head.encode(writer);
+        fields.encode(writer);
+        const Bytes sealed(100, 9);
+        store(repository,
+              format::sign_entry(format::entry_prefix(format::EntryKind::backup, writer.view(), sealed.size()), sealed,
+                                 key));
+    }
+
+private:
+    void store(const Repository& repository, const Bytes& object) {
         REQUIRE(repository.append_entry(identity(), sequence, object));
         last = EntryId::from(crypto::sha256(object).view());
     }
@@ -143,6 +175,31 @@ TEST_CASE("a copy that fails at any operation, then loses power, leaves a reposi
         bench.require_whole();
         (void)bench.copy();
         REQUIRE(bench.there->snapshot() == bench.here->snapshot());
+        if (!has_failed) break;
+        REQUIRE(n < 500);
+    }
+}
+
+TEST_CASE("no successor's entry is there before its predecessors' are", "[storage][copy][security]") {
+    for (std::uint64_t n = 1;; ++n) {
+        const Bench bench;
+        // Journals are listed by identity: the successor's comes first.
+        Signer old;
+        Signer fresh;
+        if (old.identity() < fresh.identity()) std::swap(old, fresh);
+        for (int i = 0; i < 3; ++i) old.append(*bench.source);
+        fresh.succeed(*bench.source, old.identity());
+        bench.there->fail_at(n);
+        CopyOptions options;
+        options.workers = 1;
+        try {
+            (void)bench.copy(options);
+        } catch (const Error& error) {
+            CHECK(error.code() == ErrorCode::io);
+        }
+        const bool has_failed = bench.there->has_failed();
+        bench.there->fail_at(0);
+        if (bench.there->exists(fresh.name(1))) REQUIRE(bench.there->exists(old.name(3)));
         if (!has_failed) break;
         REQUIRE(n < 500);
     }
