@@ -12,6 +12,7 @@
 #include "keyring/officers.h"
 #include "keyring/policy_check.h"
 #include "keyring/proven_slots.h"
+#include "keyring/wrapping.h"
 
 #include <grp.h>
 #include <pwd.h>
@@ -143,6 +144,9 @@ private:
     void finish(Committer& committer, PackWriter& packs, Pipeline::Result& result, const OldState& old_state,
                 NewState& new_state);
     void hold_to_pin();
+    [[nodiscard]] Standing standing_now() const;
+    void hold_to_fence(const std::vector<format::Reach>& reach) const;
+    [[nodiscard]] bool is_first_behind_fence() const;
     void note_seen(const std::map<IdentityId, keyring::SeenEntry>& entries);
     void warn(const std::string& message) const {
         if (request_.on_warning) request_.on_warning(message);
@@ -167,6 +171,7 @@ private:
     keyring::ProvenSlots proven_;
     Rotation rotation_;
     format::DataKey dek_;
+    Standing standing_;
     BackupReport report_;
     std::vector<format::Problem> problems_;
     std::vector<format::IndexedPack> waiting_;  ///< stored, in no entry yet
@@ -192,9 +197,11 @@ std::vector<format::Slot> Run::wrap(const keyring::Policy& policy) {
     const auto& config = repository_.config();
     for (const auto& warning : keyring_.refresh_followed(resolver_.vaults()).warnings) warn(warning);
     const auto region = request_.region.value_or(keyring::ProtectorRegion{config.provider, config.region});
-    keyring::require_policy(policy, keyring_, resolver_.wrapping_protectors(region.provider, region.region));
-    auto slots = resolver_.wrap_for_backup(dek_, region.provider, region.region);
-    for (const auto& slot : slots) report_.protectors.push_back(slot.thumbprint);
+    const auto wrapping = keyring::wrapping_for(policy, keyring_, resolver_, region.provider, region.region);
+    for (const auto& warning : wrapping.warnings) warn(warning);
+    keyring::require_policy(policy, keyring_, wrapping.protectors);
+    report_.protectors = wrapping.protectors;
+    auto slots = resolver_.wrap_for_backup(dek_, wrapping.protectors);
     if (!request_.dry_run) {
         for (const auto& slot : slots) repository_.put_slot(slot);
     }
@@ -304,6 +311,39 @@ void Run::note_seen(const std::map<IdentityId, keyring::SeenEntry>& entries) {
     }
 }
 
+Standing Run::standing_now() const {
+    return standing_of(repository_, resolver_.keyrings(), writer_.identity(), history_.journal().entries.size() + 1);
+}
+
+/// Whether the newest backup of this series does not say yet that it obeyed a policy that some protectors are to go:
+/// `key retire` waits for one that does.
+bool Run::is_first_behind_fence() const {
+    const auto& policy = standing_.policy;
+    const auto* latest = history_.latest_of(series_);
+    return (!policy.retiring.empty() || !policy.compromised.empty()) && latest != nullptr &&
+           latest->entry->head.policy != standing_.policy_entry;
+}
+
+/// An officer may have said while the run was under way that a protector is to go. Who waits for this writer must not
+/// be told too late.
+void Run::hold_to_fence(const std::vector<format::Reach>& reach) const {
+    const Standing now = standing_now();
+    if (now.policy_entry == standing_.policy_entry) return;
+    const auto refuse_new = [&](const format::Thumbprint& protector) {
+        if (!now.policy.is_fenced(protector) || standing_.policy.is_fenced(protector)) return;
+        throw Error(ErrorCode::refused,
+                    "the policy of this repository changed while the backup ran: protector " + protector.short_text() +
+                        " is to go, and this backup would need it",
+                    "run it again: it obeys the policy that is in force now");
+    };
+    for (const auto& protector : report_.protectors) refuse_new(protector);
+    for (const auto& part : reach) {
+        const KnownDek& dek = history_.deks().at(part.dek);
+        for (const auto& slot : dek.slots) refuse_new(slot.thumbprint);
+        for (const auto& claim : dek.claims) refuse_new(claim.slot.thumbprint);
+    }
+}
+
 BackupReport Run::execute() {
     report_.started = Clock::system().now();
     last_partial_ = std::chrono::steady_clock::now();
@@ -314,21 +354,20 @@ BackupReport Run::execute() {
     check_request(request_, labels);
     keyring_.require_not_paused();
     hold_to_pin();
-    const auto standing =
-        standing_of(repository_, resolver_.keyrings(), writer_.identity(), history_.journal().entries.size() + 1);
-    if (!request_.dry_run) note_seen(standing.newest);
-    if (!standing.trusted) {
+    standing_ = standing_now();
+    if (!request_.dry_run) note_seen(standing_.newest);
+    if (!standing_.trusted) {
         warn("this repository does not trust this writer yet: until an officer runs `signet keyring trust " +
              writer_.identity().hex() + "`, restores refuse its backups");
     }
-    const auto slots = wrap(standing.policy);
-    rotation_.choose(standing.policy, series_, report_.started, report_.protectors.front());
+    const auto slots = wrap(standing_.policy);
+    rotation_.choose(standing_.policy, series_, report_.started, report_.protectors.front(), request_.dry_run);
     Sources sources(request_);
     ChunkTable table;
     history_.load_index(table, keys_.index_key, request_.cache_directory);
 
     Committer committer(
-        {repository_, keyring_, writer_, keys_, dek_, common_fields(slots), labels, standing.policy_entry},
+        {repository_, keyring_, writer_, keys_, dek_, common_fields(slots), labels, standing_.policy_entry},
         history_.journal());
     PackWriter::Options options;
     options.dry_run = request_.dry_run;
@@ -381,12 +420,14 @@ void Run::finish(Committer& committer, PackWriter& packs, Pipeline::Result& resu
     report_.total_files_processed = statistics.files;
     report_.total_bytes_processed = statistics.bytes;
     auto reach = history_.reach();
-    // Skipping must not leave a backup behind that lacks what this run had to store, or that stays under an old
-    // protector.
+    // Skipping must not leave a backup behind that lacks what this run had to store, that stays under an old
+    // protector, or that others wait for.
     report_.skipped_unchanged = request_.skip_if_unchanged && report_.errors == 0 &&
                                 old_state.root() == result.sources && result.added_data == 0 &&
-                                !rotation_.is_due(reach) && history_.latest_of(series_) != nullptr;
+                                !rotation_.is_due(reach) && !is_first_behind_fence() &&
+                                history_.latest_of(series_) != nullptr;
     if (request_.dry_run || report_.skipped_unchanged) return;
+    hold_to_fence(reach);
     rotation_.carry_out(reach);
     format::BackupBody body;
     body.root = std::move(result.root);

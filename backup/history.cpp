@@ -150,6 +150,11 @@ void History::choose(const Choice& choice) {
     for (auto& pack : packs_) pack.usable = pack.usable && deks_.at(pack.dek).referable;
 }
 
+void History::leave_out(const DekId& dek) {
+    deks_.at(dek).referable = false;
+    for (auto& pack : packs_) pack.usable = pack.usable && pack.dek != dek;
+}
+
 void History::load_index(ChunkTable& table, const SecretBytes& index_key, const std::string& cache_directory) const {
     const auto folder = cache_directory + "/" + repository_.config().repository.hex() + "/indexes";
     for (const auto& run : runs_) {

@@ -64,12 +64,15 @@ public:
     /// Decides what a new run may refer to: policy after a rotation, the horizon, at most max_deks data keys, those of
     /// the series first.
     void choose(const Choice& choice);
+    /// After choose(): a data key that is not to be referred to after all.
+    void leave_out(const DekId& dek);
     /// Loads the index segments of usable packs into a table.
     /// cache_directory  where sealed copies of segments are kept; empty: none
     void load_index(ChunkTable& table, const SecretBytes& index_key, const std::string& cache_directory) const;
 
     [[nodiscard]] const std::vector<KnownPack>& packs() const { return packs_; }
     [[nodiscard]] std::map<DekId, KnownDek>& deks() { return deks_; }
+    [[nodiscard]] const std::map<DekId, KnownDek>& deks() const { return deks_; }
     /// Marks a pack as used by this run. For several threads at once.
     void mark(PackNumber pack) { used_[pack].store(1, std::memory_order_relaxed); }
     /// The reach that the marks amount to, ascending by sequence.

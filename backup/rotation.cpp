@@ -31,47 +31,101 @@ bool Rotation::can_unwrap(const KnownDek& dek) {
                        [&](const auto& claim) { return standing(claim.slot.thumbprint).unwraps; });
 }
 
+/// Whether each of its openers is gone in some sense; claims that this host has not proven open nothing.
+template <class IsGone>
+bool Rotation::opens_by_none_but(const KnownDek& dek, const IsGone& is_gone) const {
+    return std::all_of(dek.slots.begin(), dek.slots.end(),
+                       [&](const auto& slot) { return is_gone(slot.thumbprint); }) &&
+           std::all_of(dek.claims.begin(), dek.claims.end(),
+                       [&](const auto& claim) { return is_gone(claim.slot.thumbprint) || !proven_.has(claim.name); });
+}
+
 /// Whether everything that opens it was disabled or deleted: what refers to it could not be restored.
 bool Rotation::is_withdrawn(const KnownDek& dek) {
-    return std::all_of(dek.slots.begin(), dek.slots.end(),
-                       [&](const auto& slot) { return standing(slot.thumbprint).withdrawn; }) &&
-           std::all_of(dek.claims.begin(), dek.claims.end(), [&](const auto& claim) {
-               return standing(claim.slot.thumbprint).withdrawn || !proven_.has(claim.name);
-           });
+    return opens_by_none_but(dek, [&](const auto& protector) { return standing(protector).withdrawn; });
+}
+
+/// Whether only protectors that are to go, or are gone, open it.
+bool Rotation::is_behind_fence(const KnownDek& dek) {
+    if (policy_.retiring.empty() && policy_.compromised.empty()) return false;
+    return opens_by_none_but(
+        dek, [&](const auto& protector) { return policy_.is_fenced(protector) || standing(protector).withdrawn; });
+}
+
+/// Whether somebody else may have it. Here a claim counts, as the worse of two possibilities.
+bool Rotation::is_exposed(const KnownDek& dek) const {
+    return std::any_of(dek.slots.begin(), dek.slots.end(),
+                       [&](const auto& slot) { return policy_.is_compromised(slot.thumbprint); }) ||
+           std::any_of(dek.claims.begin(), dek.claims.end(),
+                       [&](const auto& claim) { return policy_.is_compromised(claim.slot.thumbprint); });
+}
+
+keyring::AfterRotation Rotation::rule_of(const KnownDek& dek) {
+    if (is_exposed(dek)) {
+        met_exposed_ = true;
+        return keyring::AfterRotation::fresh;
+    }
+    const bool unwraps = can_unwrap(dek);
+    if (!unwraps && is_withdrawn(dek)) {
+        met_withdrawn_ = true;
+        return keyring::AfterRotation::fresh;
+    }
+    const auto rule = policy_.rotation_rule(unwraps);
+    const bool can_rewrap = rule == keyring::AfterRotation::rewrap && unwraps;
+    if (!can_rewrap && is_behind_fence(dek)) {
+        met_fenced_ = true;
+        return keyring::AfterRotation::fresh;
+    }
+    if (rule != keyring::AfterRotation::rewrap || unwraps) return rule;
+    met_unopenable_ = true;
+    return keyring::AfterRotation::inherit;
 }
 
 void Rotation::choose(const keyring::Policy& policy, const SeriesId& series, TimePoint now,
-                      const format::Thumbprint& today) {
+                      const format::Thumbprint& today, bool dry_run) {
+    policy_ = policy;
     today_ = today;
-    bool cannot = false;
-    bool withdrawn = false;
     History::Choice choice;
     choice.series = series;
     choice.horizon_ns = policy.dedup_horizon_ns;
     choice.max_deks = policy.max_deks;
     choice.now = now;
-    choice.is_current = [&](const KnownDek& dek) { return is_current(dek); };
-    choice.rule = [&](const KnownDek& dek) {
-        const bool unwraps = can_unwrap(dek);
-        if (!unwraps && is_withdrawn(dek)) {
-            withdrawn = true;
-            return keyring::AfterRotation::fresh;
-        }
-        const auto rule = policy.rotation_rule(unwraps);
-        if (rule != keyring::AfterRotation::rewrap || unwraps) return rule;
-        cannot = true;
-        return keyring::AfterRotation::inherit;
-    };
+    choice.is_current = [&](const KnownDek& dek) { return is_current(dek) && !is_exposed(dek); };
+    choice.rule = [&](const KnownDek& dek) { return rule_of(dek); };
     history_.choose(choice);
-    if (withdrawn) {
+    if (!dry_run) rewrap_what_retires();
+    if (met_exposed_) {
+        warn_(
+            "a protector of earlier backups is compromised: nothing that it ever wrapped is referred to any more, and "
+            "what was stored under it is stored anew");
+    }
+    if (met_fenced_) {
+        warn_(
+            "protectors of earlier backups are to go: nothing that only they open is referred to any more, and what "
+            "was stored under them is stored anew");
+    }
+    if (met_withdrawn_) {
         warn_(
             "protectors of earlier backups are disabled or deleted: nothing that only they open is referred to any "
             "more, and what was stored under them is stored anew");
     }
-    if (cannot) {
+    if (met_unopenable_) {
         warn_(
             "the policy after-rotation=rewrap cannot be followed here for some data keys, since no protector that "
             "opens them can be used unattended: they are inherited until the dedup-horizon");
+    }
+}
+
+/// Before anything refers to them: what cannot be wrapped anew now must not be referred to at all.
+void Rotation::rewrap_what_retires() {
+    for (auto& [id, dek] : history_.deks()) {
+        if (!dek.referable || !dek.needs_rewrap || !is_behind_fence(dek)) continue;
+        if (rewrap(dek)) {
+            dek.needs_rewrap = false;
+        } else {
+            met_fenced_ = true;
+            history_.leave_out(id);
+        }
     }
 }
 
@@ -115,7 +169,7 @@ bool Rotation::rewrap_by(const KnownDek& dek, const format::Slot& slot, const fo
             proven_.add(*claimed);
             return true;
         }
-        const auto added = resolver_.wrap(key, today_);
+        const auto added = resolver_.wrap_any_role(key, today_);
         repository_.put_slot(added);
         proven_.add({added.thumbprint, added.dek, crypto::sha256(added.encode())});
         return true;

@@ -1,5 +1,10 @@
 // After a rotation: which earlier data keys a run may still refer to, and which of them it wraps under today's default
 // (the policy after-rotation, docs/operations.md section 8).
+//
+// The fence: protectors that the policy calls retiring or compromised open nothing for a new backup. What only such
+// protectors open is never referred to: it is wrapped under today's default before anything refers to it, where
+// after-rotation=rewrap and the host may unwrap, else stored anew. What a compromised protector ever wrapped, also by
+// the word of an unsigned slot alone, is stored anew in any case.
 #pragma once
 
 #include "backup/history.h"
@@ -19,8 +24,10 @@ public:
              keyring::ProvenSlots& proven, std::function<void(const std::string&)> warn)
         : repository_(repository), resolver_(resolver), history_(history), proven_(proven), warn_(std::move(warn)) {}
 
-    /// Decides what a run of this series may refer to. today  the run's default protector
-    void choose(const keyring::Policy& policy, const SeriesId& series, TimePoint now, const format::Thumbprint& today);
+    /// Decides what a run of this series may refer to, and wraps under `today` what only retiring protectors open.
+    /// today  the run's default protector. dry_run  nothing is wrapped
+    void choose(const keyring::Policy& policy, const SeriesId& series, TimePoint now, const format::Thumbprint& today,
+                bool dry_run);
     /// Whether carry_out() would have something to do.
     [[nodiscard]] bool is_due(const std::vector<format::Reach>& reach) const;
     /// Wraps under today's default what a backup with this reach refers to, as far as the policy asks for it. What
@@ -30,7 +37,13 @@ public:
 private:
     [[nodiscard]] bool is_current(const KnownDek& dek) const;
     [[nodiscard]] bool can_unwrap(const KnownDek& dek);
+    template <class IsGone>
+    [[nodiscard]] bool opens_by_none_but(const KnownDek& dek, const IsGone& is_gone) const;
     [[nodiscard]] bool is_withdrawn(const KnownDek& dek);
+    [[nodiscard]] bool is_behind_fence(const KnownDek& dek);
+    [[nodiscard]] bool is_exposed(const KnownDek& dek) const;
+    [[nodiscard]] keyring::AfterRotation rule_of(const KnownDek& dek);
+    void rewrap_what_retires();
     /// What a vault says of a protector; asked once, however many data keys it wraps.
     struct Standing {
         bool unwraps = false;    ///< without asking a person
@@ -44,7 +57,10 @@ private:
     History& history_;
     keyring::ProvenSlots& proven_;
     std::function<void(const std::string&)> warn_;
+    keyring::Policy policy_;
     format::Thumbprint today_;
+    /// What choose() met, for one warning each.
+    bool met_withdrawn_ = false, met_fenced_ = false, met_exposed_ = false, met_unopenable_ = false;
     std::map<format::Thumbprint, Standing> standings_;
 };
 

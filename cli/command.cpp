@@ -10,10 +10,10 @@
 namespace signet::cli {
 namespace {
 
-constexpr std::array kPlanned = {"mount",       "repair",          "forget",        "undelete",      "prune",
-                                 "consolidate", "reseal",          "log push",      "log fetch",     "log list",
-                                 "log check",   "drill run",       "drill history", "drill report",  "drill schedule",
-                                 "key retire",  "key compromised", "keyring setup", "keyring import"};
+constexpr std::array kPlanned = {"mount",         "repair",        "forget",        "undelete",     "prune",
+                                 "consolidate",   "reseal",        "log push",      "log fetch",    "log list",
+                                 "log check",     "drill run",     "drill history", "drill report", "drill schedule",
+                                 "keyring setup", "keyring import"};
 
 constexpr std::array kGroups = {"key", "keyring", "log", "drill"};
 
@@ -90,6 +90,8 @@ const std::vector<Command>& commands() {
                                              key_delete_command(),
                                              key_recover_command(),
                                              key_purge_command(),
+                                             key_retire_command(),
+                                             key_compromised_command(),
                                              key_backup_command(),
                                              key_restore_command(),
                                              key_export_command(),

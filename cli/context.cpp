@@ -8,11 +8,13 @@
 
 namespace signet::cli {
 
-std::string canonical_location(const storage::Store& store) {
+std::string canonical_place(const std::string& location) {
     std::error_code failed;
-    const std::filesystem::path canonical = std::filesystem::weakly_canonical(absolute_path(store.location()), failed);
-    return failed ? absolute_path(store.location()) : canonical.string();
+    const std::filesystem::path canonical = std::filesystem::weakly_canonical(absolute_path(location), failed);
+    return failed ? absolute_path(location) : canonical.string();
 }
+
+std::string canonical_location(const storage::Store& store) { return canonical_place(store.location()); }
 
 Context::Context(const Command& command, const Options& options, Terminal& terminal)
     : command_(command), options_(options), terminal_(terminal) {}
@@ -65,7 +67,7 @@ keyring::Resolver& Context::resolver() {
 }
 
 std::string Context::repository_location() const {
-    auto location = options_.text("repo");
+    auto location = location_ ? location_ : options_.text("repo");
     if (!location) {
         throw Error(ErrorCode::usage, "no repository was named", "give --repo DIR, or set SIGNET_REPOSITORY");
     }
@@ -124,6 +126,13 @@ const storage::Repository& Context::any_repository() {
             storage::Repository::open(storage::open_store(repository_location(), storage::OpenMode::existing));
     }
     return *repository_;
+}
+
+void Context::turn_to(const std::string& location) {
+    forget_catalogue();
+    repository_.reset();
+    place_is_held_ = false;
+    location_ = location;
 }
 
 const restore::Catalogue& Context::catalogue(bool remember) {

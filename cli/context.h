@@ -21,6 +21,8 @@ namespace signet::cli {
 
 /// One spelling for one place, whatever the working directory and links are.
 [[nodiscard]] std::string canonical_location(const storage::Store& store);
+/// The same of a place that need not be there.
+[[nodiscard]] std::string canonical_place(const std::string& location);
 
 class Context {
 public:
@@ -47,12 +49,15 @@ public:
     [[nodiscard]] keyring::Keyring& keyring() { return keyrings().own(); }
     [[nodiscard]] keyring::Resolver& resolver();
 
-    [[nodiscard]] bool has_repository() const { return options_.given("repo"); }
+    [[nodiscard]] bool has_repository() const { return location_.has_value() || options_.given("repo"); }
     /// throws  Error{usage}: none was named
     [[nodiscard]] std::string repository_location() const;
     /// throws  Error{no_repository}, Error{unsupported}, Error{damaged}, Error{usage}
     ///         Error{refused}: a keyring knows another repository at this place
     [[nodiscard]] const storage::Repository& repository();
+    /// Works with another repository from now on, in the place of --repo. What refers to the one before, its catalogue
+    /// and its planner, is not to be used any more.
+    void turn_to(const std::string& location);
     /// throws  Error{refused}: a keyring knows another repository at this one's place
     void hold_to_place(const storage::Repository& repository);
     /// What this host knows of stored slots.
@@ -85,6 +90,7 @@ private:
     std::unique_ptr<keyring::Vaults> vaults_;
     std::unique_ptr<keyring::KeyringSet> keyrings_;
     std::unique_ptr<keyring::Resolver> resolver_;
+    std::optional<std::string> location_;  ///< of turn_to()
     std::optional<storage::Repository> repository_;
     bool place_is_held_ = false;
     std::optional<restore::Catalogue> catalogue_;

@@ -5,6 +5,8 @@
 #include "cli/replicas.h"
 #include "cli/signals.h"
 #include "format/config.h"
+#include "keyring/policy_check.h"
+#include "keyring/wrapping.h"
 
 #include <algorithm>
 
@@ -61,7 +63,13 @@ restore::RewrapReport add_slots(Context& context, const storage::Repository& tar
     restore::Planner planner(catalogue, target, context.resolver());
     keyring::ProvenSlots proven = context.proven_slots(target.config().repository);
     restore::RewrapOptions options;
-    options.region = region;
+    const auto& said = catalogue.trust().policy();
+    const keyring::Policy policy = said ? keyring::Policy::from_values(said->values) : keyring::Policy{};
+    keyring::Wrapping wrapping =
+        wrapping_for(policy, context.keyring(), context.resolver(), region.provider, region.region);
+    for (const std::string& warning : wrapping.warnings) context.terminal().warning(warning);
+    require_unfenced(policy, context.keyring(), wrapping.protectors);
+    options.protectors = std::move(wrapping.protectors);
     options.proven = &proven;
     options.stop = [] { return interrupted().load(); };
     return restore::rewrap(target, planner, context.resolver(), backups, options);

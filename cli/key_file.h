@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cli/context.h"
+#include "keyring/key_backup.h"
 
 #include <vector>
 
@@ -15,7 +16,14 @@ namespace signet::cli {
 [[nodiscard]] SecretBytes ask_passphrase(const Context& context, const std::string& prefix, const std::string& object,
                                          bool is_new = false);
 
+/// throws  Error{refused}: there is something at this path
+void require_new_file(const std::string& path);
 /// -o FILE, which must not be there yet. throws  Error{usage}: none was named; Error{refused}
 [[nodiscard]] std::string new_output_file(const Context& context);
+
+/// Writes a key backup into a file and remembers it, in the vault and in the audit log.
+/// passphrase  nullptr: the vault's own. throws  as keyring::make_key_backup(); Error{io}
+keyring::KeyBackup store_key_backup(Context& context, const std::string& name, const std::string& path,
+                                    const SecretBytes* passphrase = nullptr);
 
 }  // namespace signet::cli

@@ -11,22 +11,23 @@ namespace {
 
 constexpr std::size_t kNamedAtMost = 10;
 
-std::vector<std::string> references(const std::vector<keyring::KeyVersion>& versions) {
-    std::vector<std::string> names;
-    names.reserve(versions.size());
-    for (const keyring::KeyVersion& key : versions) names.push_back(key.reference());
-    return names;
+DoomedKeys doomed(const std::vector<keyring::KeyVersion>& versions) {
+    DoomedKeys doomed;
+    for (const keyring::KeyVersion& key : versions) {
+        doomed.names.push_back(key.reference());
+        doomed.keys.insert(key.thumbprint);
+    }
+    return doomed;
 }
 
 /// Looks at each data key once, however many backups share it.
 class Assessor {
 public:
-    Assessor(Context& context, const std::vector<keyring::KeyVersion>& versions, OpenerProof proof)
+    Assessor(Context& context, const DoomedKeys& doomed, OpenerProof proof)
         : context_(context),
           proof_(proof),
-          planner_(context.catalogue(false), context.repository(), context.resolver()) {
-        for (const keyring::KeyVersion& key : versions) doomed_.insert(key.thumbprint);
-    }
+          planner_(context.catalogue(false), context.repository(), context.resolver()),
+          doomed_(doomed) {}
 
     KeyImpact assess() {
         KeyImpact impact;
@@ -61,19 +62,20 @@ private:
 
     [[nodiscard]] bool needs_doomed(const restore::RunKey& key) const {
         return std::any_of(key.openers.begin(), key.openers.end(),
-                           [&](const restore::Opener& opener) { return doomed_.contains(opener.thumbprint); });
+                           [&](const restore::Opener& opener) { return doomed_.keys.contains(opener.thumbprint); });
     }
 
     bool opens_without_doomed(const restore::RunKey& key) {
         const auto [place, is_new] = opens_.try_emplace({key.writer, key.dek}, false);
-        if (is_new) place->second = try_others(key) || try_twins(key);
+        if (is_new) place->second = try_others(key) || (!doomed_.everywhere && try_twins(key));
         return place->second;
     }
 
     bool try_others(const restore::RunKey& key) {
         restore::RunKey others = key;
-        std::erase_if(others.openers,
-                      [&](const restore::Opener& opener) { return doomed_.contains(opener.thumbprint); });
+        std::erase_if(others.openers, [&](const restore::Opener& opener) {
+            return doomed_.keys.contains(opener.thumbprint) || doomed_.not_counted.contains(opener.thumbprint);
+        });
         if (others.openers.empty()) return false;
         if (proof_ == OpenerProof::described) {
             return std::any_of(others.openers.begin(), others.openers.end(), [&](const restore::Opener& opener) {
@@ -93,7 +95,7 @@ private:
     bool try_twins(const restore::RunKey& key) {
         for (const restore::Opener& opener : key.openers) {
             const auto known = context_.keyrings().find(opener.thumbprint);
-            if (!known || !doomed_.contains(opener.thumbprint)) continue;
+            if (!known || !doomed_.keys.contains(opener.thumbprint)) continue;
             for (const std::string& text : known->locations) {
                 const keyring::Location location = keyring::Location::parse(text);
                 if (is_elsewhere(location) && opens_at(location, key, opener)) return true;
@@ -138,7 +140,7 @@ private:
     Context& context_;
     OpenerProof proof_;
     restore::Planner planner_;
-    std::set<format::Thumbprint> doomed_;
+    const DoomedKeys& doomed_;
     std::map<std::pair<IdentityId, DekId>, bool> opens_;
 };
 
@@ -170,9 +172,9 @@ Json backup_json(const restore::Backup& backup) {
 
 }  // namespace
 
-KeyImpact impact_of(Context& context, const std::vector<keyring::KeyVersion>& versions, OpenerProof proof) {
-    KeyImpact impact = Assessor(context, versions, proof).assess();
-    impact.keys = references(versions);
+KeyImpact impact_of(Context& context, const DoomedKeys& keys, OpenerProof proof) {
+    KeyImpact impact = Assessor(context, keys, proof).assess();
+    impact.keys = keys.names;
     return impact;
 }
 
@@ -208,7 +210,7 @@ void print_impact(Context& context, const KeyImpact& impact) {
 void warn_of_impact(Context& context, const std::vector<keyring::KeyVersion>& versions) {
     if (!context.has_repository() || versions.empty()) return;
     try {
-        print_impact(context, impact_of(context, versions, OpenerProof::described));
+        print_impact(context, impact_of(context, doomed(versions), OpenerProof::described));
     } catch (const Error& error) {
         if (error.code() == ErrorCode::interrupted) throw;
         context.terminal().warning("which backups need the key could not be seen: " + std::string(error.what()));
@@ -219,7 +221,7 @@ std::string require_expendable(Context& context, const std::vector<keyring::KeyV
                                const std::string& verb) {
     const bool force = context.options().flag("force");
     if (!context.has_repository()) return {};
-    const KeyImpact impact = impact_of(context, versions, OpenerProof::opened);
+    const KeyImpact impact = impact_of(context, doomed(versions), OpenerProof::opened);
     print_impact(context, impact);
     const std::string reason = objection(impact);
     if (reason.empty()) return {};

@@ -16,6 +16,14 @@ enum class OpenerProof {
     opened,     ///< a protector that unwrapped the data key just now: slots of others are claims
 };
 
+/// Keys that would be unusable.
+struct DoomedKeys {
+    std::vector<std::string> names;  ///< "prod/1", for people
+    std::set<format::Thumbprint> keys;
+    std::set<format::Thumbprint> not_counted = {};  ///< other protectors that do not count as openers: they go as well
+    bool everywhere = false;  ///< they go wherever they are kept, so that no twin opens in their place
+};
+
 /// The backups of one repository that need certain keys.
 struct KeyImpact {
     std::vector<std::string> keys;  ///< "prod/1"
@@ -26,10 +34,9 @@ struct KeyImpact {
     std::vector<std::string> unknown;  ///< why some backups could not be judged
 };
 
-/// versions  that would be unusable
+/// keys  of one repository: that of the context
 /// throws  Error{no_repository}, …: as Context::catalogue; Error{wrong_passphrase}: of another vault that was asked
-[[nodiscard]] KeyImpact impact_of(Context& context, const std::vector<keyring::KeyVersion>& versions,
-                                  OpenerProof proof);
+[[nodiscard]] KeyImpact impact_of(Context& context, const DoomedKeys& keys, OpenerProof proof);
 
 /// A sentence for people, an object of type key_impact for programs.
 void print_impact(Context& context, const KeyImpact& impact);

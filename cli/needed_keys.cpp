@@ -1,6 +1,8 @@
 #include "cli/needed_keys.h"
 
+#include "cli/access.h"
 #include "cli/protector_needs.h"
+#include "cli/retirement.h"
 #include "cli/table.h"
 
 #include <algorithm>
@@ -39,7 +41,14 @@ std::string lost_text(const ProtectorNeed& need) {
            (unproven.empty() ? "" : "; " + unproven);
 }
 
-Json to_json(const ProtectorNeed& need, const keyring::Link* link, const std::optional<TimePoint>& key_backup) {
+/// "Now" is never said here: only `key retire` opens what it promises.
+std::string date_text(const keyring::Policy& policy, const ProtectorNeed& need, const std::optional<TimePoint>& date) {
+    if (date) return to_table_time(*date).substr(0, 10);
+    return policy.is_fenced(need.report.thumbprint) ? "ask key retire" : "in use";
+}
+
+Json to_json(const ProtectorNeed& need, const keyring::Link* link, const std::optional<TimePoint>& key_backup,
+             const std::optional<TimePoint>& date) {
     Json lost = nullptr;
     if (need.sole_backups > 0) {
         lost = {
@@ -54,8 +63,7 @@ Json to_json(const ProtectorNeed& need, const keyring::Link* link, const std::op
             {"deks", need.deks},
             {"lost_without", std::move(lost)},
             {"unproven_without", need.claimed_backups},
-            // Nothing is ever removed yet: what needs a protector needs it for good.
-            {"safe_to_destroy", nullptr},
+            {"safe_to_destroy", time_json(date)},
             {"last_proven", time_json(link == nullptr ? std::nullopt : link->last_proven)},
             {"key_backup", time_json(key_backup)},
             {"twins", std::move(twins)}};
@@ -64,17 +72,20 @@ Json to_json(const ProtectorNeed& need, const keyring::Link* link, const std::op
 }  // namespace
 
 void print_needed_keys(Context& context) {
-    Table table({"THUMBPRINT", "NAME", "STATUS", "BACKUPS", "LOST WITHOUT IT", "PROVEN", "KEY BACKUP", "TWINS"});
+    Table table({"THUMBPRINT", "NAME", "STATUS", "BACKUPS", "LOST WITHOUT IT", "PROVEN", "KEY BACKUP", "TWINS",
+                 "SAFE TO DESTROY"});
     Json rows = Json::array();
+    const keyring::Policy policy = policy_in_force(context);
     for (const ProtectorNeed& need : protector_needs(context).protectors) {
         const keyring::Link* link = context.keyring().find(need.report.thumbprint);
         const auto key_backup = key_backup_of(context, need.report.thumbprint);
         const auto proven = link == nullptr ? std::nullopt : link->last_proven;
+        const auto date = free_from(policy, context.catalogue(), need.report.thumbprint, need.needed_until);
         table.add({need.report.thumbprint.short_text(), printable(need.report.name),
                    std::string(keyring::text(need.report.status)), std::to_string(need.backups), lost_text(need),
                    proven ? to_table_time(*proven) : "never", key_backup ? to_table_time(*key_backup) : "none",
-                   std::to_string(twins_of(need.report).size())});
-        rows.push_back(to_json(need, link, key_backup));
+                   std::to_string(twins_of(need.report).size()), date_text(policy, need, date)});
+        rows.push_back(to_json(need, link, key_backup, date));
     }
     if (context.terminal().json())
         context.terminal().object(rows);

@@ -119,6 +119,20 @@ format::SignedEntry append_officer_entry(Context& context, format::EntryKind kin
     });
 }
 
+NumberedPolicy current_policy(Context& context) {
+    const keyring::Trust trust = load_trust(context);
+    if (!trust.policy()) return {};
+    return {keyring::Policy::from_values(trust.policy()->values), trust.policy()->number};
+}
+
+format::SignedEntry append_policy(Context& context, const NumberedPolicy& policy) {
+    format::PolicyFields fields;
+    fields.number = policy.number;
+    const std::map<std::string, std::string> values = policy.policy.values();
+    fields.values.assign(values.begin(), values.end());
+    return append_officer_entry(context, format::EntryKind::policy, fields.encode());
+}
+
 void pin_on_first_contact(Context& context) {
     const storage::Repository& repository = context.repository();
     const format::RepositoryConfig& config = repository.config();

@@ -4,6 +4,7 @@
 #include "cli/context.h"
 #include "format/officer_entry.h"
 #include "keyring/officers.h"
+#include "keyring/policy.h"
 
 #include <functional>
 #include <map>
@@ -34,6 +35,16 @@ format::SignedEntry append_to_journal(Context& context, const crypto::SigningKey
 
 /// An entry of the officer without a sealed part.
 format::SignedEntry append_officer_entry(Context& context, format::EntryKind kind, const Bytes& fields);
+
+/// The values of the policy in force, and its number; the defaults and 0 where there is none.
+struct NumberedPolicy {
+    keyring::Policy policy;
+    std::uint64_t number = 0;
+};
+/// throws  as load_trust(); Error{unsupported}: a value that this version cannot obey
+[[nodiscard]] NumberedPolicy current_policy(Context& context);
+/// Signs a policy, as the officer. policy  its number is the one after the policy in force. throws  as officer_of()
+format::SignedEntry append_policy(Context& context, const NumberedPolicy& policy);
 
 /// Pins a repository that this keyring does not know, with a notice that shows the officer's fingerprint; or compares.
 /// throws  Error{refused}: pinned to another officer or config

@@ -1,5 +1,7 @@
 #include "cli/protector_needs.h"
 
+#include "cli/access.h"
+
 #include <algorithm>
 #include <map>
 #include <set>
@@ -11,7 +13,7 @@ using format::Thumbprint;
 
 class Counting {
 public:
-    explicit Counting(restore::Planner& planner) : planner_(planner) {}
+    Counting(restore::Planner& planner, const keyring::Policy& policy) : planner_(planner), policy_(policy) {}
 
     void add(const restore::Backup& backup) {
         std::set<Thumbprint> wrapping;
@@ -24,6 +26,10 @@ public:
                 is_proven = is_proven || (opener.is_signed && planner_.may_open(opener));
                 wrapping.insert(opener.thumbprint);
                 if (is_new) note(*key, opener);
+                if (!stays_open_without(*key, opener)) {
+                    auto& until = by_thumbprint_[opener.thumbprint].needed_until;
+                    until = until ? std::max(*until, backup.time()) : backup.time();
+                }
                 switch (without(*key, opener)) {
                     case Without::lost:
                         (opener.is_signed ? sole : claimed).insert(opener.thumbprint);
@@ -65,6 +71,14 @@ private:
         return result;
     }
 
+    /// By the word of its writer, and for good.
+    [[nodiscard]] bool stays_open_without(const restore::RunKey& key, const restore::Opener& left_out) {
+        return std::any_of(key.openers.begin(), key.openers.end(), [&](const restore::Opener& other) {
+            return &other != &left_out && other.is_signed && planner_.may_open(other) &&
+                   !policy_.is_fenced(other.thumbprint);
+        });
+    }
+
     void note(const restore::RunKey& key, const restore::Opener& opener) {
         ProtectorNeed& need = by_thumbprint_[opener.thumbprint];
         ++need.deks;
@@ -79,6 +93,7 @@ private:
     }
 
     restore::Planner& planner_;
+    const keyring::Policy& policy_;
     std::map<Thumbprint, ProtectorNeed> by_thumbprint_;
     std::set<const restore::RunKey*> seen_;
     ProtectorNeeds needs_;
@@ -87,7 +102,8 @@ private:
 }  // namespace
 
 ProtectorNeeds protector_needs(Context& context) {
-    Counting counting(context.planner());
+    const keyring::Policy policy = policy_in_force(context);
+    Counting counting(context.planner(), policy);
     for (const restore::Backup& backup : context.catalogue().backups()) {
         if (backup.trusted) counting.add(backup);
     }

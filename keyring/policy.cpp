@@ -21,6 +21,11 @@ constexpr std::string_view kAllowedProviders = "allowed-providers";
 constexpr std::string_view kHealWindow = "heal-window";
 constexpr std::string_view kBackupsWait = "backups-wait-for-revalidation";
 constexpr std::string_view kReplicas = "replicas";
+constexpr std::string_view kRetiring = "retiring";
+constexpr std::string_view kCompromised = "compromised";
+constexpr std::string_view kKeepWithin = "keep-within";
+constexpr std::string_view kDefaultProtector = "default-protector";
+constexpr std::string_view kPublicKey = "public-key:";
 constexpr std::int64_t kDefaultHealWindow = 8LL * 3600 * kNsPerSecond;
 constexpr std::uint32_t kLargestMinProtectors = 16;
 constexpr std::uint32_t kDefaultMaxDeks = 64;
@@ -103,6 +108,31 @@ std::vector<std::string> parse_replicas(std::string_view value) {
     return regions;
 }
 
+format::Thumbprint parse_thumbprint(std::string_view name, std::string_view value) {
+    const auto thumbprint = format::Thumbprint::parse(value);
+    if (!thumbprint || thumbprint->text() != value) refuse(name, value, "whole thumbprints, with commas between them");
+    return *thumbprint;
+}
+
+std::vector<format::Thumbprint> parse_thumbprints(std::string_view name, std::string_view value) {
+    return parse_list<format::Thumbprint>(value, [&](std::string_view one) { return parse_thumbprint(name, one); });
+}
+
+/// In base64, and that protector's.
+Bytes parse_public_key(const std::string& name, const format::Thumbprint& protector, const std::string& value) {
+    try {
+        const auto key = crypto::RsaPublicKey::from_spki(from_base64(value));
+        if (format::Thumbprint::of(key) == protector) return key.spki();
+    } catch (const Error&) {
+        // Said below.
+    }
+    refuse(name, value.substr(0, 20) + "…", "the public half of that protector (SubjectPublicKeyInfo, base64)");
+}
+
+bool is_none_by_default(std::string_view name) {
+    return name == kRetiring || name == kCompromised || name == kKeepWithin || name == kDefaultProtector;
+}
+
 template <class Value>
 std::string list_text(const std::vector<Value>& list) {
     std::string text;
@@ -110,6 +140,8 @@ std::string list_text(const std::vector<Value>& list) {
         if (!text.empty()) text += ',';
         if constexpr (std::is_same_v<Value, std::string>)
             text += one;
+        else if constexpr (std::is_same_v<Value, format::Thumbprint>)
+            text += one.text();
         else
             text += std::to_string(one);
     }
@@ -137,7 +169,9 @@ std::string_view text(AfterRotation value) {
     return {};
 }
 
-void Policy::set(const std::string& name, const std::string& value) {
+void Policy::set(const std::string& name, const std::string& text) {
+    // "none" is how `keyring policy show` names the default of some.
+    const std::string value = text == "none" && is_none_by_default(name) ? std::string() : text;
     if (name == kAfterRotation) {
         after_rotation = parse_after_rotation(value);
     } else if (name == kDedupHorizon) {
@@ -158,6 +192,20 @@ void Policy::set(const std::string& name, const std::string& value) {
         backups_wait = parse_yes(name, value);
     } else if (name == kReplicas) {
         replicas = parse_replicas(value);
+    } else if (name == kRetiring) {
+        retiring = parse_thumbprints(name, value);
+    } else if (name == kCompromised) {
+        compromised = parse_thumbprints(name, value);
+    } else if (name == kKeepWithin) {
+        keep_within_ns = value.empty() ? std::nullopt : std::optional(parse_span(value));
+    } else if (name == kDefaultProtector) {
+        default_protector = value.empty() ? std::nullopt : std::optional(parse_thumbprint(name, value));
+    } else if (name.starts_with(kPublicKey)) {
+        const auto protector = parse_thumbprint(name, std::string_view(name).substr(kPublicKey.size()));
+        if (value.empty())
+            public_keys.erase(protector);
+        else
+            public_keys[protector] = parse_public_key(name, protector, value);
     } else if (value.empty()) {
         others.erase(name);
     } else {
@@ -187,10 +235,25 @@ std::map<std::string, std::string> Policy::values() const {
     if (!allowed_sizes.empty()) values.emplace(kAllowedSizes, list_text(allowed_sizes));
     if (heal_window_ns != kDefaultHealWindow) values.emplace(kHealWindow, span_text(heal_window_ns));
     if (backups_wait) values.emplace(kBackupsWait, "yes");
+    if (!retiring.empty()) values.emplace(kRetiring, list_text(retiring));
+    if (!compromised.empty()) values.emplace(kCompromised, list_text(compromised));
+    if (keep_within_ns) values.emplace(kKeepWithin, span_text(*keep_within_ns));
+    if (default_protector) values.emplace(kDefaultProtector, default_protector->text());
+    for (const auto& [protector, spki] : public_keys) values.emplace(public_key_name(protector), to_base64(spki));
     if (!allowed_providers.empty()) values.emplace(kAllowedProviders, list_text(allowed_providers));
     if (!replicas.empty()) values.emplace(kReplicas, list_text(replicas));
     return values;
 }
+
+bool Policy::is_compromised(const format::Thumbprint& protector) const {
+    return std::binary_search(compromised.begin(), compromised.end(), protector);
+}
+
+bool Policy::is_fenced(const format::Thumbprint& protector) const {
+    return std::binary_search(retiring.begin(), retiring.end(), protector) || is_compromised(protector);
+}
+
+std::string public_key_name(const format::Thumbprint& protector) { return std::string(kPublicKey) + protector.text(); }
 
 const std::vector<PolicyName>& policy_names() {
     static const std::vector<PolicyName> names = {
@@ -207,6 +270,17 @@ const std::vector<PolicyName>& policy_names() {
         {kHealWindow, "8h", "access to the default protector that comes back within this time needs no person"},
         {kBackupsWait, "no", "yes: after a longer loss of access no backup is made before signet keyring revalidate"},
         {kReplicas, "none", "regions that may hold a replica, four at most"},
+        {kRetiring, "none",
+         "protectors that are to go: nothing new is wrapped under them, and no backup refers to what only they open; "
+         "see signet key retire"},
+        {kCompromised, "none",
+         "protectors that others have: nothing new is wrapped under them, and no backup refers to anything that they "
+         "ever wrapped; see signet key compromised"},
+        {kKeepWithin, "none",
+         "how long backups are kept at least, and may be forgotten after: without it no date can be told from which a "
+         "retiring protector is free"},
+        {kDefaultProtector, "none",
+         "the protector that wraps new backups on hosts that cannot see its vault, or whose own default is to go"},
     };
     return names;
 }

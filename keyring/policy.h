@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/clock.h"
+#include "format/thumbprint.h"
 
 #include <cstdint>
 #include <map>
@@ -32,8 +33,14 @@ struct Policy {
     std::vector<std::string>
         allowed_providers;  ///< where wrapping keys may be: "local", "pkcs11", …, ascending; empty: anywhere
     std::int64_t heal_window_ns = 8LL * 3600 * kNsPerSecond;  ///< access that comes back within it needs no person
-    bool backups_wait = false;                  ///< a keyring that needs revalidation makes no backups before it
-    std::vector<std::string> replicas;          ///< regions that may hold a replica, ascending; four at most
+    bool backups_wait = false;                    ///< a keyring that needs revalidation makes no backups before it
+    std::vector<std::string> replicas;            ///< regions that may hold a replica, ascending; four at most
+    std::vector<format::Thumbprint> retiring;     ///< protectors that are to go, ascending: the fence of `key retire`
+    std::vector<format::Thumbprint> compromised;  ///< the same of `key compromised`: others have them
+    std::optional<std::int64_t> keep_within_ns;   ///< backups older than this may be forgotten; unset: no promise
+    std::optional<format::Thumbprint> default_protector;  ///< that new backups are to be wrapped with first
+    /// Public halves (canonical DER) that hosts may link by themselves, by the protector that they belong to.
+    std::map<format::Thumbprint, Bytes> public_keys;
     std::map<std::string, std::string> others;  ///< names this version does not know: kept and shown
 
     /// Sets one value as people write it: "after-rotation=rewrap", "dedup-horizon=90d", "max-deks=64".
@@ -45,12 +52,20 @@ struct Policy {
     /// Name and value of everything that is not the default, as a policy entry has it.
     [[nodiscard]] std::map<std::string, std::string> values() const;
 
+    /// Whether a protector is retiring or compromised: nothing new is wrapped under it, and it opens nothing for
+    /// others.
+    [[nodiscard]] bool is_fenced(const format::Thumbprint& protector) const;
+    [[nodiscard]] bool is_compromised(const format::Thumbprint& protector) const;
+
     /// What this host does. unwraps_unattended  whether it may unwrap without asking a person:
     /// Resolver::unwraps_unattended
     [[nodiscard]] AfterRotation rotation_rule(bool unwraps_unattended) const {
         return after_rotation.value_or(unwraps_unattended ? AfterRotation::rewrap : AfterRotation::inherit);
     }
 };
+
+/// The name of the value that carries a protector's public half: "public-key:sha256:…".
+[[nodiscard]] std::string public_key_name(const format::Thumbprint& protector);
 
 /// The names that this version knows, with their defaults and one sentence each, for `keyring policy show`.
 struct PolicyName {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "keyring/wrapping.h"
 
 namespace signet::keyring {
 namespace {
@@ -33,9 +34,28 @@ void check_provider(const Policy& policy, const Link& link) {
     }
 }
 
+/// Nothing new under what is to go.
+void check_fence(const Policy& policy, const Keyring& keyring, const Link& link) {
+    if (!policy.is_fenced(link.thumbprint)) return;
+    const bool has_successor = policy.default_protector && !policy.is_fenced(*policy.default_protector);
+    refuse(policy.is_compromised(link.thumbprint) ? "compromised" : "retiring",
+           "protector " + named(link) + " is one of those that are to go",
+           has_successor ? default_command(keyring, *policy.default_protector)
+                         : "make another one the default: signet key rotate NAME, or signet keyring link LOCATION "
+                           "--default");
+}
+
 }  // namespace
 
+void require_unfenced(const Policy& policy, const Keyring& keyring, const std::vector<format::Thumbprint>& wrapping) {
+    for (const format::Thumbprint& thumbprint : wrapping) {
+        const Link* link = keyring.find(thumbprint);
+        if (link != nullptr) check_fence(policy, keyring, *link);
+    }
+}
+
 void require_policy(const Policy& policy, const Keyring& keyring, const std::vector<format::Thumbprint>& wrapping) {
+    require_unfenced(policy, keyring, wrapping);
     if (wrapping.size() < policy.min_protectors) {
         refuse("min-protectors=" + std::to_string(policy.min_protectors),
                std::to_string(wrapping.size()) + " would wrap its data key",

@@ -392,13 +392,12 @@ std::vector<format::Thumbprint> Resolver::wrapping_protectors(const std::string&
     return all;
 }
 
-std::vector<format::Slot> Resolver::wrap_for_backup(const format::DataKey& key, const std::string& provider,
-                                                    const std::string& region) {
+std::vector<format::Slot> Resolver::wrap_for_backup(const format::DataKey& key,
+                                                    const std::vector<format::Thumbprint>& protectors) {
     const std::lock_guard lock(mutex_);
     std::vector<format::Slot> slots;
-    for (const format::Thumbprint& thumbprint : wrapping_protectors(provider, region)) {
-        slots.push_back(wrap_locked(key, thumbprint, false));
-    }
+    slots.reserve(protectors.size());
+    for (const format::Thumbprint& thumbprint : protectors) slots.push_back(wrap_locked(key, thumbprint, true));
     return slots;
 }
 

@@ -71,10 +71,9 @@ public:
     /// throws  Error{key_unavailable}: there is no default; the hint has the command
     [[nodiscard]] std::vector<format::Thumbprint> wrapping_protectors(const std::string& provider = "local",
                                                                       const std::string& region = "local") const;
-    /// One slot for each of wrapping_protectors().
+    /// One slot for each of these protectors, whatever their roles: wrapping_for() chose them.
     [[nodiscard]] std::vector<format::Slot> wrap_for_backup(const format::DataKey& key,
-                                                            const std::string& provider = "local",
-                                                            const std::string& region = "local");
+                                                            const std::vector<format::Thumbprint>& protectors);
 
     [[nodiscard]] KeyringSet& keyrings() { return keyrings_; }
     [[nodiscard]] Vaults& vaults() { return vaults_; }

@@ -97,15 +97,23 @@ Settled settle_writers(const Officers& officers, const std::vector<Ordered>& ent
     return settled;
 }
 
-std::optional<PolicyInForce> highest_policy(const Settled& officers, const std::vector<Ordered>& entries) {
-    std::optional<PolicyInForce> highest;
+/// Those that count, in their order.
+std::vector<PolicyInForce> policies_of(const Settled& officers, const std::vector<Ordered>& entries) {
+    std::vector<PolicyInForce> policies;
     for (const Ordered& ordered : entries) {
         const Entry& entry = *ordered.entry;
         if (!entry.policy || !speaks(officers, entry)) continue;
-        // Of equal numbers the later entry counts.
-        if (highest && entry.policy->number < highest->number) continue;
-        highest = PolicyInForce{
-            entry.policy->number, entry.id, entry.signer, {entry.policy->values.begin(), entry.policy->values.end()}};
+        policies.push_back(
+            {entry.policy->number, entry.id, entry.signer, {entry.policy->values.begin(), entry.policy->values.end()}});
+    }
+    return policies;
+}
+
+/// Of equal numbers the later entry counts.
+std::optional<PolicyInForce> highest_of(const std::vector<PolicyInForce>& policies) {
+    std::optional<PolicyInForce> highest;
+    for (const PolicyInForce& policy : policies) {
+        if (!highest || policy.number >= highest->number) highest = policy;
     }
     return highest;
 }
@@ -137,7 +145,9 @@ Trust Trust::compute(const IdentityId& pinned_officer, const TrustInput& input) 
     for (const auto& [identity, writer] : settle_writers(officers, entries)) {
         trust.trusted_[{identity, format::Role::writer}] = writer;
     }
-    trust.policy_ = highest_policy(officers.settled, entries);
+    const std::vector<PolicyInForce> policies = policies_of(officers.settled, entries);
+    trust.policy_ = highest_of(policies);
+    for (const PolicyInForce& policy : policies) trust.policies_.emplace(policy.entry, policy);
     return trust;
 }
 

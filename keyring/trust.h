@@ -65,10 +65,13 @@ public:
     [[nodiscard]] std::vector<TrustedIdentity> all() const;
     /// Nothing: the defaults hold.
     [[nodiscard]] const std::optional<PolicyInForce>& policy() const { return policy_; }
+    /// Every policy that an officer said with effect, by its entry: what manifests name as the one that they obeyed.
+    [[nodiscard]] const std::map<EntryId, PolicyInForce>& policies() const { return policies_; }
 
 private:
     std::map<std::pair<IdentityId, format::Role>, TrustedIdentity> trusted_;
     std::optional<PolicyInForce> policy_;
+    std::map<EntryId, PolicyInForce> policies_;
 };
 
 }  // namespace signet::keyring

@@ -19,9 +19,8 @@ public:
 
     RewrapReport run(const std::vector<const Backup*>& backups) {
         const format::RepositoryConfig& config = repository_.config();
-        const keyring::ProtectorRegion region =
-            options_.region.value_or(keyring::ProtectorRegion{config.provider, config.region});
-        report_.protectors = resolver_.wrapping_protectors(region.provider, region.region);
+        report_.protectors = options_.protectors.empty() ? resolver_.wrapping_protectors(config.provider, config.region)
+                                                         : options_.protectors;
         for (const Thumbprint& target : report_.protectors) require_wrapping(target);
         report_.backups = backups.size();
         const std::vector<const RunKey*> keys = keys_of(backups);
@@ -82,7 +81,7 @@ private:
         }
         if (!opened) opened = unwrap_key(repository_, planner_, resolver_, key);
         for (const Thumbprint& target : lacking) {
-            const format::Slot slot = resolver_.wrap(*opened, target);
+            const format::Slot slot = resolver_.wrap_any_role(*opened, target);
             repository_.put_slot(slot);
             if (options_.proven != nullptr) options_.proven->add({target, slot.dek, crypto::sha256(slot.encode())});
             ++report_.slots_added;

@@ -14,8 +14,8 @@ namespace signet::restore {
 
 struct RewrapOptions {
     bool dry_run = false;
-    /// Whose default wraps; unset: of the region in config.json.
-    std::optional<keyring::ProtectorRegion> region = {};
+    /// Under which protectors: the default first. Empty: the resolver's wrapping_protectors()
+    std::vector<format::Thumbprint> protectors = {};
     /// Slots that this host wrote or opened before: they count without being opened again. May be nullptr.
     keyring::ProvenSlots* proven = nullptr;
     /// Asked before each data key: whether to stop here.
@@ -34,10 +34,10 @@ struct RewrapReport {
     std::vector<std::pair<DekId, Error>> failures;
 };
 
-/// Wraps every data key that these backups need with each of the repository's wrapping protectors (default and
-/// recovery). A stored slot counts once its protector has opened it here, or where this host wrote it; else another one
-/// is added. backups  trusted ones of the planner's catalogue throws  Error{key_unavailable}: there is no default
-/// protector, or one of them is refused by its vault;
+/// Wraps every data key that these backups need with each of the wrapping protectors. A stored slot counts once its
+/// protector has opened it here, or where this host wrote it; else another one is added. backups  trusted ones of the
+/// planner's catalogue throws  Error{key_unavailable}: there is no default protector, or one of them is refused by its
+/// vault;
 ///         Error{wrong_passphrase}; Error{damaged}: a backup refers to an entry that is not there; Error{io}
 [[nodiscard]] RewrapReport rewrap(const storage::Repository& repository, Planner& planner, keyring::Resolver& resolver,
                                   const std::vector<const Backup*>& backups, const RewrapOptions& options = {});

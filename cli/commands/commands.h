@@ -36,6 +36,8 @@ namespace signet::cli {
 [[nodiscard]] Command key_delete_command();
 [[nodiscard]] Command key_recover_command();
 [[nodiscard]] Command key_purge_command();
+[[nodiscard]] Command key_retire_command();
+[[nodiscard]] Command key_compromised_command();
 [[nodiscard]] Command key_backup_command();
 [[nodiscard]] Command key_restore_command();
 [[nodiscard]] Command key_export_command();

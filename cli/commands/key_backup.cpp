@@ -1,22 +1,13 @@
-#include "keyring/key_backup.h"
 #include "cli/commands/commands.h"
 #include "cli/key_file.h"
-#include "cli/key_state_change.h"
 #include "cli/key_view.h"
 #include "cli/table.h"
 #include "cli/token_key.h"
-#include "core/file.h"
 
 namespace signet::cli {
 namespace {
 
 constexpr const char* kPrefix = "backup-passphrase";
-
-/// The vault's own passphrase, unless the file is to have another one.
-SecretBytes passphrase_of_backup(Context& context, const std::string& name) {
-    if (has_passphrase_option(context, kPrefix)) return ask_passphrase(context, kPrefix, "key backup of " + name, true);
-    return context.passphrases().get({"unlock", context.vaults().local().object(), false});
-}
 
 void print_made(Context& context, const keyring::KeyBackup& backup, const std::string& path) {
     std::vector<std::string> versions;
@@ -37,12 +28,11 @@ ExitCode run(Context& context) {
     if (named.name != name) throw Error(ErrorCode::usage, "a key backup holds all versions: " + named.name);
     const std::string path = new_output_file(context);
 
-    keyring::LocalVault& keys = unlocked_vault(context);
-    const SecretBytes passphrase = passphrase_of_backup(context, name);
-    const keyring::KeyBackup backup = keyring::make_key_backup(keys, name, passphrase, context.clock().now());
-    replace_file(path, backup.file, 0600);
-    keys.note_key_backup(name, backup.record);
-    audit_key_change(context, "key-backup", backup.versions);
+    std::optional<SecretBytes> passphrase;
+    (void)unlocked_vault(context);
+    if (has_passphrase_option(context, kPrefix))
+        passphrase = ask_passphrase(context, kPrefix, "key backup of " + name, true);
+    const keyring::KeyBackup backup = store_key_backup(context, name, path, passphrase ? &*passphrase : nullptr);
     print_made(context, backup, path);
     return ExitCode::done;
 }

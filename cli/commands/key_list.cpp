@@ -77,7 +77,9 @@ Command key_list_command() {
         "Lists every version of every key in the local vault that is not deleted; --deleted lists those that are, and "
         "until when they can be recovered. --needed shows instead, for each protector that backups of the repository "
         "need, wherever it is: how many need it, what could not be restored without it, when it was last proven "
-        "(signet keyring check), its key backup and its twins. Asks for no passphrase.\n\n"
+        "(signet keyring check), its key backup and its twins, and, for one that is to go (signet key retire), the "
+        "date from which it is safe to destroy, as far as signed slots and the policy keep-within tell. Asks for no "
+        "passphrase.\n\n"
         "With a pkcs11: location the keys of that token that can be protectors; object= and id= do not matter. "
         "Whether a key may unwrap is seen by its owner alone: name the PIN's file (?pin-source=file:FILE) to log in; "
         "without it nobody does.";

@@ -1,5 +1,5 @@
 #include "cli/commands/commands.h"
-#include "cli/escrow.h"
+#include "cli/key_rotation.h"
 #include "cli/key_state_change.h"
 #include "cli/key_view.h"
 #include "cli/table.h"
@@ -8,81 +8,6 @@
 
 namespace signet::cli {
 namespace {
-
-/// The link of the keyring that the new version takes over from: a link to this name, the default one first.
-const keyring::Link* link_of(Context& context, const std::string& name) {
-    const keyring::Link* found = nullptr;
-    for (const keyring::Link& link : context.keyring().links()) {
-        for (const std::string& text : link.locations) {
-            const keyring::Location location = keyring::Location::parse(text);
-            const bool is_ours = location.scheme == keyring::Location::Scheme::local && location.name == name &&
-                                 (location.folder.empty() || location.folder == context.vaults().default_folder());
-            if (is_ours && (found == nullptr || link.role == keyring::LinkRole::default_)) found = &link;
-        }
-    }
-    return found;
-}
-
-/// Links the new version in the old one's role; what was the default stays linked. A default that replicas wait for is
-/// linked beside it. returns  why it waits
-std::vector<std::string> take_over(Context& context, const keyring::Link& before, const keyring::KeyVersion& key) {
-    std::vector<std::string> waiting;
-    if (before.role == keyring::LinkRole::default_)
-        waiting = context.keyring().replicas_waiting_for(key.thumbprint, context.vaults());
-    keyring::Location location = keyring::Location::parse(before.locations.front());
-    location.name = key.name;
-    location = before.follow_newest() ? location.without_version() : location.with_version(key.version);
-    keyring::LinkOptions options;
-    options.role = waiting.empty() ? before.role : keyring::LinkRole::linked;
-    options.provider = before.provider;
-    options.region = before.region;
-    const keyring::LinkReport report = context.keyring().link(location, options, context.vaults());
-    for (const std::string& warning : report.warnings) context.terminal().warning(warning);
-    return waiting;
-}
-
-/// Not a failure of the rotation: it goes on where it stopped once the replicas have the key.
-[[noreturn]] void stop_before_primary(const keyring::KeyVersion& key, const std::vector<std::string>& waiting) {
-    throw Error(ErrorCode::refused,
-                key.reference() + " is made and linked, and not the default yet, as rotation reaches replicas first: " +
-                    join(waiting, "; "),
-                "bring it to the replicas (signet key backup, key restore, keyring link), then here: signet keyring "
-                "link local:" +
-                    key.name + " --default");
-}
-
-struct Rotation {
-    std::string name;
-    int bits = 0;
-    keyring::KeyDates dates;
-};
-
-struct Rotated {
-    keyring::KeyVersion key;
-    std::vector<std::string> waiting;  ///< replicas that hold it up
-};
-
-Rotated rotate(Context& context, const Rotation& rotation) {
-    const keyring::KeyVersion newest = vault(context).get(rotation.name);
-    const bool escrow = is_escrow(context.keyring(), newest.thumbprint);
-    if (escrow && !context.has_repository()) {
-        throw Error(ErrorCode::usage,
-                    rotation.name + " is the escrow protector: its new version must be stored in the repository",
-                    "name the repository with --repo DIR");
-    }
-    if (escrow) (void)context.repository();
-
-    keyring::KeyVersion key = unlocked_vault(context).rotate(rotation.name, rotation.bits, rotation.dates);
-    audit_key_change(context, "key-rotate", {key});
-    if (escrow) {
-        mark_escrow(context.keyring(), key.thumbprint);
-        store_escrow(context, context.repository().store(), context.repository().config().repository, key.thumbprint);
-    }
-    Rotated rotated{key, {}};
-    if (const keyring::Link* before = link_of(context, rotation.name))
-        rotated.waiting = take_over(context, keyring::Link(*before), key);
-    return rotated;
-}
 
 /// For as long as the version before it, when that was to expire.
 keyring::KeyDates lifetime_like(const keyring::KeyVersion& before, TimePoint now) {
@@ -101,14 +26,14 @@ ExitCode rotate_due(Context& context) {
     if (context.vaults().has_local()) due = vault(context).due_for_rotation();
     if (due.empty()) terminal.message("no key is due for rotation");
     Json rows = Json::array();
-    std::vector<Rotated> held_up;
+    std::vector<KeyRotated> held_up;
     for (const keyring::KeyVersion& before : due) {
         if (context.dry_run()) {
             terminal.result(before.name + " is due");
             rows.push_back(key_json(vault(context), before, context.clock().now()));
             continue;
         }
-        const Rotated rotated = rotate(context, {before.name, 0, lifetime_like(before, context.clock().now())});
+        const KeyRotated rotated = rotate_key(context, {before.name, 0, lifetime_like(before, context.clock().now())});
         rows.push_back(key_json(vault(context), rotated.key, context.clock().now()));
         terminal.result(rotated.key.reference() + (rotated.waiting.empty() ? " takes over from " : " is to follow ") +
                         before.reference());
@@ -131,7 +56,7 @@ ExitCode run(Context& context) {
         return rotate_on_token(context, *token, key_size(context), dates(context));
     const keyring::KeyVersion newest = vault(context).get(name);
     if (newest.name != name) throw Error(ErrorCode::usage, "rotate a key by its name: " + newest.name);
-    const Rotated rotated = rotate(context, {name, key_size(context), dates(context)});
+    const KeyRotated rotated = rotate_key(context, {name, key_size(context), dates(context)});
     const keyring::KeyVersion& key = rotated.key;
     show_key(context, key);
     if (const keyring::Link* link = context.keyring().find(key.thumbprint)) {

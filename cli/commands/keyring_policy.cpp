@@ -1,39 +1,32 @@
 #include "cli/commands/commands.h"
 #include "cli/officer.h"
 #include "cli/table.h"
-#include "keyring/policy.h"
 
 namespace signet::cli {
 namespace {
 
-using Values = std::map<std::string, std::string>;
-
-struct Current {
-    Values values;
-    std::uint64_t number = 0;
-};
-
-Current current_policy(Context& context) {
-    const keyring::Trust trust = load_trust(context);
-    if (!trust.policy()) return {};
-    return {trust.policy()->values, trust.policy()->number};
+std::string short_value(const std::string& name, const std::string& value) {
+    return name.starts_with("public-key:") ? "(public half)" : printable(value);
 }
 
 ExitCode show(Context& context) {
-    const Current current = current_policy(context);
+    const NumberedPolicy current = current_policy(context);
+    const std::map<std::string, std::string> set_values = current.policy.values();
     Json values = Json::object();
     Table table({"NAME", "VALUE", "MEANING"});
     for (const keyring::PolicyName& name : keyring::policy_names()) {
-        const auto set = current.values.find(std::string(name.name));
-        const std::string value = set == current.values.end() ? std::string(name.default_value) : set->second;
+        const auto set = set_values.find(std::string(name.name));
+        const std::string value = set == set_values.end() ? std::string(name.default_value) : set->second;
         values[std::string(name.name)] = value;
-        table.add({std::string(name.name), value + (set == current.values.end() ? " (default)" : ""),
-                   std::string(name.meaning)});
+        table.add(
+            {std::string(name.name), value + (set == set_values.end() ? " (default)" : ""), std::string(name.meaning)});
     }
-    for (const auto& [name, value] : current.values) {
+    for (const auto& [name, value] : set_values) {
         if (values.contains(name)) continue;
         values[name] = value;
-        table.add({name, printable(value), "unknown to this version"});
+        table.add({printable(name), short_value(name, value),
+                   current.policy.others.contains(name) ? "unknown to this version"
+                                                        : "hosts may link it, for wrapping alone"});
     }
     if (context.terminal().json())
         context.terminal().object(Json{{"number", current.number}, {"policy", std::move(values)}});
@@ -42,29 +35,35 @@ ExitCode show(Context& context) {
     return ExitCode::done;
 }
 
+/// So that hosts that cannot see the vault of a default protector can wrap under it.
+void carry_public_half(Context& context, keyring::Policy& policy) {
+    if (!policy.default_protector) return;
+    const keyring::Link* link = context.keyring().find(*policy.default_protector);
+    if (link != nullptr) policy.public_keys[link->thumbprint] = link->spki;
+}
+
 ExitCode set(Context& context) {
     const std::vector<std::string>& words = context.arguments();
     if (words.size() < 2)
         throw Error(ErrorCode::usage, "keyring policy set needs NAME=VALUE",
                     "signet keyring policy set after-rotation=rewrap");
-    const Current before = current_policy(context);
-    keyring::Policy policy = keyring::Policy::from_values(before.values);
+    NumberedPolicy next = current_policy(context);
     for (std::size_t i = 1; i < words.size(); ++i) {
         const std::size_t equals = words[i].find('=');
         if (equals == std::string::npos || equals == 0)
             throw Error(ErrorCode::usage, "not NAME=VALUE: " + printable(words[i]));
-        policy.set(words[i].substr(0, equals), words[i].substr(equals + 1));
+        next.policy.set(words[i].substr(0, equals), words[i].substr(equals + 1));
     }
-    format::PolicyFields fields;
-    fields.number = before.number + 1;
-    const Values values = policy.values();
-    fields.values.assign(values.begin(), values.end());
-    const format::SignedEntry entry = append_officer_entry(context, format::EntryKind::policy, fields.encode());
+    carry_public_half(context, next.policy);
+    ++next.number;
+    const format::SignedEntry entry = append_policy(context, next);
     if (context.terminal().json()) {
-        context.terminal().object(Json{
-            {"message_type", "summary"}, {"number", fields.number}, {"entry", entry.id.hex()}, {"policy", values}});
+        context.terminal().object(Json{{"message_type", "summary"},
+                                       {"number", next.number},
+                                       {"entry", entry.id.hex()},
+                                       {"policy", next.policy.values()}});
     } else {
-        context.terminal().result("policy " + std::to_string(fields.number) + " is in force");
+        context.terminal().result("policy " + std::to_string(next.number) + " is in force");
     }
     return ExitCode::done;
 }
@@ -89,6 +88,8 @@ Command keyring_policy_command() {
         command.description += "  " + std::string(name.name) + " = " + std::string(name.default_value) + "\n    " +
                                std::string(name.meaning) + "\n";
     }
+    command.description +=
+        "\nWith a default-protector that this keyring has linked, its public half is signed as well.\n";
     command.arguments = {"name=value", 0, Arguments::kAnyNumber};
     command.examples = {{"signet keyring policy set after-rotation=fresh", "A full backup after each rotation"}};
     command.dry_run = DryRun::not_offered;

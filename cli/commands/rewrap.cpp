@@ -6,6 +6,7 @@
 #include "cli/signals.h"
 #include "cli/table.h"
 #include "keyring/policy_check.h"
+#include "keyring/wrapping.h"
 
 #include <algorithm>
 #include <chrono>
@@ -85,9 +86,12 @@ ExitCode run(Context& context) {
     options.stop = stop_after(context.options().text("max-duration"));
     const std::vector<const restore::Backup*> backups = chosen(context);
     const keyring::ProtectorRegion region = region_of(context, context.repository());
-    options.region = region;
-    require_policy(policy_in_force(context), context.keyring(),
-                   context.resolver().wrapping_protectors(region.provider, region.region));
+    const keyring::Policy policy = policy_in_force(context);
+    keyring::Wrapping wrapping =
+        wrapping_for(policy, context.keyring(), context.resolver(), region.provider, region.region);
+    for (const std::string& warning : wrapping.warnings) context.terminal().warning(warning);
+    require_policy(policy, context.keyring(), wrapping.protectors);
+    options.protectors = std::move(wrapping.protectors);
     keyring::ProvenSlots proven = context.proven_slots(context.repository().config().repository);
     options.proven = &proven;
     const restore::RewrapReport report =
@@ -114,7 +118,8 @@ Command rewrap_command() {
     command.summary = "wrap the data keys of older backups under today's protectors";
     command.description =
         "After a rotation older backups still need the older protector. This opens their data keys with it and adds "
-        "slots under the default protector and every recovery protector of the repository. Nothing else is written: "
+        "slots under the default protector and every recovery protector of the repository, never under one that its "
+        "policy says is to go. Nothing else is written: "
         "no data is read, and no pack, index or entry changes. What has such a slot already is left alone, once its "
         "protector has opened it; so the command may be stopped at any moment, by --max-duration too, and be run "
         "again. Backups may run meanwhile.\n\n"

@@ -82,10 +82,12 @@ struct EngineBench {
         REQUIRE(repository->append_entry(officer.verify_key().identity(), head.sequence,
                                          format::make_plain_entry(kind, head, fields, officer)));
     }
-    void policy(const std::string& name, const std::string& value) {
+    void policy(const std::string& name, const std::string& value) { policies({{name, value}}); }
+    /// values  ascending by name
+    void policies(const std::vector<std::pair<std::string, std::string>>& values) {
         format::PolicyFields fields;
         fields.number = ++policy_number_;
-        fields.values.emplace_back(name, value);
+        fields.values = values;
         say(format::EntryKind::policy, fields.encode());
     }
     void put(const std::string& name, const std::string& content) const {

@@ -69,7 +69,7 @@ TEST_CASE("a value that a policy name cannot have is refused", "[keyring][policy
         CHECK_THROWS_MATCHES(Policy::from_values({{name, value}}), Error, has_code(ErrorCode::unsupported));
     }
     CHECK(policy.values().empty());
-    CHECK(policy_names().size() == 10);
+    CHECK(policy_names().size() == 14);
 }
 
 TEST_CASE("a policy names four regions for replicas at most [R137]", "[keyring][policy]") {
@@ -80,6 +80,46 @@ TEST_CASE("a policy names four regions for replicas at most [R137]", "[keyring][
     CHECK(policy.replicas.size() == 4);
     policy.set("replicas", "none");
     CHECK(policy.values().empty());
+}
+
+TEST_CASE("the policy says which protectors are to go, and until when backups are kept [R96] [R98]",
+          "[keyring][policy]") {
+    const auto thumbprint = [](char digit) { return *format::Thumbprint::parse("sha256:" + std::string(64, digit)); };
+    const auto key = crypto::RsaPrivateKey::generate(2048).public_key();
+    const auto own = format::Thumbprint::of(key);
+    const std::map<std::string, std::string> values = {
+        {"retiring", thumbprint('a').text() + "," + thumbprint('b').text()},
+        {"compromised", thumbprint('c').text()},
+        {"keep-within", "365d"},
+        {"default-protector", own.text()},
+        {"public-key:" + own.text(), to_base64(key.spki())}};
+    Policy policy = Policy::from_values(values);
+    CHECK(policy.is_fenced(thumbprint('a')));
+    CHECK(policy.is_fenced(thumbprint('c')));
+    CHECK_FALSE(policy.is_fenced(thumbprint('d')));
+    CHECK(policy.is_compromised(thumbprint('c')));
+    CHECK_FALSE(policy.is_compromised(thumbprint('b')));
+    CHECK(policy.keep_within_ns == 365LL * 86'400 * kNsPerSecond);
+    CHECK(policy.default_protector == own);
+    CHECK(policy.public_keys.at(own) == key.spki());
+    CHECK(policy.values() == values);
+    policy.set("retiring", thumbprint('b').text() + "," + thumbprint('a').text());
+    CHECK(policy.values() == values);
+
+    for (const auto& [name, value] : values) policy.set(name, name.starts_with("public-key:") ? "" : "none");
+    CHECK(policy.values().empty());
+    for (const auto& [name, value] : std::vector<std::pair<std::string, std::string>>{
+             {"retiring", "sha256:ab12"},
+             {"retiring", thumbprint('a').text() + ","},
+             {"compromised", "prod/1"},
+             {"keep-within", "for ever"},
+             {"default-protector", thumbprint('a').object_text()},
+             {"public-key:" + thumbprint('a').text(), to_base64(key.spki())},
+             {"public-key:prod", to_base64(key.spki())},
+             {"public-key:" + own.text(), "AAAA"}}) {
+        CAPTURE(name, value);
+        CHECK_THROWS_MATCHES(policy.set(name, value), Error, has_code(ErrorCode::usage));
+    }
 }
 
 }  // namespace

@@ -46,7 +46,7 @@ TEST_CASE("only the default and the recovery links wrap [R86]", "[keyring][resol
     Resolving with(bench);
     CHECK(with.resolver.wrapping_protectors() == std::vector<format::Thumbprint>{bench.prod, bench.safe});
     const DataKey key = DataKey::generate(kRepository);
-    const auto slots = with.resolver.wrap_for_backup(key);
+    const auto slots = with.resolver.wrap_for_backup(key, with.resolver.wrapping_protectors());
     REQUIRE(slots.size() == 2);
     CHECK(slots[0].thumbprint == bench.prod);
     CHECK(slots[0].location == "local:prod/1");
@@ -89,12 +89,13 @@ TEST_CASE("after a rotation old data keys open and new ones need the new version
     const auto first = bench.vault().create_key("prod", 2048).thumbprint;
     bench.keyring().link(at("local:prod"), {.role = LinkRole::default_}, bench.vaults);
     const DataKey before = DataKey::generate(kRepository);
-    const Slot old_slot = Resolving(bench).resolver.wrap_for_backup(before).front();
+    Resolving at_first(bench);
+    const Slot old_slot = at_first.resolver.wrap_for_backup(before, at_first.resolver.wrapping_protectors()).front();
     bench.vault().rotate("prod");
     bench.keyring().refresh_followed(bench.vaults);
     Resolving with(bench);
     const DataKey after = DataKey::generate(kRepository);
-    const Slot new_slot = with.resolver.wrap_for_backup(after).front();
+    const Slot new_slot = with.resolver.wrap_for_backup(after, with.resolver.wrapping_protectors()).front();
     CHECK(old_slot.thumbprint == first);
     CHECK(new_slot.thumbprint != first);
     CHECK(new_slot.location == "local:prod/2");
@@ -285,7 +286,7 @@ TEST_CASE("a backup asks for no passphrase", "[keyring][resolver]") {
     CHECK(keyrings.own().refresh_followed(locked).changes.size() == 1);
     const auto protectors = resolver.wrapping_protectors();
     CHECK_FALSE(resolver.unwraps_unattended(protectors.front()));
-    CHECK(resolver.wrap_for_backup(DataKey::generate(kRepository)).size() == 1);
+    CHECK(resolver.wrap_for_backup(DataKey::generate(kRepository), resolver.wrapping_protectors()).size() == 1);
     CHECK(resolver.status(protectors.front()).status == ProtectorStatus::usable);
     CHECK(prompt.times_asked() == 0);
 }
@@ -406,7 +407,7 @@ TEST_CASE("several threads use one resolver", "[keyring][resolver]") {
         threads.emplace_back([&] {
             for (int j = 0; j < 5; ++j) {
                 const DataKey key = DataKey::generate(kRepository);
-                const auto slots = with.resolver.wrap_for_backup(key);
+                const auto slots = with.resolver.wrap_for_backup(key, with.resolver.wrapping_protectors());
                 if (with.resolver.status(bench.prod).can_unwrap && same_key(with.resolver.unwrap(slots.front()), key)) {
                     ++opened;
                 }

@@ -1,0 +1,283 @@
+#include "cli/compromise.h"
+
+#include "cli/key_file.h"
+#include "cli/key_rotation.h"
+#include "cli/key_state_change.h"
+#include "cli/key_view.h"
+#include "cli/officer.h"
+#include "cli/retirement.h"
+#include "cli/table.h"
+
+#include <algorithm>
+
+namespace signet::cli {
+namespace {
+
+constexpr int kSteps = 7;
+constexpr std::size_t kNamedAtMost = 20;
+
+class Procedure {
+public:
+    Procedure(Context& context, const NamedProtector& protector, const CompromiseOptions& options)
+        : context_(context), protector_(protector), options_(options), places_(places(context)) {
+        if (places_.empty()) {
+            throw Error(ErrorCode::usage, "no repository was named, and this keyring knows none",
+                        "give --repo DIR, or set SIGNET_REPOSITORY");
+        }
+    }
+
+    void run() {
+        replace();
+        fence();
+        list();
+        say_what_stays_readable();
+        if (context_.dry_run()) {
+            context_.terminal().message("nothing was changed (--dry-run)");
+            return;
+        }
+        reseal();
+        prove();
+        back_up();
+        remove();
+    }
+
+private:
+    void say(int step, const std::string& sentence) {
+        Terminal& terminal = context_.terminal();
+        if (terminal.json()) {
+            Json line = {{"message_type", "step"}, {"step", step}, {"of", kSteps}};
+            set_text(line, "done", sentence);
+            terminal.object(line);
+        } else {
+            terminal.result(std::to_string(step) + "/" + std::to_string(kSteps) + " " + sentence);
+        }
+    }
+
+    void note(const std::string& operation, const std::string& detail) {
+        context_.keyring().audit().note({operation, protector_.thumbprint, protector_.name, {}}, detail);
+    }
+
+    /// 1: something else wraps.
+    void replace() {
+        const keyring::Link* link = context_.keyring().find(protector_.thumbprint);
+        if (link == nullptr || link->role != keyring::LinkRole::default_) {
+            say(1, protector_.name + " is not the default protector of this keyring");
+            if (link != nullptr && link->wraps()) {
+                context_.terminal().warning(protector_.name +
+                                            " is a recovery protector: link another one (signet keyring link LOCATION "
+                                            "--recovery) and unlink it");
+            }
+            return;
+        }
+        if (context_.dry_run()) return say(1, "another protector would become the default");
+        const keyring::Link before = *link;
+        if (options_.replace_by) {
+            keyring::LinkOptions link_options;
+            link_options.role = keyring::LinkRole::default_;
+            link_options.region = before.region;
+            const keyring::LinkReport report = context_.keyring().link(keyring::Location::parse(*options_.replace_by),
+                                                                       link_options, context_.vaults());
+            for (const std::string& warning : report.warnings) context_.terminal().warning(warning);
+        } else if (protector_.key) {
+            const KeyRotated rotated = rotate_key(context_, {protector_.key->name});
+            if (!rotated.waiting.empty()) stop_before_primary(rotated.key, rotated.waiting);
+        } else {
+            throw Error(ErrorCode::usage,
+                        protector_.name + " is not a key of the local vault, and cannot be rotated here",
+                        "name its successor: --replace-by LOCATION");
+        }
+        const keyring::Link* now = context_.keyring().default_link(before.provider, before.region);
+        if (now == nullptr || now->thumbprint == protector_.thumbprint)
+            throw Error(ErrorCode::refused, protector_.name + " is still the default protector",
+                        "name another: --replace-by LOCATION");
+        say(1, now->name + " (" + now->thumbprint.short_text() + ") is the default protector in its place");
+        remind_of_key_backup(context_, keyring::Link(*now));
+    }
+
+    /// 2: every writer learns of it before its next run.
+    void fence() {
+        std::size_t signed_now = 0;
+        for (const Place& place : places_) {
+            try {
+                context_.turn_to(place.location);
+                if (context_.dry_run())
+                    (void)context_.repository();
+                else if (raise_fence(context_, protector_, FenceKind::compromised))
+                    ++signed_now;
+                reached_.push_back(place);
+            } catch (const Error& error) {
+                leave_out(place, error);
+            }
+        }
+        const std::string where = counted(reached_.size(), "repository", "repositories");
+        if (context_.dry_run()) return say(2, "the policy of " + where + " would say that it is compromised");
+        say(2, "the policy of " + where + " says that it is compromised" + (signed_now == 0 ? " (as before)" : ""));
+    }
+
+    /// What a person has named must be there; a place that is merely remembered stands in the way at the end.
+    void leave_out(const Place& place, const Error& error) {
+        if (place.was_named || error.code() == ErrorCode::usage || error.code() == ErrorCode::wrong_passphrase ||
+            error.code() == ErrorCode::interrupted)
+            throw error;
+        context_.terminal().warning(place.location + ": " + error.what());
+        left_out_.push_back(place.location);
+    }
+
+    /// 3: whose data keys it opens.
+    void list() {
+        std::size_t count = 0;
+        exposures_.clear();
+        for (const Place& place : reached_) {
+            context_.turn_to(place.location);
+            Exposure exposure = exposure_of(place);
+            count += exposure.backups.size();
+            if (!exposure.backups.empty()) exposures_.push_back(std::move(exposure));
+        }
+        say(3, count == 0 ? "no backup has a data key that it opens"
+                          : "the data keys of " + counted(count, "backup") + " were exposed");
+        for (const Exposure& exposure : exposures_) print(exposure);
+    }
+
+    Exposure exposure_of(const Place& place) {
+        Exposure exposure{place, context_.repository().config().repository.hex(), {}, Json::array()};
+        std::map<const restore::RunKey*, bool> known;
+        for (const restore::Backup& backup : context_.catalogue().backups()) {
+            const auto keys = context_.planner().keys_of(backup);
+            const bool is_exposed = std::any_of(keys.begin(), keys.end(), [&](const restore::RunKey* key) {
+                const auto [found, is_new] = known.try_emplace(key, false);
+                if (is_new) found->second = opens(*key);
+                return found->second;
+            });
+            if (!is_exposed) continue;
+            exposure.backups.push_back(backup.describe());
+            Json row = {{"id", backup.id.hex()}, {"time", to_rfc3339(backup.time())}};
+            set_text(row, "series", backup.series());
+            exposure.rows.push_back(std::move(row));
+        }
+        return exposure;
+    }
+
+    /// A slot that somebody stored counts unless the protector is at hand and shows that it holds something else.
+    bool opens(const restore::RunKey& key) {
+        const auto opener = std::find_if(key.openers.begin(), key.openers.end(), [&](const restore::Opener& one) {
+            return one.thumbprint == protector_.thumbprint;
+        });
+        if (opener == key.openers.end()) return false;
+        if (opener->is_signed) return true;
+        try {
+            (void)restore::unwrap_key_by(context_.repository(), context_.planner(), context_.resolver(), key,
+                                         protector_.thumbprint);
+            return true;
+        } catch (const Error& error) {
+            if (!restore::is_about_slots(error)) throw;
+            return error.code() == ErrorCode::key_unavailable;
+        }
+    }
+
+    void print(const Exposure& exposure) {
+        Terminal& terminal = context_.terminal();
+        if (terminal.json()) {
+            Json line = {{"message_type", "exposed"}, {"repository", exposure.repository}, {"backups", exposure.rows}};
+            set_text(line, "location", exposure.place.location);
+            terminal.object(line);
+            return;
+        }
+        terminal.result("    " + printable(exposure.place.location) + ": " +
+                        counted(exposure.backups.size(), "backup"));
+        for (std::size_t i = 0; i < exposure.backups.size() && i < kNamedAtMost; ++i)
+            terminal.result("      " + printable(exposure.backups[i]));
+        if (exposure.backups.size() > kNamedAtMost)
+            terminal.result("      and " + std::to_string(exposure.backups.size() - kNamedAtMost) +
+                            " more: --json names all");
+    }
+
+    void say_what_stays_readable() {
+        context_.terminal().message(
+            "copies of a repository that were taken before stay readable to whoever has " + protector_.name +
+            ": nothing that is done here reaches them. With each backup that it opened the label, index and id keys of "
+            "that backup's writer were exposed: with them the names of all its backups, and which chunks it stores, "
+            "can "
+            "be told, also of backups to come, until that host gets a new keyring and so a new writer");
+    }
+
+    /// 4: under data keys that it never wrapped.
+    void reseal() {
+        if (exposures_.empty()) return say(4, "nothing is left to be sealed anew");
+        throw Error(ErrorCode::refused,
+                    "4/" + std::to_string(kSteps) +
+                        " the exposed backups have to be sealed anew under new data keys before " + protector_.name +
+                        " can go",
+                    "signet reseal, then run this again; it goes on here");
+    }
+
+    /// 5: with data keys that really open.
+    void prove() {
+        std::vector<std::string> reasons;
+        for (const std::string& location : left_out_) reasons.push_back(location + " could not be looked at");
+        for (const Place& place : reached_) {
+            context_.turn_to(place.location);
+            const Retirement one = judge_retirement(context_, protector_, restore::FenceWord::compromised);
+            if (!one.free) reasons.push_back(place.location + ": " + why_not_free(one));
+            // A writer that had not obeyed yet may have made one since step 3.
+            const std::size_t more = one.free ? exposure_of(place).backups.size() : 0;
+            if (more > 0) reasons.push_back(place.location + ": " + counted(more, "backup") + " made since step 3");
+        }
+        if (!reasons.empty()) {
+            throw Error(
+                ErrorCode::refused,
+                "5/" + std::to_string(kSteps) + " " + protector_.name + " is still needed: " + join(reasons, "; "),
+                "signet key retire " + protector_.name + " -n shows what is waited for; then run this again");
+        }
+        note("key-compromised", "nothing needs it in " + counted(reached_.size(), "repository", "repositories"));
+        say(5, "no backup needs it, and no writer will refer to what it opens");
+    }
+
+    /// 6: whatever was overlooked can be opened once more, from a safe.
+    void back_up() {
+        if (!protector_.key)
+            return say(6, protector_.name + " is not a key of the local vault: keep a copy as its vault does that");
+        if (protector_.key->attributes.deleted) return say(6, "it was deleted before");
+        const keyring::LocalVault& keys = vault(context_);
+        const std::string& name = protector_.key->name;
+        if (keys.backup_state(name) == keyring::KeyBackupState::current)
+            return say(6, "there is a key backup of " + name + " as it is");
+        if (!options_.backup_to) {
+            throw Error(ErrorCode::refused,
+                        "6/" + std::to_string(kSteps) + " key " + name + " has no key backup of its present state",
+                        "give --backup-to FILE, or make one: signet key backup " + name + " -o FILE");
+        }
+        require_new_file(*options_.backup_to);
+        (void)store_key_backup(context_, name, *options_.backup_to);
+        say(6, "a key backup of " + name + " is in " + printable(*options_.backup_to));
+    }
+
+    /// 7: it can be recovered for as long as any deleted key.
+    void remove() {
+        if (!protector_.key) return say(7, "delete " + protector_.name + " in its vault now: nothing needs it");
+        keyring::LocalVault& keys = unlocked_vault(context_);
+        const std::string reference = protector_.key->reference();
+        if (!protector_.key->attributes.deleted) {
+            audit_key_change(context_, "key-delete", {*protector_.key}, "compromised");
+            keys.soft_delete(reference);
+        }
+        const auto until = keys.get(reference).attributes.purge_date();
+        say(7, reference + " is deleted" +
+                   (until ? "; it can be recovered until " + to_table_time(*until) : std::string()));
+    }
+
+    Context& context_;
+    const NamedProtector& protector_;
+    const CompromiseOptions& options_;
+    const std::vector<Place> places_;
+    std::vector<Place> reached_;
+    std::vector<std::string> left_out_;
+    std::vector<Exposure> exposures_;
+};
+
+}  // namespace
+
+void treat_compromise(Context& context, const NamedProtector& protector, const CompromiseOptions& options) {
+    Procedure(context, protector, options).run();
+}
+
+}  // namespace signet::cli

@@ -1,0 +1,76 @@
+#include "cli/key_rotation.h"
+
+#include "cli/escrow.h"
+#include "cli/key_state_change.h"
+#include "cli/key_view.h"
+#include "cli/table.h"
+
+namespace signet::cli {
+namespace {
+
+/// The link of the keyring that the new version takes over from: a link to this name, the default one first.
+const keyring::Link* link_of(Context& context, const std::string& name) {
+    const keyring::Link* found = nullptr;
+    for (const keyring::Link& link : context.keyring().links()) {
+        for (const std::string& text : link.locations) {
+            const keyring::Location location = keyring::Location::parse(text);
+            const bool is_ours = location.scheme == keyring::Location::Scheme::local && location.name == name &&
+                                 (location.folder.empty() || location.folder == context.vaults().default_folder());
+            if (is_ours && (found == nullptr || link.role == keyring::LinkRole::default_)) found = &link;
+        }
+    }
+    return found;
+}
+
+/// Links the new version in the old one's role; what was the default stays linked. A default that replicas wait for is
+/// linked beside it. returns  why it waits
+std::vector<std::string> take_over(Context& context, const keyring::Link& before, const keyring::KeyVersion& key) {
+    std::vector<std::string> waiting;
+    if (before.role == keyring::LinkRole::default_)
+        waiting = context.keyring().replicas_waiting_for(key.thumbprint, context.vaults());
+    keyring::Location location = keyring::Location::parse(before.locations.front());
+    location.name = key.name;
+    location = before.follow_newest() ? location.without_version() : location.with_version(key.version);
+    keyring::LinkOptions options;
+    options.role = waiting.empty() ? before.role : keyring::LinkRole::linked;
+    options.provider = before.provider;
+    options.region = before.region;
+    const keyring::LinkReport report = context.keyring().link(location, options, context.vaults());
+    for (const std::string& warning : report.warnings) context.terminal().warning(warning);
+    return waiting;
+}
+
+}  // namespace
+
+void stop_before_primary(const keyring::KeyVersion& key, const std::vector<std::string>& waiting) {
+    throw Error(ErrorCode::refused,
+                key.reference() + " is made and linked, and not the default yet, as rotation reaches replicas first: " +
+                    join(waiting, "; "),
+                "bring it to the replicas (signet key backup, key restore, keyring link), then here: signet keyring "
+                "link local:" +
+                    key.name + " --default");
+}
+
+KeyRotated rotate_key(Context& context, const KeyRotation& rotation) {
+    const keyring::KeyVersion newest = vault(context).get(rotation.name);
+    const bool escrow = is_escrow(context.keyring(), newest.thumbprint);
+    if (escrow && !context.has_repository()) {
+        throw Error(ErrorCode::usage,
+                    rotation.name + " is the escrow protector: its new version must be stored in the repository",
+                    "name the repository with --repo DIR");
+    }
+    if (escrow) (void)context.repository();
+
+    keyring::KeyVersion key = unlocked_vault(context).rotate(rotation.name, rotation.bits, rotation.dates);
+    audit_key_change(context, "key-rotate", {key});
+    if (escrow) {
+        mark_escrow(context.keyring(), key.thumbprint);
+        store_escrow(context, context.repository().store(), context.repository().config().repository, key.thumbprint);
+    }
+    KeyRotated rotated{key, {}};
+    if (const keyring::Link* before = link_of(context, rotation.name))
+        rotated.waiting = take_over(context, keyring::Link(*before), key);
+    return rotated;
+}
+
+}  // namespace signet::cli

@@ -1,0 +1,189 @@
+// The fence: protectors that are to go open nothing for a new backup.
+#include "tests/unit/backup/engine_bench.h"
+
+#include <algorithm>
+
+using namespace signet;
+using namespace signet::backup;
+using namespace signet::backup::test;
+using signet::test::has_code;
+
+namespace {
+
+/// A host whose backup was made under a protector that a rotation has replaced since.
+struct FenceBench : EngineBench {
+    format::Thumbprint old;
+    DekId old_dek;
+
+    FenceBench() {
+        put("f", EngineBench::noise(70'000, 3));
+        let_the_clock_move();
+        (void)run();
+        old = last().slots.front().thumbprint;
+        old_dek = last().dek;
+        vaults.local().unlocked().rotate("prod");
+        let_the_clock_move();
+    }
+    [[nodiscard]] bool refers_to_the_old() {
+        const auto reach = last().reach;
+        return std::any_of(reach.begin(), reach.end(), [&](const auto& part) { return part.dek == old_dek; });
+    }
+    [[nodiscard]] bool has_warned(const std::string& part) const {
+        return std::any_of(warnings.begin(), warnings.end(),
+                           [&](const auto& warning) { return warning.find(part) != std::string::npos; });
+    }
+};
+
+}  // namespace
+
+TEST_CASE("what only a retiring protector opens is wrapped anew before anything refers to it [R93] [R96]", "[backup]") {
+    FenceBench bench;
+    bench.policy("retiring", bench.old.text());
+    CHECK(bench.run().data_added < 1000);
+    CHECK(bench.refers_to_the_old());
+    CHECK(bench.repository->list_slots().count(bench.old_dek) == 2);
+}
+
+TEST_CASE("what only a retiring protector opens is stored anew where it is not wrapped anew [R93] [R96]", "[backup]") {
+    FenceBench bench;
+    SECTION("because the policy wants it inherited") {
+        bench.policies({{"after-rotation", "inherit"}, {"retiring", bench.old.text()}});
+    }
+    SECTION("because the host cannot unwrap") {
+        bench.policy("retiring", bench.old.text());
+        (void)bench.keyrings.own().refresh_followed(bench.vaults);
+        bench.keyrings.own().unlink(bench.old);
+    }
+    SECTION("whatever an unsigned slot claims") {
+        bench.policies({{"after-rotation", "inherit"}, {"retiring", bench.old.text()}});
+        (void)bench.keyrings.own().refresh_followed(bench.vaults);
+        auto lie = bench.last().slots.front();
+        lie.thumbprint = bench.keyrings.own().default_link("local", "local")->thumbprint;
+        for (auto& octet : lie.wrapped) octet = static_cast<std::uint8_t>(octet ^ 0x5a);
+        bench.repository->put_slot(lie);
+    }
+    CHECK(bench.run().data_added > 70'000);
+    CHECK_FALSE(bench.refers_to_the_old());
+    CHECK(bench.has_warned("to go"));
+    const auto twice = bench.run();
+    CHECK(twice.data_added < 1000);
+}
+
+TEST_CASE("what a retiring protector and another one open is referred to as before [R96]", "[backup]") {
+    EngineBench bench;
+    bench.vaults.local().unlocked().create_key("offline", 2048);
+    keyring::LinkOptions recovery;
+    recovery.role = keyring::LinkRole::recovery;
+    bench.keyrings.own().link(keyring::Location::parse("local:offline"), recovery, bench.vaults);
+    bench.put("f", EngineBench::noise(70'000, 3));
+    EngineBench::let_the_clock_move();
+    (void)bench.run();
+    const auto old = bench.last().slots.front().thumbprint;
+    bench.vaults.local().unlocked().rotate("prod");
+    bench.policies({{"after-rotation", "inherit"}, {"retiring", old.text()}});
+    CHECK(bench.run().data_added < 1000);
+}
+
+TEST_CASE("nothing that a compromised protector ever wrapped is referred to [R98]", "[backup]") {
+    FenceBench bench;
+    SECTION("although it was wrapped anew") {
+        (void)bench.run();
+        REQUIRE(bench.repository->list_slots().count(bench.old_dek) == 2);
+    }
+    SECTION("not even for being wrapped anew") {}
+    bench.policy("compromised", bench.old.text());
+    CHECK(bench.run().data_added > 70'000);
+    CHECK_FALSE(bench.refers_to_the_old());
+    CHECK(bench.has_warned("compromised"));
+}
+
+TEST_CASE("a claim that a compromised protector wraps a data key suffices [R98]", "[backup]") {
+    EngineBench bench;
+    bench.put("f", EngineBench::noise(70'000, 3));
+    EngineBench::let_the_clock_move();
+    (void)bench.run();
+    auto claim = bench.last().slots.front();
+    claim.thumbprint = *format::Thumbprint::parse("sha256:" + std::string(64, 'a'));
+    bench.repository->put_slot(claim);
+    CHECK(bench.run().data_added < 1000);
+    bench.policy("compromised", claim.thumbprint.text());
+    CHECK(bench.run().data_added > 70'000);
+}
+
+TEST_CASE("nothing is wrapped under a protector that is to go [R96] [R98]", "[backup]") {
+    EngineBench bench;
+    bench.put("f", "content");
+    const auto own = bench.keyrings.own().default_link("local", "local")->thumbprint;
+    const std::string list = GENERATE("retiring", "compromised");
+    SECTION("the default: there is no backup") {
+        bench.policy(list, own.text());
+        try {
+            (void)bench.run();
+            FAIL("made a backup");
+        } catch (const Error& error) {
+            CHECK(error.code() == ErrorCode::refused);
+            CHECK(std::string(error.what()).find(list) != std::string::npos);
+            CHECK(error.hint().find("key rotate") != std::string::npos);
+        }
+        CHECK(bench.journal().entries.empty());
+        CHECK(bench.repository->list_slots().empty());
+    }
+    SECTION("a recovery protector: it is left out") {
+        bench.vaults.local().unlocked().create_key("offline", 2048);
+        keyring::LinkOptions recovery;
+        recovery.role = keyring::LinkRole::recovery;
+        const auto offline = bench.keyrings.own()
+                                 .link(keyring::Location::parse("local:offline"), recovery, bench.vaults)
+                                 .link.thumbprint;
+        bench.policy(list, offline.text());
+        (void)bench.run();
+        REQUIRE(bench.last().slots.size() == 1);
+        CHECK(bench.last().slots.front().thumbprint == own);
+    }
+}
+
+TEST_CASE("a fence that is raised while a backup runs stops what would need the protector [R96]", "[backup]") {
+    FenceBench bench;
+    auto request = bench.request();
+    bench.put("g", EngineBench::noise(900, 4));
+    bool has_said = false;
+    format::Thumbprint gone;
+    SECTION("for what it refers to") {
+        bench.policy("after-rotation", "inherit");
+        gone = bench.old;
+    }
+    SECTION("for what it is wrapped under") {
+        (void)bench.keyrings.own().refresh_followed(bench.vaults);
+        gone = bench.keyrings.own().default_link("local", "local")->thumbprint;
+    }
+    request.on_item = [&](std::string_view, const std::string&, std::uint64_t) {
+        if (!has_said) bench.policies({{"after-rotation", "inherit"}, {"retiring", gone.text()}});
+        has_said = true;
+    };
+    const auto before = bench.journal().entries.size();
+    CHECK_THROWS_MATCHES(bench.run(request), Error, has_code(ErrorCode::refused));
+    REQUIRE(has_said);
+    const auto entries = bench.journal().entries;
+    CHECK(std::none_of(entries.begin() + static_cast<std::ptrdiff_t>(before), entries.end(),
+                       [](const auto& entry) { return entry.kind == format::EntryKind::backup; }));
+}
+
+TEST_CASE("the first backup behind a fence is never skipped: somebody waits for it [R96]", "[backup]") {
+    FenceBench bench;
+    auto request = bench.request();
+    request.skip_if_unchanged = true;
+    (void)bench.run(request);
+    REQUIRE(bench.run(request).skipped_unchanged);
+    bench.policy("retiring", bench.old.text());
+    CHECK(bench.run(request).backup.has_value());
+    CHECK(bench.run(request).skipped_unchanged);
+}
+
+TEST_CASE("a dry run behind a fence wraps nothing", "[backup]") {
+    FenceBench bench;
+    bench.policy("retiring", bench.old.text());
+    auto request = bench.request();
+    request.dry_run = true;
+    (void)bench.run(request);
+    CHECK(bench.repository->list_slots().count(bench.old_dek) == 1);
+}
