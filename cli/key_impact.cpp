@@ -1,5 +1,6 @@
 #include "cli/key_impact.h"
 
+#include "cli/access.h"
 #include "cli/table.h"
 
 #include <algorithm>
@@ -164,6 +165,17 @@ std::string objection(const KeyImpact& impact) {
     return {};
 }
 
+/// "until 2027-01-02", where the policy promises that the backups may be forgotten then; else "while these backups are
+/// kept".
+std::string how_long(Context& context, const KeyImpact& impact) {
+    const auto keep_within = impact.lost.empty() ? std::nullopt : policy_in_force(context).keep_within_ns;
+    if (!keep_within) return "while these backups are kept";
+    TimePoint newest = impact.lost.front()->time();
+    for (const restore::Backup* backup : impact.lost) newest = std::max(newest, backup->time());
+    return "until " + to_table_time({newest.ns + *keep_within}).substr(0, 10) +
+           ", when the newest of these may be forgotten";
+}
+
 Json backup_json(const restore::Backup& backup) {
     Json object = {{"id", backup.id.hex()}, {"time", to_rfc3339(backup.time())}};
     set_text(object, "series", backup.series());
@@ -230,8 +242,9 @@ std::string require_expendable(Context& context, const std::vector<keyring::KeyV
         return "forced; " + reason;
     }
     throw Error(ErrorCode::refused, join(impact.keys, ", ") + " must not be " + verb + ": " + reason,
-                "keep it while these backups are kept, or bring another opener within reach (-k, --passphrase-file); "
-                "--force does it all the same");
+                "keep it " + how_long(context, impact) +
+                    ", or bring another opener within reach (-k, --passphrase-file); "
+                    "--force does it all the same");
 }
 
 }  // namespace signet::cli

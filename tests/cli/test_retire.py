@@ -162,6 +162,7 @@ class Date(Retire):
         self.assertEqual(rows[self.old]["safe_to_destroy"], "2027-01-02T00:00:00Z")
         self.assertIsNone(rows[self.new]["safe_to_destroy"])
         self.assertSays(self.signet("key", "list", "--needed").out, "SAFE TO DESTROY", "2027-01-02", "in use")
+        self.assertMessage(self.signet("key", "delete", "prod/1", expect=17), "hint: keep it until 2027-01-02")
 
     def test_after_a_rewrap_it_can_be_destroyed_and_everything_still_opens(self):
         """[R93, R96]"""

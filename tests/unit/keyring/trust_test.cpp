@@ -190,6 +190,9 @@ TEST_CASE("the policy with the highest number is in force", "[keyring][trust]") 
     CHECK(trust.policy()->number == 2);
     CHECK(trust.policy()->officer == kPinned);
     CHECK(trust.policy()->entry == journals.input.entries().front().id);
+    // Manifests name the one that they obeyed, which need not be the one in force; a stranger's is none.
+    REQUIRE(trust.policies().size() == 2);
+    CHECK(trust.policies().at(journals.input.entries()[1].id).number == 1);
     CHECK(trust.policy()->values.at("after-rotation") == "inherit");
 }
 
