@@ -197,7 +197,7 @@ std::vector<format::Slot> Run::wrap(const keyring::Policy& policy) {
     const auto& config = repository_.config();
     for (const auto& warning : keyring_.refresh_followed(resolver_.vaults()).warnings) warn(warning);
     const auto region = request_.region.value_or(keyring::ProtectorRegion{config.provider, config.region});
-    const auto wrapping = keyring::wrapping_for(policy, keyring_, resolver_, region.provider, region.region);
+    const auto wrapping = keyring::wrapping_for(policy, keyring_, resolver_, config, region);
     for (const auto& warning : wrapping.warnings) warn(warning);
     keyring::require_policy(policy, keyring_, wrapping.protectors);
     report_.protectors = wrapping.protectors;

@@ -65,8 +65,7 @@ restore::RewrapReport add_slots(Context& context, const storage::Repository& tar
     restore::RewrapOptions options;
     const auto& said = catalogue.trust().policy();
     const keyring::Policy policy = said ? keyring::Policy::from_values(said->values) : keyring::Policy{};
-    keyring::Wrapping wrapping =
-        wrapping_for(policy, context.keyring(), context.resolver(), region.provider, region.region);
+    keyring::Wrapping wrapping = wrapping_for(policy, context.keyring(), context.resolver(), target.config(), region);
     for (const std::string& warning : wrapping.warnings) context.terminal().warning(warning);
     require_unfenced(policy, context.keyring(), wrapping.protectors);
     options.protectors = std::move(wrapping.protectors);

@@ -169,9 +169,9 @@ std::string_view text(AfterRotation value) {
     return {};
 }
 
-void Policy::set(const std::string& name, const std::string& text) {
+void Policy::set(const std::string& name, const std::string& given) {
     // "none" is how `keyring policy show` names the default of some.
-    const std::string value = text == "none" && is_none_by_default(name) ? std::string() : text;
+    const std::string value = given == "none" && is_none_by_default(name) ? std::string() : given;
     if (name == kAfterRotation) {
         after_rotation = parse_after_rotation(value);
     } else if (name == kDedupHorizon) {

@@ -44,7 +44,6 @@ format::Thumbprint first_protector(const Policy& policy, Keyring& keyring, Vault
         warnings.push_back(says + ": its public half, which an officer has signed, is now linked");
     }
     const Link* link = keyring.find(wanted);
-    // A replica in another region has a default of its own.
     if (link != nullptr && link->region != region) return own;
     if (link == nullptr) {
         warnings.push_back(says + ", and it is not linked here: " + default_command(keyring, wanted));
@@ -63,12 +62,14 @@ std::string default_command(const Keyring& keyring, const format::Thumbprint& pr
            " --default, with the FILE that signet key export-public writes";
 }
 
-Wrapping wrapping_for(const Policy& policy, Keyring& keyring, Resolver& resolver, const std::string& provider,
-                      const std::string& region) {
-    const std::vector<format::Thumbprint> own = resolver.wrapping_protectors(provider, region);
+Wrapping wrapping_for(const Policy& policy, Keyring& keyring, Resolver& resolver,
+                      const format::RepositoryConfig& config, const ProtectorRegion& region) {
+    const std::vector<format::Thumbprint> own = resolver.wrapping_protectors(region.provider, region.region);
     Wrapping wrapping;
     wrapping.protectors.push_back(
-        first_protector(policy, keyring, resolver.vaults(), own.front(), region, wrapping.warnings));
+        region.region == config.region
+            ? first_protector(policy, keyring, resolver.vaults(), own.front(), region.region, wrapping.warnings)
+            : own.front());
     for (std::size_t i = 1; i < own.size(); ++i) {
         if (own[i] == wrapping.protectors.front()) continue;
         if (!policy.is_fenced(own[i])) {

@@ -1,8 +1,10 @@
 // Which protectors wrap the data keys of one repository: the keyring's, as the officer's policy there changes them.
 #pragma once
 
+#include "format/config.h"
 #include "keyring/keyring.h"
 #include "keyring/policy.h"
+#include "keyring/replica.h"
 #include "keyring/resolver.h"
 
 #include <string>
@@ -23,10 +25,12 @@ struct Wrapping {
 ///   nothing else. The keyring's own default stays what it is: other repositories have other policies.
 /// - Recovery protectors that the policy says are to go are left out.
 ///
-/// A default that is to go and has no successor here comes back as it is: require_policy() refuses it.
-/// throws  Error{key_unavailable}: there is no default protector; Error{io}: the keyring cannot be written
+/// The policy's default-protector is that of the region in config.json; elsewhere, in a replica, the keyring's own
+/// counts. A default that is to go and has no successor here comes back as it is: require_policy() refuses it. region
+/// whose default wraps here. throws  Error{key_unavailable}: there is no default protector; Error{io}: the keyring
+/// cannot be written
 [[nodiscard]] Wrapping wrapping_for(const Policy& policy, Keyring& keyring, Resolver& resolver,
-                                    const std::string& provider, const std::string& region);
+                                    const format::RepositoryConfig& config, const ProtectorRegion& region);
 
 /// What a person types to make a protector the default of this keyring: it may have to be linked first.
 [[nodiscard]] std::string default_command(const Keyring& keyring, const format::Thumbprint& protector);

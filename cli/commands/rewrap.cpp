@@ -88,7 +88,7 @@ ExitCode run(Context& context) {
     const keyring::ProtectorRegion region = region_of(context, context.repository());
     const keyring::Policy policy = policy_in_force(context);
     keyring::Wrapping wrapping =
-        wrapping_for(policy, context.keyring(), context.resolver(), region.provider, region.region);
+        wrapping_for(policy, context.keyring(), context.resolver(), context.repository().config(), region);
     for (const std::string& warning : wrapping.warnings) context.terminal().warning(warning);
     require_policy(policy, context.keyring(), wrapping.protectors);
     options.protectors = std::move(wrapping.protectors);

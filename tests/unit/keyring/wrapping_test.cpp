@@ -22,8 +22,10 @@ struct WriteOnly : Bench {
     }
 };
 
-Wrapping wrapping_of(Resolving& with, const Policy& policy) {
-    return wrapping_for(policy, with.keyrings.own(), with.resolver, "local", "local");
+Wrapping wrapping_of(Resolving& with, const Policy& policy, const std::string& region_of_repository = "local") {
+    format::RepositoryConfig config;
+    config.region = region_of_repository;
+    return wrapping_for(policy, with.keyrings.own(), with.resolver, config, {"local", "local"});
 }
 
 }  // namespace
@@ -88,6 +90,12 @@ TEST_CASE("a default of another region is not taken from the policy [R51]", "[ke
                          bench.vaults);
     Resolving with(bench);
     CHECK(wrapping_of(with, bench.policy(true)).protectors.front() == bench.old);
+    SECTION("nor is it where a replica is in another region than the repository") {
+        WriteOnly other;
+        Resolving there(other);
+        CHECK(wrapping_of(there, other.policy(true), "eu-west").protectors.front() == other.old);
+        CHECK(there.keyrings.own().find(other.next) == nullptr);
+    }
 }
 
 }  // namespace signet::keyring::test
