@@ -84,13 +84,12 @@ std::vector<std::pair<std::uint32_t, std::string>> named(const std::vector<std::
 struct Standing {
     keyring::Policy policy;
     EntryId policy_entry;
-    bool trusted = false;
+    keyring::Trust trust;
     std::map<IdentityId, keyring::SeenEntry> newest;  ///< of the officers' journals
 };
 
-/// What the officers of the repository say about this writer, and the policy in force.
-Standing standing_of(const storage::Repository& repository, const keyring::KeyringSet& keyrings,
-                     const IdentityId& writer, std::uint64_t next_sequence) {
+/// What the officers of the repository say about writers, and the policy in force.
+Standing standing_of(const storage::Repository& repository, const keyring::KeyringSet& keyrings) {
     std::vector<const keyring::RepositoryPin*> pins;
     for (const auto& keyring : keyrings.all()) {
         const auto* pin = keyring.pin(repository.config().repository);
@@ -101,16 +100,15 @@ Standing standing_of(const storage::Repository& repository, const keyring::Keyri
         const storage::Journal& journal = journals.emplace_back(repository.load_journal(identity));
         return {journal.entries, journal.problem};
     };
-    const keyring::Officers officers = keyring::read_officers(repository.config().officer, read, pins);
+    keyring::Officers officers = keyring::read_officers(repository.config().officer, read, pins);
     officers.require_whole();
-    const keyring::Trust& trust = officers.trust;
     Standing standing;
-    standing.newest = officers.newest;
-    if (trust.policy()) {
-        standing.policy = keyring::Policy::from_values(trust.policy()->values);
-        standing.policy_entry = trust.policy()->entry;
+    standing.newest = std::move(officers.newest);
+    standing.trust = std::move(officers.trust);
+    if (const auto& policy = standing.trust.policy()) {
+        standing.policy = keyring::Policy::from_values(policy->values);
+        standing.policy_entry = policy->entry;
     }
-    standing.trusted = trust.trusts(writer, format::Role::writer, next_sequence);
     return standing;
 }
 
@@ -123,12 +121,17 @@ public:
           keyring_(keyrings.own()),
           resolver_(resolver),
           writer_(keyring_.writer()),
-          keys_(format::WriterKeys::derive(writer_.secret.reveal(), repository.config().repository)),
+          own_(keyring_.own_journal(repository.config().repository, writer_.identity())),
+          keys_(keyring_.writer_keys(repository.config().repository, writer_)),
           cache_key_(format::derive_cache_key(writer_.secret.reveal(), repository.config().repository)),
           series_name_(format::to_utf8(series_name(request))),
           series_(format::series_id(keys_.label_key, series_name_)),
           lock_(lock_series(request, keyring_, repository.config().repository, series_name_, series_)),
-          history_(repository, writer_.identity(), [this](const std::string& message) { warn(message); }),
+          standing_(stand(keyrings)),
+          history_(
+              repository, writer_.identity(), own_.predecessors,
+              [this](const IdentityId& identity, std::uint64_t sequence) { return believes(identity, sequence); },
+              [this](const std::string& message) { warn(message); }),
           proven_(proven_path(), cache_key_),
           rotation_(repository, resolver, history_, proven_, [this](const std::string& message) { warn(message); }),
           dek_(format::DataKey::generate(repository.config().repository)) {}
@@ -143,11 +146,16 @@ private:
                                               const SeriesId& series);
     void finish(Committer& committer, PackWriter& packs, Pipeline::Result& result, const OldState& old_state,
                 NewState& new_state);
-    void hold_to_pin();
+    [[nodiscard]] Standing stand(const keyring::KeyringSet& keyrings);
+    [[nodiscard]] bool believes(const IdentityId& identity, std::uint64_t sequence) const;
+    void hold_to_config();
+    void hold_to_journal();
+    void check_trust() const;
     [[nodiscard]] Standing standing_now() const;
     void hold_to_fence(const std::vector<format::Reach>& reach) const;
     [[nodiscard]] bool is_first_behind_fence() const;
     void note_seen(const std::map<IdentityId, keyring::SeenEntry>& entries);
+    void note_ended(const Committer& committer);
     void warn(const std::string& message) const {
         if (request_.on_warning) request_.on_warning(message);
     }
@@ -162,16 +170,18 @@ private:
     keyring::Keyring& keyring_;
     keyring::Resolver& resolver_;
     keyring::WriterIdentity writer_;
+    keyring::OwnJournal own_;  ///< whose place the writer has taken
     format::WriterKeys keys_;
     SecretBytes cache_key_;
     std::string series_name_;
     SeriesId series_;
     FileLock lock_;  ///< before the history is read: what a run that was waited for has stored is part of it
+    Standing standing_;
     History history_;
     keyring::ProvenSlots proven_;
     Rotation rotation_;
     format::DataKey dek_;
-    Standing standing_;
+    format::RunId run_ = crypto::random_id<format::RunId>();
     BackupReport report_;
     std::vector<format::Problem> problems_;
     std::vector<format::IndexedPack> waiting_;  ///< stored, in no entry yet
@@ -210,8 +220,9 @@ std::vector<format::Slot> Run::wrap(const keyring::Policy& policy) {
 
 format::BackupPublic Run::common_fields(const std::vector<format::Slot>& slots) const {
     format::BackupPublic fields;
-    fields.run = crypto::random_id<format::RunId>();
+    fields.run = run_;
     fields.series = series_;
+    fields.predecessors = own_.predecessors;
     fields.kind = request_.stream_fd >= 0 ? format::BackupKind::stream : format::BackupKind::files;
     fields.time = request_.time.value_or(report_.started);
     fields.started = report_.started;
@@ -271,9 +282,39 @@ void Run::keep_what_is_stored(Committer& committer, PackWriter& packs) {
     }
 }
 
-/// Whatever this keyring has seen of the repository must still be there: a host never forks its own journal
-/// unknowingly.
-void Run::hold_to_pin() {
+Standing Run::stand(const keyring::KeyringSet& keyrings) {
+    hold_to_config();
+    return standing_of(repository_, keyrings);
+}
+
+/// What is not trusted a backup must not refer to: no restore would accept it. A writer that is not trusted at all, or
+/// not yet, believes its own journal; its predecessors count as far as they are trusted.
+bool Run::believes(const IdentityId& identity, std::uint64_t sequence) const {
+    if (standing_.trust.trusts(identity, format::Role::writer, sequence)) return true;
+    const auto* known = standing_.trust.find(identity, format::Role::writer);
+    return identity == writer_.identity() && (known == nullptr || known->last_sequence < known->first_sequence);
+}
+
+void Run::check_trust() const {
+    const std::uint64_t next = history_.journal().entries.size() + 1;
+    const IdentityId writer = writer_.identity();
+    if (standing_.trust.trusts(writer, format::Role::writer, next)) return;
+    const auto* known = standing_.trust.find(writer, format::Role::writer);
+    if (known != nullptr && known->last_sequence < next && known->last_sequence >= known->first_sequence) {
+        throw Error(
+            ErrorCode::refused,
+            "the officer trusts writer " + writer.hex() + " up to entry " + std::to_string(known->last_sequence) +
+                " only: no restore would accept what it makes now",
+            "another machine may have taken its place: then signet keyring adopt --new-identity makes a writer of "
+            "this machine's own; or an officer says signet keyring trust " +
+                writer.hex());
+    }
+    warn("this repository does not trust this writer yet: until an officer runs `signet keyring trust " + writer.hex() +
+         "`, restores refuse its backups");
+}
+
+/// The repository must be the one that this keyring knows.
+void Run::hold_to_config() {
     const auto& config = repository_.config();
     const auto* pin = keyring_.pin(config.repository);
     if (pin == nullptr) {
@@ -290,6 +331,15 @@ void Run::hold_to_pin() {
                         " and now is said to be " + config.officer.hex(),
                     "do not trust this repository before you know why");
     }
+}
+
+/// Whatever this keyring has seen of its journal must still be there, and nobody else may have added to it: a host
+/// never forks its own journal unknowingly.
+void Run::hold_to_journal() {
+    const RepositoryId& repository = repository_.config().repository;
+    keyring_.require_own(repository, writer_.identity(), history_.own_entries());
+    const auto* pin = keyring_.pin(repository);
+    if (pin == nullptr) return;
     const auto seen = pin->seen.find(writer_.identity());
     if (seen == pin->seen.end()) return;
     const auto& entries = history_.journal().entries;
@@ -312,7 +362,7 @@ void Run::note_seen(const std::map<IdentityId, keyring::SeenEntry>& entries) {
 }
 
 Standing Run::standing_now() const {
-    return standing_of(repository_, resolver_.keyrings(), writer_.identity(), history_.journal().entries.size() + 1);
+    return standing_of(repository_, resolver_.keyrings());
 }
 
 /// Whether the newest backup of this series does not say yet that it obeyed a policy that some protectors are to go:
@@ -344,6 +394,14 @@ void Run::hold_to_fence(const std::vector<format::Reach>& reach) const {
     }
 }
 
+void Run::note_ended(const Committer& committer) {
+    try {
+        keyring_.end_run(repository_.config().repository, writer_.identity(), run_, committer.last());
+    } catch (const Error& error) {
+        warn(std::string("what was committed is not remembered: ") + error.what());
+    }
+}
+
 BackupReport Run::execute() {
     report_.started = Clock::system().now();
     last_partial_ = std::chrono::steady_clock::now();
@@ -353,13 +411,9 @@ BackupReport Run::execute() {
     const auto labels = labels_of(request_, series_name_);
     check_request(request_, labels);
     keyring_.require_not_paused();
-    hold_to_pin();
-    standing_ = standing_now();
+    hold_to_journal();
     if (!request_.dry_run) note_seen(standing_.newest);
-    if (!standing_.trusted) {
-        warn("this repository does not trust this writer yet: until an officer runs `signet keyring trust " +
-             writer_.identity().hex() + "`, restores refuse its backups");
-    }
+    check_trust();
     const auto slots = wrap(standing_.policy);
     rotation_.choose(standing_.policy, series_, report_.started, report_.protectors.front(), request_.dry_run);
     Sources sources(request_);
@@ -378,7 +432,7 @@ BackupReport Run::execute() {
     OldState old_state(state_path(), identity, cache_key_);
     NewState new_state(state_path(), identity, cache_key_);
     new_state.ignore_changed_after({report_.started.ns - kClockTickNs});
-    const Cutter cutter(format::derive_cut_key(writer_.secret.reveal(), repository_.config().repository));
+    const Cutter cutter(format::derive_cut_key(keys_.id_key, repository_.config().repository));
     const auto on_problem = [&](const std::string& path, int error_number, const std::string& what) {
         problem_octets_ += path.size() + what.size();
         if (problems_.size() < format::kMaxProblems && problem_octets_ <= kMostProblemOctets) {
@@ -391,6 +445,9 @@ BackupReport Run::execute() {
                                 what + (error_number != 0 ? std::string(": ") + std::strerror(error_number) : ""));
         }
     };
+    if (!request_.dry_run) {
+        keyring_.begin_run(repository_.config().repository, writer_.identity(), history_.own_entries(), run_);
+    }
     Pipeline::Result result;
     try {
         result = Pipeline::run({request_, sources, cutter, keys_.id_key, table, history_, *packs, old_state,
@@ -402,9 +459,13 @@ BackupReport Run::execute() {
         require_access();
         finish(committer, *packs, result, old_state, new_state);
     } catch (const Error&) {
-        if (!request_.dry_run) keep_what_is_stored(committer, *packs);
+        if (!request_.dry_run) {
+            keep_what_is_stored(committer, *packs);
+            note_ended(committer);
+        }
         throw;
     }
+    if (!request_.dry_run) note_ended(committer);
     report_.finished = Clock::system().now();
     return std::move(report_);
 }
@@ -441,7 +502,6 @@ void Run::finish(Committer& committer, PackWriter& packs, Pipeline::Result& resu
     report_.backup = committer.commit(waiting_, std::move(reach), std::move(body), report_.errors > 0);
     waiting_.clear();
     new_state.commit(result.sources);
-    note_seen({{writer_.identity(), committer.last()}});
 }
 
 }  // namespace

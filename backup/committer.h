@@ -32,7 +32,7 @@ public:
     [[nodiscard]] EntryId commit(const std::vector<format::IndexedPack>& packs, std::vector<format::Reach> reach,
                                  format::BackupBody body, bool has_errors);
 
-    /// The newest entry written; sequence 0 before the first.
+    /// The newest entry of the journal, this run's or one before it; sequence 0 when there is none.
     [[nodiscard]] keyring::SeenEntry last() const { return {next_sequence_ - 1, previous_}; }
 
 private:

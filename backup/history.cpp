@@ -12,17 +12,17 @@ namespace {
 /// Octets that the newest backup of each series reaches, by DEK: what is worth keeping within reach.
 std::map<DekId, std::uint64_t> weights(const std::vector<storage::RunEntry>& runs) {
     std::map<SeriesId, const storage::RunEntry*> newest;
-    std::map<std::uint64_t, const storage::RunEntry*> by_sequence;
+    std::map<std::pair<IdentityId, std::uint64_t>, const storage::RunEntry*> by_place;
     for (const auto& run : runs) {
-        by_sequence[run.entry->head.sequence] = &run;
+        by_place[{run.entry->identity, run.entry->head.sequence}] = &run;
         if (run.entry->kind == format::EntryKind::backup) newest[run.fields.series] = &run;
     }
     std::map<DekId, std::uint64_t> result;
     for (const auto& [series, run] : newest) {
         for (const auto& pack : run->fields.packs) result[run->fields.dek] += pack.size;
         for (const auto& reach : run->fields.reach) {
-            const auto found = by_sequence.find(reach.sequence);
-            if (found == by_sequence.end()) continue;
+            const auto found = by_place.find({run->fields.writer_of(reach, run->entry->identity), reach.sequence});
+            if (found == by_place.end()) continue;
             const auto& packs = found->second->fields.packs;
             for (std::size_t i = 0; i < packs.size(); ++i) {
                 if (reach.has(i)) result[reach.dek] += packs[i].size;
@@ -51,20 +51,33 @@ void save_cached(const std::string& folder, const std::string& path, ByteView ob
     }
 }
 
+bool is_run(const format::SignedEntry& entry) {
+    return entry.kind == format::EntryKind::backup || entry.kind == format::EntryKind::partial;
+}
+
 }  // namespace
 
 History::History(const storage::Repository& repository, const IdentityId& writer,
+                 const std::vector<IdentityId>& predecessors, const Believes& believes,
                  const std::function<void(const std::string&)>& warn)
-    : repository_(repository), writer_(writer), journal_(repository.load_journal(writer)) {
-    if (journal_.problem) throw *journal_.problem;
+    : repository_(repository) {
+    journals_.push_back(repository.load_journal(writer));
+    if (journal().problem) throw *journal().problem;
+    for (const auto& identity : predecessors) {
+        journals_.push_back(repository.load_journal(identity));
+        // What stands before it can be referred to.
+        if (journals_.back().problem) warn(journals_.back().problem->what());
+    }
+    collect_runs(believes);
     const auto listing = repository.store().list("packs/");
     std::map<PackId, std::uint64_t> sizes;
     for (const auto& object : listing) {
         if (const auto id = format::parse_pack_name(object.name)) sizes[*id] = object.size;
     }
-    for (const auto& entry : journal_.entries) {
-        if (entry.kind != format::EntryKind::backup && entry.kind != format::EntryKind::partial) continue;
-        storage::RunEntry run{&entry, format::backup_public(entry)};
+    for (const auto& run : runs_) {
+        const auto& identity = run.entry->identity;
+        const auto journal = std::find_if(journals_.begin(), journals_.end(),
+                                          [&](const auto& each) { return each.identity == identity; });
         auto& dek = deks_[run.fields.dek];
         dek.id = run.fields.dek;
         dek.commitment = run.fields.commitment;
@@ -76,12 +89,31 @@ History::History(const storage::Repository& repository, const IdentityId& writer
             // A pack that is gone or has another size is stored anew from the source.
             const bool is_there = found != sizes.end() && found->second == pack.size;
             numbers_[pack.id] = static_cast<PackNumber>(packs_.size());
-            packs_.push_back({entry.head.sequence, i, run.fields.dek, is_there});
+            packs_.push_back({static_cast<std::uint64_t>(journal - journals_.begin()), run.entry->head.sequence, i,
+                              run.fields.dek, is_there});
         }
-        runs_.push_back(std::move(run));
     }
     used_ = std::make_unique<std::atomic<std::uint8_t>[]>(packs_.size() + 1);
     if (!runs_.empty()) collect_slots(warn);
+}
+
+void History::collect_runs(const Believes& believes) {
+    const auto collect = [&](const storage::Journal& journal) {
+        for (const auto& entry : journal.entries) {
+            if (is_run(entry) && believes(entry.identity, entry.head.sequence))
+                runs_.push_back({&entry, format::backup_public(entry)});
+        }
+    };
+    for (std::size_t i = 1; i < journals_.size(); ++i) collect(journals_[i]);
+    collect(journals_.front());
+}
+
+std::vector<keyring::OwnEntry> History::own_entries() const {
+    std::vector<keyring::OwnEntry> entries;
+    for (const auto& entry : journal().entries) {
+        if (is_run(entry)) entries.push_back({entry.head.sequence, format::backup_public(entry).run, entry.head.time});
+    }
+    return entries;
 }
 
 void History::collect_slots(const std::function<void(const std::string&)>& warn) {
@@ -171,8 +203,8 @@ void History::load_index(ChunkTable& table, const SecretBytes& index_key, const 
                 }
                 if (!cache_directory.empty()) save_cached(folder, path, object);
             }
-            const auto segment = format::IndexSegment::open(object, repository_.config().repository, writer_, index_key,
-                                                            format::index_name(info.id));
+            const auto segment = format::IndexSegment::open(
+                object, repository_.config().repository, run.entry->identity, index_key, format::index_name(info.id));
             std::size_t chunks = 0;
             for (const auto& pack : segment.packs) chunks += pack.chunks.size();
             if (table.size() == 0) table.reserve(chunks);
@@ -186,16 +218,17 @@ void History::load_index(ChunkTable& table, const SecretBytes& index_key, const 
 }
 
 std::vector<format::Reach> History::reach() const {
-    std::map<std::uint64_t, format::Reach> by_sequence;
+    std::map<std::pair<std::uint64_t, std::uint64_t>, format::Reach> by_place;
     for (std::size_t i = 0; i < packs_.size(); ++i) {
         if (used_[i].load(std::memory_order_relaxed) == 0) continue;
-        auto& reach = by_sequence[packs_[i].sequence];
+        auto& reach = by_place[{packs_[i].journal, packs_[i].sequence}];
+        reach.journal = packs_[i].journal;
         reach.sequence = packs_[i].sequence;
         reach.dek = packs_[i].dek;
         reach.set(packs_[i].ordinal);
     }
     std::vector<format::Reach> result;
-    for (auto& [sequence, reach] : by_sequence) result.push_back(std::move(reach));
+    for (auto& [place, reach] : by_place) result.push_back(std::move(reach));
     return result;
 }
 

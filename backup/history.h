@@ -1,4 +1,4 @@
-// What this writer has stored before: its journal, its packs, and which of them a new run may refer to.
+// What this writer and its predecessors have stored before: journals, packs, and which of them a new run may refer to.
 #pragma once
 
 #include "backup/chunk_table.h"
@@ -18,6 +18,7 @@ namespace signet::backup {
 
 /// One pack of an earlier entry.
 struct KnownPack {
+    std::uint64_t journal = 0;   ///< as in format::Reach: the writer's own, or a predecessor's
     std::uint64_t sequence = 0;  ///< of the entry that lists it
     std::uint32_t ordinal = 0;   ///< in that entry's list
     DekId dek;
@@ -35,7 +36,7 @@ struct KnownDek {
     DekId id;
     Digest commitment;
     TimePoint made;
-    std::vector<format::Slot> slots;  ///< of this writer's signed entries
+    std::vector<format::Slot> slots;  ///< of signed entries
     std::vector<ClaimedSlot> claims;  ///< from slots/: true only once opened, whoever can add objects can add these
     bool referable = true;
     bool needs_rewrap = false;  ///< to be wrapped under the default if a backup refers to it
@@ -43,12 +44,21 @@ struct KnownDek {
 
 class History {
 public:
-    /// Reads the writer's journal and lists packs and slots. warn  takes one sentence about an object that is left out
+    /// Whether an entry counts: its writer is trusted for it.
+    using Believes = std::function<bool(const IdentityId&, std::uint64_t sequence)>;
+
+    /// Reads the journals of the writer and of its predecessors, and lists packs and slots.
+    /// believes  entries for which it says no are as good as not there
+    /// warn  takes one sentence about an object that is left out
+    /// throws  Error{damaged}: the writer's own journal has a problem
     History(const storage::Repository& repository, const IdentityId& writer,
+            const std::vector<IdentityId>& predecessors, const Believes& believes,
             const std::function<void(const std::string&)>& warn);
 
-    [[nodiscard]] const storage::Journal& journal() const { return journal_; }
-    [[nodiscard]] const std::vector<storage::RunEntry>& runs() const { return runs_; }
+    /// The writer's own.
+    [[nodiscard]] const storage::Journal& journal() const { return journals_.front(); }
+    /// The entries of runs in it, believed or not.
+    [[nodiscard]] std::vector<keyring::OwnEntry> own_entries() const;
     /// The newest committed backup of a series; nullptr when there is none.
     [[nodiscard]] const storage::RunEntry* latest_of(const SeriesId& series) const;
 
@@ -75,16 +85,16 @@ public:
     [[nodiscard]] const std::map<DekId, KnownDek>& deks() const { return deks_; }
     /// Marks a pack as used by this run. For several threads at once.
     void mark(PackNumber pack) { used_[pack].store(1, std::memory_order_relaxed); }
-    /// The reach that the marks amount to, ascending by sequence.
+    /// The reach that the marks amount to, ascending by journal and sequence.
     [[nodiscard]] std::vector<format::Reach> reach() const;
 
 private:
+    void collect_runs(const Believes& believes);
     void collect_slots(const std::function<void(const std::string&)>& warn);
     [[nodiscard]] std::set<DekId> deks_of(const SeriesId& series) const;
     const storage::Repository& repository_;
-    IdentityId writer_;
-    storage::Journal journal_;
-    std::vector<storage::RunEntry> runs_;
+    std::vector<storage::Journal> journals_;  ///< the writer's, then its predecessors', in the order of reach
+    std::vector<storage::RunEntry> runs_;     ///< the predecessors' first: so the newest come last
     std::vector<KnownPack> packs_;
     std::map<PackId, PackNumber> numbers_;
     std::map<DekId, KnownDek> deks_;

@@ -35,8 +35,8 @@ WriterKeys WriterKeys::derive(ByteView writer_secret, const RepositoryId& reposi
             derive_writer_key(writer_secret, label("signet/writer/label/v1"), repository)};
 }
 
-SecretBytes derive_cut_key(ByteView writer_secret, const RepositoryId& repository) {
-    return derive_writer_key(writer_secret, label("signet/writer/cut/v1"), repository);
+SecretBytes derive_cut_key(const SecretBytes& id_key, const RepositoryId& repository) {
+    return derive_writer_key(id_key.reveal(), label("signet/writer/cut/v1"), repository);
 }
 
 SecretBytes derive_cache_key(ByteView writer_secret, const RepositoryId& repository) {

@@ -37,8 +37,9 @@ struct WriterKeys {
     [[nodiscard]] static WriterKeys derive(ByteView writer_secret, const RepositoryId& repository);
 };
 
-/// Further keys of the host alone: how contents are cut, and its caches.
-[[nodiscard]] SecretBytes derive_cut_key(ByteView writer_secret, const RepositoryId& repository);
+/// How contents are cut: from the writer's id key, so that its successor cuts them alike.
+[[nodiscard]] SecretBytes derive_cut_key(const SecretBytes& id_key, const RepositoryId& repository);
+/// A key of the host alone, for its caches.
 [[nodiscard]] SecretBytes derive_cache_key(ByteView writer_secret, const RepositoryId& repository);
 
 [[nodiscard]] SeriesId series_id(const SecretBytes& label_key, std::string_view series_name);

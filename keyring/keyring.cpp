@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 
 #include "core/crypto/digest.h"
 #include "core/crypto/random.h"
@@ -18,6 +19,7 @@ namespace {
 constexpr const char* kFileName = "/keyring.json";
 constexpr const char* kLockName = "/keyring.lock";
 constexpr const char* kWriterName = "/writer.key";
+constexpr const char* kWriterKeysKind = "signet-writer-keys";
 constexpr const char* kOfficerName = "/officer.key";
 constexpr const char* kAuditName = "/audit.log";
 constexpr double kLockWaitSeconds = 30;
@@ -81,25 +83,64 @@ Link decode_link(const Json& json, std::string_view what) {
     return link;
 }
 
+Json encode_own(const OwnJournal& own) {
+    Json predecessors = Json::array();
+    for (const IdentityId& identity : own.predecessors) predecessors.push_back(identity.hex());
+    Json begun = Json::array();
+    for (const OwnJournal::Begun& one : own.begun) {
+        begun.push_back({{"run", one.run.hex()}, {"ended", one.ended ? Json(*one.ended) : Json(nullptr)}});
+    }
+    return {{"writer", own.writer.hex()},
+            {"predecessors", std::move(predecessors)},
+            {"accounted", own.accounted},
+            {"begun", std::move(begun)}};
+}
+
+OwnJournal decode_own(const Json& json, std::string_view what) {
+    const JsonObject fields(json, what);
+    OwnJournal own;
+    own.writer = fields.id<IdentityId>("writer");
+    for (const Json& predecessor : fields.array("predecessors")) {
+        const auto identity =
+            predecessor.is_string() ? IdentityId::parse(predecessor.get<std::string>()) : std::nullopt;
+        if (!identity) fields.fail("predecessors");
+        own.predecessors.push_back(*identity);
+    }
+    own.accounted = fields.number("accounted");
+    for (const Json& each : fields.array("begun")) {
+        const JsonObject run(each, what);
+        OwnJournal::Begun begun{run.id<format::RunId>("run"), std::nullopt};
+        if (!run.member("ended").is_null()) begun.ended = run.number("ended");
+        own.begun.push_back(begun);
+    }
+    return own;
+}
+
 Json encode_pin(const RepositoryPin& pin) {
     Json seen = Json::array();
     for (const auto& [identity, entry] : pin.seen) {
         seen.push_back({{"identity", identity.hex()}, {"sequence", entry.sequence}, {"entry", entry.entry.hex()}});
     }
-    return {{"repository", pin.repository.hex()},
-            {"officer", pin.officer.hex()},
-            {"config_hash", pin.config_hash.hex()},
-            {"seen", std::move(seen)}};
+    Json object = {{"repository", pin.repository.hex()},
+                   {"officer", pin.officer.hex()},
+                   {"config_hash", pin.config_hash.hex()},
+                   {"seen", std::move(seen)}};
+    if (!pin.own.writer.is_zero()) object["own"] = encode_own(pin.own);
+    return object;
 }
 
 RepositoryPin decode_pin(const Json& json, std::string_view what) {
     const JsonObject fields(json, what);
-    RepositoryPin pin{
-        fields.id<RepositoryId>("repository"), fields.id<IdentityId>("officer"), fields.id<Digest>("config_hash"), {}};
+    RepositoryPin pin{fields.id<RepositoryId>("repository"),
+                      fields.id<IdentityId>("officer"),
+                      fields.id<Digest>("config_hash"),
+                      {},
+                      {}};
     for (const Json& entry : fields.array("seen")) {
         const JsonObject seen(entry, what);
         pin.seen[seen.id<IdentityId>("identity")] = {seen.number("sequence"), seen.id<EntryId>("entry")};
     }
+    if (fields.has("own")) pin.own = decode_own(fields.member("own"), what);
     return pin;
 }
 
@@ -244,6 +285,15 @@ WriterIdentity writer_from(const IdentitySecrets& secrets) {
     return {crypto::SigningKey::from_seed(secrets.at("seed").clone()), secrets.at("secret").clone()};
 }
 
+/// A new one, in place of what is there.
+WriterIdentity make_writer(const std::string& path) {
+    IdentitySecrets secrets;
+    secrets["seed"] = crypto::SigningKey::generate().seed().clone();
+    secrets["secret"] = crypto::random_secret(kSecretSize);
+    write_identity_file(path, "signet-writer", secrets);
+    return writer_from(secrets);
+}
+
 /// The officer's seed in officer.key.
 std::optional<SecretBytes> officer_file(const std::string& folder) {
     const auto secrets = read_identity_file(folder + kOfficerName, "signet-officer", {"seed"});
@@ -309,7 +359,7 @@ const RepositoryPin* Keyring::pin(const RepositoryId& repository) const {
 void Keyring::pin_repository(const RepositoryId& repository, const IdentityId& officer, const Digest& config_hash) {
     change([&](Content& next) {
         const auto [pin, is_new] =
-            next.pins.try_emplace(repository, RepositoryPin{repository, officer, config_hash, {}});
+            next.pins.try_emplace(repository, RepositoryPin{repository, officer, config_hash, {}, {}});
         if (!is_new && (pin->second.officer != officer || pin->second.config_hash != config_hash)) {
             throw Error(
                 ErrorCode::refused,
@@ -323,6 +373,14 @@ void Keyring::unpin_repository(const RepositoryId& repository) {
     change([&](Content& next) { next.pins.erase(repository); });
 }
 
+void Keyring::repin_repository(const RepositoryId& repository, const IdentityId& officer, const Digest& config_hash) {
+    change([&](Content& next) {
+        const auto former = next.pins.find(repository);
+        OwnJournal own = former == next.pins.end() ? OwnJournal{} : std::move(former->second.own);
+        next.pins.insert_or_assign(repository, RepositoryPin{repository, officer, config_hash, {}, std::move(own)});
+    });
+}
+
 const RepositoryId* Keyring::held_at(const std::string& location) const {
     const auto found = content_.locations.find(format::to_utf8(location));
     return found == content_.locations.end() ? nullptr : &found->second;
@@ -334,24 +392,30 @@ void Keyring::note_location(const std::string& location, const RepositoryId& rep
     change([&](Content& next) { next.locations.insert_or_assign(format::to_utf8(location), repository); });
 }
 
+namespace {
+
+/// returns  whether anything is newer
+bool take_newer(RepositoryPin& pin, const std::map<IdentityId, SeenEntry>& entries) {
+    bool changed = false;
+    for (const auto& [identity, entry] : entries) {
+        SeenEntry& seen = pin.seen[identity];
+        if (entry.sequence <= seen.sequence) continue;
+        seen = entry;
+        changed = true;
+    }
+    return changed;
+}
+
+}  // namespace
+
 void Keyring::note_seen(const RepositoryId& repository, const std::map<IdentityId, SeenEntry>& entries) {
-    const auto update = [&entries](RepositoryPin& known) {
-        bool changed = false;
-        for (const auto& [identity, entry] : entries) {
-            SeenEntry& seen = known.seen[identity];
-            if (entry.sequence <= seen.sequence) continue;
-            seen = entry;
-            changed = true;
-        }
-        return changed;
-    };
     const RepositoryPin* known = pin(repository);
     if (known == nullptr) throw Error(ErrorCode::usage, "repository " + repository.short_hex() + " is not pinned");
     RepositoryPin trial = *known;
-    if (!update(trial)) return;
+    if (!take_newer(trial, entries)) return;
     change([&](Content& next) {
         const auto found = next.pins.find(repository);
-        if (found != next.pins.end()) update(found->second);
+        if (found != next.pins.end()) take_newer(found->second, entries);
     });
 }
 
@@ -458,11 +522,122 @@ WriterIdentity Keyring::writer() {
                         "keyring " + folder_ + " is being changed by another process");
     // Another process may have made it meanwhile; a second writer would split the journal.
     if (auto present = writer_if_present()) return std::move(*present);
+    return make_writer(folder_ + kWriterName);
+}
+
+WriterIdentity Keyring::new_writer() {
+    make_folders(folder_, 0700);
+    const FileLock lock(folder_ + kLockName, kLockWaitSeconds,
+                        "keyring " + folder_ + " is being changed by another process");
+    for (const auto& [repository, pin] : content_.pins) {
+        std::error_code failed;
+        std::filesystem::remove(writer_keys_path(repository), failed);
+        if (failed) throw Error::from_errno("remove", writer_keys_path(repository), failed.value());
+    }
+    return make_writer(folder_ + kWriterName);
+}
+
+// The writer's journal in a repository.
+
+std::string Keyring::writer_keys_path(const RepositoryId& repository) const {
+    return folder_ + "/writer-" + repository.hex() + ".key";
+}
+
+OwnJournal Keyring::own_journal(const RepositoryId& repository, const IdentityId& writer) const {
+    const RepositoryPin* known = pin(repository);
+    OwnJournal own = known == nullptr ? OwnJournal{} : known->own;
+    if (own.writer != writer) own = {};
+    own.writer = writer;
+    return own;
+}
+
+format::WriterKeys Keyring::writer_keys(const RepositoryId& repository, const WriterIdentity& writer) const {
+    if (own_journal(repository, writer.identity()).predecessors.empty())
+        return format::WriterKeys::derive(writer.secret.reveal(), repository);
+    const std::string path = writer_keys_path(repository);
+    const auto keys = read_identity_file(path, kWriterKeysKind, {"id", "index", "label"});
+    if (!keys) {
+        throw Error(ErrorCode::damaged, path + ": gone, and it holds the keys of the writer whose place this one took",
+                    "restore it from a copy, or take the place again with signet keyring adopt --new-identity and "
+                    "signet keyring adopt " +
+                        writer.identity().short_hex(16));
+    }
+    return {keys->at("id").clone(), keys->at("index").clone(), keys->at("label").clone()};
+}
+
+void Keyring::change_own(const RepositoryId& repository, const IdentityId& writer,
+                         const std::function<void(OwnJournal&)>& apply) {
+    change([&](Content& next) {
+        const auto found = next.pins.find(repository);
+        if (found == next.pins.end())
+            throw Error(ErrorCode::usage, "repository " + repository.short_hex() + " is not pinned");
+        OwnJournal& own = found->second.own;
+        if (own.writer != writer) own = {};
+        own.writer = writer;
+        apply(own);
+    });
+}
+
+void Keyring::take_over(const RepositoryId& repository, const IdentityId& writer, std::vector<IdentityId> predecessors,
+                        const format::WriterKeys& keys) {
+    make_folders(folder_, 0700);
     IdentitySecrets secrets;
-    secrets["seed"] = crypto::SigningKey::generate().seed().clone();
-    secrets["secret"] = crypto::random_secret(kSecretSize);
-    write_identity_file(folder_ + kWriterName, "signet-writer", secrets);
-    return writer_from(secrets);
+    secrets["id"] = keys.id_key.clone();
+    secrets["index"] = keys.index_key.clone();
+    secrets["label"] = keys.label_key.clone();
+    // Unused as long as keyring.json names no predecessors.
+    write_identity_file(writer_keys_path(repository), kWriterKeysKind, secrets);
+    change_own(repository, writer, [&](OwnJournal& own) { own.predecessors = std::move(predecessors); });
+}
+
+namespace {
+
+void refuse_foreign(const OwnJournal& own, std::span<const OwnEntry> entries) {
+    const OwnEntry* foreign = own.foreign(entries);
+    if (foreign == nullptr) return;
+    const std::string whose = own.writer.short_hex(16);
+    throw Error(
+        ErrorCode::refused,
+        "another machine writes with this identity, " + whose + ", since entry " + std::to_string(foreign->sequence) +
+            " of its journal (" + to_rfc3339(foreign->time) + ")",
+        "on a machine that was cloned: signet keyring adopt --new-identity; if this is the only machine, and its "
+        "keyring was brought back from an old copy: signet keyring adopt " +
+            whose + "; if neither, somebody has this machine's writer.key");
+}
+
+}  // namespace
+
+void Keyring::require_own(const RepositoryId& repository, const IdentityId& writer, std::span<const OwnEntry> entries) {
+    // Runs that other processes began since this keyring was read count.
+    refresh();
+    refuse_foreign(own_journal(repository, writer), entries);
+}
+
+void Keyring::begin_run(const RepositoryId& repository, const IdentityId& writer, std::span<const OwnEntry> entries,
+                        const format::RunId& run) {
+    change_own(repository, writer, [&](OwnJournal& own) {
+        refuse_foreign(own, entries);
+        if (!entries.empty()) own.account(entries.back().sequence);
+        own.begin(run);
+    });
+}
+
+void Keyring::end_run(const RepositoryId& repository, const IdentityId& writer, const format::RunId& run,
+                      const SeenEntry& last) {
+    change([&](Content& next) {
+        const auto found = next.pins.find(repository);
+        if (found == next.pins.end()) return;
+        if (found->second.own.writer == writer) found->second.own.end(run, last.sequence);
+        if (last.sequence > 0) take_newer(found->second, {{writer, last}});
+    });
+}
+
+void Keyring::account_for(const RepositoryId& repository, const IdentityId& writer, std::uint64_t last) {
+    change_own(repository, writer, [&](OwnJournal& own) {
+        // A journal that was rolled back ends earlier than it did.
+        own.accounted = last;
+        own.account(last);
+    });
 }
 
 std::optional<IdentityId> Keyring::officer_identity(Vaults& vaults) const {

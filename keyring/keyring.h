@@ -3,6 +3,7 @@
 //   DIR/              0700
 //   DIR/keyring.json  0600: links, pins, label keys, settings
 //   DIR/writer.key    0600: the writer identity of this host; made when first needed
+//   DIR/writer-<repository>.key  0600: the keys of a writer whose place it took there (`keyring adopt WRITER`)
 //   DIR/officer.key   0600: the officer's seed, only where no local vault holds it
 //   DIR/audit.log     0600: every use of a protector
 //
@@ -14,6 +15,7 @@
 #include "format/data_key.h"
 #include "format/thumbprint.h"
 #include "keyring/audit_log.h"
+#include "keyring/own_journal.h"
 #include "keyring/replica.h"
 #include "keyring/vault.h"
 
@@ -74,6 +76,7 @@ struct RepositoryPin {
     IdentityId officer;
     Digest config_hash;
     std::map<IdentityId, SeenEntry> seen;
+    OwnJournal own = {};  ///< absent in older files
 };
 
 /// This host's writer: who it is, and the secret that its keys come from (format::WriterKeys::derive).
@@ -211,6 +214,8 @@ public:
     /// throws  Error{refused}: pinned already to another officer or config
     void pin_repository(const RepositoryId& repository, const IdentityId& officer, const Digest& config_hash);
     void unpin_repository(const RepositoryId& repository);
+    /// The same as it stands now, whatever was pinned and seen before. What the own writer did there stays known.
+    void repin_repository(const RepositoryId& repository, const IdentityId& officer, const Digest& config_hash);
     /// Which repository a place held when this keyring last had to do with it; nullptr when that is not known.
     /// location  canonical: one spelling for one place
     [[nodiscard]] const RepositoryId* held_at(const std::string& location) const;
@@ -257,6 +262,30 @@ public:
     /// The writer, made when there is none. throws  Error{refused}: the file can be read by others; Error{damaged}
     [[nodiscard]] WriterIdentity writer();
     [[nodiscard]] std::optional<WriterIdentity> writer_if_present() const;
+    /// Another writer from now on: for a machine that was cloned. The former one is forgotten here, with all its keys.
+    WriterIdentity new_writer();
+
+    // The writer's journal in a repository (own_journal.h). All of these: `writer` is this keyring's.
+    /// What is known of it; empty when nothing is.
+    [[nodiscard]] OwnJournal own_journal(const RepositoryId& repository, const IdentityId& writer) const;
+    /// The keys that the writer uses there: from its secret, or those of the writer whose place it has taken.
+    /// throws  Error{damaged}: the file that holds those is gone or altered
+    [[nodiscard]] format::WriterKeys writer_keys(const RepositoryId& repository, const WriterIdentity& writer) const;
+    /// Takes the place of other writers: `keys` are theirs. throws  Error{usage}: not pinned; Error{io}
+    void take_over(const RepositoryId& repository, const IdentityId& writer, std::vector<IdentityId> predecessors,
+                   const format::WriterKeys& keys);
+    /// entries  of the journal, read before the call
+    /// throws  Error{refused}: one of them was made by another machine
+    void require_own(const RepositoryId& repository, const IdentityId& writer, std::span<const OwnEntry> entries);
+    /// Before the first entry of a run: as require_own(), and notes the run as this keyring's.
+    void begin_run(const RepositoryId& repository, const IdentityId& writer, std::span<const OwnEntry> entries,
+                   const format::RunId& run);
+    /// A run has ended, well or not. last  the newest entry of the journal that it saw; it counts as seen
+    void end_run(const RepositoryId& repository, const IdentityId& writer, const format::RunId& run,
+                 const SeenEntry& last);
+    /// A person says that all entries up to `last` are this keyring's.
+    void account_for(const RepositoryId& repository, const IdentityId& writer, std::uint64_t last);
+
     /// Who the officer is, without unlocking anything.
     [[nodiscard]] std::optional<IdentityId> officer_identity(Vaults& vaults) const;
     /// The officer's key; asks for the passphrase when a vault holds it. Made when there is none: in the default vault
@@ -285,6 +314,9 @@ private:
     void change(const std::function<void(Content&)>& apply);
     [[nodiscard]] Content read() const;
     void write(Content next);
+    [[nodiscard]] std::string writer_keys_path(const RepositoryId& repository) const;
+    void change_own(const RepositoryId& repository, const IdentityId& writer,
+                    const std::function<void(OwnJournal&)>& apply);
     [[nodiscard]] Answer<KeyDescription> audited_test(const format::Thumbprint& thumbprint, const Location& location,
                                                       Vaults& vaults);
     void audited_wrap(const crypto::RsaPublicKey& key, const std::string& location, const std::string& object);

@@ -265,17 +265,45 @@ void Catalogue::judge_trust(Backup& backup) const {
     backup.trusted = true;
 }
 
+/// A successor has the label key of its predecessors: who knows one of them knows all. That it opens names is tried:
+/// anybody can claim to succeed somebody.
+void Catalogue::share_label_keys() {
+    const auto opens_names_of = [this](const IdentityId& writer, const SecretBytes& key) {
+        const auto one = std::find_if(backups_.begin(), backups_.end(),
+                                      [&](const Backup& backup) { return backup.writer == writer; });
+        try {
+            return one != backups_.end() && format::open_labels(*one->entry, key).has_value();
+        } catch (const Error& error) {
+            if (!is_damage(error)) throw;
+            return false;
+        }
+    };
+    for (const Backup& backup : backups_) {
+        std::vector<IdentityId> line = backup.fields->predecessors;
+        line.push_back(backup.writer);
+        const auto knower = std::find_if(line.begin(), line.end(),
+                                         [this](const IdentityId& writer) { return label_key(writer) != nullptr; });
+        if (knower == line.end()) continue;
+        for (const IdentityId& writer : line) {
+            const SecretBytes& key = *label_key(*knower);
+            if (label_key(writer) == nullptr && opens_names_of(writer, key)) label_keys_[writer] = key.clone();
+        }
+    }
+}
+
 void Catalogue::learn_names(const storage::Repository& repository, keyring::KeyringSet& keyrings) {
     const RepositoryId& id = repository.config().repository;
     if (const auto own = keyrings.own().writer_if_present()) {
-        label_keys_.emplace(own->identity(), format::WriterKeys::derive(own->secret.reveal(), id).label_key.clone());
+        label_keys_.emplace(own->identity(), keyrings.own().writer_keys(id, *own).label_key.clone());
     }
+    for (const Backup& backup : backups_) {
+        if (label_keys_.contains(backup.writer)) continue;
+        auto key = keyrings.label_key(id, backup.writer);
+        // An empty key stands for "not known", so that each writer is asked about once.
+        label_keys_.emplace(backup.writer, key ? std::move(*key) : SecretBytes());
+    }
+    share_label_keys();
     for (Backup& backup : backups_) {
-        if (!label_keys_.contains(backup.writer)) {
-            auto key = keyrings.label_key(id, backup.writer);
-            // An empty key stands for "not known", so that each writer is asked about once.
-            label_keys_.emplace(backup.writer, key ? std::move(*key) : SecretBytes());
-        }
         const SecretBytes* key = label_key(backup.writer);
         if (key == nullptr) continue;
         try {

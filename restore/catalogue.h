@@ -144,6 +144,7 @@ private:
     Catalogue() = default;
     void judge(const storage::Repository& repository, const std::vector<const keyring::RepositoryPin*>& pins);
     void judge_trust(Backup& backup) const;
+    void share_label_keys();
     void learn_names(const storage::Repository& repository, keyring::KeyringSet& keyrings);
     void apply_remarks();
     [[nodiscard]] bool matches(const Backup& backup, const BackupFilter& filter) const;

@@ -1,46 +1,12 @@
 #include "cli/commands/commands.h"
-#include "cli/officer.h"
-
-#include <set>
+#include "cli/succession.h"
 
 namespace signet::cli {
 namespace {
 
-/// A fingerprint, or the first digits of one of an identity that has a journal here (or is this keyring's writer).
-IdentityId find_identity(Context& context, const std::string& text) {
-    if (const auto whole = IdentityId::parse(text)) return *whole;
-    std::set<IdentityId> known;
-    for (const storage::Journal& journal : context.repository().load_journals()) known.insert(journal.identity);
-    if (const auto writer = context.keyring().writer_if_present()) known.insert(writer->identity());
-    std::vector<IdentityId> found;
-    for (const IdentityId& identity : known) {
-        if (is_fingerprint_of(text, identity)) found.push_back(identity);
-    }
-    if (found.size() == 1) return found.front();
-    throw Error(ErrorCode::usage,
-                found.empty() ? "no such identity: " + printable(text) : "several identities start with " + text,
-                "give the whole fingerprint, or at least 16 digits of one that has made backups here");
-}
-
-/// Who is nearer to the first officer has the last word, and so may a clock: what was said need not count.
-void require_in_force(Context& context, const format::TrustStatement& statement, const format::SignedEntry& entry) {
-    const keyring::Trust trust = load_officers(context).trust;
-    const keyring::TrustedIdentity* found = trust.find(statement.identity, statement.role);
-    if (found != nullptr && found->said_by == entry.id) return;
-    const std::string by = found == nullptr || found->said_by == EntryId{}
-                               ? std::string()
-                               : " (entry " + found->said_by.short_hex(16) + ")";
-    throw Error(ErrorCode::failed,
-                "the statement was signed (entry " + entry.id.short_hex(16) +
-                    "), but it is not in force: what an officer nearer to " +
-                    "the first one, or a later entry of another, says about " + statement.identity.hex() + by +
-                    " counts instead",
-                "say it as the repository's first officer, " + context.repository().config().officer.hex() +
-                    "; a colleague's clock may be ahead");
-}
-
 ExitCode run(Context& context) {
     const Options& options = context.options();
+    for (const char* other : {"role", "from", "until"}) options.refuse_together({"instead-of", other});
     const std::string role = options.text_or("role", "writer");
     if (role != "writer" && role != "officer")
         throw Error(ErrorCode::usage, "--role is writer or officer: " + printable(role));
@@ -53,21 +19,32 @@ ExitCode run(Context& context) {
     if (statement.last_sequence < statement.first_sequence && (options.given("from") || statement.last_sequence != 0))
         throw Error(ErrorCode::usage, "--until is before --from");
 
-    const format::TrustFields fields{{statement}};
-    const format::SignedEntry entry = append_officer_entry(context, format::EntryKind::trust, fields.encode());
-    require_in_force(context, statement, entry);
+    std::vector<format::TrustStatement> statements = {statement};
+    if (const auto former = options.text("instead-of"))
+        statements = succession(context, find_identity(context, *former), statement.identity);
+    const format::SignedEntry entry = say_trust(context, statements);
     if (context.terminal().json()) {
-        context.terminal().object(Json{
+        Json summary = {
             {"message_type", "summary"},
             {"identity", statement.identity.hex()},
             {"role", role},
             {"first_sequence", statement.first_sequence},
             {"last_sequence", statement.last_sequence == UINT64_MAX ? Json(nullptr) : Json(statement.last_sequence)},
             {"officer", entry.identity.hex()},
-            {"entry", entry.id.hex()}});
+            {"entry", entry.id.hex()}};
+        if (statements.size() > 1) {
+            summary["instead_of"] = statements.front().identity.hex();
+            summary["instead_of_last"] = statements.front().last_sequence;
+        }
+        context.terminal().object(summary);
     } else {
         context.terminal().result((statement.last_sequence == 0 ? "no longer trusted as " : "trusted as ") + role +
                                   ": " + statement.identity.hex());
+        if (statements.size() > 1) {
+            context.terminal().result("instead of " + statements.front().identity.hex() +
+                                      ", which is trusted up to its entry " +
+                                      std::to_string(statements.front().last_sequence));
+        }
     }
     return ExitCode::done;
 }
@@ -77,14 +54,17 @@ ExitCode run(Context& context) {
 Command keyring_trust_command() {
     Command command;
     command.name = "keyring trust";
-    command.synopsis = "IDENTITY [--role writer|officer] [--from N] [--until N]";
+    command.synopsis = "IDENTITY [--role writer|officer] [--from N] [--until N] [--instead-of WRITER]";
     command.summary = "let restores believe what an identity writes";
     command.description =
         "Signs, as the officer of the repository, that an identity is trusted. Restores accept only backups of "
         "trusted writers. IDENTITY is the fingerprint that signet keyring show prints on the writer's host, or its "
         "first 16 digits at least when it has made backups here.\n\n"
         "A later statement about the same identity replaces an earlier one: with --until, entries after that number "
-        "of its journal are trusted no more.";
+        "of its journal are trusted no more.\n\n"
+        "--instead-of trusts a writer that takes the place of one that was lost (signet keyring adopt, on its host): "
+        "the "
+        "same entry ends the trust in the lost one at its last entry, so that nobody who finds its key can go on.";
     command.options = {
         {.name = "role",
          .takes = Takes::one,
@@ -95,9 +75,14 @@ Command keyring_trust_command() {
          .takes = Takes::one,
          .value_name = "N",
          .help = "up to this entry of its journal; 0 withdraws the trust"},
+        {.name = "instead-of",
+         .takes = Takes::one,
+         .value_name = "WRITER",
+         .help = "it takes the place of this writer, who is trusted up to its last entry and no further"},
     };
     command.arguments = {"identity", 1, 1};
-    command.examples = {{"signet keyring trust 3f9a0c…", "Trust the writer of another host"}};
+    command.examples = {{"signet keyring trust 3f9a0c…", "Trust the writer of another host"},
+                        {"signet keyring trust 3f9a0c… --instead-of 81d2b7…", "It was rebuilt"}};
     command.dry_run = DryRun::not_offered;
     command.run = run;
     return command;

@@ -370,6 +370,92 @@ TEST_CASE("a writer that is not trusted is told so", "[backup]") {
     CHECK(bench.warnings[0].find("keyring trust " + bench.writer().hex()) != std::string::npos);
 }
 
+namespace {
+
+/// The bench's keyring gets another writer, which takes the place of the present one. returns  that one
+IdentityId succeed(EngineBench& bench, std::optional<std::uint64_t> last = {}) {
+    auto& keyring = bench.keyrings.own();
+    const auto repository = bench.repository->config().repository;
+    const auto former = keyring.writer();
+    const auto keys = keyring.writer_keys(repository, former);
+    auto predecessors = keyring.own_journal(repository, former.identity()).predecessors;
+    predecessors.push_back(former.identity());
+    format::TrustFields fields;
+    fields.statements.push_back(
+        {former.identity(), format::Role::writer, 1, last.value_or(bench.journal().entries.size())});
+    const auto next = keyring.new_writer().identity();
+    fields.statements.push_back({next, format::Role::writer, 1, UINT64_MAX});
+    keyring.take_over(repository, next, predecessors, keys);
+    bench.say(format::EntryKind::trust, fields.encode());
+    return former.identity();
+}
+
+}  // namespace
+
+TEST_CASE("a successor finds again what its predecessors stored", "[backup]") {
+    EngineBench bench;
+    bench.put("large", EngineBench::noise(3'000'000, 1));
+    bench.put("small", "content");
+    const auto first = bench.run();
+    const auto lost = succeed(bench);
+    const auto second = bench.run();
+    CHECK(second.data_added == 0);
+    CHECK(second.series == first.series);
+    CHECK(bench.last().packs.empty());
+    CHECK(bench.last().predecessors == std::vector{lost});
+    REQUIRE(bench.last().reach.size() == 1);
+    CHECK(bench.last().reach[0].journal == 1);
+    // And the successor's successor, of both.
+    EngineBench::let_the_clock_move();
+    bench.put("more", EngineBench::noise(50'000, 2));
+    (void)bench.run();
+    (void)succeed(bench);
+    CHECK(bench.run().data_added == 0);
+    REQUIRE(bench.last().reach.size() == 2);
+    CHECK(bench.last().reach[0].journal == 1);
+    CHECK(bench.last().reach[1].journal == 2);
+    CHECK(bench.last().reach[1].sequence == 2);
+}
+
+TEST_CASE("a successor refers to nothing that its predecessor is not trusted for", "[backup]") {
+    EngineBench bench;
+    bench.put("early", EngineBench::noise(50'000, 1));
+    (void)bench.run();
+    EngineBench::let_the_clock_move();
+    bench.put("late", EngineBench::noise(60'000, 2));
+    (void)bench.run();
+    (void)succeed(bench, 1);
+    const auto report = bench.run();
+    CHECK(report.data_added >= 60'000);
+    CHECK(report.data_added < 70'000);
+    for (const auto& reach : bench.last().reach) CHECK(reach.sequence == 1);
+}
+
+TEST_CASE("a writer that is trusted up to an earlier entry makes no backup", "[backup]") {
+    EngineBench bench;
+    bench.put("f", "content");
+    (void)bench.run();
+    format::TrustFields fields;
+    fields.statements.push_back({bench.writer(), format::Role::writer, 1, 1});
+    bench.say(format::EntryKind::trust, fields.encode());
+    CHECK_THROWS_MATCHES(bench.run(), Error, has_code(ErrorCode::refused));
+    CHECK(bench.journal().entries.size() == 1);
+}
+
+TEST_CASE("a machine with another's identity is refused", "[backup]") {
+    EngineBench bench;
+    bench.put("f", "content");
+    (void)bench.run();
+    fs::copy(bench.folder / "keyring", bench.folder / "clone", fs::copy_options::recursive);
+    keyring::KeyringSet clone{EngineBench::open_keyring(bench.folder / "clone")};
+    keyring::Resolver resolver{clone, bench.vaults};
+    (void)bench.run();
+    CHECK_THROWS_MATCHES(run_backup(bench.request(), *bench.repository, clone, resolver), Error,
+                         has_code(ErrorCode::refused));
+    CHECK(bench.journal().entries.size() == 2);
+    CHECK_NOTHROW(bench.run());
+}
+
 TEST_CASE("a second run of the same series finds the first one active", "[backup]") {
     EngineBench bench;
     bench.put("f", "content");

@@ -35,7 +35,7 @@ TEST_CASE("a writer's keys differ from each other and between repositories", "[f
     const SecretBytes secret = sample_secret("writer");
     const WriterKeys keys = WriterKeys::derive(secret.reveal(), sample_repository());
     const WriterKeys elsewhere = WriterKeys::derive(secret.reveal(), sample_id<RepositoryId>("elsewhere"));
-    const SecretBytes cut = derive_cut_key(secret.reveal(), sample_repository());
+    const SecretBytes cut = derive_cut_key(keys.id_key, sample_repository());
     const SecretBytes cache = derive_cache_key(secret.reveal(), sample_repository());
     const std::vector<const SecretBytes*> all{
         &keys.id_key, &keys.index_key, &keys.label_key, &elsewhere.id_key, &elsewhere.index_key, &elsewhere.label_key,
