@@ -38,6 +38,11 @@ class Rebuilt(SignetTest):
         # The tree lies at the place that was backed up.
         return self.backup(self.was, "--series", "home", **more)
 
+    def assertStoresNothing(self, summary):
+        """But the times of the folders above the source, which change with every test."""
+        self.assertLess(summary["data_added"], 500)
+        self.assertEqual(summary["files_new"], summary["total_files_processed"])  # no cache: all of them were read
+
     def size(self):
         return sum(os.path.getsize(os.path.join(self.repository, name)) for name in self.objects())
 
@@ -46,12 +51,13 @@ class Rebuilt(SignetTest):
         return {row["id"]: row["restorable"] for row in self.signet("list", "--json").json() if row["writer"] == identity}
 
     def test_the_next_backup_stores_next_to_nothing_and_goes_on_with_the_series(self):
+        """[R93]"""
         adopted = self.rebuild()
         self.assertEqual((adopted["instead_of"], adopted["instead_of_last"], adopted["trusted"]), (self.writer, 2, True))
         before, packs = self.size(), self.objects("packs")
         summary = self.backup_again()
-        self.assertEqual(summary["data_added"], 0)
-        self.assertEqual(self.objects("packs"), packs)
+        self.assertStoresNothing(summary)
+        self.assertLessEqual(len(self.objects("packs")), len(packs) + 1)
         self.assertLess(self.size() - before, before / 100)
         self.assertTrue(summary["trusted"])
 
@@ -138,7 +144,7 @@ class Rebuilt(SignetTest):
         self.assertEqual((said["instead_of"], said["instead_of_last"]), (self.writer, 2))
         # Once it is said, the host has nothing more to ask for.
         self.assertTrue(self.signet("keyring", "adopt", self.writer, "--json").last()["trusted"])
-        self.assertEqual(self.backup_again()["data_added"], 0)
+        self.assertStoresNothing(self.backup_again())
         self.signet("backup", self.was, env=self.old, expect=17)
 
     def test_what_cannot_be_taken_over_is_refused_and_changes_nothing(self):
@@ -158,7 +164,7 @@ class Rebuilt(SignetTest):
         self.assertEqual(self.objects(), before)
         self.signet("keyring", "adopt", "--new-identity")
         self.signet("keyring", "adopt", self.writer)
-        self.assertEqual(self.backup_again()["data_added"], 0)
+        self.assertStoresNothing(self.backup_again())
 
     def test_without_a_protector_nothing_is_taken_over(self):
         self.env.update(self.new)
@@ -175,7 +181,7 @@ class Rebuilt(SignetTest):
         self.new = self.host("third")
         self.writer = second
         third = self.rebuild()
-        self.assertEqual(self.backup_again()["data_added"], 0)
+        self.assertStoresNothing(self.backup_again())
         header = self.signet("show", "latest", "--json").json()
         self.assertEqual(header["predecessors"][-1], second)
         self.assertEqual(len(header["predecessors"]), 2)
@@ -245,6 +251,15 @@ class Cloned(SignetTest):
             process.communicate()
         shutil.rmtree(self.env["SIGNET_CACHE_DIR"], ignore_errors=True)
         self.backup(big)
+        # Killed the moment that its entry is there.
+        for _ in range(5):
+            entries = len(self.objects("journal"))
+            process = self.start("backup", self.source)
+            while process.poll() is None and len(self.objects("journal")) == entries:
+                pass
+            process.kill()
+            process.communicate()
+        self.backup(big)
         # Killed after the commit and before anything else was noted.
         keyring = self.env["SIGNET_KEYRING"] + "/keyring.json"
         noted = self.noted_before_the_commit(big)
@@ -255,8 +270,9 @@ class Cloned(SignetTest):
     def noted_before_the_commit(self, source):
         """keyring.json as it is while a run is under way, just before it ends."""
         keyring = self.env["SIGNET_KEYRING"] + "/keyring.json"
+        killed = len(self.begun())
         process = self.start("backup", "--stdin", "--series", "slow", stdin=subprocess.PIPE)
-        self.assertTrue(wait_until(lambda: len(self.begun()) > 0))
+        self.assertTrue(wait_until(lambda: len(self.begun()) > killed))
         with open(keyring, "rb") as file:
             noted = file.read()
         process.communicate(b"the stream\n")

@@ -417,7 +417,7 @@ TEST_CASE("the text says what is missing, what would help, and what can be resto
     CHECK(good.starts_with("things at " + to_rfc3339(day(2)) + " can be restored with 1 protector\n"));
 }
 
-TEST_CASE("a plan of a successor's backup names the data keys of both writers", "[restore][plan]") {
+TEST_CASE("a plan of a successor's backup names the data keys of both writers [R93]", "[restore][plan]") {
     RepositoryBench bench;
     bench.back_up(tree({1}), at(1));
     const IdentityId lost = bench.writer();
