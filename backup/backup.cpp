@@ -150,6 +150,8 @@ private:
     [[nodiscard]] bool believes(const IdentityId& identity, std::uint64_t sequence) const;
     void hold_to_config();
     void hold_to_journal();
+    [[nodiscard]] std::string trust_command(const IdentityId* former) const;
+    void warn_of_open_predecessors() const;
     void check_trust() const;
     [[nodiscard]] Standing standing_now() const;
     void hold_to_fence(const std::vector<format::Reach>& reach) const;
@@ -295,10 +297,25 @@ bool Run::believes(const IdentityId& identity, std::uint64_t sequence) const {
     return identity == writer_.identity() && (known == nullptr || known->last_sequence < known->first_sequence);
 }
 
+/// The command that an officer has to give. former  whose place this writer has taken
+std::string Run::trust_command(const IdentityId* former) const {
+    return "signet keyring trust " + writer_.identity().hex() +
+           (former == nullptr ? std::string() : " --instead-of " + former->hex());
+}
+
+void Run::warn_of_open_predecessors() const {
+    for (const auto& former : own_.predecessors) {
+        const auto* known = standing_.trust.find(former, format::Role::writer);
+        if (known == nullptr || known->last_sequence != UINT64_MAX) continue;
+        warn("writer " + former.hex() + ", whose place this one has taken, can still go on: until an officer runs `" +
+             trust_command(&former) + "`, restores accept what is made with its key");
+    }
+}
+
 void Run::check_trust() const {
     const std::uint64_t next = history_.journal().entries.size() + 1;
     const IdentityId writer = writer_.identity();
-    if (standing_.trust.trusts(writer, format::Role::writer, next)) return;
+    if (standing_.trust.trusts(writer, format::Role::writer, next)) return warn_of_open_predecessors();
     const auto* known = standing_.trust.find(writer, format::Role::writer);
     if (known != nullptr && known->last_sequence < next && known->last_sequence >= known->first_sequence) {
         throw Error(
@@ -306,10 +323,11 @@ void Run::check_trust() const {
             "the officer trusts writer " + writer.hex() + " up to entry " + std::to_string(known->last_sequence) +
                 " only: no restore would accept what it makes now",
             "another machine may have taken its place: then signet keyring adopt --new-identity makes a writer of "
-            "this machine's own; or an officer says signet keyring trust " +
-                writer.hex());
+            "this machine's own; or an officer says " +
+                trust_command(nullptr));
     }
-    warn("this repository does not trust this writer yet: until an officer runs `signet keyring trust " + writer.hex() +
+    warn("this repository does not trust this writer yet: until an officer runs `" +
+         trust_command(own_.predecessors.empty() ? nullptr : &own_.predecessors.back()) +
          "`, restores refuse its backups");
 }
 

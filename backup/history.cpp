@@ -65,10 +65,12 @@ History::History(const storage::Repository& repository, const IdentityId& writer
     if (journal().problem) throw *journal().problem;
     for (const auto& identity : predecessors) {
         journals_.push_back(repository.load_journal(identity));
-        // What stands before it can be referred to.
-        if (journals_.back().problem) warn(journals_.back().problem->what());
+        const auto& journal = journals_.back();
+        // What stands before it can be referred to; what nobody would believe anyway does not matter.
+        if (journal.problem && believes(identity, journal.entries.size() + 1)) warn(journal.problem->what());
     }
-    collect_runs(believes);
+    for (std::size_t i = 1; i < journals_.size(); ++i) collect_runs(journals_[i], believes);
+    collect_runs(journal(), believes);
     const auto listing = repository.store().list("packs/");
     std::map<PackId, std::uint64_t> sizes;
     for (const auto& object : listing) {
@@ -97,23 +99,14 @@ History::History(const storage::Repository& repository, const IdentityId& writer
     if (!runs_.empty()) collect_slots(warn);
 }
 
-void History::collect_runs(const Believes& believes) {
-    const auto collect = [&](const storage::Journal& journal) {
-        for (const auto& entry : journal.entries) {
-            if (is_run(entry) && believes(entry.identity, entry.head.sequence))
-                runs_.push_back({&entry, format::backup_public(entry)});
-        }
-    };
-    for (std::size_t i = 1; i < journals_.size(); ++i) collect(journals_[i]);
-    collect(journals_.front());
-}
-
-std::vector<keyring::OwnEntry> History::own_entries() const {
-    std::vector<keyring::OwnEntry> entries;
-    for (const auto& entry : journal().entries) {
-        if (is_run(entry)) entries.push_back({entry.head.sequence, format::backup_public(entry).run, entry.head.time});
+void History::collect_runs(const storage::Journal& journal, const Believes& believes) {
+    for (const auto& entry : journal.entries) {
+        if (!is_run(entry)) continue;
+        storage::RunEntry run{&entry, format::backup_public(entry)};
+        if (&journal == &journals_.front())
+            own_entries_.push_back({entry.head.sequence, run.fields.run, entry.head.time});
+        if (believes(entry.identity, entry.head.sequence)) runs_.push_back(std::move(run));
     }
-    return entries;
 }
 
 void History::collect_slots(const std::function<void(const std::string&)>& warn) {

@@ -58,7 +58,7 @@ public:
     /// The writer's own.
     [[nodiscard]] const storage::Journal& journal() const { return journals_.front(); }
     /// The entries of runs in it, believed or not.
-    [[nodiscard]] std::vector<keyring::OwnEntry> own_entries() const;
+    [[nodiscard]] const std::vector<keyring::OwnEntry>& own_entries() const { return own_entries_; }
     /// The newest committed backup of a series; nullptr when there is none.
     [[nodiscard]] const storage::RunEntry* latest_of(const SeriesId& series) const;
 
@@ -89,12 +89,13 @@ public:
     [[nodiscard]] std::vector<format::Reach> reach() const;
 
 private:
-    void collect_runs(const Believes& believes);
+    void collect_runs(const storage::Journal& journal, const Believes& believes);
     void collect_slots(const std::function<void(const std::string&)>& warn);
     [[nodiscard]] std::set<DekId> deks_of(const SeriesId& series) const;
     const storage::Repository& repository_;
     std::vector<storage::Journal> journals_;  ///< the writer's, then its predecessors', in the order of reach
-    std::vector<storage::RunEntry> runs_;     ///< the predecessors' first: so the newest come last
+    std::vector<keyring::OwnEntry> own_entries_;
+    std::vector<storage::RunEntry> runs_;  ///< the predecessors' first: so the newest come last
     std::vector<KnownPack> packs_;
     std::map<PackId, PackNumber> numbers_;
     std::map<DekId, KnownDek> deks_;

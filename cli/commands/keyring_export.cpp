@@ -65,6 +65,9 @@ void print(Terminal& terminal, const Json& kit) {
     terminal.result(
         "                     signet keyring link LOCATION, for each protector above that signet plan asks for");
     terminal.result("  then               signet restore -r REPOSITORY -t FOLDER");
+    if (kit["writer"].is_string()) {
+        terminal.result("  to go on           signet keyring adopt -r REPOSITORY WRITER, and signet backup as before");
+    }
 }
 
 ExitCode run(Context& context) {

@@ -140,11 +140,19 @@ class Rebuilt(SignetTest):
         adopted = self.signet("keyring", "adopt", self.writer, "--json").last()
         self.assertFalse(adopted["trusted"])
         self.assertSays(self.signet("keyring", "adopt", self.writer).out, f"signet keyring trust {adopted['writer']} --instead-of {self.writer}")
+        words = f"signet keyring trust {adopted['writer']} --instead-of {self.writer}"
+        self.assertSays(self.signet("backup", "-n", self.was).err, "does not trust this writer yet", words)
+        # An officer who says half of it is told the other half.
+        self.signet("keyring", "trust", adopted["writer"], env=self.old)
+        self.assertSays(self.signet("backup", "-n", self.was).err, "can still go on", words)
+        self.assertFalse(self.signet("keyring", "adopt", self.writer, "--json").last()["trusted"])
         said = self.signet("keyring", "trust", adopted["writer"], "--instead-of", self.writer[:16], "--json", env=self.old).last()
         self.assertEqual((said["instead_of"], said["instead_of_last"]), (self.writer, 2))
         # Once it is said, the host has nothing more to ask for.
         self.assertTrue(self.signet("keyring", "adopt", self.writer, "--json").last()["trusted"])
-        self.assertStoresNothing(self.backup_again())
+        result = self.signet("backup", "--json", "--series", "home", self.was)
+        self.assertStoresNothing(result.last())
+        self.assertNotIn("keyring trust", result.err)
         self.signet("backup", self.was, env=self.old, expect=17)
 
     def test_what_cannot_be_taken_over_is_refused_and_changes_nothing(self):

@@ -298,3 +298,36 @@ TEST_CASE("a thousand backups are listed and planned in a moment", "[.slow][rest
     CHECK(catalogue.backups().size() == 1000);
     CHECK(plan.restorable);
 }
+
+TEST_CASE("who knows the names of a writer knows those of its successor", "[restore][catalogue]") {
+    RepositoryBench bench;
+    bench.back_up(tree("1"), at(1));
+    bench.use_successor();
+    bench.back_up(tree("2"), at(2));
+    // The keyring has the key of the first writer alone.
+    const Catalogue catalogue = bench.catalogue();
+    REQUIRE(catalogue.backups().size() == 2);
+    for (const Backup& backup : catalogue.backups()) {
+        REQUIRE(backup.labels);
+        CHECK(backup.series() == "things");
+        CHECK(backup.trusted);
+    }
+    BackupFilter filter;
+    filter.series = "things";
+    CHECK(catalogue.select(filter).size() == 2);
+    CHECK(catalogue.latest().time() == day(2));
+}
+
+TEST_CASE("who claims a predecessor learns and hides no names", "[restore][catalogue][hostile]") {
+    RepositoryBench bench;
+    bench.back_up(tree("1"), at(1));
+    const IdentityId honest = bench.writer();
+    bench.use_stranger();
+    RunOptions options = at(2);
+    options.change = [&](format::BackupPublic& fields, format::BackupBody&) { fields.predecessors = {honest}; };
+    bench.back_up(tree("2"), options);
+    const Catalogue catalogue = bench.catalogue();
+    CHECK(catalogue.backups()[0].labels);
+    CHECK_FALSE(catalogue.backups()[1].labels);
+    CHECK(catalogue.label_key(bench.writer()) == nullptr);
+}
