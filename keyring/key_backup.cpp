@@ -2,7 +2,10 @@
 
 #include "core/crypto/digest.h"
 #include "core/crypto/random.h"
+#include "keyring/share_slot.h"
 #include "keyring/vault_content.h"
+
+#include <functional>
 
 namespace signet::keyring {
 namespace {
@@ -37,14 +40,23 @@ std::string take_mac(Json& body, std::string_view what) {
     return mac;
 }
 
-SecretBytes unlock(const JsonObject& fields, const VaultId& id, const SecretBytes& passphrase) {
-    const Json& slot = fields.member("unlock");
-    if (!is_passphrase_slot(slot)) {
-        throw Error(ErrorCode::unsupported, fields.what() + ": sealed in a way that this version does not know");
+/// What opens a file's key, from its unlock slot.
+using Unlock = std::function<SecretBytes(const Json& slot, const VaultId& id, const std::string& what)>;
+
+[[noreturn]] void refuse_unknown_slot(const std::string& what) {
+    throw Error(ErrorCode::unsupported, what + ": sealed in a way that this version does not know");
+}
+
+SecretBytes unlock_with_passphrase(const Json& slot, const VaultId& id, const SecretBytes& passphrase,
+                                   const std::string& what) {
+    if (is_share_slot(slot)) {
+        throw Error(ErrorCode::wrong_passphrase, what + ": is opened by shares, not by a passphrase",
+                    "signet key restore FILE --share SHARE …");
     }
-    auto key = try_passphrase_slot(slot, id, passphrase, fields.what());
+    if (!is_passphrase_slot(slot)) refuse_unknown_slot(what);
+    auto key = try_passphrase_slot(slot, id, passphrase, what);
     if (!key) {
-        throw Error(ErrorCode::wrong_passphrase, fields.what() + ": wrong passphrase",
+        throw Error(ErrorCode::wrong_passphrase, what + ": wrong passphrase",
                     "it is the vault's passphrase of when the key backup was made, unless another was chosen for it");
     }
     return std::move(*key);
@@ -72,8 +84,11 @@ Digest key_digest(const std::vector<KeyVersion>& versions, const KeyRecord& reco
     return crypto::sha256({as_bytes(kDigestLabel), as_bytes(compact(state))});
 }
 
-KeyBackup make_key_backup(const LocalVault& vault, const std::string& name, const SecretBytes& passphrase,
-                          TimePoint now, const crypto::ScryptCost& cost) {
+namespace {
+
+using MakeSlot = std::function<Json(const VaultId& id, const SecretBytes& file_key)>;
+
+KeyBackup make(const LocalVault& vault, const std::string& name, TimePoint now, const MakeSlot& make_slot) {
     const KeyRecord record = vault.record(name);
     KeyBackup backup;
     for (const KeyVersion& key : vault.list()) {
@@ -87,19 +102,15 @@ KeyBackup make_key_backup(const LocalVault& vault, const std::string& name, cons
     const auto id = crypto::random_id<VaultId>();
     const SecretBytes file_key = crypto::random_secret(kVaultKeySize);
     Json body = make_body(vault, backup, record, id, file_key);
-    body["unlock"] = make_passphrase_slot(id, file_key, passphrase, cost);
+    body["unlock"] = make_slot(id, file_key);
     body["mac"] = mac_of(file_key, id, body).hex();
     const std::string text = encode_state(std::move(body));
     const ByteView bytes = as_bytes(text);
     backup.file.assign(bytes.begin(), bytes.end());
-    // What cannot be opened is better noticed now.
-    static_cast<void>(open_key_backup(backup.file, passphrase, "key backup of " + name));
     return backup;
 }
 
-bool is_key_backup(ByteView file) { return as_text(file).find("\"signet_key_backup\"") != std::string_view::npos; }
-
-OpenKeyBackup open_key_backup(ByteView file, const SecretBytes& passphrase, std::string_view what) {
+OpenKeyBackup open(ByteView file, std::string_view what, const Unlock& unlock) {
     Json body = decode_state(file, kKind, what);
     const std::string mac = take_mac(body, what);
     const JsonObject fields(body, what);
@@ -108,9 +119,9 @@ OpenKeyBackup open_key_backup(ByteView file, const SecretBytes& passphrase, std:
                     "restore it into a vault of the kind it came from: " + fields.text("provider"));
     }
     const auto id = fields.id<VaultId>("backup");
-    const SecretBytes file_key = unlock(fields, id, passphrase);
+    const SecretBytes file_key = unlock(fields.member("unlock"), id, fields.what());
     if (!constant_time_equal(as_bytes(mac_of(file_key, id, body).hex()), as_bytes(mac))) {
-        throw Error(ErrorCode::damaged, std::string(what) + ": was altered by someone without the passphrase",
+        throw Error(ErrorCode::damaged, std::string(what) + ": was altered by someone who cannot open it",
                     "take another copy of it");
     }
     OpenKeyBackup open;
@@ -127,6 +138,55 @@ OpenKeyBackup open_key_backup(ByteView file, const SecretBytes& passphrase, std:
     }
     open.record.backup = {open.made, key_digest(versions, open.record)};
     return open;
+}
+
+}  // namespace
+
+KeyBackup make_key_backup(const LocalVault& vault, const std::string& name, const SecretBytes& passphrase,
+                          TimePoint now, const crypto::ScryptCost& cost) {
+    KeyBackup backup = make(vault, name, now, [&](const VaultId& id, const SecretBytes& file_key) {
+        return make_passphrase_slot(id, file_key, passphrase, cost);
+    });
+    // What cannot be opened is better noticed now.
+    static_cast<void>(open_key_backup(backup.file, passphrase, "key backup of " + name));
+    return backup;
+}
+
+SharedKeyBackup make_shared_key_backup(const LocalVault& vault, const std::string& name, const ShareScheme& scheme,
+                                       TimePoint now) {
+    SharedKeyBackup shared;
+    shared.backup = make(vault, name, now, [&](const VaultId& id, const SecretBytes& file_key) {
+        ShareSlot slot = make_share_slot(id, file_key, scheme);
+        shared.shares = std::move(slot.shares);
+        return std::move(slot.slot);
+    });
+    static_cast<void>(open_key_backup(shared.backup.file, shared.shares, "key backup of " + name));
+    return shared;
+}
+
+bool is_key_backup(ByteView file) { return as_text(file).find("\"signet_key_backup\"") != std::string_view::npos; }
+
+std::optional<ShareScheme> shares_of_key_backup(ByteView file, std::string_view what) {
+    const Json body = decode_state(file, kKind, what);
+    const Json& slot = JsonObject(body, what).member("unlock");
+    if (!is_share_slot(slot)) return std::nullopt;
+    return scheme_of_slot(slot, what);
+}
+
+OpenKeyBackup open_key_backup(ByteView file, const SecretBytes& passphrase, std::string_view what) {
+    return open(file, what, [&passphrase](const Json& slot, const VaultId& id, const std::string& name) {
+        return unlock_with_passphrase(slot, id, passphrase, name);
+    });
+}
+
+OpenKeyBackup open_key_backup(ByteView file, const std::vector<SecretShare>& shares, std::string_view what) {
+    return open(file, what, [&shares](const Json& slot, const VaultId& id, const std::string& name) {
+        if (is_passphrase_slot(slot)) {
+            throw Error(ErrorCode::usage, name + ": is opened by a passphrase, not by shares", "leave out --share");
+        }
+        if (!is_share_slot(slot)) refuse_unknown_slot(name);
+        return open_share_slot(slot, id, shares, name);
+    });
 }
 
 }  // namespace signet::keyring

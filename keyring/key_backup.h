@@ -1,11 +1,14 @@
-// Key backups: a file that holds every version of one key of a local vault, sealed under a passphrase. docs/vault.md.
+// Key backups: a file that holds every version of one key of a local vault, sealed under a passphrase or under a secret
+// that people hold in shares. docs/vault.md.
 //
 // It is restored into local vaults alone, the one it came from or another: after the loss of a machine there is only
 // another. Deleted versions are left out.
 #pragma once
 
 #include "keyring/local_vault.h"
+#include "keyring/secret_shares.h"
 
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -16,6 +19,12 @@ struct KeyBackup {
     Bytes file;
     KeyBackupRecord record;
     std::vector<KeyVersion> versions;
+};
+
+/// A key backup that shares open: the file and `threshold` of the shares are needed.
+struct SharedKeyBackup {
+    KeyBackup backup;
+    std::vector<SecretShare> shares;
 };
 
 /// What a key backup holds.
@@ -36,10 +45,20 @@ inline constexpr std::size_t kMaxKeyBackup = std::size_t{16} * 1024 * 1024;
 [[nodiscard]] KeyBackup make_key_backup(const LocalVault& vault, const std::string& name, const SecretBytes& passphrase,
                                         TimePoint now, const crypto::ScryptCost& cost = {});
 
+/// The same, but that no passphrase opens the file. throws  also Error{usage}: not a valid scheme
+[[nodiscard]] SharedKeyBackup make_shared_key_backup(const LocalVault& vault, const std::string& name,
+                                                     const ShareScheme& scheme, TimePoint now);
+
 /// Whether a file is a key backup, whole or not.
 [[nodiscard]] bool is_key_backup(ByteView file);
 
 /// throws  Error{wrong_passphrase}; Error{damaged}; Error{unsupported}: of another kind of vault, or a newer version
 [[nodiscard]] OpenKeyBackup open_key_backup(ByteView file, const SecretBytes& passphrase, std::string_view what);
+/// The same with shares. throws  Error{wrong_passphrase}: too few, of another key backup, or altered, and which;
+///                               Error{usage}: a passphrase opens it
+[[nodiscard]] OpenKeyBackup open_key_backup(ByteView file, const std::vector<SecretShare>& shares,
+                                            std::string_view what);
+/// How many shares open it; nothing when a passphrase does. throws  Error{damaged}
+[[nodiscard]] std::optional<ShareScheme> shares_of_key_backup(ByteView file, std::string_view what);
 
 }  // namespace signet::keyring

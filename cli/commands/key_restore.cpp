@@ -2,6 +2,7 @@
 #include "cli/key_file.h"
 #include "cli/key_state_change.h"
 #include "cli/key_view.h"
+#include "cli/share_files.h"
 #include "core/file.h"
 #include "keyring/key_backup.h"
 
@@ -13,6 +14,14 @@ constexpr const char* kPrefix = "backup-passphrase";
 SecretBytes passphrase_of_backup(Context& context, const std::string& path) {
     if (has_passphrase_option(context, kPrefix)) return ask_passphrase(context, kPrefix, "key backup " + path);
     return context.passphrases().get({"unlock", "key backup " + path, false});
+}
+
+keyring::OpenKeyBackup open(Context& context, const Bytes& file, const std::string& path) {
+    const std::vector<std::string> shares = context.options().list("share");
+    if (!shares.empty() || keyring::shares_of_key_backup(file, path)) {
+        return keyring::open_key_backup(file, read_shares(shares), path);
+    }
+    return keyring::open_key_backup(file, passphrase_of_backup(context, path), path);
 }
 
 void print_restored(Context& context, const keyring::OpenKeyBackup& backup,
@@ -42,7 +51,7 @@ ExitCode run(Context& context) {
         throw Error(ErrorCode::damaged, path + ": not a key backup",
                     "a private key in a file: signet key import NAME FILE");
     }
-    const keyring::OpenKeyBackup backup = keyring::open_key_backup(file, passphrase_of_backup(context, path), path);
+    const keyring::OpenKeyBackup backup = open(context, file, path);
     keyring::LocalVault& keys = vault_for_new_key(context);
     if (keys.id() != backup.vault) context.terminal().message("this key backup was made from another vault");
     const std::vector<keyring::KeyVersion> added = keys.adopt(backup.keys, backup.record);
@@ -56,15 +65,23 @@ ExitCode run(Context& context) {
 Command key_restore_command() {
     Command command;
     command.name = "key restore";
-    command.synopsis = "FILE";
+    command.synopsis = "FILE [--share SHARE]…";
     command.summary = "bring a key back from its key backup";
     command.description =
         "Reads a file that signet key backup has made and takes every version in it into the local vault, as it was "
         "then; the vault is made when there is none. What is in the vault already stays as it is, and no version is "
-        "ever replaced by another key (17). A keyring uses the key once it is linked: signet keyring link local:NAME.";
+        "ever replaced by another key (17). A keyring uses the key once it is linked: signet keyring link "
+        "local:NAME.\n\n"
+        "A file that was made with --shares is opened by as many of them as it says: --share names a text file with "
+        "one or more of them, as printed or with their numbered rows alone. A mistyped row is named, and so is a share "
+        "of another key backup.";
     command.options = passphrase_options(kPrefix, "the key backup");
+    command.options.push_back(
+        {.name = "share", .takes = Takes::many, .value_name = "FILE", .help = "a share of the key backup's secret"});
     command.arguments = {"file", 1, 1};
-    command.examples = {{"signet key restore /media/safe/prod-2026.backup", "Into this vault, or a new one"}};
+    command.examples = {
+        {"signet key restore /media/safe/prod-2026.backup", "Into this vault, or a new one"},
+        {"signet key restore prod-2026.backup --share anna.txt --share bob.txt --share eve.txt", "With three shares"}};
     command.dry_run = DryRun::not_offered;
     command.run = run;
     return command;
