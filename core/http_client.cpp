@@ -1,0 +1,254 @@
+#include "core/http_client.h"
+
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <cctype>
+#include <mutex>
+#include <new>
+
+namespace signet {
+namespace {
+
+constexpr std::size_t kMaxHeaders = std::size_t{64} * 1024;
+
+ErrorCode code_of(HttpFailure failure) {
+    if (failure == HttpFailure::url) return ErrorCode::usage;
+    return failure == HttpFailure::interrupted ? ErrorCode::interrupted : ErrorCode::io;
+}
+
+std::string hint_of(HttpFailure failure) {
+    switch (failure) {
+        case HttpFailure::url:
+            return "URLs begin with https:// or http://";
+        case HttpFailure::tls:
+            return "its certificate must be of an authority that this system trusts, or that a CA file names";
+        default:
+            return {};
+    }
+}
+
+HttpFailure failure_of(CURLcode code) {
+    switch (code) {
+        case CURLE_URL_MALFORMAT:
+        case CURLE_UNSUPPORTED_PROTOCOL:
+            return HttpFailure::url;
+        case CURLE_COULDNT_RESOLVE_HOST:
+        case CURLE_COULDNT_RESOLVE_PROXY:
+            return HttpFailure::name;
+        case CURLE_OPERATION_TIMEDOUT:
+            return HttpFailure::timeout;
+        case CURLE_SSL_CONNECT_ERROR:
+        case CURLE_PEER_FAILED_VERIFICATION:
+        case CURLE_SSL_CACERT_BADFILE:
+        case CURLE_SSL_CERTPROBLEM:
+        case CURLE_SSL_CIPHER:
+        case CURLE_SSL_ISSUER_ERROR:
+        case CURLE_SSL_INVALIDCERTSTATUS:
+            return HttpFailure::tls;
+        case CURLE_WEIRD_SERVER_REPLY:
+        case CURLE_BAD_CONTENT_ENCODING:
+        case CURLE_HTTP2:
+        case CURLE_HTTP2_STREAM:
+            return HttpFailure::protocol;
+        default:
+            return HttpFailure::connect;
+    }
+}
+
+struct FreeHandle {
+    void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
+};
+struct FreeList {
+    void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+};
+using HeaderList = std::unique_ptr<curl_slist, FreeList>;
+
+/// What comes back, gathered while libcurl calls. Exceptions do not pass through it: each callback says how it went.
+struct Gathered {
+    Bytes body;
+    std::map<std::string, std::string> headers;
+    std::size_t header_octets = 0;
+    std::size_t max_body = 0;
+    bool too_large = false;
+    const std::function<bool()>* cancelled = nullptr;
+
+    Gathered() = default;
+    Gathered(const Gathered&) = delete;
+    Gathered& operator=(const Gathered&) = delete;
+    ~Gathered() { wipe(body); }
+};
+
+std::size_t take_body(char* data, std::size_t one, std::size_t count, void* to) noexcept {
+    auto& gathered = *static_cast<Gathered*>(to);
+    const std::size_t size = one * count;
+    gathered.too_large = gathered.too_large || size > gathered.max_body - gathered.body.size();
+    if (gathered.too_large) return 0;
+    // Room for all of it was made before: what may be a secret is not copied about.
+    gathered.body.insert(gathered.body.end(), data, data + size);
+    return size;
+}
+
+std::size_t take_header(char* data, std::size_t one, std::size_t count, void* to) noexcept {
+    auto& gathered = *static_cast<Gathered*>(to);
+    const std::size_t size = one * count;
+    gathered.header_octets += size;
+    gathered.too_large = gathered.too_large || gathered.header_octets > kMaxHeaders;
+    if (gathered.too_large) return 0;
+    try {
+        std::string_view line(data, size);
+        const auto colon = line.find(':');
+        if (colon == std::string_view::npos) return size;
+        std::string name(line.substr(0, colon));
+        std::transform(name.begin(), name.end(), name.begin(),
+                       [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+        line.remove_prefix(colon + 1);
+        const auto from = line.find_first_not_of(" \t");
+        const auto to_end = line.find_last_not_of(" \t\r\n");
+        gathered.headers[name] =
+            from == std::string_view::npos ? "" : std::string(line.substr(from, to_end + 1 - from));
+        return size;
+    } catch (const std::exception&) {
+        return 0;
+    }
+}
+
+int take_progress(void* from, curl_off_t, curl_off_t, curl_off_t, curl_off_t) noexcept {
+    const auto& gathered = *static_cast<Gathered*>(from);
+    return gathered.cancelled != nullptr && *gathered.cancelled && (*gathered.cancelled)() ? 1 : 0;
+}
+
+HeaderList list_of(const std::vector<std::string>& headers) {
+    // libcurl would wait for a "100 Continue" before longer bodies.
+    HeaderList list(curl_slist_append(nullptr, "Expect:"));
+    for (const std::string& header : headers) {
+        if (list == nullptr || curl_slist_append(list.get(), header.c_str()) == nullptr) throw std::bad_alloc();
+    }
+    return list;
+}
+
+template <class Value>
+void set(CURL* handle, CURLoption option, Value value) {
+    if (curl_easy_setopt(handle, option, value) != CURLE_OK) {
+        throw Error(ErrorCode::failed, "libcurl does not know option " + std::to_string(option));
+    }
+}
+
+}  // namespace
+
+std::string_view text(HttpFailure failure) {
+    switch (failure) {
+        case HttpFailure::url:
+            return "url";
+        case HttpFailure::name:
+            return "name";
+        case HttpFailure::connect:
+            return "connect";
+        case HttpFailure::tls:
+            return "tls";
+        case HttpFailure::timeout:
+            return "timeout";
+        case HttpFailure::too_large:
+            return "too-large";
+        case HttpFailure::protocol:
+            return "protocol";
+        case HttpFailure::interrupted:
+            return "interrupted";
+    }
+    invariant(false, "a failure of HTTP has a name");
+    return {};
+}
+
+HttpError::HttpError(HttpFailure failure, const std::string& host, const std::string& why)
+    : Error(code_of(failure), host + ": " + why, hint_of(failure)), failure_(failure) {}
+
+std::string url_origin(std::string_view url) {
+    for (const std::string_view scheme : {"https://", "http://"}) {
+        if (url.substr(0, scheme.size()) != scheme) continue;
+        std::string_view host = url.substr(scheme.size());
+        host = host.substr(0, host.find_first_of("/?#"));
+        if (const auto at = host.rfind('@'); at != std::string_view::npos) host.remove_prefix(at + 1);
+        return host.empty() ? std::string() : std::string(scheme) + std::string(host);
+    }
+    return {};
+}
+
+struct HttpClient::State {
+    HttpSettings settings;
+    std::unique_ptr<CURL, FreeHandle> handle;
+
+    /// What holds for every request. Options are set anew each time: a handle keeps connections, not settings.
+    void prepare() const {
+        CURL* curl = handle.get();
+        curl_easy_reset(curl);
+        set(curl, CURLOPT_NOSIGNAL, 1L);
+        set(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+        set(curl, CURLOPT_FOLLOWLOCATION, 0L);
+        set(curl, CURLOPT_SSL_VERIFYPEER, 1L);
+        set(curl, CURLOPT_SSL_VERIFYHOST, 2L);
+        set(curl, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+        if (!settings.ca_file.empty()) {
+            set(curl, CURLOPT_CAINFO, settings.ca_file.c_str());
+            set(curl, CURLOPT_CAPATH, static_cast<const char*>(nullptr));  // or it would count as well
+        }
+        set(curl, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(settings.connect_timeout.count()));
+        set(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(settings.timeout.count()));
+        set(curl, CURLOPT_USERAGENT, "signet");
+    }
+
+    void ask(const HttpRequest& request, Gathered& gathered) const {
+        CURL* curl = handle.get();
+        gathered.max_body = settings.max_body;
+        gathered.body.reserve(settings.max_body);
+        gathered.cancelled = &settings.cancelled;
+        set(curl, CURLOPT_URL, request.url.c_str());
+        set(curl, CURLOPT_WRITEFUNCTION, take_body);
+        set(curl, CURLOPT_WRITEDATA, &gathered);
+        set(curl, CURLOPT_HEADERFUNCTION, take_header);
+        set(curl, CURLOPT_HEADERDATA, &gathered);
+        set(curl, CURLOPT_XFERINFOFUNCTION, take_progress);
+        set(curl, CURLOPT_XFERINFODATA, &gathered);
+        set(curl, CURLOPT_NOPROGRESS, 0L);
+        if (request.method == HttpMethod::get) return;
+        set(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+        // Without a pointer libcurl would read standard input.
+        set(curl, CURLOPT_POSTFIELDS, request.body.empty() ? "" : reinterpret_cast<const char*>(request.body.data()));
+        set(curl, CURLOPT_POST, 1L);
+        if (request.method == HttpMethod::put) set(curl, CURLOPT_CUSTOMREQUEST, "PUT");
+    }
+};
+
+HttpClient::HttpClient(HttpSettings settings) : state_(std::make_unique<State>()) {
+    static std::once_flag once;
+    std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
+    state_->settings = std::move(settings);
+    state_->handle.reset(curl_easy_init());
+    if (!state_->handle) throw Error(ErrorCode::failed, "cannot use libcurl");
+}
+
+HttpClient::~HttpClient() = default;
+HttpClient::HttpClient(HttpClient&&) noexcept = default;
+HttpClient& HttpClient::operator=(HttpClient&&) noexcept = default;
+
+HttpResponse HttpClient::send(const HttpRequest& request) {
+    const std::string origin = url_origin(request.url);
+    if (origin.empty()) throw HttpError(HttpFailure::url, "a URL", "not one of http or https");
+    CURL* curl = state_->handle.get();
+    state_->prepare();
+    Gathered gathered;
+    state_->ask(request, gathered);
+    const HeaderList headers = list_of(request.headers);
+    set(curl, CURLOPT_HTTPHEADER, headers.get());
+
+    const CURLcode code = curl_easy_perform(curl);
+    if (gathered.too_large) throw HttpError(HttpFailure::too_large, origin, "the answer is longer than is allowed");
+    if (code == CURLE_ABORTED_BY_CALLBACK) throw HttpError(HttpFailure::interrupted, origin, "interrupted");
+    if (code != CURLE_OK) throw HttpError(failure_of(code), origin, curl_easy_strerror(code));
+    HttpResponse response;
+    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &response.status);
+    response.headers = std::move(gathered.headers);
+    response.body = SecretBytes(ByteView(gathered.body));
+    return response;
+}
+
+}  // namespace signet
