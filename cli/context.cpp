@@ -1,5 +1,6 @@
 #include "cli/context.h"
 
+#include "cli/audit_syslog.h"
 #include "cli/passphrase.h"
 #include "cli/places.h"
 #include "storage/open_store.h"
@@ -54,6 +55,7 @@ keyring::KeyringSet& Context::keyrings() {
             opened.push_back(keyring::Keyring::open(absolute_path(folder), !opened.empty(), clock()));
         }
         keyrings_ = std::make_unique<keyring::KeyringSet>(std::move(opened));
+        if (options_.flag("audit-syslog")) send_audit_to_syslog(keyrings_->own());
     }
     return *keyrings_;
 }

@@ -45,6 +45,7 @@ const std::vector<OptionSpec>& global_options() {
          .takes = Takes::one,
          .value_name = "N",
          .help = "read the passphrase from a descriptor (SIGNET_PASSPHRASE_FD)"},
+        {.name = "audit-syslog", .help = "send what is written into the audit log to the system's log as well"},
         {.name = "help", .letter = 'h', .help = "show the manual of the command"},
     };
     return options;

@@ -113,8 +113,13 @@ private:
     UniqueFd fd_;
 };
 
-/// returns  the new line's sequence number
-std::uint64_t append(const std::string& path, const Clock& clock, Json line, bool sync) {
+struct Appended {
+    std::uint64_t sequence = 0;
+    Json line;
+    Digest digest;
+};
+
+Appended append(const std::string& path, const Clock& clock, Json line, bool sync) {
     make_folders(folder_of(path), 0700);
     const FileLock lock(path + ".lock", kLockWaitSeconds, "the audit log " + path + " is locked by another process");
     const LogFile log(path, O_RDWR | O_APPEND | O_CREAT);
@@ -128,14 +133,60 @@ std::uint64_t append(const std::string& path, const Clock& clock, Json line, boo
     line["pid"] = static_cast<std::uint64_t>(::getpid());
     line["uid"] = static_cast<std::uint64_t>(::getuid());
 
-    std::string text = line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+    std::string text = line.dump(-1, ' ', false, Json::error_handler_t::replace);
+    const Digest digest = digest_of(text);
+    text += "\n";
     if (!tail.ends_with_line_feed) text.insert(0, "\n");
     write_full(log.fd(), as_bytes(text), path);
     if (sync) {
         if (::fdatasync(log.fd()) != 0) throw Error::from_errno("sync", path, errno);
         if (sequence == 1) sync_folder(folder_of(path));
     }
-    return sequence;
+    return {sequence, std::move(line), digest};
+}
+
+std::uint64_t number_of(const Json& line, const char* name) {
+    const auto member = line.find(name);
+    return member != line.end() && member->is_number_unsigned() ? member->get<std::uint64_t>() : 0;
+}
+
+/// What a whole line says by itself.
+AuditRecord record_of(const Json& line, const Digest& digest) {
+    AuditRecord record;
+    const std::string event = text_of(line, "event");
+    record.kind = event == "intent"    ? AuditRecord::Kind::intent
+                  : event == "outcome" ? AuditRecord::Kind::outcome
+                                       : AuditRecord::Kind::note;
+    record.sequence = number_of(line, "seq");
+    record.intent = number_of(line, "intent");
+    record.time = text_of(line, "time");
+    record.operation = text_of(line, "operation");
+    record.thumbprint = text_of(line, "thumbprint");
+    record.location = text_of(line, "location");
+    record.object = text_of(line, "object");
+    record.outcome = text_of(line, "outcome");
+    record.detail = text_of(line, "detail");
+    record.pid = number_of(line, "pid");
+    record.uid = number_of(line, "uid");
+    record.prev = text_of(line, "prev");
+    record.digest = digest;
+    return record;
+}
+
+/// Gives an outcome what its intent said. Works off and on a map of intents that have none yet.
+void join_with_intent(AuditRecord& record, std::map<std::uint64_t, AuditEvent>& open) {
+    if (record.kind == AuditRecord::Kind::intent) {
+        open[record.sequence] = {record.operation, format::Thumbprint::parse(record.thumbprint), record.location,
+                                 record.object};
+        return;
+    }
+    const auto intent = open.find(record.intent);
+    if (record.kind != AuditRecord::Kind::outcome || intent == open.end()) return;
+    record.operation = intent->second.operation;
+    record.thumbprint = intent->second.thumbprint ? intent->second.thumbprint->text() : std::string();
+    record.location = intent->second.location;
+    record.object = intent->second.object;
+    open.erase(intent);
 }
 
 /// Calls take(line, number) for each line; the last may lack its line feed.
@@ -197,8 +248,7 @@ public:
 private:
     void take_whole(const Json& line) {
         const auto sequence = line.at("seq").get<std::uint64_t>();
-        if (sequence != sequence_ + 1)
-            problem("has number " + std::to_string(sequence) + ", not " + std::to_string(sequence_ + 1));
+        if (sequence != sequence_ + 1) report_gap(sequence);
         sequence_ = sequence;
         if (text_of(line, "prev") != report_.head.hex()) problem("does not follow the line before it");
         const bool says_torn = line.contains("prev_whole");
@@ -225,6 +275,13 @@ private:
         }
     }
 
+    void report_gap(std::uint64_t sequence) {
+        const std::uint64_t missing = sequence > sequence_ ? sequence - sequence_ - 1 : 0;
+        problem("has number " + std::to_string(sequence) + ", not " + std::to_string(sequence_ + 1) +
+                (missing == 0   ? ""
+                 : missing == 1 ? ": a line before it is missing"
+                                : ": " + std::to_string(missing) + " lines before it are missing"));
+    }
     void problem(const std::string& why) {
         report_.problems.push_back("line " + std::to_string(report_.lines) + " " + why);
     }
@@ -243,25 +300,69 @@ private:
 
 }  // namespace
 
+std::string_view text(AuditRecord::Kind kind) {
+    switch (kind) {
+        case AuditRecord::Kind::intent:
+            return "intent";
+        case AuditRecord::Kind::outcome:
+            return "outcome";
+        case AuditRecord::Kind::note:
+            return "note";
+        case AuditRecord::Kind::torn:
+            return "torn";
+    }
+    invariant(false, "a line of the audit log has a kind");
+    return {};
+}
+
 AuditLog::AuditLog(std::string path, const Clock& clock) : path_(std::move(path)), clock_(&clock) {}
+
+void AuditLog::tell(AuditRecord record) noexcept {
+    try {
+        join_with_intent(record, open_);
+        if (listener_) listener_(record);
+    } catch (const std::exception&) {
+        // The line stands in the log; whoever listens has no say.
+    }
+}
 
 std::uint64_t AuditLog::intent(const AuditEvent& event) {
     Json line = fields_of(event);
     line["event"] = "intent";
-    return append(path_, *clock_, std::move(line), true);
+    const Appended appended = append(path_, *clock_, std::move(line), true);
+    tell(record_of(appended.line, appended.digest));
+    return appended.sequence;
 }
 
 void AuditLog::outcome(std::uint64_t intent, Outcome outcome, const std::string& detail) {
-    Json line = {{"event", "outcome"}, {"intent", intent}, {"outcome", text(outcome)}};
+    Json line = {{"event", "outcome"}, {"intent", intent}, {"outcome", keyring::text(outcome)}};
     if (!detail.empty()) line["detail"] = cut(detail);
-    static_cast<void>(append(path_, *clock_, std::move(line), false));
+    const Appended appended = append(path_, *clock_, std::move(line), false);
+    tell(record_of(appended.line, appended.digest));
 }
 
 void AuditLog::note(const AuditEvent& event, const std::string& detail) {
     Json line = fields_of(event);
     line["event"] = "note";
     if (!detail.empty()) line["detail"] = cut(detail);
-    static_cast<void>(append(path_, *clock_, std::move(line), true));
+    const Appended appended = append(path_, *clock_, std::move(line), true);
+    tell(record_of(appended.line, appended.digest));
+}
+
+void AuditLog::read(const Listener& take) const {
+    const LogFile log(path_, O_RDONLY);
+    if (!log.exists()) return;
+    std::map<std::uint64_t, AuditEvent> open;
+    std::uint64_t number = 0;
+    each_line(log, path_, [&](std::string_view text) {
+        const Digest digest = digest_of(text);
+        const auto line = parse_line(text);
+        AuditRecord record = line ? record_of(*line, digest) : AuditRecord{};
+        record.line = ++number;
+        record.digest = digest;
+        if (line) join_with_intent(record, open);
+        take(record);
+    });
 }
 
 Digest AuditLog::head() const {

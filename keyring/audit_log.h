@@ -10,6 +10,8 @@
 #include "format/thumbprint.h"
 #include "keyring/key_state.h"
 
+#include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -25,6 +27,26 @@ struct AuditEvent {
     std::string object;  ///< what it is done for: "dek 12ab…", "repository …"
 };
 
+/// A line as it was written, for other systems. An outcome says what its intent was about.
+struct AuditRecord {
+    enum class Kind {
+        intent,
+        outcome,
+        note,
+        torn,  ///< not a whole line: only line, prev and digest are set
+    };
+    Kind kind = Kind::torn;
+    std::uint64_t line = 0;  ///< from 1; 0 where the record does not come from read()
+    std::uint64_t sequence = 0;
+    std::uint64_t intent = 0;  ///< of an outcome: the intent's sequence number
+    std::string time, operation, thumbprint, location, object, outcome, detail;
+    std::uint64_t pid = 0, uid = 0;
+    std::string prev;  ///< SHA-256 of the line before, as the line says it
+    Digest digest;     ///< SHA-256 of this line
+};
+/// "intent", "outcome", "note", "torn".
+[[nodiscard]] std::string_view text(AuditRecord::Kind kind);
+
 /// What verify() found.
 struct AuditReport {
     struct Uncertain {
@@ -32,7 +54,7 @@ struct AuditReport {
         std::string operation, thumbprint, location, time;
     };
     std::uint64_t lines = 0;
-    std::vector<std::string> problems;  ///< breaks of the chain: "line 12: does not follow line 11"
+    std::vector<std::string> problems;  ///< breaks of the chain, the first one first: "line 12 does not follow …"
     std::vector<std::string> remarks;   ///< harmless: a line torn by a crash
     std::vector<Uncertain> uncertain;   ///< intents without an outcome
     Digest head;
@@ -52,6 +74,13 @@ public:
     /// A decision that uses no protector (unlink, change of default), synced.
     void note(const AuditEvent& event, const std::string& detail = {});
 
+    /// Calls `listener` with each line that this object writes, after it is written. It has no say: what it throws is
+    /// lost.
+    using Listener = std::function<void(const AuditRecord&)>;
+    void listen(Listener listener) { listener_ = std::move(listener); }
+    /// Every line from the beginning, whatever the chain says of it: see verify().
+    void read(const Listener& take) const;
+
     /// SHA-256 of the last line; zero when there is none.
     [[nodiscard]] Digest head() const;
     /// Walks the whole chain. signed_heads  heads that journal entries signed: each must be a line of the log
@@ -59,8 +88,12 @@ public:
     [[nodiscard]] const std::string& path() const { return path_; }
 
 private:
+    void tell(AuditRecord record) noexcept;
+
     std::string path_;
     const Clock* clock_;
+    Listener listener_;
+    std::map<std::uint64_t, AuditEvent> open_;  ///< intents of this object without an outcome
 };
 
 }  // namespace signet::keyring

@@ -1,6 +1,8 @@
 #include "cli/commands/commands.h"
 #include "cli/context.h"
+#include "cli/places.h"
 #include "cli/table.h"
+#include "keyring/audit_export.h"
 
 #include <fstream>
 
@@ -46,8 +48,54 @@ void print_lines(Context& context) {
     if (!terminal.json() && !table.empty()) table.print(terminal);
 }
 
+using Format = std::string (*)(const keyring::AuditRecord&);
+
+Format format_option(const Context& context) {
+    const std::string name = context.options().text_or("format", "json");
+    if (name == "json") return keyring::audit_json;
+    if (context.options().flag("json")) throw Error(ErrorCode::usage, "--json and --format " + printable(name));
+    if (name == "cef") {
+        return
+            [](const keyring::AuditRecord& record) { return keyring::audit_cef(record, SIGNET_VERSION, host_name()); };
+    }
+    if (name == "syslog") {
+        return [](const keyring::AuditRecord& record) { return keyring::audit_syslog(record, host_name()); };
+    }
+    throw Error(ErrorCode::usage, "unknown format: " + printable(name), "json, cef or syslog");
+}
+
+/// A line whose time cannot be read is never left out.
+bool is_before(const keyring::AuditRecord& record, TimePoint since) {
+    try {
+        return parse_time(record.time, since) < since;
+    } catch (const Error&) {
+        return false;
+    }
+}
+
+/// Lines for other systems and nothing else. throws  Error{damaged}: the chain is broken; every line is printed all the
+/// same
+ExitCode export_lines(Context& context) {
+    const Format format = format_option(context);
+    const auto since_text = context.options().text("since");
+    const TimePoint since = since_text ? parse_time(*since_text, context.clock().now()) : TimePoint{};
+    const keyring::AuditLog& audit = context.keyring().audit();
+    audit.read([&](const keyring::AuditRecord& record) {
+        if (since_text && is_before(record, since)) return;
+        context.terminal().raw(as_bytes(format(record) + "\n"));
+    });
+    const keyring::AuditReport report = audit.verify(signed_heads(context));
+    if (report.intact()) return ExitCode::done;
+    throw Error(ErrorCode::damaged, "the audit log " + audit.path() + " was altered: " + report.problems.front());
+}
+
 ExitCode run(Context& context) {
     Terminal& terminal = context.terminal();
+    context.options().refuse_together({"verify", "export"});
+    if (context.options().flag("export")) return export_lines(context);
+    if (context.options().given("since") || context.options().given("format")) {
+        throw Error(ErrorCode::usage, "--since and --format belong to --export");
+    }
     const std::vector<Digest> heads = signed_heads(context);
     const keyring::AuditReport report = context.keyring().audit().verify(heads);
     if (!context.options().flag("verify")) print_lines(context);
@@ -86,14 +134,24 @@ ExitCode run(Context& context) {
 Command keyring_audit_command() {
     Command command;
     command.name = "keyring audit";
-    command.synopsis = "[--verify]";
+    command.synopsis = "[--verify | --export [--since T] [--format json|cef|syslog]]";
     command.summary = "show every use of a protector, and verify the log";
     command.description =
         "Prints the audit log of this keyring and walks its chain of hashes; with --repo, it is also compared with "
         "the heads that this keyring's identities signed in the repository. A log that was altered or cut short ends "
-        "in exit code 14. A use whose outcome was never written is reported as uncertain.";
-    command.options = {{.name = "verify", .help = "verify without printing the lines"}};
-    command.examples = {{"signet keyring audit --json", "Lines for a log collector"}};
+        "in exit code 14, and the first broken or missing line is named. A use whose outcome was never written is "
+        "reported as uncertain.\n\n"
+        "--export prints lines for other systems: JSON objects with the hashes that chain them, the Common Event "
+        "Format, or syslog (RFC 5424). Each has an event id of its kind that never changes (docs/operations.md, "
+        "section 21), and an outcome says what was asked. The option --audit-syslog of every command sends lines to "
+        "the system's log as they are written.";
+    command.options = {
+        {.name = "verify", .help = "verify without printing the lines"},
+        {.name = "export", .help = "print lines for other systems"},
+        {.name = "since", .takes = Takes::one, .value_name = "T", .help = "only lines from then on: -1d, 2026-03-14"},
+        {.name = "format", .takes = Takes::one, .value_name = "F", .help = "json (the default), cef or syslog"}};
+    command.examples = {{"signet keyring audit --json", "Lines for a log collector"},
+                        {"signet keyring audit --export --format cef --since -1d", "The last day, for a SIEM system"}};
     command.run = run;
     return command;
 }
