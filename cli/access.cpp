@@ -1,20 +1,19 @@
 #include "cli/access.h"
 
-#include "cli/hooks.h"
 #include "cli/officer.h"
+#include "cli/state_notice.h"
 
 namespace signet::cli {
 namespace {
 
 using keyring::AccessState;
 
-constexpr const char* kOption = "on-state-change";
-
 /// What one default protector says; remembers since when it is refused.
 Access look_at(Context& context, const keyring::Link& link, std::int64_t heal_window_ns) {
     const keyring::ProtectorReport report = context.resolver().status(link.thumbprint);
     context.keyring().note_access(link.thumbprint, report.status, report.detail, heal_window_ns);
     Access access;
+    access.thumbprint = link.thumbprint;
     access.protector = link.name + " (" + link.thumbprint.short_text() + ")";
     access.why = report.detail;
     const TimePoint now = context.clock().now();
@@ -26,28 +25,6 @@ Access look_at(Context& context, const keyring::Link& link, std::int64_t heal_wi
     if (access.state == AccessState::inaccessible && access.since)
         access.heal_left_ns = heal_window_ns - (now.ns - access.since->ns);
     return access;
-}
-
-/// Remembered is what was told: a state that only other commands have seen, or whose hook failed, is told the next
-/// time.
-void tell_of_change(Context& context, const Access& access) {
-    if (!context.options().given(kOption)) return;
-    const std::string now(text(access.state));
-    const std::string told = context.keyring().told_state();
-    const std::string before = told.empty() ? std::string(text(AccessState::ok)) : told;
-    if (now == before || (told.empty() && access.state == AccessState::none)) return;
-    HookVariables variables = {{"SIGNET_STATE", now},
-                               {"SIGNET_STATE_BEFORE", before},
-                               {"SIGNET_STATE_PROTECTOR", access.protector},
-                               {"SIGNET_STATE_WHY", access.why},
-                               {"SIGNET_STATE_SINCE", access.since ? to_rfc3339(*access.since) : ""},
-                               {"SIGNET_HEAL_SECONDS", std::to_string(access.heal_left_ns / kNsPerSecond)}};
-    try {
-        run_hooks(context, kOption, variables);
-        if (!context.dry_run()) context.keyring().note_told(now);
-    } catch (const Error& error) {
-        context.terminal().warning(error.what());
-    }
 }
 
 /// A repository that cannot be read must not hide what vaults say.
@@ -85,7 +62,8 @@ Access look_at_access(Context& context) {
         Access access = look_at(context, link, heal_window_ns);
         if (access.state > worst.state) worst = std::move(access);
     }
-    tell_of_change(context, worst);
+    context.keyring().note_state(text(worst.state), worst.thumbprint, worst.why);
+    tell_of_state(context, worst);
     return worst;
 }
 
@@ -103,18 +81,20 @@ std::string access_text(const Access& access) {
     return sentence;
 }
 
-OptionSpec on_state_change_option() {
-    return {.name = kOption,
-            .takes = Takes::many,
-            .value_name = "CMD",
-            .help =
-                "run when the keyring's state is another than the last time, with SIGNET_STATE, SIGNET_STATE_BEFORE, "
-                "…_WHY, …_SINCE, SIGNET_HEAL_SECONDS"};
-}
-
 void require_revalidated(const Access& access) {
     if (access.state != AccessState::needs_revalidation) return;
     throw Error(ErrorCode::refused, "this keyring is " + access_text(access), "signet keyring revalidate");
+}
+
+bool is_lost(const Access& access) {
+    return access.state == AccessState::inaccessible || access.state == AccessState::needs_revalidation;
+}
+
+void require_settings_open(const Access& access) {
+    if (!is_lost(access)) return;
+    throw Error(ErrorCode::refused,
+                "while access is lost no setting is changed: this keyring is " + access_text(access),
+                "bring the key back (signet key …), link another one, or signet keyring revalidate");
 }
 
 }  // namespace signet::cli

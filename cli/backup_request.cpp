@@ -1,11 +1,10 @@
 #include "cli/backup_request.h"
 
-#include "cli/access.h"
-
 #include "cli/lists.h"
 #include "cli/places.h"
 #include "cli/selection.h"
 #include "cli/size.h"
+#include "cli/state_notice.h"
 #include "format/tree.h"
 
 #include <sys/stat.h>
@@ -104,7 +103,7 @@ int compression_level(const std::string& text) {
 }
 
 std::vector<OptionSpec> backup_options() {
-    return {
+    std::vector<OptionSpec> options = {
         {.name = "series",
          .takes = Takes::one,
          .value_name = "NAME",
@@ -194,8 +193,9 @@ std::vector<OptionSpec> backup_options() {
          .takes = Takes::many,
          .value_name = "CMD",
          .help = "a shell command to run when no backup could be made"},
-        on_state_change_option(),
     };
+    for (const OptionSpec& option : state_notice_options()) options.push_back(option);
+    return options;
 }
 
 backup::BackupRequest backup_request(const Context& context) {

@@ -1,4 +1,4 @@
-// The audit log for other systems: each line is an event with a fixed id (docs/operations.md, section 21), as JSON, in
+// The audit log for other systems: each line is an event with a fixed id (docs/operations.md, section 22), as JSON, in
 // the Common Event Format of SIEM systems, or for syslog.
 #pragma once
 

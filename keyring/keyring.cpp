@@ -42,6 +42,7 @@ Json encode_link(const Link& link) {
             {"last_state", link.last_state},
             {"last_state_time", time_or_null(link.last_state_time)},
             {"last_proven", time_or_null(link.last_proven)},
+            {"last_unwrapped", time_or_null(link.last_unwrapped)},
             {"lost_since", time_or_null(link.lost_since)},
             {"lost_why", link.lost_why}};
 }
@@ -78,6 +79,7 @@ Link decode_link(const Json& json, std::string_view what) {
     link.last_state_time = fields.optional_time("last_state_time");
     // Absent in files of earlier versions.
     if (fields.has("last_proven")) link.last_proven = fields.optional_time("last_proven");
+    if (fields.has("last_unwrapped")) link.last_unwrapped = fields.optional_time("last_unwrapped");
     if (fields.has("lost_since")) link.lost_since = fields.optional_time("lost_since");
     if (fields.has("lost_why")) link.lost_why = fields.text("lost_why");
     return link;
@@ -183,6 +185,10 @@ Json encode(const Keyring::Content& content) {
     for (const auto& [folder, file_system] : content.vault_places) {
         vault_places.push_back({{"folder", folder}, {"file_system", file_system}});
     }
+    Json told = Json::object();
+    for (const auto& [channel, last] : content.told) {
+        told[channel] = {{"state", last.state}, {"when", time_or_null(last.when)}};
+    }
     return {{"signet_keyring", 1},
             {"generation", content.generation},
             {"links", std::move(links)},
@@ -194,6 +200,7 @@ Json encode(const Keyring::Content& content) {
             {"settings", Json(content.settings)},
             {"refusals", std::move(refusals)},
             {"vault_places", std::move(vault_places)},
+            {"told", std::move(told)},
             {"state", content.state}};
 }
 
@@ -222,6 +229,18 @@ void decode_replicas(const JsonObject& fields, Keyring::Content& content, std::s
                                                       ReplicaKeyring{replica.text("keyring"), replica.text("vault")});
         }
     }
+}
+
+std::map<std::string, Told> decode_told(const JsonObject& fields) {
+    std::map<std::string, Told> told;
+    if (!fields.has("told")) return told;  // a file of an earlier version
+    const Json& channels = fields.member("told");
+    if (!channels.is_object()) fields.fail("told");
+    for (const auto& [channel, json] : channels.items()) {
+        const JsonObject last(json, fields.what());
+        told[channel] = {last.text("state"), last.optional_time("when")};
+    }
+    return told;
 }
 
 /// At most one default per provider and region, and no thumbprint twice.
@@ -269,6 +288,7 @@ Keyring::Content decode(const Json& body, std::string_view what) {
         content.settings[name] = value.get<std::string>();
     }
     for (const Json& refusal : fields.array("refusals")) content.refusals.push_back(decode_refusal(refusal, what));
+    content.told = decode_told(fields);
     if (fields.has("state")) content.state = fields.text("state");
     if (fields.has("vault_places")) {
         for (const Json& json : fields.array("vault_places")) {
@@ -423,9 +443,25 @@ void Keyring::note_proven(const format::Thumbprint& thumbprint, TimePoint when) 
     if (find(thumbprint) == nullptr) return;
     change([&](Content& next) {
         for (Link& link : next.links) {
-            if (link.thumbprint == thumbprint) link.last_proven = when;
+            if (link.thumbprint == thumbprint) link.last_proven = link.last_unwrapped = when;
         }
     });
+}
+
+void Keyring::note_unwrapped(const format::Thumbprint& thumbprint) noexcept {
+    constexpr std::int64_t kHourNs = 3600 * kNsPerSecond;
+    const TimePoint now = clock_->now();
+    const Link* known = find(thumbprint);
+    if (known == nullptr || (known->last_unwrapped && now.ns - known->last_unwrapped->ns < kHourNs)) return;
+    try {
+        change([&](Content& next) {
+            for (Link& link : next.links) {
+                if (link.thumbprint == thumbprint) link.last_unwrapped = now;
+            }
+        });
+    } catch (const std::exception&) {
+        // A keyring on a medium that cannot be written still serves.
+    }
 }
 
 std::optional<SecretBytes> Keyring::label_key(const RepositoryId& repository, const IdentityId& writer) const {
@@ -470,9 +506,11 @@ void Keyring::note_access(const format::Thumbprint& thumbprint, ProtectorStatus 
     }
 }
 
-void Keyring::revalidate(const format::Thumbprint& thumbprint) {
+void Keyring::revalidate(const format::Thumbprint& thumbprint, const std::string& by) {
     const Link* link = find(thumbprint);
     if (link == nullptr || !link->lost_since) return;
+    const std::string place = link->locations.front();
+    const std::string what = "by " + by + "; it was lost since " + to_rfc3339(*link->lost_since);
     change([&](Content& next) {
         for (Link& one : next.links) {
             if (one.thumbprint != thumbprint) continue;
@@ -480,10 +518,32 @@ void Keyring::revalidate(const format::Thumbprint& thumbprint) {
             one.lost_why.clear();
         }
     });
+    audit_.note({"revalidate", thumbprint, place, {}}, what);
 }
 
-void Keyring::note_told(const std::string& state) {
-    change([&](Content& next) { next.state = state; });
+void Keyring::note_state(std::string_view state, const std::optional<format::Thumbprint>& thumbprint,
+                         const std::string& why) noexcept {
+    try {
+        const std::string before = content_.state.empty() ? "ok" : content_.state;
+        const bool is_well = state == "ok" || state == "none";
+        const std::string now(is_well ? "ok" : state);
+        if (now == before) return;
+        audit_.note({"access-" + now, thumbprint, {}, {}},
+                    "it was " + before + (is_well || why.empty() ? "" : ": " + why));
+        change([&](Content& next) { next.state = now; });
+    } catch (const std::exception&) {
+        // A keyring on a medium that cannot be written still serves.
+    }
+}
+
+Told Keyring::told(const std::string& channel) const {
+    const auto found = content_.told.find(channel);
+    return found == content_.told.end() ? Told{} : found->second;
+}
+
+void Keyring::note_told(const std::string& channel, const std::string& state) {
+    const TimePoint now = clock_->now();
+    change([&](Content& next) { next.told[channel] = {state, now}; });
 }
 
 std::optional<std::string> Keyring::paused() const {

@@ -51,9 +51,10 @@ struct Link {
     TimePoint linked;                    ///< when
     std::string last_state;              ///< what the last test or use found: "enabled", "key-disabled", …
     std::optional<TimePoint> last_state_time;
-    std::optional<TimePoint> last_proven;  ///< when it last opened a data key of a backup, by `keyring check`
-    std::optional<TimePoint> lost_since;   ///< since when it is refused as a wrapping protector; see access_state.h
-    std::string lost_why;                  ///< what its vault said then
+    std::optional<TimePoint> last_proven;     ///< when it last opened a data key of a backup, by `keyring check`
+    std::optional<TimePoint> last_unwrapped;  ///< when it last really unwrapped here: a test, a restore, a proof
+    std::optional<TimePoint> lost_since;      ///< since when it is refused as a wrapping protector; see access_state.h
+    std::string lost_why;                     ///< what its vault said then
 
     [[nodiscard]] crypto::RsaPublicKey public_key() const { return crypto::RsaPublicKey::from_spki(spki); }
     [[nodiscard]] bool follow_newest() const { return !follow.empty(); }
@@ -86,6 +87,12 @@ struct WriterIdentity {
     [[nodiscard]] IdentityId identity() const { return key.verify_key().identity(); }
 };
 
+/// What hooks were told of the state of access, and when.
+struct Told {
+    std::string state;
+    std::optional<TimePoint> when;
+};
+
 /// A location that refused, remembered until it answers well again, or its link is removed: an outage after a refusal
 /// opens no way to a twin.
 struct Refusal {
@@ -104,6 +111,7 @@ struct LinkOptions {
     std::optional<std::string> twin_of = std::nullopt;     ///< the link that has the same key: thumbprint or name
     std::string name = {};                                 ///< empty: the vault's name for it
     std::optional<std::string> follow = std::nullopt;      ///< the place whose newest version it is; unset: as located
+    bool settings_wait = false;  ///< access is lost: only what helps to get out, a new link or a twin of what is lost
 };
 
 /// What linking did.
@@ -179,6 +187,8 @@ public:
     LinkTest test(const format::Thumbprint& thumbprint, Vaults& vaults);
     /// Remembers that it has opened a data key of a backup. A thumbprint that is not linked here is left out.
     void note_proven(const format::Thumbprint& thumbprint, TimePoint when);
+    /// Remembers that it has unwrapped, to the hour. A keyring that cannot be written is left.
+    void note_unwrapped(const format::Thumbprint& thumbprint) noexcept;
     /// Before each backup: where a link follows the newest version and there is a newer enabled one, that is tested by
     /// wrap, linked, and takes over the role; the old version stays `linked`. A default waits for replicas (a warning).
     /// Never asks for a passphrase.
@@ -202,11 +212,19 @@ public:
     /// only on a change; a keyring that cannot be written is left.
     void note_access(const format::Thumbprint& thumbprint, ProtectorStatus status, const std::string& why,
                      std::int64_t heal_window_ns) noexcept;
-    /// Forgets that it was refused: a person has looked. throws  Error{io}
-    void revalidate(const format::Thumbprint& thumbprint);
-    /// The state that hooks were told of last; empty when there was none.
-    [[nodiscard]] const std::string& told_state() const { return content_.state; }
-    void note_told(const std::string& state);
+    /// Forgets that it was refused: a person has looked. by  who, for the audit log. throws  Error{io}
+    void revalidate(const format::Thumbprint& thumbprint, const std::string& by);
+    /// Lifts what its locations are remembered to have refused: a person has decided that it was not meant. Every
+    /// location is tested first. Where the first one refuses now, and another unwraps, that one becomes the first.
+    /// by  who; it stands in the audit log. returns  the location that is asked first from now on
+    /// throws  Error{key_unavailable}: no location unwraps
+    std::string use_twin(const format::Thumbprint& thumbprint, const std::string& by, Vaults& vaults);
+    /// Writes a change of the state of access into the audit log, once. thumbprint  of the protector that decides
+    void note_state(std::string_view state, const std::optional<format::Thumbprint>& thumbprint,
+                    const std::string& why) noexcept;
+    /// What a channel ("on-state-change", "webhook") was told last; nothing told: an empty state.
+    [[nodiscard]] Told told(const std::string& channel) const;
+    void note_told(const std::string& channel, const std::string& state);
 
     // Repositories.
     [[nodiscard]] const RepositoryPin* pin(const RepositoryId& repository) const;
@@ -305,7 +323,8 @@ public:
         std::map<std::pair<RepositoryId, IdentityId>, Bytes> label_keys;
         std::map<std::string, std::string> settings;
         std::vector<Refusal> refusals;
-        std::string state;                                ///< of access, as hooks were told of it last
+        std::map<std::string, Told> told;  ///< by channel: the state of access, as hooks were told of it last
+        std::string state;                 ///< of access, as the audit log has it; empty: ok
         std::map<std::string, std::string> vault_places;  ///< folders of local vaults and the file systems they were on
     };
 

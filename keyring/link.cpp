@@ -296,7 +296,13 @@ LinkTest Keyring::test(const format::Thumbprint& thumbprint, Vaults& vaults) {
     const auto answered = std::find_if(report.results.begin(), report.results.end(),
                                        [](const LinkTest::Result& result) { return !may_fail_over(result.outcome); });
     const std::string state = answered == report.results.end() ? report.results.front().state : answered->state;
-    change([&](Content& next) { mark_state(require_in(next.links, thumbprint), state, clock_->now()); });
+    const bool unwrapped = std::any_of(report.results.begin(), report.results.end(),
+                                       [](const LinkTest::Result& result) { return result.proven; });
+    change([&](Content& next) {
+        Link& tested = require_in(next.links, thumbprint);
+        mark_state(tested, state, clock_->now());
+        if (unwrapped) tested.last_unwrapped = clock_->now();
+    });
     return report;
 }
 
@@ -334,6 +340,12 @@ LinkReport Keyring::link(const Location& location, const LinkOptions& options, V
                     "link a protector of region " + region);
     }
     if (existing != nullptr) check_role_change(*existing, role);
+    if (options.settings_wait && existing != nullptr && !existing->lost_since) {
+        throw Error(ErrorCode::refused,
+                    "protector " + key.thumbprint.short_text() +
+                        " is linked already, and while access is lost no setting is changed",
+                    "to go on with it: signet keyring revalidate --use-key " + key.thumbprint.short_text());
+    }
     const bool is_new_default =
         role == LinkRole::default_ && (existing == nullptr || existing->role != LinkRole::default_);
 
@@ -374,6 +386,7 @@ LinkReport Keyring::link(const Location& location, const LinkOptions& options, V
             link->role = role;
         }
         mark_state(*link, state_after(tested), clock_->now());
+        if (report.proven) link->last_unwrapped = clock_->now();
         report.link = *link;
     });
     if (const std::string folder = vault_folder(key.location, vaults.default_folder()); !folder.empty())
@@ -432,12 +445,46 @@ LinkReport Keyring::set_default(const format::Thumbprint& thumbprint, Vaults& va
         check_role_change(chosen, LinkRole::default_);
         report.former_default = make_default(next.links, chosen);
         mark_state(chosen, "enabled", clock_->now());
+        if (report.proven) chosen.last_unwrapped = clock_->now();
         chosen.lost_since = std::nullopt;  // it was tested just now
         chosen.lost_why.clear();
         report.link = chosen;
     });
     audit_.note({"default", thumbprint, link.locations.front(), {}});
     return report;
+}
+
+// Going on with a twin.
+
+std::string Keyring::use_twin(const format::Thumbprint& thumbprint, const std::string& by, Vaults& vaults) {
+    const LinkTest tested = test(thumbprint, vaults);
+    const auto is_well = [](const LinkTest::Result& result) { return result.proven; };
+    const auto twin = std::find_if(tested.results.begin(), tested.results.end(), is_well);
+    const LinkTest::Result& first = tested.results.front();
+    if (twin == tested.results.end()) {
+        throw Error(ErrorCode::key_unavailable,
+                    "no location of protector " + thumbprint.short_text() + " unwraps: " + first.location + ", " +
+                        std::string(text(first.outcome)),
+                    "signet keyring test says what each vault answers");
+    }
+    // One that is out of reach stays the first: it is asked again when it is back.
+    const bool moves = !is_well(first) && !may_fail_over(first.outcome);
+    std::string asked_first = first.location;
+    change([&](Content& next) {
+        Link& link = require_in(next.links, thumbprint);
+        auto& all = link.locations;
+        std::erase_if(next.refusals, [&](const Refusal& refusal) {
+            return std::find(all.begin(), all.end(), refusal.location) != all.end();
+        });
+        const auto found = std::find(all.begin(), all.end(), twin->location);
+        if (moves && found != all.end()) std::rotate(all.begin(), found, found + 1);
+        asked_first = all.front();
+        link.lost_since = std::nullopt;
+        link.lost_why.clear();
+    });
+    audit_.note({"use-twin", thumbprint, twin->location, {}},
+                "by " + by + "; " + first.location + " says " + std::string(text(first.outcome)));
+    return asked_first;
 }
 
 // Following the newest version.
@@ -520,7 +567,7 @@ void Keyring::follow(const Link& link, Vaults& vaults, FollowReport& report) {
             added.spki = key.public_key->spki();
             added.linked = clock_->now();
             // What was seen of the old version says nothing about the new one.
-            added.last_proven = std::nullopt;
+            added.last_proven = added.last_unwrapped = std::nullopt;
             added.lost_since = std::nullopt;
             added.lost_why.clear();
             next.links.push_back(std::move(added));

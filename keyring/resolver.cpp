@@ -310,7 +310,10 @@ format::DataKey Resolver::unwrap(const format::Slot& slot) {
         const auto answer = audited_unwrap(slot, found.location, key);
         // What does not decrypt says nothing about access.
         if (answer.outcome != Outcome::integrity) keyrings_.own().note_answer(place, "unwrap", answer.outcome);
-        if (key) return std::move(*key);
+        if (key) {
+            keyrings_.own().note_unwrapped(slot.thumbprint);
+            return std::move(*key);
+        }
 
         const Refusal* latched = keyrings_.own().refusal(place);
         const bool remembered = latched != nullptr && stops_unwrapping(latched->outcome);

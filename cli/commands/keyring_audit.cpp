@@ -143,7 +143,7 @@ Command keyring_audit_command() {
         "reported as uncertain.\n\n"
         "--export prints lines for other systems: JSON objects with the hashes that chain them, the Common Event "
         "Format, or syslog (RFC 5424). Each has an event id of its kind that never changes (docs/operations.md, "
-        "section 21), and an outcome says what was asked. The option --audit-syslog of every command sends lines to "
+        "section 22), and an outcome says what was asked. The option --audit-syslog of every command sends lines to "
         "the system's log as they are written.";
     command.options = {
         {.name = "verify", .help = "verify without printing the lines"},

@@ -1,3 +1,4 @@
+#include "cli/access.h"
 #include "cli/commands/commands.h"
 #include "cli/key_state_change.h"
 #include "cli/link_view.h"
@@ -21,6 +22,7 @@ ExitCode run(Context& context) {
             throw Error(ErrorCode::usage, "no name of a region: " + printable(*region));
     }
     const keyring::Location location = keyring::Location::parse(context.arguments().front()).absolute();
+    link.settings_wait = is_lost(look_at_access(context));
     const keyring::LinkReport report = context.keyring().link(location, link, context.vaults());
     print_link_report(context, report);
     if (report.link.wraps()) remind_of_key_backup(context, report.link);

@@ -1,3 +1,4 @@
+#include "cli/access.h"
 #include "cli/commands/commands.h"
 #include "cli/officer.h"
 #include "cli/table.h"
@@ -48,6 +49,7 @@ ExitCode set(Context& context) {
         throw Error(ErrorCode::usage, "keyring policy set needs NAME=VALUE",
                     "signet keyring policy set after-rotation=rewrap");
     NumberedPolicy next = current_policy(context);
+    require_settings_open(look_at_access(context));
     for (std::size_t i = 1; i < words.size(); ++i) {
         const std::size_t equals = words[i].find('=');
         if (equals == std::string::npos || equals == 0)

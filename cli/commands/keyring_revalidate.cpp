@@ -1,6 +1,10 @@
 #include "cli/access.h"
 #include "cli/commands/commands.h"
 #include "cli/link_view.h"
+#include "cli/places.h"
+#include "cli/state_notice.h"
+
+#include <algorithm>
 
 namespace signet::cli {
 namespace {
@@ -27,14 +31,45 @@ void retry_keys(Context& context) {
     }
 }
 
+/// Who answers for it in the audit log.
+std::string person(Context& context) {
+    std::string name = context.options().text_or("by", user_name());
+    if (name.empty() || !is_utf8(name)) throw Error(ErrorCode::usage, "who decides is not said", "add --by NAME");
+    return name;
+}
+
+bool has_twin(const keyring::Link& link) {
+    return std::count_if(link.locations.begin(), link.locations.end(),
+                         [](const std::string& place) { return keyring::Location::parse(place).can_unwrap(); }) >= 2;
+}
+
+/// Of every default that has one. throws  Error{usage}: there is none; as Keyring::use_twin()
+void use_twins(Context& context) {
+    std::vector<format::Thumbprint> wanted;
+    for (const format::Thumbprint& thumbprint : defaults(context)) {
+        if (has_twin(*context.keyring().find(thumbprint))) wanted.push_back(thumbprint);
+    }
+    if (wanted.empty()) {
+        throw Error(ErrorCode::usage, "the default protector has no twin",
+                    "link it: signet keyring link LOCATION --twin-of T");
+    }
+    for (const format::Thumbprint& thumbprint : wanted) {
+        const std::string first = context.keyring().use_twin(thumbprint, person(context), context.vaults());
+        context.terminal().message("protector " + thumbprint.short_text() + " is asked at " + printable(first) +
+                                   " first");
+    }
+}
+
 ExitCode run(Context& context) {
-    context.options().refuse_together({"retry-key", "use-key"});
+    context.options().refuse_together({"retry-key", "use-key", "use-twin"});
+    if (context.options().flag("use-twin")) use_twins(context);
     if (const auto other = context.options().text("use-key")) {
         const format::Thumbprint thumbprint = context.keyring().get(*other).thumbprint;
         print_link_report(context, context.keyring().set_default(thumbprint, context.vaults()));
     }
     retry_keys(context);
-    for (const format::Thumbprint& thumbprint : defaults(context)) context.keyring().revalidate(thumbprint);
+    for (const format::Thumbprint& thumbprint : defaults(context))
+        context.keyring().revalidate(thumbprint, person(context));
     const Access access = look_at_access(context);
     if (context.terminal().json())
         context.terminal().object(Json{{"message_type", "summary"}, {"state", text(access.state)}});
@@ -50,20 +85,27 @@ ExitCode run(Context& context) {
 Command keyring_revalidate_command() {
     Command command;
     command.name = "keyring revalidate";
-    command.synopsis = "[--retry-key | --use-key T] [--on-state-change CMD]";
+    command.synopsis = "[--retry-key | --use-key T | --use-twin] [--by NAME] [--on-state-change CMD] [--webhook URL]";
     command.summary = "take a keyring back into use that has lost its key for long";
     command.description =
         "A default protector that its vault refuses makes the keyring inaccessible. When access comes back within the "
         "heal window (policy heal-window, 8 hours) that is all; later the keyring needs revalidation: a person looks "
         "first whether the refusal was meant. This command tests the default protector as keyring test does, or makes "
         "another linked one the default and tests that, and takes the keyring back into use. Exit code 13 while the "
-        "protector is still refused. Settings, policy, links and backups are as they were.";
+        "protector is still refused. Settings, policy, links and backups are as they were.\n\n"
+        "A location that refused is remembered, and an outage after it opens no way to a twin: the refusal may have "
+        "been meant. --use-twin lifts that, for the locations of the default protector: all of them are tested, what "
+        "was refused is forgotten, and where the first location still refuses, a twin that unwraps is asked first from "
+        "now on. Who decided that stands in the audit log.";
     command.options = {
         {.name = "retry-key", .help = "the same protector again (what happens when nothing is said)"},
         {.name = "use-key", .takes = Takes::one, .value_name = "T", .help = "make this linked protector the default"},
-        on_state_change_option()};
+        {.name = "use-twin", .help = "the refusal of one location was not meant: go on with the twin"},
+        {.name = "by", .takes = Takes::one, .value_name = "NAME", .help = "who decides; default: the user's name"}};
+    for (const OptionSpec& option : state_notice_options()) command.options.push_back(option);
     command.examples = {{"signet keyring revalidate", "The key is enabled again"},
-                        {"signet keyring revalidate --use-key prod-2026", "Go on with another key"}};
+                        {"signet keyring revalidate --use-key prod-2026", "Go on with another key"},
+                        {"signet keyring revalidate --use-twin --by 'Anna Berg'", "Go on with its twin"}};
     command.dry_run = DryRun::not_offered;
     command.run = run;
     return command;

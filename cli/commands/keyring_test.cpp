@@ -2,6 +2,7 @@
 #include "cli/commands/commands.h"
 #include "cli/link_view.h"
 #include "cli/signals.h"
+#include "cli/state_notice.h"
 #include "cli/twins.h"
 
 #include <chrono>
@@ -73,7 +74,7 @@ ExitCode run(Context& context) {
 Command keyring_test_command() {
     Command command;
     command.name = "keyring test";
-    command.synopsis = "[T…] [--wait D] [--on-state-change CMD]";
+    command.synopsis = "[T…] [--wait D] [--on-state-change CMD] [--webhook URL]";
     command.summary = "wrap, unwrap and compare with linked protectors";
     command.description =
         "Really uses the named protectors, or all of them, at every location, and says what each vault answered. Exit "
@@ -82,8 +83,8 @@ Command keyring_test_command() {
     command.options = {{.name = "wait",
                         .takes = Takes::one,
                         .value_name = "D",
-                        .help = "test again until all is well, for this long: 90s, 10m"},
-                       on_state_change_option()};
+                        .help = "test again until all is well, for this long: 90s, 10m"}};
+    for (const OptionSpec& option : state_notice_options()) command.options.push_back(option);
     command.arguments = {"thumbprint", 0, Arguments::kAnyNumber};
     command.examples = {{"signet keyring test", "Test everything that is linked"}};
     command.run = run;

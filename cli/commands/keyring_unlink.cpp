@@ -1,3 +1,4 @@
+#include "cli/access.h"
 #include "cli/commands/commands.h"
 #include "cli/link_view.h"
 
@@ -6,6 +7,7 @@ namespace {
 
 ExitCode run(Context& context) {
     const keyring::Link named = context.keyring().get(context.arguments().front());
+    require_settings_open(look_at_access(context));
     const keyring::Link link = context.keyring().unlink(named.thumbprint, context.options().flag("force"));
     Terminal& terminal = context.terminal();
     terminal.warning("backups wrapped with " + link.thumbprint.short_text() +

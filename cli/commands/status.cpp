@@ -1,5 +1,6 @@
 #include "cli/commands/commands.h"
 #include "cli/health.h"
+#include "cli/state_notice.h"
 #include "cli/table.h"
 
 namespace signet::cli {
@@ -50,6 +51,11 @@ void judge_protectors(const Health& health, const std::optional<std::int64_t>& m
                         "protector " + name + " was last proven " + age_text(*one.last_proven, health.now) + " ago");
         }
     }
+}
+
+/// Drills are not built yet, so none is on record: whoever asks for one is told that.
+void judge_drills(const std::optional<std::int64_t>& max_drill_age, Verdict& verdict) {
+    if (max_drill_age) verdict.add(ExitCode::objective_missed, "no drill is on record");
 }
 
 std::optional<std::int64_t> span_option(const Context& context, std::string_view name) {
@@ -110,6 +116,7 @@ ExitCode run(Context& context) {
     Verdict verdict;
     judge_series(health, span_option(context, "max-age"), verdict);
     judge_protectors(health, span_option(context, "max-proof-age"), verdict);
+    judge_drills(span_option(context, "max-drill-age"), verdict);
     if (health.access.state == keyring::AccessState::inaccessible) {
         verdict.add(ExitCode::key_unavailable, "the default protector cannot be used: new backups are refused");
     } else if (health.access.state == keyring::AccessState::needs_revalidation) {
@@ -127,7 +134,7 @@ ExitCode run(Context& context) {
 Command status_command() {
     Command command;
     command.name = "status";
-    command.synopsis = "[--max-age D] [--max-proof-age D] [--on-state-change CMD]";
+    command.synopsis = "[--max-age D] [--max-proof-age D] [--max-drill-age D] [--on-state-change CMD] [--webhook URL]";
     command.summary = "say whether backups and keys are as they should be";
     command.description =
         "For cron and monitoring: the state of the keyring, the age of each series, whether its newest backup can be "
@@ -143,7 +150,11 @@ Command status_command() {
                         .takes = Takes::one,
                         .value_name = "D",
                         .help = "each needed protector was proven within: 7d"},
-                       on_state_change_option()};
+                       {.name = "max-drill-age",
+                        .takes = Takes::one,
+                        .value_name = "D",
+                        .help = "a drill was recorded within: 30d (there are no drills yet: always missed)"}};
+    for (const OptionSpec& option : state_notice_options()) command.options.push_back(option);
     command.examples = {{"signet status --max-age 26h --max-proof-age 7d", "In a monitor"},
                         {"signet status --json", "For a program"}};
     command.run = run;

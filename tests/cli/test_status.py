@@ -50,6 +50,11 @@ class Status(SignetTest):
         self.assertSays(self.signet("status", expect=13).out, "keyring  inaccessible", "new backups are refused")
 
     def test_an_empty_repository_has_no_age(self):
+    def test_no_drill_is_on_record(self):
+        report = self.signet("status", "--max-drill-age", "30d", "--json", expect=16).json()
+        self.assertEqual(report["problems"], ["no drill is on record"])
+        self.signet("status", "--max-drill-age", "soon", expect=2)
+
         self.env["SIGNET_REPOSITORY"] = self.path("empty")
         self.signet("init")
         self.signet("status")

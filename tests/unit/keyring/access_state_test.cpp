@@ -1,6 +1,6 @@
 #include "keyring/access_state.h"
 
-#include <catch2/catch.hpp>
+#include "tests/unit/keyring/bench.h"
 
 using namespace signet;
 using namespace signet::keyring;
@@ -39,4 +39,21 @@ TEST_CASE("beyond the heal window a person revalidates, whatever the vault says 
                               ProtectorStatus::disabled}) {
         CHECK(judge_access(status, lost(9), kNow, kWindow) == AccessState::needs_revalidation);
     }
+}
+
+TEST_CASE("a change of the state of access is one line of the audit log [R119]", "[keyring][access]") {
+    keyring::test::Bench bench;
+    const KeyVersion key = bench.vault().create_key("prod", 2048);
+    const auto lines = [&] { return bench.keyring().audit().verify().lines; };
+    bench.keyring().note_state("ok", key.thumbprint, "");
+    bench.keyring().note_state("none", std::nullopt, "");
+    CHECK(lines() == 0);
+    bench.keyring().note_state("inaccessible", key.thumbprint, "disabled in local:prod/1");
+    bench.keyring().note_state("inaccessible", key.thumbprint, "disabled in local:prod/1");
+    CHECK(lines() == 1);
+    const std::string log = keyring::test::content_of(bench.keyring_folder + "/audit.log");
+    CHECK(log.find(R"("operation":"access-inaccessible")") != std::string::npos);
+    CHECK(log.find("it was ok: disabled in local:prod/1") != std::string::npos);
+    bench.keyring().note_state("ok", key.thumbprint, "");
+    CHECK(lines() == 2);
 }

@@ -385,7 +385,7 @@ TEST_CASE("every use of a protector is audited before and after [R145]", "[keyri
     CHECK(log.find(to_hex(key.secret().reveal())) == std::string::npos);
 }
 
-TEST_CASE("a protector that cannot be audited is not used", "[keyring][resolver]") {
+TEST_CASE("a protector that cannot be audited is not used: no log, no unwrap [R9, R145]", "[keyring][resolver]") {
     Linked bench;
     const Slot slot = bench.slot_under(DataKey::generate(kRepository), bench.prod);
     Resolving with(bench);
@@ -646,6 +646,52 @@ TEST_CASE(
     std::filesystem::remove(file);
     std::filesystem::create_symlink(target, file);
     CHECK(Resolving(bench).resolver.status(bench.prod).status == expected);
+}
+
+TEST_CASE("a person lifts a refusal, so that an outage opens the way to the twin again [R131]", "[keyring][twin]") {
+    Twins bench;
+    const DataKey key = DataKey::generate(kRepository);
+    const Slot slot = Resolving(bench).resolver.wrap(key, bench.thumbprint);
+    bench.near.unwraps = Outcome::denied;
+    CHECK_THROWS_AS(Resolving(bench).resolver.unwrap(slot), Error);
+    bench.near.describes = bench.near.unwraps = Outcome::unavailable;
+    CHECK_THROWS_AS(Resolving(bench).resolver.unwrap(slot), Error);
+    CHECK(bench.far.unwrap_calls == 0);
+
+    // Out of reach, so it stays the first: it is asked again when it is back.
+    CHECK(bench.keyring().use_twin(bench.thumbprint, "anna", bench.vaults) == "local:/near#prod/1");
+    CHECK(bench.keyring().refusal("local:/near#prod/1") == nullptr);
+    CHECK(same_key(Resolving(bench).resolver.unwrap(slot), key));
+    const std::string log = content_of(bench.keyring_folder + "/audit.log");
+    CHECK(log.find(R"("operation":"use-twin")") != std::string::npos);
+    CHECK(log.find("by anna; local:/near#prod/1 says unavailable") != std::string::npos);
+}
+
+TEST_CASE("a person goes on with the twin of a location that refuses, and it is asked first [R131]",
+          "[keyring][twin]") {
+    Twins bench;
+    const DataKey key = DataKey::generate(kRepository);
+    const Slot slot = Resolving(bench).resolver.wrap(key, bench.thumbprint);
+    bench.near.describes = bench.near.unwraps = Outcome::not_found;
+    CHECK_THROWS_AS(Resolving(bench).resolver.unwrap(slot), Error);
+    CHECK(bench.keyring().use_twin(bench.thumbprint, "anna", bench.vaults) == "local:/far#prod/1");
+    CHECK(bench.keyring().find(bench.thumbprint)->locations ==
+          std::vector<std::string>{"local:/far#prod/1", "local:/near#prod/1"});
+    CHECK(same_key(Resolving(bench).resolver.unwrap(slot), key));
+    CHECK(Resolving(bench).resolver.status(bench.thumbprint).status == ProtectorStatus::usable);
+}
+
+TEST_CASE("without a location that unwraps no refusal is lifted [R131]", "[keyring][twin]") {
+    Twins bench;
+    const Slot slot = Resolving(bench).resolver.wrap(DataKey::generate(kRepository), bench.thumbprint);
+    bench.near.unwraps = Outcome::denied;
+    CHECK_THROWS_AS(Resolving(bench).resolver.unwrap(slot), Error);
+    bench.near.describes = bench.near.unwraps = Outcome::unavailable;
+    bench.far.describes = bench.far.unwraps = Outcome::key_disabled;
+    REQUIRE_THROWS_MATCHES(bench.keyring().use_twin(bench.thumbprint, "anna", bench.vaults), Error,
+                           has_code(ErrorCode::key_unavailable));
+    CHECK(bench.keyring().refusal("local:/near#prod/1") != nullptr);
+    CHECK(bench.keyring().find(bench.thumbprint)->locations.front() == "local:/near#prod/1");
 }
 
 TEST_CASE("another key under a linked name is not used", "[keyring][resolver]") {
