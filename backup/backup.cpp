@@ -212,6 +212,7 @@ std::vector<format::Slot> Run::wrap(const keyring::Policy& policy) {
     const auto wrapping = keyring::wrapping_for(policy, keyring_, resolver_, config, region);
     for (const auto& warning : wrapping.warnings) warn(warning);
     keyring::require_policy(policy, keyring_, wrapping.protectors);
+    keyring::require_proof(policy, keyring_, wrapping.protectors.front(), Clock::system().now());
     report_.protectors = wrapping.protectors;
     auto slots = resolver_.wrap_for_backup(dek_, wrapping.protectors);
     if (!request_.dry_run) {

@@ -2,6 +2,7 @@
 
 #include "cli/replicas.h"
 #include "cli/signals.h"
+#include "format/limits.h"
 #include "format/names.h"
 
 #include <list>
@@ -126,9 +127,12 @@ NumberedPolicy current_policy(Context& context) {
 }
 
 format::SignedEntry append_policy(Context& context, const NumberedPolicy& policy) {
+    const std::map<std::string, std::string> values = policy.policy.values();
+    if (values.size() > format::kMaxPolicyValues) {
+        throw Error(ErrorCode::usage, "a policy has at most " + std::to_string(format::kMaxPolicyValues) + " values");
+    }
     format::PolicyFields fields;
     fields.number = policy.number;
-    const std::map<std::string, std::string> values = policy.policy.values();
     fields.values.assign(values.begin(), values.end());
     return append_officer_entry(context, format::EntryKind::policy, fields.encode());
 }

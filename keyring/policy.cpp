@@ -26,6 +26,8 @@ constexpr std::string_view kCompromised = "compromised";
 constexpr std::string_view kKeepWithin = "keep-within";
 constexpr std::string_view kDefaultProtector = "default-protector";
 constexpr std::string_view kPublicKey = "public-key:";
+constexpr std::string_view kRequireProof = "require-proof";
+constexpr const char* kProven = "proven:";  // and a thumbprint
 constexpr std::int64_t kDefaultHealWindow = 8LL * 3600 * kNsPerSecond;
 constexpr std::uint32_t kLargestMinProtectors = 16;
 constexpr std::uint32_t kDefaultMaxDeks = 64;
@@ -206,6 +208,8 @@ void Policy::set(const std::string& name, const std::string& given) {
             public_keys.erase(protector);
         else
             public_keys[protector] = parse_public_key(name, protector, value);
+    } else if (name == kRequireProof) {
+        require_proof_ns = value.empty() || value == "no" ? 0 : parse_span(value);
     } else if (value.empty()) {
         others.erase(name);
     } else {
@@ -240,6 +244,7 @@ std::map<std::string, std::string> Policy::values() const {
     if (keep_within_ns) values.emplace(kKeepWithin, span_text(*keep_within_ns));
     if (default_protector) values.emplace(kDefaultProtector, default_protector->text());
     for (const auto& [protector, spki] : public_keys) values.emplace(public_key_name(protector), to_base64(spki));
+    if (require_proof_ns != 0) values.emplace(kRequireProof, span_text(require_proof_ns));
     if (!allowed_providers.empty()) values.emplace(kAllowedProviders, list_text(allowed_providers));
     if (!replicas.empty()) values.emplace(kReplicas, list_text(replicas));
     return values;
@@ -255,6 +260,24 @@ bool Policy::is_fenced(const format::Thumbprint& protector) const {
 
 std::string public_key_name(const format::Thumbprint& protector) { return std::string(kPublicKey) + protector.text(); }
 
+std::optional<TimePoint> Policy::proven(const format::Thumbprint& thumbprint) const {
+    const auto found = others.find(kProven + thumbprint.text());
+    if (found == others.end()) return std::nullopt;
+    try {
+        return parse_time(found->second, TimePoint{});
+    } catch (const Error&) {
+        return std::nullopt;  // not a time: no proof
+    }
+}
+
+void Policy::set_proven(const format::Thumbprint& thumbprint, TimePoint when) {
+    others[kProven + thumbprint.text()] = to_rfc3339(when);
+}
+
+void Policy::forget_proofs() {
+    std::erase_if(others, [](const auto& value) { return value.first.rfind(kProven, 0) == 0; });
+}
+
 const std::vector<PolicyName>& policy_names() {
     static const std::vector<PolicyName> names = {
         {kAfterRotation, "auto",
@@ -268,6 +291,9 @@ const std::vector<PolicyName>& policy_names() {
         {kAllowedSizes, "any", "sizes in bits of the keys that wrap: 2048, 3072, 4096"},
         {kAllowedProviders, "any", "where the keys that wrap may be: local, public, pkcs11, azure, aws, transit"},
         {kHealWindow, "8h", "access to the default protector that comes back within this time needs no person"},
+        {kRequireProof, "no",
+         "a span such as 7d: no backup is made while the default protector was not really unwrapped within it, here or "
+         "by the officer (keyring check --publish)"},
         {kBackupsWait, "no", "yes: after a longer loss of access no backup is made before signet keyring revalidate"},
         {kReplicas, "none", "regions that may hold a replica, four at most"},
         {kRetiring, "none",

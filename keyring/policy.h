@@ -41,6 +41,7 @@ struct Policy {
     std::optional<format::Thumbprint> default_protector;  ///< that new backups are to be wrapped with first
     /// Public halves (canonical DER) that hosts may link by themselves, by the protector that they belong to.
     std::map<format::Thumbprint, Bytes> public_keys;
+    std::int64_t require_proof_ns = 0;  ///< the default protector was proven within it, or no backup; 0: off
     std::map<std::string, std::string> others;  ///< names this version does not know: kept and shown
 
     /// Sets one value as people write it: "after-rotation=rewrap", "dedup-horizon=90d", "max-deks=64".
@@ -56,6 +57,10 @@ struct Policy {
     /// others.
     [[nodiscard]] bool is_fenced(const format::Thumbprint& protector) const;
     [[nodiscard]] bool is_compromised(const format::Thumbprint& protector) const;
+    /// When an officer last proved a protector, as `keyring check --publish` signed it ("proven:<thumbprint>").
+    [[nodiscard]] std::optional<TimePoint> proven(const format::Thumbprint& thumbprint) const;
+    void set_proven(const format::Thumbprint& thumbprint, TimePoint when);
+    void forget_proofs();
 
     /// What this host does. unwraps_unattended  whether it may unwrap without asking a person:
     /// Resolver::unwraps_unattended

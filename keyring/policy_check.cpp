@@ -77,4 +77,20 @@ void require_policy(const Policy& policy, const Keyring& keyring, const std::vec
     }
 }
 
+std::optional<TimePoint> last_proof(const Policy& policy, const Link& link) {
+    return std::max(link.last_unwrapped, std::max(link.last_proven, policy.proven(link.thumbprint)));
+}
+
+void require_proof(const Policy& policy, const Keyring& keyring, const format::Thumbprint& default_protector,
+                   TimePoint now) {
+    const Link* link = keyring.find(default_protector);
+    if (policy.require_proof_ns == 0 || link == nullptr) return;
+    const std::optional<TimePoint> proof = last_proof(policy, *link);
+    if (proof && now.ns - proof->ns <= policy.require_proof_ns) return;
+    refuse("require-proof=" + policy.values().at("require-proof"),
+           "protector " + named(*link) + (proof ? " was last proven at " + to_table_time(*proof) : " was never proven"),
+           link->wrap_only() ? "the officer proves it where its private half is: signet keyring check --publish"
+                             : "prove it: signet keyring test, or signet keyring check");
+}
+
 }  // namespace signet::keyring

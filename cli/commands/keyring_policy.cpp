@@ -25,9 +25,11 @@ ExitCode show(Context& context) {
     for (const auto& [name, value] : set_values) {
         if (values.contains(name)) continue;
         values[name] = value;
+        const bool is_proof = name.starts_with("proven:");
         table.add({printable(name), short_value(name, value),
-                   current.policy.others.contains(name) ? "unknown to this version"
-                                                        : "hosts may link it, for wrapping alone"});
+                   is_proof ? "when an officer last proved this protector"
+                   : current.policy.others.contains(name) ? "unknown to this version"
+                                                          : "hosts may link it, for wrapping alone"});
     }
     if (context.terminal().json())
         context.terminal().object(Json{{"number", current.number}, {"policy", std::move(values)}});
@@ -48,8 +50,8 @@ ExitCode set(Context& context) {
     if (words.size() < 2)
         throw Error(ErrorCode::usage, "keyring policy set needs NAME=VALUE",
                     "signet keyring policy set after-rotation=rewrap");
-    NumberedPolicy next = current_policy(context);
     require_settings_open(look_at_access(context));
+    NumberedPolicy next = current_policy(context);
     for (std::size_t i = 1; i < words.size(); ++i) {
         const std::size_t equals = words[i].find('=');
         if (equals == std::string::npos || equals == 0)

@@ -6,11 +6,28 @@
 namespace signet::cli {
 namespace {
 
-Json policy_json(Context& context) {
+Json policy_json(const keyring::Policy& policy) {
     Json values = Json::object();
     for (const keyring::PolicyName& name : keyring::policy_names()) values[std::string(name.name)] = name.default_value;
-    for (const auto& [name, value] : policy_in_force(context).values()) values[name] = value;
+    for (const auto& [name, value] : policy.values()) values[name] = value;
     return values;
+}
+
+/// A policy that cannot be read hides nothing else; look_at_access() has warned of it.
+keyring::Policy policy_for_people(Context& context) {
+    try {
+        return policy_in_force(context);
+    } catch (const Error&) {
+        return {};
+    }
+}
+
+/// What an officer has published of a protector that cannot unwrap here.
+std::string status_text(const keyring::Policy& policy, const keyring::ProtectorReport& report) {
+    std::string status(keyring::text(report.status));
+    const auto proven = policy.proven(report.thumbprint);
+    if (report.status != keyring::ProtectorStatus::wrap_only || !proven) return status;
+    return status + ", proven " + to_table_time(*proven) + " by the officer";
 }
 
 /// Asking for a protector's status may note an answer in the keyring, and then its links are read anew.
@@ -21,9 +38,13 @@ ExitCode run(Context& context) {
     const auto writer = context.keyring().writer_if_present();
     const auto officer = context.keyring().officer_identity(context.vaults());
     const Access access = look_at_access(context);
+    const keyring::Policy policy = terminal.json() ? policy_in_force(context) : policy_for_people(context);
     if (terminal.json()) {
         Json links = Json::array();
-        for (const keyring::Link& link : copy_of_links(context)) links.push_back(link_json(context, link));
+        for (const keyring::Link& link : copy_of_links(context)) {
+            links.push_back(link_json(context, link));
+            links.back()["proven_by_officer"] = time_json(policy.proven(link.thumbprint));
+        }
         Json pins = Json::array();
         for (const auto& [repository, pin] : context.keyring().pins()) {
             pins.push_back({{"repository", repository.hex()}, {"officer", pin.officer.hex()}});
@@ -35,7 +56,7 @@ ExitCode run(Context& context) {
                              {"state_since", time_json(access.since)},
                              {"state_why", access.why.empty() ? Json(nullptr) : Json(access.why)},
                              {"paused", context.keyring().paused() ? Json(*context.keyring().paused()) : Json(nullptr)},
-                             {"policy", policy_json(context)},
+                             {"policy", policy_json(policy)},
                              {"links", std::move(links)},
                              {"repositories", std::move(pins)}});
         return ExitCode::done;
@@ -50,7 +71,7 @@ ExitCode run(Context& context) {
     for (const keyring::Link& link : copy_of_links(context)) {
         const auto report = context.resolver().status(link.thumbprint);
         table.add({link.thumbprint.short_text(), printable(link.name), std::string(keyring::text(link.role)),
-                   link.provider + "/" + link.region, std::string(keyring::text(report.status)),
+                   link.provider + "/" + link.region, status_text(policy, report),
                    printable(join(link.locations, ", "))});
     }
     if (table.empty())

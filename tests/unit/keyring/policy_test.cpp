@@ -1,5 +1,6 @@
 #include "keyring/policy.h"
 
+#include "keyring/policy_check.h"
 #include "tests/unit/keyring/bench.h"
 
 namespace signet::keyring::test {
@@ -21,7 +22,7 @@ TEST_CASE("policy values are read and written the same", "[keyring][policy]") {
         {"max-deks", "8"},           {"min-protectors", "2"},
         {"require-twin", "yes"},     {"allowed-sizes", "3072,4096"},
         {"of-a-later-version", "x"}, {"allowed-providers", "local,pkcs11"},
-        {"replicas", "east,north"}};
+        {"replicas", "east,north"},  {"require-proof", "7d"}};
     const Policy policy = Policy::from_values(values);
     CHECK(policy.after_rotation == AfterRotation::fresh);
     CHECK(policy.rotation_rule(true) == AfterRotation::fresh);
@@ -61,7 +62,8 @@ TEST_CASE("a value that a policy name cannot have is refused", "[keyring][policy
                                                                     {"allowed-providers", "local,cloud"},
                                                                     {"replicas", "East"},
                                                                     {"replicas", "any"},
-                                                                    {"replicas", "east,"}};
+                                                                    {"replicas", "east,"},
+                                                                    {"require-proof", "often"}};
     for (const auto& [name, value] : wrong) {
         CAPTURE(name, value);
         CHECK_THROWS_MATCHES(policy.set(name, value), Error, has_code(ErrorCode::usage));
@@ -69,7 +71,7 @@ TEST_CASE("a value that a policy name cannot have is refused", "[keyring][policy
         CHECK_THROWS_MATCHES(Policy::from_values({{name, value}}), Error, has_code(ErrorCode::unsupported));
     }
     CHECK(policy.values().empty());
-    CHECK(policy_names().size() == 14);
+    CHECK(policy_names().size() == 15);
 }
 
 TEST_CASE("a policy names four regions for replicas at most [R137]", "[keyring][policy]") {
@@ -120,6 +122,63 @@ TEST_CASE("the policy says which protectors are to go, and until when backups ar
         CAPTURE(name, value);
         CHECK_THROWS_MATCHES(policy.set(name, value), Error, has_code(ErrorCode::usage));
     }
+}
+
+TEST_CASE("an officer's proofs are values of the policy [R122]", "[keyring][policy]") {
+    const format::Thumbprint thumbprint = *format::Thumbprint::parse("sha256:" + std::string(64, 'b'));
+    const TimePoint when{1'800'000'000LL * kNsPerSecond};
+    Policy policy;
+    CHECK_FALSE(policy.proven(thumbprint));
+    policy.set_proven(thumbprint, when);
+    CHECK(Policy::from_values(policy.values()).proven(thumbprint) == when);
+    policy.set("proven:" + thumbprint.text(), "soon");
+    CHECK_FALSE(policy.proven(thumbprint));
+    policy.set("other", "x");
+    policy.forget_proofs();
+    CHECK(policy.values() == std::map<std::string, std::string>{{"other", "x"}});
+}
+
+TEST_CASE("no backup under a default that was not proven in time, where the policy says so [R122]",
+          "[keyring][policy]") {
+    Bench bench;
+    bench.vault().create_key("prod", 2048);
+    Keyring keyring = bench.keyring();
+    const format::Thumbprint thumbprint =
+        keyring.link(Location::parse("local:prod"), {.role = LinkRole::default_}, bench.vaults).link.thumbprint;
+    Policy policy;
+    const auto is_refused = [&](TimePoint now) {
+        try {
+            require_proof(policy, keyring, thumbprint, now);
+            return false;
+        } catch (const Error& error) {
+            CHECK(error.code() == ErrorCode::refused);
+            return true;
+        }
+    };
+    CHECK_FALSE(is_refused(bench.clock.in_days(1000)));
+    policy.set("require-proof", "7d");
+    // Linking tested it.
+    CHECK_FALSE(is_refused(bench.clock.in_days(7)));
+    CHECK(is_refused(bench.clock.in_days(8)));
+    policy.set_proven(thumbprint, bench.clock.in_days(3));
+    CHECK_FALSE(is_refused(bench.clock.in_days(10)));
+    CHECK(is_refused(bench.clock.in_days(11)));
+    bench.clock.add_days(20);
+    keyring.note_unwrapped(thumbprint);
+    CHECK_FALSE(is_refused(bench.clock.in_days(7)));
+}
+
+TEST_CASE("a public half that nobody proved makes no backup under such a policy [R122]", "[keyring][policy]") {
+    Bench bench;
+    const KeyVersion key = bench.vault().create_key("prod", 2048);
+    Keyring keyring = bench.keyring();
+    keyring.link(bench.public_file("prod.pem", key.public_key()), {.role = LinkRole::default_}, bench.vaults);
+    Policy policy;
+    policy.set("require-proof", "7d");
+    REQUIRE_THROWS_MATCHES(require_proof(policy, keyring, key.thumbprint, bench.clock.now()), Error,
+                           has_code(ErrorCode::refused));
+    policy.set_proven(key.thumbprint, bench.clock.now());
+    CHECK_NOTHROW(require_proof(policy, keyring, key.thumbprint, bench.clock.now()));
 }
 
 }  // namespace
