@@ -99,7 +99,9 @@ class Access(SignetTest):
         # New backups go on with a good wrap; what changes the keys of old ones waits.
         self.assertSays(self.signet("backup", self.source).err, "needs-revalidation", "keyring revalidate")
         self.assertMessage(self.signet("rewrap", "--all", expect=17), "keyring revalidate")
-        self.assertSays(self.signet("keyring", "revalidate", "--retry-key").out, "state  ok")
+        self.assertSays(self.signet("keyring", "revalidate", "--retry-key", "--by", "Anna Berg").out, "state  ok")
+        note = [line for line in self.signet("keyring", "audit", "--json").lines() if line.get("operation") == "revalidate"][-1]
+        self.assertSays(note["detail"], "by Anna Berg; it was lost since ")
         self.assertEqual(self.state(), "ok")
         self.signet("rewrap", "--all")
         after = self.signet("keyring", "show", "--json").json()
