@@ -1,9 +1,12 @@
 #include "cli/commands/commands.h"
 #include "cli/key_file.h"
+#include "cli/key_state_change.h"
 #include "cli/key_view.h"
 #include "cli/share_files.h"
 #include "cli/table.h"
 #include "cli/token_key.h"
+#include "core/file.h"
+#include "keyring/key_backup.h"
 
 #include <unistd.h>
 
