@@ -28,27 +28,6 @@ std::vector<std::string> read_blobs(ByteReader& reader) {
     return items;
 }
 
-template <class Info>
-void encode_objects(ByteWriter& writer, const std::vector<Info>& objects, std::uint64_t limit) {
-    writer.varint(objects.size());
-    for (const Info& object : objects) {
-        invariant(object.size <= limit, "an object listed in an entry is over its limit");
-        writer.id(object.id);
-        writer.varint(object.size);
-    }
-}
-
-template <class Info>
-std::vector<Info> decode_objects(ByteReader& reader, std::uint64_t limit) {
-    using ObjectId = decltype(Info::id);
-    std::vector<Info> objects(read_count(reader, UINT32_MAX, ObjectId::kSize + 1));
-    for (Info& object : objects) {
-        object.id = reader.id<ObjectId>();
-        object.size = reader.varint(limit);
-    }
-    return objects;
-}
-
 bool stands_twice(const std::vector<IdentityId>& identities) {
     for (auto each = identities.begin(); each != identities.end(); ++each) {
         if (std::find(identities.begin(), each, *each) != each) return true;
@@ -79,13 +58,12 @@ void encode_reach(ByteWriter& writer, const std::vector<Reach>& reach) {
     Reach last;
     for (const Reach& item : reach) {
         invariant(item.sequence > 0 && ascends(last, item), "reach ascends by journal and sequence number");
-        invariant(!item.bitmap.empty() && item.bitmap.back() != 0, "a bitmap ends with an octet that is not zero");
         last.journal = item.journal;
         last.sequence = item.sequence;
         writer.varint(item.journal);
         writer.varint(item.sequence);
         writer.id(item.dek);
-        writer.blob(item.bitmap);
+        write_bitmap(writer, item.bitmap);
     }
 }
 
@@ -100,16 +78,9 @@ std::vector<Reach> decode_reach(ByteReader& reader, std::size_t journals) {
         last.journal = item.journal;
         last.sequence = item.sequence;
         item.dek = reader.id<DekId>();
-        const ByteView bitmap = reader.blob(reader.remaining());
-        if (bitmap.empty() || bitmap.back() == 0) reader.fail("bitmap that does not end with a set bit");
-        item.bitmap.assign(bitmap.begin(), bitmap.end());
+        item.bitmap = read_bitmap(reader);
     }
     return reach;
-}
-
-void check_slot(const ByteReader& reader, const Slot& slot, const BackupPublic& fields) {
-    if (slot.dek != fields.dek || slot.commitment != fields.commitment) reader.fail("slot of another data key");
-    if (slot.repository != fields.slots.front().repository) reader.fail("slot of another repository");
 }
 
 using Names = std::vector<std::pair<std::uint32_t, std::string>>;
@@ -194,7 +165,6 @@ std::string name_of(const SignedEntry& entry) { return journal_name(entry.identi
 }  // namespace
 
 void BackupPublic::encode(ByteWriter& writer) const {
-    invariant(!slots.empty() && slots.size() <= kMaxSlotsInEntry, "1 to 64 slots in an entry");
     writer.id(run);
     writer.id(series);
     writer.u8(static_cast<std::uint8_t>(kind));
@@ -202,15 +172,7 @@ void BackupPublic::encode(ByteWriter& writer) const {
     writer.i64(time.ns);
     writer.i64(started.ns);
     writer.i64(finished.ns);
-    writer.id(dek);
-    writer.id(commitment);
-    writer.varint(slots.size());
-    for (const Slot& slot : slots) {
-        invariant(slot.dek == dek && slot.commitment == commitment, "slots of this run's data key");
-        writer.blob(slot.encode());
-    }
-    encode_objects(writer, packs, kMaxPack);
-    encode_objects(writer, indexes, kMaxIndexObject);
+    encode_packs(writer);
     encode_predecessors(writer, predecessors);
     invariant(reach.empty() || reach.back().journal <= predecessors.size(), "reach names journals of predecessors");
     encode_reach(writer, reach);
@@ -232,16 +194,7 @@ BackupPublic BackupPublic::decode(ByteView bytes, std::string_view what) {
     fields.time.ns = reader.i64();
     fields.started.ns = reader.i64();
     fields.finished.ns = reader.i64();
-    fields.dek = reader.id<DekId>();
-    fields.commitment = reader.id<Digest>();
-    const std::size_t slots = read_count(reader, kMaxSlotsInEntry, 1);
-    if (slots == 0) reader.fail("no slots");
-    for (std::size_t i = 0; i < slots; ++i) {
-        fields.slots.push_back(Slot::decode(reader.blob(kMaxSlot), what));
-        check_slot(reader, fields.slots.back(), fields);
-    }
-    fields.packs = decode_objects<PackInfo>(reader, kMaxPack);
-    fields.indexes = decode_objects<IndexInfo>(reader, kMaxIndexObject);
+    fields.decode_packs(reader, what);
     fields.predecessors = decode_predecessors(reader);
     fields.reach = decode_reach(reader, fields.predecessors.size());
     reader.expect_end();
@@ -387,15 +340,18 @@ std::optional<Labels> open_labels(const SignedEntry& entry, const SecretBytes& l
     return Labels::decode(plaintext->reveal(), what);
 }
 
-BackupBody open_body(const SignedEntry& entry, const DataKey& dek) {
+SecretBytes open_body_octets(const SignedEntry& entry, const DataKey& dek) {
     invariant(entry.has_body, "an entry that is opened has its body");
     const std::string what = name_of(entry);
     const BackupPublic fields = backup_public(entry);
     if (dek.repository() != entry.head.repository || dek.id() != fields.dek || dek.commitment() != fields.commitment) {
         throw_damaged(what, "sealed under another data key");
     }
-    const SecretBytes plaintext = open_body_half(*decode_halves(entry, what).body, entry, dek, what);
-    return BackupBody::decode(plaintext.reveal(), entry.kind, what);
+    return open_body_half(*decode_halves(entry, what).body, entry, dek, what);
+}
+
+BackupBody open_body(const SignedEntry& entry, const DataKey& dek) {
+    return BackupBody::decode(open_body_octets(entry, dek).reveal(), entry.kind, name_of(entry));
 }
 
 }  // namespace signet::format

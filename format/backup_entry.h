@@ -2,40 +2,27 @@
 #pragma once
 
 #include "format/entry.h"
-#include "format/slot.h"
+#include "format/sealed_packs.h"
 #include "format/tree.h"
 
 namespace signet::format {
 
 enum class BackupKind : std::uint8_t { files = 1, stream = 2 };
 
-struct PackInfo {
-    PackId id;
-    std::uint64_t size = 0;
-};
-struct IndexInfo {
-    IndexId id;
-    std::uint64_t size = 0;
-};
 /// Which packs of an earlier entry, of the same journal or of a predecessor's, are used.
 struct Reach {
     std::uint64_t journal = 0;  ///< 0: the entry's own; i: that of the i-th predecessor, counted from 1
     std::uint64_t sequence = 0;
     DekId dek;
     Bytes bitmap;
-    [[nodiscard]] bool has(std::size_t pack) const {
-        return pack / 8 < bitmap.size() && ((bitmap[pack / 8] >> (pack % 8)) & 1) != 0;
-    }
-    void set(std::size_t pack) {
-        if (bitmap.size() <= pack / 8) bitmap.resize(pack / 8 + 1);
-        bitmap[pack / 8] = static_cast<std::uint8_t>(bitmap[pack / 8] | (1u << (pack % 8)));
-    }
+    [[nodiscard]] bool has(std::size_t pack) const { return bitmap_has(bitmap, pack); }
+    void set(std::size_t pack) { bitmap_set(bitmap, pack); }
 };
 
 using RunId = Id<struct RunTag, 16>;
 
 /// The public part of kinds 1 and 2, after the common fields.
-struct BackupPublic {
+struct BackupPublic : SealedPacks {
     RunId run;
     SeriesId series;
     BackupKind kind = BackupKind::files;
@@ -43,11 +30,6 @@ struct BackupPublic {
     TimePoint time;
     TimePoint started;
     TimePoint finished;
-    DekId dek;
-    Digest commitment;
-    std::vector<Slot> slots;
-    std::vector<PackInfo> packs;
-    std::vector<IndexInfo> indexes;
     std::vector<IdentityId> predecessors;  ///< writers whose place the signer has taken, the oldest first
     std::vector<Reach> reach;              ///< ascending by (journal, sequence)
 
@@ -125,5 +107,7 @@ void drop_body(SignedEntry& entry);
 [[nodiscard]] std::optional<Labels> open_labels(const SignedEntry& entry, const SecretBytes& label_key);
 /// entry  with its body. throws  Error{damaged}
 [[nodiscard]] BackupBody open_body(const SignedEntry& entry, const DataKey& dek);
+/// The body's octets alone, as they were sealed: what a repack entry seals anew. throws  Error{damaged}
+[[nodiscard]] SecretBytes open_body_octets(const SignedEntry& entry, const DataKey& dek);
 
 }  // namespace signet::format

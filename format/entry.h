@@ -9,7 +9,15 @@
 
 namespace signet::format {
 
-enum class EntryKind : std::uint8_t { backup = 1, partial = 2, trust = 3, policy = 4, remark = 5 };
+enum class EntryKind : std::uint8_t {
+    backup = 1,
+    partial = 2,
+    trust = 3,
+    policy = 4,
+    remark = 5,
+    repack = 6,
+    tombstone = 7,
+};
 
 /// The fields every entry starts with.
 struct EntryHead {

@@ -37,6 +37,7 @@ inline constexpr std::size_t kMaxLocation = 1024;
 inline constexpr std::size_t kMaxWrapped = 4096;
 inline constexpr std::size_t kMaxProblems = 1000;
 inline constexpr std::size_t kMaxStatements = 1000;
+inline constexpr std::size_t kMaxTombstones = 65'536;
 inline constexpr std::size_t kMaxPolicyValues = 256;
 inline constexpr std::uint64_t kMaxSequence = 9'999'999'999;          // ten decimal digits
 inline constexpr std::uint64_t kMaxFileSize = 0x7fff'ffff'ffff'ffff;  // octets of a content, or of a file with holes

@@ -7,6 +7,13 @@
 #include "format/sealed_part.h"
 
 namespace signet::format {
+namespace {
+
+std::pair<IdentityId, std::uint64_t> place_of(const TombstoneStatement& statement) {
+    return {statement.writer, statement.sequence};
+}
+
+}  // namespace
 
 Bytes TrustFields::encode() const {
     invariant(!statements.empty() && statements.size() <= kMaxStatements, "1 to 1,000 statements");
@@ -86,8 +93,48 @@ RemarkFields RemarkFields::decode(ByteView bytes, std::string_view what) {
     return fields;
 }
 
+Bytes TombstoneFields::encode() const {
+    invariant(!statements.empty() && statements.size() <= kMaxTombstones, "1 to 65,536 statements");
+    ByteWriter writer;
+    writer.varint(statements.size());
+    for (std::size_t i = 0; i < statements.size(); ++i) {
+        const TombstoneStatement& statement = statements[i];
+        invariant(i == 0 || place_of(statements[i - 1]) < place_of(statement), "statements ascend by their places");
+        writer.id(statement.writer);
+        writer.varint(statement.sequence);
+        writer.id(statement.backup);
+        writer.u8(static_cast<std::uint8_t>(statement.action));
+    }
+    return writer.take();
+}
+
+TombstoneFields TombstoneFields::decode(ByteView bytes, std::string_view what) {
+    ByteReader reader(bytes, what);
+    TombstoneFields fields;
+    const std::size_t count = read_count(reader, kMaxTombstones, IdentityId::kSize + 1 + EntryId::kSize + 1);
+    if (count == 0) reader.fail("no statements");
+    fields.statements.resize(count);
+    for (std::size_t i = 0; i < count; ++i) {
+        TombstoneStatement& statement = fields.statements[i];
+        statement.writer = reader.id<IdentityId>();
+        statement.sequence = reader.varint(kMaxSequence);
+        if (statement.sequence == 0) reader.fail("impossible sequence number");
+        if (i > 0 && place_of(fields.statements[i - 1]) >= place_of(statement)) reader.fail("statements do not ascend");
+        statement.backup = reader.id<EntryId>();
+        const std::uint8_t action = reader.u8();
+        if (action != static_cast<std::uint8_t>(TombstoneAction::forgotten) &&
+            action != static_cast<std::uint8_t>(TombstoneAction::taken_back)) {
+            reader.fail("unknown action");
+        }
+        statement.action = static_cast<TombstoneAction>(action);
+    }
+    reader.expect_end();
+    return fields;
+}
+
 Bytes make_plain_entry(EntryKind kind, EntryHead head, ByteView fields, const crypto::SigningKey& key) {
-    invariant(kind == EntryKind::trust || kind == EntryKind::policy, "an entry without a sealed part");
+    invariant(kind == EntryKind::trust || kind == EntryKind::policy || kind == EntryKind::tombstone,
+              "an entry without a sealed part");
     head.signer = key.verify_key();
     ByteWriter public_part;
     head.encode(public_part);

@@ -1,4 +1,4 @@
-// Trust, policy and remark entries (docs/format.md section 7).
+// Trust, policy, remark and tombstone entries (docs/format.md section 7).
 #pragma once
 
 #include "format/entry.h"
@@ -39,7 +39,23 @@ struct RemarkFields {
     [[nodiscard]] static RemarkFields decode(ByteView fields, std::string_view what);
 };
 
-/// Makes and signs an entry without a sealed part (trust, policy). head.signer is set from `key`.
+enum class TombstoneAction : std::uint8_t { forgotten = 1, taken_back = 2 };
+
+/// What is said about one backup.
+struct TombstoneStatement {
+    IdentityId writer;
+    std::uint64_t sequence = 0;
+    EntryId backup;
+    TombstoneAction action = TombstoneAction::forgotten;
+};
+
+struct TombstoneFields {
+    std::vector<TombstoneStatement> statements;  ///< ascending by (writer, sequence)
+    [[nodiscard]] Bytes encode() const;
+    [[nodiscard]] static TombstoneFields decode(ByteView fields, std::string_view what);
+};
+
+/// Makes and signs an entry without a sealed part (trust, policy, tombstone). head.signer is set from `key`.
 [[nodiscard]] Bytes make_plain_entry(EntryKind kind, EntryHead head, ByteView fields, const crypto::SigningKey& key);
 /// Makes and signs a remark. tags  ascending, the full list from now on.
 [[nodiscard]] Bytes make_remark_entry(EntryHead head, const RemarkFields& fields, const std::vector<std::string>& tags,

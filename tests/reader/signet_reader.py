@@ -58,7 +58,7 @@ def worst(problems):
 
 def list_backups(arguments):
     repository = Repository(Folder(arguments.repository), arguments.officer)
-    show([row_of(repository, entry) for entry in repository.journals.backups()])
+    show([row_of(repository, entry) for entry in repository.backups()])
     for problem in repository.journals.problems:
         say(f"refused: {problem}")
     return worst(repository.journals.problems)
@@ -67,8 +67,8 @@ def list_backups(arguments):
 def row_of(repository, backup):
     run = backup.run
     deks = {}
-    for entry, _ in repository.entries_of(backup):
-        deks.setdefault(entry.run.dek_id, entry.run.slots)
+    for entry, _ in [*repository.needed_by(backup), (repository.repacks.body_of(backup)[0], [])]:
+        deks.setdefault(entry.packed.dek_id, entry.packed.slots)
     return {
         "id": backup.id.hex(),
         "writer": backup.identity,
@@ -77,7 +77,7 @@ def row_of(repository, backup):
         "kind": "files" if run.backup_kind == FILES else "stream",
         "incomplete": bool(run.flags & 1),
         "packs": len(run.packs),
-        "reached_packs": sum(len(packs) for _, packs in repository.entries_of(backup)) - len(run.packs),
+        "reached_packs": sum(len(packs) for _, packs in repository.named_by(backup)) - len(run.packs),
         "deks": [{
             "id": dek_id.hex(),
             "slots_in_entry": [slot.thumbprint for slot in slots],

@@ -272,7 +272,7 @@ class Damage(unittest.TestCase):
 
     def test_a_newer_kind_of_entry(self):
         example = make_example.Example(os.path.join(EXAMPLE, "keys"))
-        example.repository.sign(example.officer, 6, FIRST, b"")
+        example.repository.sign(example.officer, 8, FIRST, b"")
         problem, = Repository(Memory(example.repository.objects)).journals.problems
         self.assertIsInstance(problem, UnknownVersion)
 
@@ -295,6 +295,139 @@ def say_trust(example, officer, when, *statements):
     public = make_example.counted(identity.id + make_example.u8(role) + make_example.u64(first) + make_example.u64(last)
                                   for identity, role, first, last in statements)
     example.repository.sign(officer, 3, when, public)
+
+
+class Repacking(unittest.TestCase):
+    """Section 7: repack entries and tombstones. Two backups under the token's key, the second of which reaches into the first."""
+
+    def setUp(self):
+        self.example = example = make_example.Example(os.path.join(EXAMPLE, "keys"))
+        self.writer = example.writer
+        say_trust(example, example.officer, FIRST, (self.writer.identity, 1, 1, FOREVER))
+        one, two = Node(b"one", FILE, data=b"the first file" * 50), Node(b"two", FILE, data=b"the second file" * 50)
+        self.roots = [Node(b"", DIRECTORY, children=children) for children in ([one], [one, two])]
+        self.backups, self.runs, self.packs, self.bodies = [], [], [], []
+        for number, root in enumerate(self.roots):
+            run_ = Run(self.writer, f"run {number}", [example.token])
+            encoded = make_example.encode(run_, root)
+            run_.end_pack()
+            self.packs.append(list(run_.packs))
+            rest = make_example.body(run_, root, encoded)
+            self.bodies.append(self.writer.id_key + self.writer.index_key + self.writer.label_key + rest)
+            labels = make_example.labels("host", "user", "series", [b"/"], [])
+            self.backups.append(run_.commit(1, FIRST + number * make_example.DAY, labels, rest))
+            self.runs.append(run_)
+
+    @property
+    def objects(self):
+        return self.example.repository.objects
+
+    def replaced(self, number, **changes):
+        """All packs of a backup's entry."""
+        item = {"identity": self.writer.identity.id, "sequence": number + 1, "dek_id": self.runs[number].dek_id, "bitmap": b"\1", **changes}
+        return item["identity"] + make_example.varint(item["sequence"]) + item["dek_id"] + make_example.blob(item["bitmap"])
+
+    def repack(self, words, numbers, replaced, signer=None, bodies=None, protector=None):
+        """What the backups `numbers` need, stored anew under another DEK, and the entry that says so."""
+        example, signer = self.example, signer or self.example.officer
+        self.writer.pack_of.clear()
+        fresh = Run(self.writer, words, [protector or example.escrow])
+        for root in self.roots:
+            make_example.encode(fresh, root)
+        fresh.end_pack()
+        index, length = fresh.index()
+        bodies = list(numbers) if bodies is None else bodies
+        varint, counted, blob = make_example.varint, make_example.counted, make_example.blob
+        public = (self.writer.identity.id + fresh.dek_id + fresh.commitment + counted(map(blob, fresh.slots))
+                  + counted(pack[0] + varint(pack[1]) for pack in fresh.packs) + counted([index + varint(length)]) + counted(replaced)
+                  + counted(varint(number + 1) + self.backups[number] for number in bodies))
+
+        def sealed(head):
+            halves = []
+            for number in bodies:
+                salt = make_example.random(f"{words} {number}", 32)
+                key = make_example.expand(fresh.dek, b"signet/body/v1\0" + example.repository.id + fresh.dek_id + signer.id
+                                          + make_example.u64(len(signer.entries) + 1) + salt)
+                body = make_example.seal(key, 0, self.bodies[number], head)
+                halves.append(salt + make_example.u32(len(body)) + body)
+            return b"".join(halves)
+
+        sealed_length = sum(32 + 4 + len(self.bodies[number]) + 16 for number in bodies)
+        example.repository.sign(signer, 6, FIRST + 5 * make_example.DAY, public, sealed, sealed_length)
+        return fresh
+
+    def forget(self, number, action=1, signer=None):
+        statement = self.writer.identity.id + make_example.varint(number + 1) + self.backups[number] + make_example.u8(action)
+        self.example.repository.sign(signer or self.example.officer, 7, FIRST + 6 * make_example.DAY, make_example.counted([statement]))
+
+    def lose_old_packs(self):
+        for packs in self.packs:
+            for pack_id, *_ in packs:
+                del self.objects[f"packs/{pack_id.hex()[:2]}/{pack_id.hex()}"]
+
+    def files(self, number, key):
+        repository = Repository(Memory(self.objects))
+        opened = OpenedBackup(repository, repository.find_backup(self.backups[number].hex()), Keyring(repository, [RsaKey.from_pem(key)]))
+        return {entry.name: entry.size() for _, entry in walk(opened.body.root, opened.entry.name, opened.chunk)}
+
+    def test_what_was_repacked_needs_the_new_key_alone(self):
+        self.assertRaises(Unable, self.files, 1, ESCROW)
+        self.repack("anew", (0, 1), [self.replaced(0), self.replaced(1)])
+        self.lose_old_packs()
+        self.assertEqual(self.files(0, ESCROW), {b"one": 700})
+        self.assertEqual(self.files(1, ESCROW), {b"one": 700, b"two": 750})
+        self.assertEqual(problems(self.objects, [RsaKey.from_pem(ESCROW)]), [])
+        self.assertRaises(Unable, self.files, 1, TOKEN)
+
+    def test_the_later_of_two_counts_and_packs_of_a_repack_entry_can_be_replaced(self):
+        first = self.repack("anew", (0, 1), [self.replaced(0), self.replaced(1)])
+        sequence = len(self.example.officer.entries)
+        self.repack("once more", (0, 1), [self.replaced(0, identity=self.example.officer.id, sequence=sequence, dek_id=first.dek_id)],
+                    protector=self.example.token)
+        self.assertRaises(Unable, self.files, 1, ESCROW)
+        self.assertEqual(self.files(1, TOKEN), {b"one": 700, b"two": 750})
+        self.assertEqual(problems(self.objects, [RsaKey.from_pem(TOKEN), RsaKey.from_pem(ESCROW)]), [])
+
+    def test_a_part_of_it(self):
+        self.repack("anew", (1,), [self.replaced(1)])
+        self.assertRaises(Unable, self.files, 1, ESCROW)  # it still reaches the first run's pack
+        self.assertRaises(Unable, self.files, 1, TOKEN)
+        self.assertEqual(self.files(0, TOKEN), {b"one": 700})
+
+    def test_who_is_no_officer_repacks_and_forgets_nothing(self):
+        stranger = make_example.Identity("stranger")
+        self.repack("anew", (0, 1), [self.replaced(0), self.replaced(1)], stranger)
+        self.forget(1, signer=stranger)
+        self.assertEqual(self.files(1, TOKEN), {b"one": 700, b"two": 750})
+
+    def test_what_contradicts_the_entries_it_names_is_refused(self):
+        for name, change in (("dek_id", bytes(16)), ("bitmap", b"\2"), ("identity", self.example.officer.id)):
+            with self.subTest(name):
+                self.setUp()
+                self.repack("anew", (0,), [self.replaced(0, **{name: change})])
+                self.assertEqual(self.files(1, TOKEN), {b"one": 700, b"two": 750})
+                self.assertRegex(problems(self.objects)[0], "0000000002: (names another DEK or more packs|replaces packs of)")
+
+    def test_what_is_said_of_an_entry_that_is_not_there_has_no_effect(self):
+        self.repack("anew", (0, 1), sorted([self.replaced(0), self.replaced(1), self.replaced(1, sequence=9)]))
+        self.assertEqual(self.files(1, ESCROW), {b"one": 700, b"two": 750})
+
+    def test_a_forgotten_backup(self):
+        self.forget(1)
+        repository = Repository(Memory(self.objects))
+        self.assertEqual(repository.find_backup("latest").id, self.backups[0])
+        self.assertRaisesRegex(Unable, "was forgotten", repository.find_backup, self.backups[1].hex())
+        for pack_id, *_ in self.packs[1]:
+            del self.objects[f"packs/{pack_id.hex()[:2]}/{pack_id.hex()}"]
+        self.assertEqual(problems(self.objects, [RsaKey.from_pem(TOKEN)]), [])
+        self.forget(1, 2)
+        self.assertEqual(len(problems(self.objects)), 1)  # what it needs is gone
+
+    def test_a_backup_may_need_packs_of_a_forgotten_one(self):
+        self.forget(0)
+        self.assertEqual(self.files(1, TOKEN), {b"one": 700, b"two": 750})
+        self.lose_old_packs()
+        self.assertEqual(len(problems(self.objects)), 2)
 
 
 class TrustOrder(unittest.TestCase):

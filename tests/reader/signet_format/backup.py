@@ -8,8 +8,9 @@ from .contents import parse_tree_entry
 from .crypto import Sealed, hkdf_expand, hmac_sha256, same_octets
 from .encoding import U32_MAX, Octets, ascending
 from .errors import Refused, Unable
-from .journal import BACKUP, REMARK, Trust, order_of_statements, reached_entry, read_journals
+from .journal import BACKUP, REMARK, Trust, order_of_statements, read_journals
 from .packs import KINDS_IN_FRAME, Pack, chunk_id, read_index
+from .repacks import Repacks, named_parts
 from .slots import open_escrow, open_slot, read_escrow, read_slot
 from .store import index_name, pack_name
 
@@ -25,6 +26,7 @@ class Repository:
         self.listing = store.listing()
         self.journals = read_journals(store, self.listing, self.config)
         self.trust = Trust(self.journals, self.config)
+        self.repacks = Repacks(self.journals, self.trust)
         self.slot_names = {}  # DEK id -> names of slots that claim to be of it
         for name, parts in self.listing["slot"]:
             self.slot_names.setdefault(bytes.fromhex(parts["dek"]), []).append((name, parts))
@@ -39,11 +41,14 @@ class Repository:
         for problem in self.journals.problems:
             if self.trust.depends_on(problem.identity, len(self.journals.of[problem.identity]) + 1):
                 raise problem  # a statement about a writer may be among what cannot be read
-        backups = self.journals.backups()
+        backups = self.backups()
         if wanted == "latest":
             found = [backup for backup in backups if self.trusted(backup)][-1:]
         else:
             found = [backup for backup in backups if wanted and backup.id.hex().startswith(wanted.lower())]
+        if any(wanted and entry.id.hex().startswith(wanted.lower()) for entry in self.journals.backups()
+               if entry.id in self.repacks.forgotten):
+            raise Unable(f"the backup {wanted} was forgotten")
         if not found:
             problem = next(iter(self.journals.problems), None)
             raise problem or Unable(f"no backup {wanted}")
@@ -53,12 +58,17 @@ class Repository:
             raise Refused(found[0].name, "its writer is not trusted for its sequence number, or one that it reaches for that entry")
         return found[0]
 
-    def entries_of(self, entry):
-        """The earlier entries that a run's entry reaches, each with the packs reached in it; then itself with all its packs."""
-        for reach in entry.run.reach:
-            reached = reached_entry(self.journals, entry, reach)
-            yield reached, [pack for i, pack in enumerate(reached.run.packs) if reach.has(i)]
-        yield entry, entry.run.packs
+    def backups(self):
+        """All that are not forgotten."""
+        return [entry for entry in self.journals.backups() if entry.id not in self.repacks.forgotten]
+
+    def named_by(self, entry):
+        """The earlier entries that a run's entry names in its reach, each with the packs reached in it; then itself with all its packs."""
+        return [(part, [part.run.packs[i] for i in numbers]) for part, numbers in named_parts(self.journals, entry)]
+
+    def needed_by(self, entry):
+        """The same after repacking: every entry of which packs are needed, each with these packs."""
+        return self.repacks.follow(named_parts(self.journals, entry))
 
     def tags(self, backup, label_key):
         """The tags by the last remark on a backup; None without one."""
@@ -185,29 +195,36 @@ def open_remark(entry, label_key, repository):
     return tags
 
 
-def open_entry(entry, dek, repository):
-    """The labels and the body of a run's entry."""
-    (labels_salt, sealed_labels), (body_salt, sealed_body) = split_sealed(entry.sealed, entry.name, 2)
-    field = open_half(dek, b"signet/body/v1\0", repository + entry.run.dek_id, body_salt, sealed_body, entry, "the body")
+def open_body(entry, number, kind, dek, repository):
+    """The body in an entry: a run's own, or one of those in a repack entry. `kind` is that of the run's entry."""
+    if entry.repack:
+        salt, sealed = split_sealed(entry.sealed, entry.name, len(entry.repack.bodies))[number]
+    else:
+        salt, sealed = split_sealed(entry.sealed, entry.name, 2)[1]
+    field = open_half(dek, b"signet/body/v1\0", repository + entry.packed.dek_id, salt, sealed, entry, "the body")
     body = Body(field.take(32, "id key"), field.take(32, "index key"), field.take(32, "label key"))
-    if entry.kind == BACKUP:
+    if kind == BACKUP:
         body.root = parse_tree_entry(field, root=True)
         body.owners, body.groups = parse_owners(field), parse_owners(field)
         body.totals = [field.varint(name) for name in TOTALS]
         body.unread = [(field.blob("path"), field.varint("errno", 0, 2**31 - 1), field.text("message"))
                        for _ in range(field.varint("count of errors", 0, 1000))]
     field.finish()
+    return body
 
-    field = open_half(body.label_key, b"signet/labels/v1\0", repository, labels_salt, sealed_labels, entry, "the labels")
+
+def open_labels(entry, label_key, repository):
+    labels_salt, sealed_labels = split_sealed(entry.sealed, entry.name, 2)[0]
+    field = open_half(label_key, b"signet/labels/v1\0", repository, labels_salt, sealed_labels, entry, "the labels")
     labels = Labels(field.text("host"), field.text("user"), field.text("series"),
                     paths=[field.blob("path") for _ in range(field.varint("count of paths"))], tags=parse_tags(field),
                     command=[field.blob("argument") for _ in range(field.varint("count of arguments"))],
                     program=field.text("program"))
     field.finish()
-    series_id = hmac_sha256(body.label_key, b"signet/series/v1\0" + labels.series.encode())[:16]
+    series_id = hmac_sha256(label_key, b"signet/series/v1\0" + labels.series.encode())[:16]
     if not same_octets(series_id, entry.run.series_id):
         raise Refused(entry.name, "the series id is not that of the series' name")
-    return labels, body
+    return labels
 
 
 # -- chunks -----------------------------------------------------------------------------------------------------------
@@ -230,8 +247,11 @@ class OpenedBackup:
         self._store = repository.store
         self._id = repository.config.repository
         # Every DEK, before anything is written anywhere.
-        self._parts = [(part, packs, keyring.dek(part.run, part.name)) for part, packs in repository.entries_of(entry)]
-        self.labels, self.body = open_entry(entry, self._parts[-1][2], self._id)
+        holder, number = repository.repacks.body_of(entry)
+        body_dek = keyring.dek(holder.packed, holder.name)
+        self._parts = [(part, packs, keyring.dek(part.packed, part.name)) for part, packs in repository.needed_by(entry)]
+        self.body = open_body(holder, number, entry.kind, body_dek, self._id)
+        self.labels = open_labels(entry, self.body.label_key, self._id)
         self._packs = []   # [id, length, dek id, dek, frames, Pack or None]
         self._places = {}  # chunk id -> Place
         self._frames = OrderedDict()
@@ -242,14 +262,14 @@ class OpenedBackup:
     def _add_part(self, entry, packs, dek):
         """The packs of one entry, from its index segments; from the packs themselves when they are in no segment."""
         wanted = dict(packs)
-        for index_id, length in entry.run.indexes:
+        for index_id, length in entry.packed.indexes:
             if self._store.size(index_name(index_id)) is None:
                 continue
             try:
-                segment = read_index(self._store, index_id, self._id, length, entry.identity, self.body.index_key)
+                segment = read_index(self._store, index_id, self._id, length, entry.writer, self.body.index_key)
             except Refused:
                 continue  # damaged: as good as missing, and its packs tell the same (section 10)
-            if segment.dek_id != entry.run.dek_id:
+            if segment.dek_id != entry.packed.dek_id:
                 raise Refused(segment.name, "an index of packs under another DEK than its entry's")
             for pack in segment.packs:
                 if pack.pack_id in wanted:
@@ -257,7 +277,7 @@ class OpenedBackup:
                         raise Refused(segment.name, f"another length of {pack_name(pack.pack_id)} than in {entry.name}")
                     self._add_pack(pack.pack_id, pack.length, entry, dek, pack.frames, pack.chunk_ids, None)
         for pack_id, length in wanted.items():
-            pack = Pack(self._store, pack_id, self._id, length, entry.run.dek_id, dek)
+            pack = Pack(self._store, pack_id, self._id, length, entry.packed.dek_id, dek)
             frames = pack.directory()
             # A tree frame does not say which of its chunks are lists: such a chunk is entered under both ids.
             ids = [self._ids_of(frame, pack.open_frame(n, frame)) for n, frame in enumerate(frames)]
@@ -268,7 +288,7 @@ class OpenedBackup:
 
     def _add_pack(self, pack_id, length, entry, dek, frames, chunk_ids, pack):
         number = len(self._packs)
-        self._packs.append([pack_id, length, entry.run.dek_id, dek, frames, pack])
+        self._packs.append([pack_id, length, entry.packed.dek_id, dek, frames, pack])
         chunk_ids = iter(chunk_ids)
         for n, frame in enumerate(frames):
             offset = 0

@@ -16,9 +16,10 @@ SEQUENCE_LIMIT = 9_999_999_999
 ENTRY_LIMIT = 20 + 2 * PART_LIMIT + SIGNATURE
 SIGNER_AT = 20 + 16 + 32  # where the public key stands, in every kind
 
-BACKUP, PARTIAL, TRUST, POLICY, REMARK = 1, 2, 3, 4, 5
-KINDS = {BACKUP: "backup", PARTIAL: "partial", TRUST: "trust", POLICY: "policy", REMARK: "remark"}
-SEALED = (BACKUP, PARTIAL, REMARK)  # the kinds that have a sealed part
+BACKUP, PARTIAL, TRUST, POLICY, REMARK, REPACK, TOMBSTONE = 1, 2, 3, 4, 5, 6, 7
+KINDS = {BACKUP: "backup", PARTIAL: "partial", TRUST: "trust", POLICY: "policy", REMARK: "remark", REPACK: "repack",
+         TOMBSTONE: "tombstone"}
+SEALED = (BACKUP, PARTIAL, REMARK)  # the kinds that have a sealed part; in a repack entry it depends
 WRITER, OFFICER = 1, 2
 ROLES = {WRITER: "writer", OFFICER: "officer"}
 FILES, STREAM = 1, 2
@@ -58,6 +59,37 @@ class Run:
 
 
 @dataclass
+class Replaced:
+    identity: str
+    sequence: int
+    dek_id: bytes
+    bitmap: bytes
+
+    def has(self, i):
+        return i // 8 < len(self.bitmap) and bool(self.bitmap[i // 8] >> i % 8 & 1)
+
+
+@dataclass
+class Repack:
+    writer: str
+    dek_id: bytes
+    commitment: bytes
+    slots: list
+    packs: list
+    indexes: list
+    replaced: list
+    bodies: list  # (sequence, entry id)
+
+
+@dataclass
+class Tombstone:
+    writer: str
+    sequence: int
+    backup: bytes
+    action: int
+
+
+@dataclass
 class Statement:
     identity: str
     role: int
@@ -85,6 +117,18 @@ class Entry:
     policy_values: list = member(default_factory=list)
     remark_on: bytes = b""                           # kind 5
     remark_writer: str = ""
+    repack: Optional[Repack] = None                  # kind 6
+    tombstones: list = member(default_factory=list)  # kind 7
+
+    @property
+    def packed(self):
+        """What has a DEK and packs: a run or a repack entry; else None."""
+        return self.run or self.repack
+
+    @property
+    def writer(self):
+        """Whose chunks are in its packs."""
+        return self.repack.writer if self.repack else self.identity
 
 
 def parse_entry(octets, name, identity, sequence, config):
@@ -140,13 +184,67 @@ def parse_entry(octets, name, identity, sequence, config):
                                for _ in range(public.varint("count of values", 0, 256))]
         if not ascending([policy_name.encode() for policy_name, _ in entry.policy_values]):
             public.refuse("names of a policy are not ascending")
+    elif kind == REPACK:
+        entry.repack = parse_repack(public, entry, config)
+    elif kind == TOMBSTONE:
+        for _ in range(public.varint("count of statements", 1, 65536)):
+            entry.tombstones.append(Tombstone(public.take(32, "identity").hex(), public.varint("sequence number", 1, SEQUENCE_LIMIT),
+                                              public.take(32, "entry id"), public.u8("action")))
+            if entry.tombstones[-1].action not in (1, 2):
+                public.refuse(f"unknown action {entry.tombstones[-1].action}")
+        if not ascending([(said.writer, said.sequence) for said in entry.tombstones]):
+            public.refuse("statements are not ascending")
     else:
         entry.remark_on = public.take(32, "entry id")
         entry.remark_writer = public.take(32, "identity").hex()
     public.finish()
-    if bool(entry.sealed) != (kind in SEALED):
+    if bool(entry.sealed) != (kind in SEALED or bool(entry.repack and entry.repack.bodies)):
         field.refuse(f"a sealed part of {sealed_length} octets in an entry of kind {kind}")
     return entry
+
+
+def parse_packs(public, entry, run, config):
+    """Slots, packs and index segments of one DEK, in a run's entry or a repack entry."""
+    for i in range(public.varint("count of slots", 1, 64)):
+        slot = parse_slot(public.blob("slot", 0, SLOT_LIMIT), f"{entry.name} (slot {i})", config.repository)
+        if slot.dek_id != run.dek_id or slot.commitment != run.commitment:
+            public.refuse(f"slot {i} is of another DEK")
+        run.slots.append(slot)
+    run.packs = [(public.take(32, "pack id"), public.varint("length of a pack", 0, PACK_LIMIT))
+                 for _ in range(public.varint("count of packs"))]
+    run.indexes = [(public.take(32, "index id"), public.varint("length of an index", 0, INDEX_LIMIT))
+                   for _ in range(public.varint("count of indexes"))]
+
+
+def parse_bitmap(public):
+    bitmap = public.blob("bitmap")
+    if not bitmap or bitmap[-1] == 0:
+        public.refuse("the last octet of a bitmap is zero")
+    return bitmap
+
+
+def has_more_than(bitmap, packs):
+    """Whether a bitmap stands for more packs than there are."""
+    return (packs + 7) // 8 < len(bitmap) or any(bitmap[i // 8] >> i % 8 & 1 for i in range(packs, 8 * len(bitmap)))
+
+
+def parse_repack(public, entry, config):
+    repack = Repack(writer=public.take(32, "identity").hex(), dek_id=public.take(16), commitment=public.take(32), slots=[],
+                    packs=[], indexes=[], replaced=[], bodies=[])
+    parse_packs(public, entry, repack, config)
+    repack.replaced = [Replaced(public.take(32, "identity").hex(), public.varint("sequence number", 1, SEQUENCE_LIMIT),
+                                public.take(16, "DEK id"), parse_bitmap(public)) for _ in range(public.varint("count of replaced"))]
+    if not ascending([(item.identity, item.sequence) for item in repack.replaced]):
+        public.refuse("replaced packs are not ascending")
+    repack.bodies = [(public.varint("sequence number", 1, SEQUENCE_LIMIT), public.take(32, "entry id"))
+                     for _ in range(public.varint("count of bodies"))]
+    if not ascending([sequence for sequence, _ in repack.bodies]):
+        public.refuse("bodies are not ascending")
+    if not repack.replaced and not repack.bodies:
+        public.refuse("nothing is replaced or sealed anew")
+    if repack.replaced and not repack.packs:
+        public.refuse("no packs in place of those replaced")
+    return repack
 
 
 def parse_run(public, entry, config):
@@ -157,15 +255,7 @@ def parse_run(public, entry, config):
         public.refuse(f"unknown kind of backup {run.backup_kind}")
     if run.flags & ~1:
         public.refuse("unknown flags")
-    for i in range(public.varint("count of slots", 1, 64)):
-        slot = parse_slot(public.blob("slot", 0, SLOT_LIMIT), f"{entry.name} (slot {i})", config.repository)
-        if slot.dek_id != run.dek_id or slot.commitment != run.commitment:
-            public.refuse(f"slot {i} is of another DEK")
-        run.slots.append(slot)
-    run.packs = [(public.take(32, "pack id"), public.varint("length of a pack", 0, PACK_LIMIT))
-                 for _ in range(public.varint("count of packs"))]
-    run.indexes = [(public.take(32, "index id"), public.varint("length of an index", 0, INDEX_LIMIT))
-                   for _ in range(public.varint("count of indexes"))]
+    parse_packs(public, entry, run, config)
     run.predecessors = [public.take(32, "predecessor").hex() for _ in range(public.varint("count of predecessors", 0, 16))]
     if len(set(run.predecessors)) != len(run.predecessors):
         public.refuse("a predecessor stands twice")
@@ -174,10 +264,7 @@ def parse_run(public, entry, config):
     for _ in range(public.varint("count of reach")):
         journal = public.varint("journal", 0, len(run.predecessors))
         sequence = public.varint("sequence number", 1, SEQUENCE_LIMIT if journal else entry.sequence - 1)
-        reach = Reach(journal, sequence, public.take(16, "DEK id"), public.blob("bitmap"))
-        if not reach.bitmap or reach.bitmap[-1] == 0:
-            public.refuse("the last octet of a bitmap is zero")
-        run.reach.append(reach)
+        run.reach.append(Reach(journal, sequence, public.take(16, "DEK id"), parse_bitmap(public)))
     if not ascending([(reach.journal, reach.sequence) for reach in run.reach]):
         public.refuse("reach is not ascending")
     return run

@@ -1,6 +1,6 @@
 """Checking a whole repository (section 15): what anyone can check, and with keys the rest."""
 
-from .backup import Keyring, OpenedBackup, Repository, ids_in_frame, open_entry, open_remark
+from .backup import Keyring, OpenedBackup, Repository, ids_in_frame, open_body, open_labels, open_remark
 from .contents import FILE, data_pieces, walk
 from .errors import Refused, Unable
 from .journal import BACKUP, REMARK
@@ -73,34 +73,56 @@ class Verifier:
                     self.refused.append(Refused(pack_name(pack_id), f"has the same counter as {pack_name(other)}"))
 
     def _check_entries(self):
+        self.refused += self._repository.repacks.problems
+        self._note_what_may_be_gone()
         for entry in self._repository.journals.entries():
             if entry.run:
-                self._attempt(list, self._repository.entries_of(entry))
-                for pack_id, length in entry.run.packs:
+                self._attempt(self._repository.named_by, entry)
+            if entry.packed:
+                for pack_id, length in entry.packed.packs:
                     self._attempt(self._check_named_pack, entry, pack_id, length)
-                for index_id, length in entry.run.indexes:
+                for index_id, length in entry.packed.indexes:
                     self._attempt(self._check_named_index, entry, index_id, length)
+
+    def _note_what_may_be_gone(self):
+        """Packs and index segments of forgotten backups, and what others stand for, as far as no other backup needs them."""
+        repository, needed, gone = self._repository, set(), set()
+        for backup in repository.journals.backups():
+            try:
+                parts = repository.needed_by(backup)
+                if backup.id in repository.repacks.forgotten:
+                    gone.update(object_id for part in parts + repository.named_by(backup) for object_id in objects_of(*part))
+                else:
+                    needed.update(object_id for part in parts for object_id in objects_of(*part))
+            except Refused:
+                pass  # reported where its reach is checked
+        gone.update(object_id for entry, pack in repository.repacks.replaced() for object_id in objects_of(entry, [pack]))
+        self._may_be_gone = gone - needed
 
     def _check_named_pack(self, entry, pack_id, length):
         if pack_id not in self._packs:
+            if pack_id in self._may_be_gone:
+                return
             raise Refused(pack_name(pack_id), f"is missing, but {entry.name} names it")
         header = self._packs[pack_id]
         if header is None:
             return  # refused already
         if header.length != length:
             raise Refused(pack_name(pack_id), f"{header.length} octets, but {entry.name} says {length}")
-        if header.dek_id != entry.run.dek_id:
+        if header.dek_id != entry.packed.dek_id:
             raise Refused(pack_name(pack_id), f"sealed under another DEK than {entry.name} says")
 
     def _check_named_index(self, entry, index_id, length):
         if index_id not in self._indexes:
+            if index_id in self._may_be_gone:
+                return
             raise Refused(index_name(index_id), f"is missing, but {entry.name} names it")
         if self._indexes[index_id] is None:
             return
         found, identity = self._indexes[index_id]
         if found != length:
             raise Refused(index_name(index_id), f"{found} octets, but {entry.name} says {length}")
-        if identity != entry.identity:
+        if identity != entry.writer:
             raise Refused(index_name(index_id), f"made by another writer than {entry.name}, which names it")
 
     # -- with keys ----------------------------------------------------------------------------------------------------
@@ -117,41 +139,51 @@ class Verifier:
             raise Unable("the passphrase opens no escrow object")
 
     def _open_slots(self):
-        in_entries = [slot for entry in self._repository.journals.entries() if entry.run for slot in entry.run.slots]
+        in_entries = [slot for entry in self._repository.journals.entries() if entry.packed for slot in entry.packed.slots]
         for slot in [slot for slot in self._slots if slot] + in_entries:
             if slot.thumbprint in self._keyring.keys and self._attempt(open_slot, slot, self._keyring.keys[slot.thumbprint], self._id):
                 self.counts["opened slots"] += 1
 
     def _open_entries(self):
-        label_keys = {}
+        bodies = {}  # by writer: any body has the writer's keys
         entries = list(self._repository.journals.entries())
         for entry in entries:
             if entry.run:
-                dek = self._attempt(self._keyring.dek, entry.run, entry.name)
-                opened = dek and self._attempt(open_entry, entry, dek, self._id)
-                if opened:
+                body = self._attempt(self._open_run, entry)
+                if body:
                     self.counts["opened entries"] += 1
-                    label_keys[entry.identity] = opened[1].label_key
-                    for pack_id, length in entry.run.packs:
-                        self._attempt(self._open_pack, entry, opened[1], dek, pack_id, length)
-                    for index_id, length in entry.run.indexes:
-                        self._attempt(self._open_index, entry, opened[1], index_id, length)
+                    bodies[entry.identity] = body
+        for entry in sorted(entries, key=lambda entry: bool(entry.repack)):
+            dek = entry.packed and entry.writer in bodies and self._attempt(self._keyring.dek, entry.packed, entry.name)
+            if dek:
+                for pack_id, length in entry.packed.packs:
+                    self._attempt(self._open_pack, entry, bodies[entry.writer], dek, pack_id, length)
+                for index_id, length in entry.packed.indexes:
+                    self._attempt(self._open_index, entry, bodies[entry.writer], index_id, length)
+        label_keys = {writer: body.label_key for writer, body in bodies.items()}
         for entry in entries:
-            if entry.kind == BACKUP:
+            if entry.kind == BACKUP and entry.id not in self._repository.repacks.forgotten:
                 self._attempt(self._walk, entry)
             elif entry.kind == REMARK and entry.remark_writer in label_keys and (
                     self._repository.trusted(entry) or self._repository.trust.officer(entry.identity, entry.sequence)):
                 self._attempt(open_remark, entry, label_keys[entry.remark_writer], self._id)
 
+    def _open_run(self, entry):
+        """The body of a run's entry, its labels checked with it."""
+        holder, number = self._repository.repacks.body_of(entry)
+        body = open_body(holder, number, entry.kind, self._keyring.dek(holder.packed, holder.name), self._id)
+        open_labels(entry, body.label_key, self._id)
+        return body
+
     def _open_pack(self, entry, body, dek, pack_id, length):
         if self._packs.get(pack_id) is None:
-            return  # reported already
-        pack = Pack(self._store, pack_id, self._id, length, entry.run.dek_id, dek)
+            return  # reported already, or gone
+        pack = Pack(self._store, pack_id, self._id, length, entry.packed.dek_id, dek)
         frames = pack.directory()
         ids = []
         for n, frame in enumerate(frames):
             ids += ids_in_frame(body.id_key, frame, pack.open_frame(n, frame))
-        self._opened[entry.identity, pack_id] = length, frames, ids
+        self._opened[entry.writer, pack_id] = length, frames, ids
         self.counts["opened packs"] += 1
         self.counts["opened frames"] += len(frames)
         self.counts["opened chunks"] += len(ids)
@@ -159,14 +191,16 @@ class Verifier:
     def _open_index(self, entry, body, index_id, length):
         if self._indexes.get(index_id) is None:
             return
-        segment = read_index(self._store, index_id, self._id, length, entry.identity, body.index_key)
-        if segment.dek_id != entry.run.dek_id:
+        segment = read_index(self._store, index_id, self._id, length, entry.writer, body.index_key)
+        if segment.dek_id != entry.packed.dek_id:
             raise Refused(segment.name, f"an index of packs under another DEK than that of {entry.name}")
         for indexed in segment.packs:
             name = pack_name(indexed.pack_id)
-            if (entry.identity, indexed.pack_id) not in self._opened:
+            if indexed.pack_id in self._may_be_gone and indexed.pack_id not in self._packs:
+                continue
+            if (entry.writer, indexed.pack_id) not in self._opened:
                 raise Refused(segment.name, f"holds {name}, which no entry of its writer names until now, or which is refused")
-            pack_length, frames, ids = self._opened[entry.identity, indexed.pack_id]
+            pack_length, frames, ids = self._opened[entry.writer, indexed.pack_id]
             if indexed.length != pack_length or [frame.record() for frame in indexed.frames] != [frame.record() for frame in frames]:
                 raise Refused(segment.name, f"its frames are not those of {name}")
             if len(indexed.chunk_ids) != len(ids) or any(one not in possible for one, possible in zip(indexed.chunk_ids, ids)):
@@ -182,3 +216,8 @@ class Verifier:
                 for reference, _ in data_pieces(inside, entry.name, backup.chunk):
                     backup.place(reference)
         self.counts["walked backups"] += 1
+
+
+def objects_of(entry, packs):
+    """The ids of these packs of an entry and of its index segments."""
+    return [pack_id for pack_id, _ in packs] + [index_id for index_id, _ in entry.packed.indexes]

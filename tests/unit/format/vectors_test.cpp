@@ -8,6 +8,7 @@
 #include "format/limits.h"
 #include "format/names.h"
 #include "format/officer_entry.h"
+#include "format/repack_entry.h"
 #include "tests/support/matchers.h"
 #include "tests/unit/format/samples.h"
 
@@ -124,6 +125,18 @@ void run_backup_fields(const Vector& vector, const SignedEntry& entry, Result& r
     CHECK(body.keys.label_key.equals(vector.bytes("label-key")));
 }
 
+void run_repack_fields(const Vector& vector, const SignedEntry& entry, Result& result) {
+    result.stage = "fields";
+    const RepackPublic fields = repack_public(entry);
+    ByteWriter again;
+    fields.encode(again);
+    CHECK(as_text(again.view()) == as_text(entry.public_fields()));
+    result.stage = "body";
+    for (std::size_t i = 0; i < fields.bodies.size(); ++i) {
+        CHECK(open_resealed_body(entry, i, vector.dek()).keys.label_key.equals(vector.bytes("label-key")));
+    }
+}
+
 void run_entry(const Vector& vector, Result& result) {
     result.stage = "envelope";
     const SignedEntry entry = decode_entry(vector.octets, vector.text("name"));
@@ -132,8 +145,13 @@ void run_entry(const Vector& vector, Result& result) {
         run_backup_fields(vector, entry, result);
         return;
     }
+    if (entry.kind == EntryKind::repack) {
+        run_repack_fields(vector, entry, result);
+        return;
+    }
     result.stage = "fields";
     Bytes again;
+    if (entry.kind == EntryKind::tombstone) again = TombstoneFields::decode(entry.public_fields(), "vector").encode();
     if (entry.kind == EntryKind::trust) again = TrustFields::decode(entry.public_fields(), "vector").encode();
     if (entry.kind == EntryKind::policy) again = PolicyFields::decode(entry.public_fields(), "vector").encode();
     if (entry.kind == EntryKind::remark) again = RemarkFields::decode(entry.public_fields(), "vector").encode();

@@ -226,7 +226,7 @@ def entries():
     add("magic", sign(b"SIGNETJF" + unsigned[8:], WRITER), comment="another magic, signed")
     add("newer-version", backup(version=2), "unsupported", comment="version 2, signed")
     add("version-changed", good[:8] + u16(2) + good[10:], comment="version 2, not signed: a changed bit")
-    add("unknown-kind", sign(good[:10] + u8(6) + unsigned[11:], WRITER), "unsupported", comment="kind 6, signed")
+    add("unknown-kind", sign(good[:10] + u8(8) + unsigned[11:], WRITER), "unsupported", comment="kind 8, signed")
     add("kind-changed", good[:10] + u8(3) + good[11:], comment="another kind, not signed")
     add("unknown-algorithm", sign(good[:11] + u8(2) + unsigned[12:], WRITER), comment="signature algorithm 2")
     add("newer-version-and-algorithm", sign(good[:8] + u16(2) + good[10:11] + u8(2) + unsigned[12:], WRITER),
@@ -341,6 +341,82 @@ def entries():
         "the sealed part of another entry, signed again")
     other = backup_entry(BACKUP, head(), public(), labels(), body(KEYS, ROOT), OTHER_DEK, LABEL_KEY)
     add("body-under-another-dek", other, stage="body", comment="a body sealed under another DEK")
+    repacks(add, sha256(good))
+    tombstones(officer, sha256(good))
+    tombstone_fields = head(1, OFFICER).encode() + tombstone([(WRITER.id, 2, sha256(good), 1)])
+    add("tombstone-with-sealed-part", sign(prefix(TOMBSTONE, tombstone_fields, 60) + bytes(60), OFFICER),
+        comment="a tombstone with a sealed part", signer=OFFICER, sequence=1)
+
+
+def tombstone(statements):
+    return counted([identity + varint(sequence) + entry_id + u8(action) for identity, sequence, entry_id, action in statements])
+
+
+def tombstones(officer, backup_id):
+    other = stable("another backup", 32)
+    officer("ok-tombstone", TOMBSTONE, tombstone([(WRITER.id, 2, backup_id, 1), (WRITER.id, 3, other, 2)]), "ok", "",
+            "a backup forgotten, another taken back")
+    officer("tombstone-empty", TOMBSTONE, tombstone([]), comment="no statements")
+    officer("tombstone-unknown-action", TOMBSTONE, tombstone([(WRITER.id, 2, backup_id, 3)]), comment="action 3")
+    officer("tombstone-order", TOMBSTONE, tombstone([(WRITER.id, 3, other, 1), (WRITER.id, 2, backup_id, 1)]),
+            comment="statements not in ascending order")
+    officer("tombstone-twice", TOMBSTONE, tombstone([(WRITER.id, 2, backup_id, 1), (WRITER.id, 2, backup_id, 2)]),
+            comment="two statements about one place")
+    officer("tombstone-of-sequence-zero", TOMBSTONE, tombstone([(WRITER.id, 0, backup_id, 1)]), comment="sequence number 0")
+    officer("tombstone-octet-left-over", TOMBSTONE, tombstone([(WRITER.id, 2, backup_id, 1)]) + b"\0", comment="an octet left over")
+
+
+def repacks(add, backup_id):
+    """Repack entries by the officer: DEK is the new one."""
+    replaced = [(WRITER.id, 1, OTHER_DEK.id, b"\3"), (WRITER.id, 2, OTHER_DEK.id, b"\1")]
+    replaced.sort()
+    bodies = [(2, backup_id), (5, stable("another backup", 32))]
+    plain = body(KEYS, ROOT)
+
+    def fields(**changes):
+        return repack_public(**{**dict(writer=WRITER.id, dek=DEK, slots=[rsa_slot()], packs=[b"pack"], indexes=[b"index"],
+                                       replaced=replaced, bodies=bodies), **changes})
+
+    def repack(public_, plaintexts, sequence=2, dek=DEK, **more):
+        return repack_entry(head(sequence, OFFICER), public_, plaintexts, dek, **more)
+
+    def good(name, comment, octets): add(name, octets, "ok", "", comment, OFFICER)
+
+    def bad(name, stage, comment, octets): add(name, octets, stage=stage, comment=comment, signer=OFFICER)
+
+    whole = repack(fields(), [plain, plain])
+    good("ok-repack", "packs replaced and bodies sealed anew", whole)
+    good("ok-repack-packs-only", "no body, so nothing sealed", repack(fields(bodies=[]), []))
+    good("ok-repack-bodies-only", "bodies alone, and no pack", repack(fields(packs=[], indexes=[], replaced=[]), [plain, plain]))
+
+    def field(name, comment, plaintexts=(plain, plain), **changes):
+        bad("repack-" + name, "fields", comment, repack(fields(**changes), plaintexts))
+
+    field("of-nothing", "neither a pack replaced nor a body sealed anew", (), replaced=[], bodies=[])
+    field("without-packs", "packs replaced, and none in their place", packs=[])
+    field("no-slots", "no slots", slots=[])
+    field("slot-of-another-dek", "a slot of another DEK", slots=[rsa_slot(OTHER_DEK)])
+    field("slot-of-another-repository", "a slot of another repository", slots=[rsa_slot(repository=OTHER_REPOSITORY)])
+    field("replaced-order", "replaced packs not in ascending order", replaced=replaced[::-1])
+    field("replaced-twice", "an entry that stands twice among the replaced", replaced=[replaced[0], replaced[0]])
+    field("replaced-sequence-zero", "replaced packs of sequence number 0", replaced=[(WRITER.id, 0, OTHER_DEK.id, b"\1")])
+    field("bitmap-empty", "an empty bitmap", replaced=[(WRITER.id, 1, OTHER_DEK.id, b"")])
+    field("bitmap-not-shortest", "a bitmap that ends with zero", replaced=[(WRITER.id, 1, OTHER_DEK.id, b"\1\0")])
+    field("bodies-order", "bodies not in ascending order", bodies=bodies[::-1])
+    field("body-twice", "a body that stands twice", bodies=[bodies[0], bodies[0]])
+    field("body-sequence-zero", "a body of sequence number 0", bodies=[(0, backup_id), bodies[1]])
+    field("body-missing", "fewer sealed bodies than are named", (plain,))
+    field("body-too-many", "more sealed bodies than are named", (plain, plain, plain))
+    bad("repack-fields-octet-left-over", "fields", "an octet after the bodies", repack(fields() + b"\0", [plain, plain]))
+    bad("repack-sealed-part-left-over", "fields", "an octet after the last sealed body",
+        repack(fields(), [plain, plain], extra_sealed=b"\0"))
+    bad("repack-body-under-another-dek", "body", "bodies sealed under another DEK", repack(fields(), [plain, plain], dek=OTHER_DEK))
+    bad("repack-body-octet-left-over", "body", "an octet after the last problem of a body", repack(fields(), [plain + b"\0", plain]))
+    bad("repack-body-of-a-partial-entry", "body", "a body with keys alone", repack(fields(), [KEYS, plain]))
+    moved = repack(fields(), [plain, plain], sequence=3)
+    start = 20 + int.from_bytes(whole[12:16], "little")
+    bad("repack-sealed-part-of-another-entry", "body", "the sealed part of another entry, signed again",
+        sign(whole[:start] + moved[start:-64], OFFICER))
 
 
 # --- packs ------------------------------------------------------------------------------------------------------------

@@ -121,7 +121,7 @@ def sign(unsigned, signer):
     return unsigned + signer.key.sign(b"signet/entry/v1\0" + sha256(unsigned))
 
 
-BACKUP, PARTIAL, TRUST, POLICY, REMARK = 1, 2, 3, 4, 5
+BACKUP, PARTIAL, TRUST, POLICY, REMARK, REPACK, TOMBSTONE = 1, 2, 3, 4, 5, 6, 7
 
 
 def half_size(plaintext): return 32 + 4 + len(plaintext) + 16
@@ -159,6 +159,21 @@ def remark_entry(head, fields, tags, label_key):
     start = prefix(REMARK, head.encode() + fields, half_size(plaintext))
     salt = stable(f"remark salt {head.sequence}", 32)
     return sign(start + labels_half(head, label_key, salt, start, plaintext), head.signer)
+
+
+def repack_public(writer, dek, slots, packs=(), indexes=(), replaced=(), bodies=()):
+    """replaced: (identity, sequence, DEK id, bitmap); bodies: (sequence, entry id)."""
+    return (writer + dek.id + dek.commitment + counted([blob(s) for s in slots]) + listed(packs) + listed(indexes) +
+            counted([identity + varint(sequence) + dek_id + blob(bitmap) for identity, sequence, dek_id, bitmap in replaced]) +
+            counted([varint(sequence) + entry_id for sequence, entry_id in bodies]))
+
+
+def repack_entry(head, public, bodies, dek, extra_sealed=b""):
+    """A signed repack entry; bodies are encoded plaintexts."""
+    start = prefix(REPACK, head.encode() + public, sum(half_size(body) for body in bodies) + len(extra_sealed))
+    sealed = b"".join(body_half(head, dek, stable(f"repack body salt {head.sequence}/{i}", 32), start, body)
+                      for i, body in enumerate(bodies))
+    return sign(start + sealed + extra_sealed, head.signer)
 
 
 # --- section 6: backup entries ----------------------------------------------------------------------------------------

@@ -1,0 +1,120 @@
+#include "format/repack_entry.h"
+
+#include "format/encoding.h"
+#include "format/limits.h"
+#include "format/names.h"
+#include "format/sealed_part.h"
+
+#include <utility>
+
+namespace signet::format {
+namespace {
+
+std::pair<IdentityId, std::uint64_t> place_of(const ReplacedPacks& item) { return {item.identity, item.sequence}; }
+
+std::string name_of(const SignedEntry& entry) { return journal_name(entry.identity, entry.head.sequence); }
+
+/// The sealed bodies, one after the other.
+std::vector<Half> decode_bodies(const SignedEntry& entry, std::size_t count) {
+    ByteReader reader(entry.sealed_part(), name_of(entry));
+    std::vector<Half> halves(count);
+    for (Half& half : halves) half = Half::decode(reader);
+    reader.expect_end();
+    return halves;
+}
+
+}  // namespace
+
+void RepackPublic::encode(ByteWriter& out) const {
+    invariant(!replaced.empty() || !bodies.empty(), "a repack entry replaces a pack or reseals a body");
+    invariant(replaced.empty() || !packs.empty(), "something stands for what is replaced");
+    out.id(writer);
+    encode_packs(out);
+    out.varint(replaced.size());
+    for (std::size_t i = 0; i < replaced.size(); ++i) {
+        invariant(i == 0 || place_of(replaced[i - 1]) < place_of(replaced[i]),
+                  "replaced packs ascend by their entries");
+        out.id(replaced[i].identity);
+        out.varint(replaced[i].sequence);
+        out.id(replaced[i].dek);
+        write_bitmap(out, replaced[i].bitmap);
+    }
+    out.varint(bodies.size());
+    for (std::size_t i = 0; i < bodies.size(); ++i) {
+        invariant(i == 0 || bodies[i - 1].sequence < bodies[i].sequence, "bodies ascend by sequence number");
+        out.varint(bodies[i].sequence);
+        out.id(bodies[i].backup);
+    }
+}
+
+RepackPublic RepackPublic::decode(ByteView bytes, std::string_view what) {
+    ByteReader reader(bytes, what);
+    RepackPublic fields;
+    fields.writer = reader.id<IdentityId>();
+    fields.decode_packs(reader, what);
+    fields.replaced.resize(read_count(reader, UINT32_MAX, IdentityId::kSize + 1 + DekId::kSize + 2));
+    for (std::size_t i = 0; i < fields.replaced.size(); ++i) {
+        ReplacedPacks& item = fields.replaced[i];
+        item.identity = reader.id<IdentityId>();
+        item.sequence = reader.varint(kMaxSequence);
+        if (item.sequence == 0) reader.fail("impossible sequence number");
+        if (i > 0 && place_of(fields.replaced[i - 1]) >= place_of(item)) reader.fail("replaced packs do not ascend");
+        item.dek = reader.id<DekId>();
+        item.bitmap = read_bitmap(reader);
+    }
+    fields.bodies.resize(read_count(reader, UINT32_MAX, 1 + EntryId::kSize));
+    for (std::size_t i = 0; i < fields.bodies.size(); ++i) {
+        fields.bodies[i].sequence = reader.varint(kMaxSequence);
+        const std::uint64_t last = i == 0 ? 0 : fields.bodies[i - 1].sequence;
+        if (fields.bodies[i].sequence <= last) reader.fail("bodies do not ascend");
+        fields.bodies[i].backup = reader.id<EntryId>();
+    }
+    reader.expect_end();
+    if (fields.replaced.empty() && fields.bodies.empty()) reader.fail("a repack entry that repacks nothing");
+    if (fields.packs.empty() && !fields.replaced.empty()) reader.fail("no packs in place of those replaced");
+    return fields;
+}
+
+RepackPublic repack_public(const SignedEntry& entry) {
+    const std::string what = name_of(entry);
+    if (entry.kind != EntryKind::repack) throw_damaged(what, "not a repack entry");
+    RepackPublic fields = RepackPublic::decode(entry.public_fields(), what);
+    if (fields.slots.front().repository != entry.head.repository) throw_damaged(what, "slot of another repository");
+    (void)decode_bodies(entry, fields.bodies.size());
+    return fields;
+}
+
+Bytes make_repack_entry(EntryHead head, const RepackPublic& fields, const std::vector<SecretBytes>& bodies,
+                        const DataKey& dek, const crypto::SigningKey& key) {
+    invariant(fields.dek == dek.id() && fields.commitment == dek.commitment(), "the entry names its data key");
+    invariant(head.repository == dek.repository(), "the data key was made for this repository");
+    invariant(bodies.size() == fields.bodies.size(), "every body that is named is there");
+    head.signer = key.verify_key();
+    ByteWriter public_part;
+    head.encode(public_part);
+    fields.encode(public_part);
+    std::size_t sealed_size = 0;
+    for (const SecretBytes& body : bodies) sealed_size += half_size(body.size());
+    Bytes prefix = entry_prefix(EntryKind::repack, public_part.view(), sealed_size);
+    const IdentityId identity = head.signer.identity();
+    const HalfContext context{head.repository, identity, head.sequence};
+    ByteWriter sealed;
+    for (const SecretBytes& body : bodies) seal_body_half(sealed, context, dek, prefix, body.reveal());
+    return sign_entry(std::move(prefix), sealed.view(), key);
+}
+
+SecretBytes open_resealed_octets(const SignedEntry& entry, std::size_t number, const DataKey& dek) {
+    const std::string what = name_of(entry);
+    const RepackPublic fields = repack_public(entry);
+    invariant(number < fields.bodies.size(), "a body that the entry has");
+    if (dek.repository() != entry.head.repository || dek.id() != fields.dek || dek.commitment() != fields.commitment) {
+        throw_damaged(what, "sealed under another data key");
+    }
+    return open_body_half(decode_bodies(entry, fields.bodies.size())[number], entry, dek, what);
+}
+
+BackupBody open_resealed_body(const SignedEntry& entry, std::size_t number, const DataKey& dek) {
+    return BackupBody::decode(open_resealed_octets(entry, number, dek).reveal(), EntryKind::backup, name_of(entry));
+}
+
+}  // namespace signet::format

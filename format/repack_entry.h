@@ -1,0 +1,49 @@
+// Repack entries: these packs stand for those, these bodies are sealed anew (docs/format.md section 7).
+#pragma once
+
+#include "format/backup_entry.h"
+
+namespace signet::format {
+
+/// Packs of one entry that others stand for.
+struct ReplacedPacks {
+    IdentityId identity;         ///< whose journal holds the entry
+    std::uint64_t sequence = 0;  ///< of the entry: a backup or partial one, or an earlier repack entry
+    DekId dek;                   ///< of the entry
+    Bytes bitmap;                ///< which of its packs: bitmap_has()
+};
+
+/// A backup whose body is sealed anew.
+struct ResealedBody {
+    std::uint64_t sequence = 0;
+    EntryId backup;
+};
+
+/// The public part of kind 6, after the common fields. Its packs hold all chunks of the replaced ones.
+struct RepackPublic : SealedPacks {
+    IdentityId writer;                    ///< whose backups this is about
+    std::vector<ReplacedPacks> replaced;  ///< strictly ascending by (identity, sequence)
+    std::vector<ResealedBody> bodies;     ///< strictly ascending by sequence
+
+    void encode(ByteWriter& writer) const;
+    /// throws  Error{damaged}
+    [[nodiscard]] static RepackPublic decode(ByteView fields, std::string_view what);
+};
+
+/// The public fields of a repack entry, checked against the entry: slots of its repository, as many sealed bodies as it
+/// names. throws  Error{damaged}: also when the entry is of another kind
+[[nodiscard]] RepackPublic repack_public(const SignedEntry& entry);
+
+/// Makes and signs a repack entry. head.signer is set from `key`.
+/// bodies  the octets of each body in fields.bodies, as open_body_octets() gives them
+/// throws  Error{failed}: a part is larger than 16 MiB
+[[nodiscard]] Bytes make_repack_entry(EntryHead head, const RepackPublic& fields,
+                                      const std::vector<SecretBytes>& bodies, const DataKey& dek,
+                                      const crypto::SigningKey& key);
+
+/// The octets of the body with this number in the entry's list. throws  Error{damaged}
+[[nodiscard]] SecretBytes open_resealed_octets(const SignedEntry& entry, std::size_t number, const DataKey& dek);
+/// The same, decoded.
+[[nodiscard]] BackupBody open_resealed_body(const SignedEntry& entry, std::size_t number, const DataKey& dek);
+
+}  // namespace signet::format

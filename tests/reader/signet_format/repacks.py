@@ -1,0 +1,99 @@
+"""Section 7: repack entries and tombstones, and what follows from those that count."""
+
+from .errors import Refused
+from .journal import BACKUP, has_more_than, order_of_statements, reached_entry
+
+FORGOTTEN = 1
+
+
+class Repacks:
+    """What stands for what. Only entries that officers were trusted to sign count."""
+
+    def __init__(self, journals, trust):
+        self._journals = journals
+        self.problems = []    # repack entries that contradict what they name
+        self.counted = set()  # names of repack entries that count
+        self._packs = {}      # (identity, sequence, number of a pack) -> the repack entry
+        self._bodies = {}     # (identity, sequence) of a backup -> the repack entry, number of the body
+        of_officers = [entry for entry in journals.entries() if trust.officer(entry.identity, entry.sequence)]
+        for entry in sorted(of_officers, key=order_of_statements):
+            if entry.repack:
+                try:
+                    self._take(entry)
+                except Refused as problem:
+                    problem.identity = entry.identity
+                    self.problems.append(problem)
+        self.forgotten = forgotten_by(of_officers, journals)
+
+    def _entry(self, identity, sequence):
+        believed = self._journals.of.get(identity, [])
+        return believed[sequence - 1] if sequence <= len(believed) else None
+
+    def _take(self, entry):
+        repack = entry.repack
+        packs, bodies = {}, {}
+        for item in repack.replaced:
+            named = self._entry(item.identity, item.sequence)
+            if named is None or (named.repack and named.name not in self.counted):
+                continue  # what is not there, or does not count (so far), is not replaced
+            if not named.packed or named.writer != repack.writer:
+                raise Refused(entry.name, f"replaces packs of {named.name}, which is no entry with packs of that writer")
+            if named.packed.dek_id != item.dek_id or has_more_than(item.bitmap, len(named.packed.packs)):
+                raise Refused(entry.name, f"names another DEK or more packs than {named.name} has")
+            packs.update({(item.identity, item.sequence, i): entry for i in range(len(named.packed.packs)) if item.has(i)})
+        for number, (sequence, entry_id) in enumerate(repack.bodies):
+            named = self._entry(repack.writer, sequence)
+            if named is None:
+                continue
+            if named.kind != BACKUP or named.id != entry_id:
+                raise Refused(entry.name, f"reseals the body of {named.name}, which is another entry")
+            bodies[repack.writer, sequence] = entry, number
+        self.counted.add(entry.name)
+        self._packs.update(packs)
+        self._bodies.update(bodies)
+
+    def body_of(self, backup):
+        """The entry that holds a backup's body, and its number among the bodies of a repack entry."""
+        return self._bodies.get((backup.identity, backup.sequence), (backup, 0))
+
+    def follow(self, parts):
+        """(entry, packs) after (entry, packs): what stands for them. `packs` are numbers in the entry's list."""
+        waiting, taken, needed = list(parts), set(), []
+        while waiting:
+            entry, numbers = waiting.pop(0)
+            kept = []
+            for i in numbers:
+                by = self._packs.get((entry.identity, entry.sequence, i))
+                if by is None:
+                    kept.append(entry.packed.packs[i])
+                elif by.name not in taken:
+                    taken.add(by.name)
+                    waiting.append((by, range(len(by.repack.packs))))
+            if kept:
+                needed.append((entry, kept))
+        return needed
+
+    def replaced(self):
+        """The packs that others stand for, each with its entry."""
+        for identity, sequence, i in self._packs:
+            entry = self._entry(identity, sequence)
+            yield entry, entry.packed.packs[i]
+
+
+def forgotten_by(of_officers, journals):
+    """Ids of the backups that the latest tombstone says are forgotten."""
+    said = {}
+    for entry in sorted(of_officers, key=order_of_statements):
+        for statement in entry.tombstones:
+            believed = journals.of.get(statement.writer, [])
+            if statement.sequence <= len(believed) and believed[statement.sequence - 1].id == statement.backup:
+                said[statement.backup] = statement.action
+    return {backup for backup, action in said.items() if action == FORGOTTEN}
+
+
+def named_parts(journals, backup):
+    """What a backup's entry names: (entry, numbers of packs), its own last."""
+    for reach in backup.run.reach:
+        reached = reached_entry(journals, backup, reach)
+        yield reached, [i for i in range(len(reached.run.packs)) if reach.has(i)]
+    yield backup, range(len(backup.run.packs))
