@@ -380,9 +380,7 @@ void Run::note_seen(const std::map<IdentityId, keyring::SeenEntry>& entries) {
     }
 }
 
-Standing Run::standing_now() const {
-    return standing_of(repository_, resolver_.keyrings());
-}
+Standing Run::standing_now() const { return standing_of(repository_, resolver_.keyrings()); }
 
 /// Whether the newest backup of this series does not say yet that it obeyed a policy that some protectors are to go:
 /// `key retire` waits for one that does.
@@ -517,9 +515,17 @@ void Run::finish(Committer& committer, PackWriter& packs, Pipeline::Result& resu
     body.problems = std::move(problems_);
     auto stored = packs.take_stored();
     std::move(stored.begin(), stored.end(), std::back_inserter(waiting_));
+    history_.require_marked();
     // A copy: should the commit fail, what is stored is still waiting for a partial entry.
     report_.backup = committer.commit(waiting_, std::move(reach), std::move(body), report_.errors > 0);
     waiting_.clear();
+    // Who shreds looks at journals after deleting, and this looks at packs after committing: one of the two sees it.
+    try {
+        history_.require_marked();
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::io) throw;
+        warn(std::string("whether all packs are still there could not be seen: ") + error.what());
+    }
     new_state.commit(result.sources);
 }
 

@@ -210,6 +210,21 @@ void History::load_index(ChunkTable& table, const SecretBytes& index_key, const 
     }
 }
 
+void History::require_marked() const {
+    std::uint64_t gone = 0;
+    std::optional<storage::CompleteListing> listing;
+    for (const auto& [id, number] : numbers_) {
+        if (used_[number].load(std::memory_order_relaxed) == 0) continue;
+        if (!listing) listing = repository_.store().list("packs/");
+        if (listing->find(format::pack_name(id)) == nullptr) ++gone;
+    }
+    if (gone == 0) return;
+    throw Error(ErrorCode::damaged,
+                std::to_string(gone) + (gone == 1 ? " pack" : " packs") +
+                    " that this backup refers to went away while it was made",
+                "run it again: what they held is stored anew; if a backup was made all the same, forget it");
+}
+
 std::vector<format::Reach> History::reach() const {
     std::map<std::pair<std::uint64_t, std::uint64_t>, format::Reach> by_place;
     for (std::size_t i = 0; i < packs_.size(); ++i) {

@@ -85,6 +85,9 @@ public:
     [[nodiscard]] const std::map<DekId, KnownDek>& deks() const { return deks_; }
     /// Marks a pack as used by this run. For several threads at once.
     void mark(PackNumber pack) { used_[pack].store(1, std::memory_order_relaxed); }
+    /// Whether every marked pack is still there: an officer may have shredded some since this run began.
+    /// throws  Error{damaged}: one is gone; Error{io}: nothing is known
+    void require_marked() const;
     /// The reach that the marks amount to, ascending by journal and sequence.
     [[nodiscard]] std::vector<format::Reach> reach() const;
 

@@ -24,7 +24,7 @@ Json needs_json(const restore::Backup& backup, const restore::Planner& planner) 
 std::string_view kind_text(format::BackupKind kind) { return kind == format::BackupKind::stream ? "stream" : "files"; }
 
 std::string protector_of(const restore::Backup& backup) {
-    return backup.fields->slots.empty() ? "" : backup.fields->slots.front().thumbprint.text();
+    return backup.body.listed->slots.empty() ? "" : backup.body.listed->slots.front().thumbprint.text();
 }
 
 Json backup_row(const restore::Backup& backup, restore::Planner& planner) {

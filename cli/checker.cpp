@@ -39,20 +39,41 @@ Checker::Checker(Context& context)
     : context_(context), catalogue_(tolerant_catalogue(context)), listing_(context.repository().store().list("")) {
     for (const storage::ObjectInfo& info : listing_) bytes_total_ += info.size;
     note_users();
+    note_excused();
 }
 
 void Checker::note_users() {
     for (const restore::Backup& backup : catalogue_.backups()) {
         const std::string id = backup.short_id();
         for (const restore::ReachedEntry& reached : catalogue_.reached_by(backup)) {
-            const format::BackupPublic& fields = reached.run->fields;
-            for (std::size_t i = 0; i < fields.packs.size(); ++i) {
-                if (reached.has(i)) users_[format::pack_name(fields.packs[i].id)].insert(id);
+            const format::SealedPacks& listed = *reached.listed;
+            for (std::size_t i = 0; i < listed.packs.size(); ++i) {
+                if (reached.has(i)) users_[format::pack_name(listed.packs[i].id)].insert(id);
             }
-            for (const format::IndexInfo& index : fields.indexes) users_[format::index_name(index.id)].insert(id);
-            users_[fields.dek.hex()].insert(id);
+            for (const format::IndexInfo& index : listed.indexes) users_[format::index_name(index.id)].insert(id);
+            users_[listed.dek.hex()].insert(id);
         }
+        users_[backup.body.listed->dek.hex()].insert(id);
     }
+}
+
+void Checker::note_excused() {
+    const auto excuse = [this](const restore::ReachedEntry& entry) {
+        for (std::size_t i = 0; i < entry.listed->packs.size(); ++i) {
+            if (entry.has(i)) excused_.insert(format::pack_name(entry.listed->packs[i].id));
+        }
+        for (const format::IndexInfo& index : entry.listed->indexes) excused_.insert(format::index_name(index.id));
+        excused_.insert(entry.listed->dek.hex());
+    };
+    for (const restore::Backup& backup : catalogue_.forgotten()) {
+        for (const restore::ReachedEntry& entry : catalogue_.named_by(backup)) excuse(entry);
+        for (const restore::ReachedEntry& entry : catalogue_.reached_by(backup)) excuse(entry);
+    }
+    for (const restore::ReachedEntry& entry : catalogue_.replaced()) excuse(entry);
+}
+
+bool Checker::may_be_gone(const std::string& used_as) const {
+    return excused_.contains(used_as) && !users_.contains(used_as);
 }
 
 void Checker::damage(const std::string& object, const std::string& message) {
@@ -103,11 +124,15 @@ void Checker::check_journals() {
     }
 }
 
-void Checker::expect(const std::string& name, std::uint64_t size, const std::string& entry) {
+void Checker::expect(const std::string& name, const std::string& used_as, std::uint64_t size,
+                     const std::string& entry) {
     const bool is_new = named_.insert(name).second;
     const storage::ObjectInfo* info = listing_.find(name);
     if (info == nullptr) {
-        if (is_new) damage(name, name + ": missing, and named by " + entry);
+        if (may_be_gone(used_as))
+            gone_ += is_new ? 1 : 0;
+        else if (is_new)
+            damage(name, name + ": missing, and named by " + entry);
     } else if (size != 0 && info->size != size) {
         damage(name, name + ": has " + std::to_string(info->size) + " octets, and " + entry + " says " +
                          std::to_string(size));
@@ -115,18 +140,26 @@ void Checker::expect(const std::string& name, std::uint64_t size, const std::str
 }
 
 void Checker::check_references() {
-    for (const auto& [place, run] : catalogue_.runs()) {
-        const std::string entry = format::journal_name(place.first, place.second);
-        for (const format::PackInfo& pack : run.fields.packs) expect(format::pack_name(pack.id), pack.size, entry);
-        for (const format::IndexInfo& index : run.fields.indexes)
-            expect(format::index_name(index.id), index.size, entry);
-        for (const format::Slot& slot : run.fields.slots) {
-            const Bytes object = slot.encode();
-            expect(format::slot_name(slot.thumbprint, slot.dek, crypto::sha256(object)), object.size(), entry);
-        }
-    }
     std::set<DekId> known_keys;
-    for (const auto& [place, run] : catalogue_.runs()) known_keys.insert(run.fields.dek);
+    const auto check_entry = [&](const restore::EntryPlace& place, const format::SealedPacks& listed) {
+        const std::string entry = format::journal_name(place.first, place.second);
+        known_keys.insert(listed.dek);
+        for (const format::PackInfo& pack : listed.packs) {
+            const std::string name = format::pack_name(pack.id);
+            expect(name, name, pack.size, entry);
+        }
+        for (const format::IndexInfo& index : listed.indexes) {
+            const std::string name = format::index_name(index.id);
+            expect(name, name, index.size, entry);
+        }
+        for (const format::Slot& slot : listed.slots) {
+            const Bytes object = slot.encode();
+            expect(format::slot_name(slot.thumbprint, slot.dek, crypto::sha256(object)), slot.dek.hex(), object.size(),
+                   entry);
+        }
+    };
+    for (const auto& [place, run] : catalogue_.runs()) check_entry(place, run.fields);
+    for (const auto& [place, repack] : catalogue_.repacks().entries()) check_entry(place, repack.fields);
     std::uint64_t leftovers = 0;
     for (const storage::ObjectInfo& info : listing_) {
         const bool by_hash = format::parse_pack_name(info.name) || format::parse_index_name(info.name);
@@ -137,6 +170,10 @@ void Checker::check_references() {
     }
     if (leftovers > 0) {
         report_.information.push_back(counted(leftovers, "object") + " of unfinished runs, which nothing needs");
+    }
+    if (gone_ > 0) {
+        report_.information.push_back(counted(gone_, "object") + (gone_ == 1 ? " is" : " are") +
+                                      " gone that nothing needs: of forgotten backups, or sealed anew since");
     }
 }
 

@@ -43,9 +43,13 @@ public:
     [[nodiscard]] ProgressState progress() const;
 
 private:
-    /// Which backups use an object.
+    /// Which backups use an object, or the slots of a data key (in hexadecimal).
     using Users = std::map<std::string, std::set<std::string>>;
     void note_users();
+    /// What nobody may rely on any more: of forgotten backups, and packs that others stand for.
+    void note_excused();
+    /// used_as  a key of Users: an object's name, or the data key of a slot
+    [[nodiscard]] bool may_be_gone(const std::string& used_as) const;
     /// What this keyring has seen must still be there.
     void check_seen();
     void check_journals();
@@ -53,14 +57,16 @@ private:
     void check_object(const storage::ObjectInfo& info);
     void check_hash(const storage::ObjectInfo& info, const std::string& expected);
     void damage(const std::string& object, const std::string& message);
-    void expect(const std::string& name, std::uint64_t size, const std::string& entry);
+    void expect(const std::string& name, const std::string& used_as, std::uint64_t size, const std::string& entry);
     void read_backup(const restore::Backup& backup);
 
     Context& context_;
     const restore::Catalogue& catalogue_;
     storage::CompleteListing listing_;
     Users users_;
-    std::set<std::string> named_;  ///< objects that entries name
+    std::set<std::string> excused_;  ///< as Users has them
+    std::set<std::string> named_;    ///< objects that entries name
+    std::uint64_t gone_ = 0;         ///< objects that entries name, excused and not there
     CheckReport report_;
     std::map<IdentityId, std::set<ChunkId>> read_;
     std::mutex mutex_;

@@ -10,10 +10,9 @@
 namespace signet::cli {
 namespace {
 
-constexpr std::array kPlanned = {"mount",         "repair",        "forget",        "undelete",     "prune",
-                                 "consolidate",   "reseal",        "log push",      "log fetch",    "log list",
-                                 "log check",     "drill run",     "drill history", "drill report", "drill schedule",
-                                 "keyring setup", "keyring import"};
+constexpr std::array kPlanned = {"mount",        "repair",         "prune",         "consolidate",   "log push",
+                                 "log fetch",    "log list",       "log check",     "drill run",     "drill history",
+                                 "drill report", "drill schedule", "keyring setup", "keyring import"};
 
 constexpr std::array kGroups = {"key", "keyring", "log", "drill"};
 
@@ -76,6 +75,9 @@ const std::vector<Command>& commands() {
                                              check_command(),
                                              rewrap_command(),
                                              copy_command(),
+                                             reseal_command(),
+                                             forget_command(),
+                                             undelete_command(),
                                              status_command(),
                                              metrics_command(),
                                              key_create_command(),

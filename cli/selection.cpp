@@ -1,5 +1,8 @@
 #include "cli/selection.h"
 
+#include <algorithm>
+#include <iterator>
+
 namespace signet::cli {
 
 std::vector<OptionSpec> selection_options() {
@@ -49,6 +52,48 @@ Chosen choose(Context& context, const std::string& reference) {
         }
     }
     return {context.catalogue().resolve(parsed.backup, selection(context)), parsed.path};
+}
+
+std::vector<OptionSpec> with_rules(std::vector<OptionSpec> own) {
+    std::vector<OptionSpec> rules = {
+        {.name = "all", .help = "every backup"},
+        {.name = "from", .takes = Takes::one, .value_name = "T", .help = "backups from this time on"},
+        {.name = "to", .takes = Takes::one, .value_name = "T", .help = "backups up to this time"},
+    };
+    for (OptionSpec& option : own) rules.push_back(std::move(option));
+    return with_selection(std::move(rules));
+}
+
+bool chooses_by_rule(const Context& context) {
+    constexpr const char* kRules[] = {"all", "series", "host", "path", "tag", "from", "to"};
+    return std::any_of(std::begin(kRules), std::end(kRules),
+                       [&](const char* name) { return context.options().given(name); });
+}
+
+std::vector<const restore::Backup*> trusted_choice(Context& context) {
+    const bool by_rule = chooses_by_rule(context);
+    if (by_rule == !context.arguments().empty()) {
+        const std::string name = context.command().name;
+        throw Error(ErrorCode::usage,
+                    by_rule ? "backups and a rule to choose them cannot be given together"
+                            : name + " needs to know which backups",
+                    "signet " + name + " --all, --series NAME, --from T --to T, or ids of backups");
+    }
+    const restore::Catalogue& catalogue = context.catalogue();
+    catalogue.require_no_doubt();
+    std::vector<const restore::Backup*> backups;
+    for (const std::string& reference : context.arguments()) backups.push_back(&catalogue.resolve(reference));
+    if (!by_rule) return backups;
+    restore::BackupFilter filter = selection(context);
+    filter.from = time_option(context, "from");
+    filter.at = time_option(context, "to");
+    for (const restore::Backup* backup : catalogue.select(filter)) {
+        if (backup->trusted)
+            backups.push_back(backup);
+        else
+            context.terminal().warning("backup " + backup->describe() + " is left out: it " + backup->distrust);
+    }
+    return backups;
 }
 
 BackupAndPaths backup_and_paths(const std::vector<std::string>& words) {

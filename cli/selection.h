@@ -23,6 +23,15 @@ struct Chosen {
 };
 [[nodiscard]] Chosen choose(Context& context, const std::string& reference);
 
+/// The rules of commands that treat many backups: --all, --from, --to, and those of selection_options().
+[[nodiscard]] std::vector<OptionSpec> with_rules(std::vector<OptionSpec> own);
+/// Whether a rule was given.
+[[nodiscard]] bool chooses_by_rule(const Context& context);
+/// The trusted backups that the words name, or else the rules: nobody should vouch for another's keys. Untrusted ones
+/// that a rule matches are left out with a warning.
+/// throws  Error{usage}: words and rules, or neither; as Catalogue::resolve() for words
+[[nodiscard]] std::vector<const restore::Backup*> trusted_choice(Context& context);
+
 /// The words of a command that takes a backup and paths in it. A first word that starts with a slash is a path already,
 /// of the latest backup.
 struct BackupAndPaths {

@@ -223,6 +223,9 @@ void Catalogue::judge(const storage::Repository& repository, const std::vector<c
     trust_ = std::move(officers.trust);
     doubt_ = std::move(officers.doubt);
 
+    repacks_ = Repacks(journals_, runs_, trust_,
+                       [&](const format::SignedEntry& entry, const Error& error) { note_damage(entry, error); });
+    const std::set<EntryId> forgotten = tombstoned();
     std::pair<IdentityId, TimePoint> latest;
     for (const auto& [place, run] : runs_) {
         // A clock set back does not make an entry older than the one before it.
@@ -236,8 +239,9 @@ void Catalogue::judge(const storage::Repository& repository, const std::vector<c
         backup.sequence = place.second;
         backup.entry = run.entry;
         backup.fields = &run.fields;
+        backup.body = repacks_.body_of(run);
         judge_trust(backup);
-        backups_.push_back(std::move(backup));
+        (forgotten.contains(backup.id) ? forgotten_ : backups_).push_back(std::move(backup));
     }
     for (auto& [journal, error] : problems) {
         JournalFinding finding{journal->identity, std::move(error), journal->entries.size(), false, std::nullopt};
@@ -263,6 +267,38 @@ void Catalogue::judge_trust(Backup& backup) const {
         return;
     }
     backup.trusted = true;
+}
+
+void Catalogue::note_damage(const format::SignedEntry& entry, const Error& error) {
+    findings_.push_back({entry.identity, error, entry.head.sequence, false, entry.head.time});
+}
+
+/// The backups about which the latest tombstone that counts says that they are forgotten.
+std::set<EntryId> Catalogue::tombstoned() {
+    std::map<EntryPlace, std::pair<StatementOrder, bool>> latest;
+    visit_statements(journals_, [&](const format::SignedEntry& entry, const StatementOrder& order) {
+        if (entry.kind != format::EntryKind::tombstone ||
+            !trust_.trusts(entry.identity, format::Role::officer, entry.head.sequence)) {
+            return;
+        }
+        try {
+            for (const auto& said : format::TombstoneFields::decode(entry.public_fields(), name_of(entry)).statements) {
+                const storage::RunEntry* backup = run(said.writer, said.sequence);
+                if (backup == nullptr || backup->entry->id != said.backup) continue;
+                auto& known = latest[{said.writer, said.sequence}];
+                if (std::get<std::uint64_t>(known.first) == 0 || known.first < order)
+                    known = {order, said.action == format::TombstoneAction::forgotten};
+            }
+        } catch (const Error& error) {
+            if (!is_damage(error)) throw;
+            note_damage(entry, error);
+        }
+    });
+    std::set<EntryId> forgotten;
+    for (const auto& [place, said] : latest) {
+        if (said.second) forgotten.insert(run(place.first, place.second)->entry->id);
+    }
+    return forgotten;
 }
 
 /// A successor has the label key of its predecessors: who knows one of them knows all. That it opens names is tried:
@@ -317,36 +353,29 @@ void Catalogue::learn_names(const storage::Repository& repository, keyring::Keyr
 }
 
 void Catalogue::apply_remarks() {
-    using Rank = std::tuple<TimePoint, IdentityId, std::uint64_t>;
     std::map<EntryId, Backup*> by_id;
     for (Backup& backup : backups_) by_id[backup.id] = &backup;
-    std::map<EntryId, Rank> latest;
-    for (const storage::Journal& journal : journals_) {
-        // A clock set back does not reorder a journal: of statements and remarks alike, the latest time so far counts.
-        TimePoint running{INT64_MIN};
-        for (const format::SignedEntry& entry : journal.entries) {
-            running = std::max(running, entry.head.time);
-            if (entry.kind != format::EntryKind::remark) continue;
-            if (!trust_.trusts(entry.identity, format::Role::writer, entry.head.sequence) &&
-                !trust_.trusts(entry.identity, format::Role::officer, entry.head.sequence)) {
-                continue;
-            }
-            try {
-                const auto fields = format::RemarkFields::decode(entry.public_fields(), name_of(entry));
-                const auto backup = by_id.find(fields.backup);
-                if (backup == by_id.end() || backup->second->writer != fields.writer) continue;
-                const SecretBytes* key = label_key(fields.writer);
-                auto tags = key == nullptr ? std::nullopt : format::open_remark(entry, *key);
-                const Rank rank{running, entry.identity, entry.head.sequence};
-                if (!tags || (latest.contains(fields.backup) && rank < latest.at(fields.backup))) continue;
-                latest[fields.backup] = rank;
-                backup->second->tags = std::move(*tags);
-            } catch (const Error& error) {
-                if (!is_damage(error)) throw;
-                findings_.push_back({entry.identity, error, entry.head.sequence, false, entry.head.time});
-            }
+    std::map<EntryId, StatementOrder> latest;
+    visit_statements(journals_, [&](const format::SignedEntry& entry, const StatementOrder& order) {
+        if (entry.kind != format::EntryKind::remark) return;
+        if (!trust_.trusts(entry.identity, format::Role::writer, entry.head.sequence) &&
+            !trust_.trusts(entry.identity, format::Role::officer, entry.head.sequence)) {
+            return;
         }
-    }
+        try {
+            const auto fields = format::RemarkFields::decode(entry.public_fields(), name_of(entry));
+            const auto backup = by_id.find(fields.backup);
+            if (backup == by_id.end() || backup->second->writer != fields.writer) return;
+            const SecretBytes* key = label_key(fields.writer);
+            auto tags = key == nullptr ? std::nullopt : format::open_remark(entry, *key);
+            if (!tags || (latest.contains(fields.backup) && order < latest.at(fields.backup))) return;
+            latest[fields.backup] = order;
+            backup->second->tags = std::move(*tags);
+        } catch (const Error& error) {
+            if (!is_damage(error)) throw;
+            note_damage(entry, error);
+        }
+    });
 }
 
 const SecretBytes* Catalogue::label_key(const IdentityId& writer) const {
@@ -359,13 +388,20 @@ const storage::RunEntry* Catalogue::run(const IdentityId& identity, std::uint64_
     return found == runs_.end() ? nullptr : &found->second;
 }
 
-std::vector<ReachedEntry> Catalogue::reached_by(const Backup& backup) const {
-    std::vector<ReachedEntry> reached{{run(backup.writer, backup.sequence), nullptr}};
+std::vector<ReachedEntry> Catalogue::named_by(const Backup& backup) const {
+    std::vector<ReachedEntry> named;
+    const auto add = [&](const storage::RunEntry* run, const Bytes& bitmap) {
+        if (run != nullptr) named.push_back({run->entry, &run->fields, run->entry->identity, bitmap});
+    };
+    add(run(backup.writer, backup.sequence), all_packs(*backup.fields));
     for (const format::Reach& item : backup.fields->reach) {
-        const storage::RunEntry* found = run(backup.fields->writer_of(item, backup.writer), item.sequence);
-        if (found != nullptr) reached.push_back({found, &item});
+        add(run(backup.fields->writer_of(item, backup.writer), item.sequence), item.bitmap);
     }
-    return reached;
+    return named;
+}
+
+std::vector<ReachedEntry> Catalogue::reached_by(const Backup& backup) const {
+    return repacks_.follow(named_by(backup));
 }
 
 void Catalogue::check_reach(const Backup& backup) const {
@@ -453,7 +489,8 @@ const Backup& Catalogue::latest(const BackupFilter& filter) const {
     return *newest;
 }
 
-const Backup& Catalogue::find(std::string_view id_prefix) const {
+/// Among all, forgotten or not; nullptr when there is none.
+const Backup* Catalogue::find_any(std::string_view id_prefix) const {
     std::string prefix(id_prefix);
     std::transform(prefix.begin(), prefix.end(), prefix.begin(),
                    [](char c) { return c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c; });
@@ -462,17 +499,40 @@ const Backup& Catalogue::find(std::string_view id_prefix) const {
                     "\"" + prefix + "\" is not the start of an id: give at least 4 hexadecimal digits");
     }
     const Backup* found = nullptr;
-    for (const Backup& backup : backups_) {
-        if (!backup.id.hex().starts_with(prefix)) continue;
-        if (found != nullptr) throw Error(ErrorCode::usage, "several backups' ids start with " + prefix);
-        found = &backup;
+    for (const std::vector<Backup>* each : {&backups_, &forgotten_}) {
+        for (const Backup& backup : *each) {
+            if (!backup.id.hex().starts_with(prefix)) continue;
+            if (found != nullptr) throw Error(ErrorCode::usage, "several backups' ids start with " + prefix);
+            found = &backup;
+        }
+    }
+    return found;
+}
+
+bool Catalogue::is_forgotten(const Backup& backup) const {
+    return std::any_of(forgotten_.begin(), forgotten_.end(), [&](const Backup& one) { return &one == &backup; });
+}
+
+const Backup& Catalogue::find(std::string_view id_prefix, bool forgotten_too) const {
+    const Backup* found = find_any(id_prefix);
+    if (found != nullptr && !forgotten_too && is_forgotten(*found)) {
+        throw Error(ErrorCode::refused, "backup " + found->describe() + " was forgotten",
+                    "an officer can take that back while its packs are there: signet undelete " + found->short_id());
     }
     if (found != nullptr) return *found;
+    const std::string prefix(id_prefix);
     if (!findings_.empty()) {
         throw Error(ErrorCode::damaged,
                     "no backup " + prefix + " among those that stand, but: " + findings_.front().error.what());
     }
     throw Error(ErrorCode::usage, "there is no backup " + prefix, "signet list shows what there is");
+}
+
+const Backup& Catalogue::find_forgotten(std::string_view id_prefix) const {
+    const Backup* found = find_any(id_prefix);
+    if (found != nullptr && is_forgotten(*found)) return *found;
+    throw Error(ErrorCode::usage, found == nullptr ? "there is no backup " + std::string(id_prefix)
+                                                   : "backup " + found->describe() + " is not forgotten");
 }
 
 const Backup& Catalogue::resolve(const std::string& reference, const BackupFilter& filter) const {

@@ -5,11 +5,13 @@
 #include "core/clock.h"
 #include "keyring/keyring.h"
 #include "keyring/officers.h"
+#include "restore/reach.h"
 #include "storage/repository.h"
 
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,6 +26,7 @@ struct Backup {
     std::uint64_t sequence = 0;
     const format::SignedEntry* entry = nullptr;    ///< owned by the catalogue
     const format::BackupPublic* fields = nullptr;  ///< owned by the catalogue
+    BodySource body;                               ///< where its body is: here, or sealed anew elsewhere
     bool trusted = false;  ///< its writer was trusted for this entry, and so were those of all entries that it reaches
     std::string distrust;  ///< why not: "is by writer …, who is not trusted for it"
     TimePoint committed;   ///< the latest signing time of it and the runs before it
@@ -36,14 +39,6 @@ struct Backup {
     [[nodiscard]] std::string series() const { return labels ? labels->series : fields->series.hex(); }
     /// For messages: "prod-db at 2026-03-14 09:30:05 (1a2b3c4d)".
     [[nodiscard]] std::string describe() const;
-};
-
-/// An entry whose packs a backup needs.
-struct ReachedEntry {
-    const storage::RunEntry* run = nullptr;  ///< owned by the catalogue
-    const format::Reach* reach = nullptr;    ///< owned by the catalogue; nullptr: the backup's own entry
-    /// Whether the backup needs this pack of the entry's list.
-    [[nodiscard]] bool has(std::size_t pack) const { return reach == nullptr || reach->has(pack); }
 };
 
 /// Which backups.
@@ -97,8 +92,10 @@ public:
     [[nodiscard]] static Catalogue load(const storage::Repository& repository, keyring::KeyringSet& keyrings,
                                         const CatalogueOptions& options = {});
 
-    /// Every backup, also untrusted ones, by (time, writer, sequence).
+    /// Every backup, also untrusted ones, by (time, writer, sequence). Forgotten ones are not among them.
     [[nodiscard]] const std::vector<Backup>& backups() const { return backups_; }
+    /// Backups that an officer's tombstone says are forgotten. Without names.
+    [[nodiscard]] const std::vector<Backup>& forgotten() const { return forgotten_; }
     [[nodiscard]] const std::vector<storage::Journal>& journals() const { return journals_; }
     [[nodiscard]] const keyring::Trust& trust() const { return trust_; }
     [[nodiscard]] const std::vector<JournalFinding>& findings() const { return findings_; }
@@ -113,16 +110,21 @@ public:
 
     /// A backup or partial entry by its place in a journal; nullptr when there is none.
     [[nodiscard]] const storage::RunEntry* run(const IdentityId& identity, std::uint64_t sequence) const;
-    /// Which packs a backup needs, and so which data keys: its own entry, then those that it reaches, of its writer and
-    /// of the predecessors. The one place that says so. Entries that are not there are left out: check_reach() tells.
+    /// Which packs a backup needs: those of its own entry and those that it reaches, of its writer and of the
+    /// predecessors, or what stands for them after repacking. The one place that says so. Entries that are not there
+    /// are left out: check_reach() tells.
     [[nodiscard]] std::vector<ReachedEntry> reached_by(const Backup& backup) const;
+    /// The same as the backup's entry says it, whatever was repacked since.
+    [[nodiscard]] std::vector<ReachedEntry> named_by(const Backup& backup) const;
+    /// Packs that others stand for.
+    [[nodiscard]] std::vector<ReachedEntry> replaced() const { return repacks_.replaced(runs_); }
     /// throws  Error{damaged}: its reach names an entry that is not there, or with another data key, or with fewer
     /// packs
     void check_reach(const Backup& backup) const;
     /// Every backup and partial entry, by identity and sequence.
-    [[nodiscard]] const std::map<std::pair<IdentityId, std::uint64_t>, storage::RunEntry>& runs() const {
-        return runs_;
-    }
+    [[nodiscard]] const RunEntries& runs() const { return runs_; }
+    /// Repack entries that count.
+    [[nodiscard]] const Repacks& repacks() const { return repacks_; }
 
     /// Those that match, oldest first; untrusted ones too.
     [[nodiscard]] std::vector<const Backup*> select(const BackupFilter& filter) const;
@@ -134,8 +136,11 @@ public:
     /// may be newer;
     ///         Error{refused}: a newer one is by an untrusted writer. The hint is to name a backup by its id
     [[nodiscard]] const Backup& latest(const BackupFilter& filter = {}) const;
-    /// By a prefix of its id, trusted or not. throws  Error{usage}: none, or several
-    [[nodiscard]] const Backup& find(std::string_view id_prefix) const;
+    /// By a prefix of its id, trusted or not. forgotten_too  whether a forgotten one will do
+    /// throws  Error{usage}: none, or several; Error{refused}: it was forgotten
+    [[nodiscard]] const Backup& find(std::string_view id_prefix, bool forgotten_too = false) const;
+    /// The same among the forgotten ones. throws  Error{usage}: none, or several
+    [[nodiscard]] const Backup& find_forgotten(std::string_view id_prefix) const;
 
     /// The label key of a writer, where a keyring has it.
     [[nodiscard]] const SecretBytes* label_key(const IdentityId& writer) const;
@@ -147,13 +152,19 @@ private:
     void share_label_keys();
     void learn_names(const storage::Repository& repository, keyring::KeyringSet& keyrings);
     void apply_remarks();
+    [[nodiscard]] std::set<EntryId> tombstoned();
+    [[nodiscard]] const Backup* find_any(std::string_view id_prefix) const;
+    [[nodiscard]] bool is_forgotten(const Backup& backup) const;
+    void note_damage(const format::SignedEntry& entry, const Error& error);
     [[nodiscard]] bool matches(const Backup& backup, const BackupFilter& filter) const;
     [[nodiscard]] bool is_series(const Backup& backup, const std::string& series) const;
 
     RepositoryId repository_;
     std::vector<storage::Journal> journals_;
-    std::map<std::pair<IdentityId, std::uint64_t>, storage::RunEntry> runs_;
+    RunEntries runs_;
+    Repacks repacks_;
     std::vector<Backup> backups_;
+    std::vector<Backup> forgotten_;
     std::vector<JournalFinding> findings_;
     std::optional<Error> doubt_;
     std::map<IdentityId, SecretBytes> label_keys_;

@@ -63,7 +63,7 @@ public:
 
     /// throws  Error{damaged}: neither a segment nor the pack itself tells; Error{io}
     void load(const ReachedEntry& reached) {
-        const format::BackupPublic& fields = reached.run->fields;
+        const format::SealedPacks& fields = *reached.listed;
         std::map<PackId, std::uint64_t> wanted;
         for (std::size_t i = 0; i < fields.packs.size(); ++i) {
             if (reached.has(i)) wanted.emplace(fields.packs[i].id, fields.packs[i].size);
@@ -71,13 +71,13 @@ public:
         for (const format::IndexInfo& info : fields.indexes) {
             if (wanted.empty()) return;
             try {
-                take_segment(*reached.run, info, wanted);
+                take_segment(reached, info, wanted);
             } catch (const Error& error) {
                 if (!is_damage(error)) throw;
                 warn(error.what());
             }
         }
-        if (!wanted.empty()) rebuild(*reached.run, wanted);
+        if (!wanted.empty()) rebuild(reached, wanted);
     }
 
 private:
@@ -88,15 +88,15 @@ private:
         if (options_.warn) options_.warn(sentence);
     }
 
-    void take_segment(const storage::RunEntry& run, const format::IndexInfo& info,
+    void take_segment(const ReachedEntry& reached, const format::IndexInfo& info,
                       std::map<PackId, std::uint64_t>& wanted) {
         const std::string name = format::index_name(info.id);
         const Bytes object = repository_.load_index_object(info.id);
         if (object.size() != info.size)
             throw Error(ErrorCode::damaged, name + ": has another size than its entry says");
         const auto segment =
-            format::IndexSegment::open(object, repository_.config().repository, run.entry->identity, index_key_, name);
-        if (segment.dek != run.fields.dek) throw Error(ErrorCode::damaged, name + ": is about another data key");
+            format::IndexSegment::open(object, repository_.config().repository, reached.writer, index_key_, name);
+        if (segment.dek != reached.listed->dek) throw Error(ErrorCode::damaged, name + ": is about another data key");
         for (const format::IndexedPack& pack : segment.packs) {
             const auto found = wanted.find(pack.id);
             if (found == wanted.end()) continue;
@@ -108,18 +108,18 @@ private:
         }
     }
 
-    void rebuild(const storage::RunEntry& run, const std::map<PackId, std::uint64_t>& wanted) {
-        warn(format::journal_name(run.entry->identity, run.entry->head.sequence) +
+    void rebuild(const ReachedEntry& reached, const std::map<PackId, std::uint64_t>& wanted) {
+        warn(format::journal_name(reached.entry->identity, reached.entry->head.sequence) +
              ": no index segment says what is in " + std::to_string(wanted.size()) +
              (wanted.size() == 1 ? " pack" : " packs") + "; reading them to find out");
-        const auto key = keys_.find(run.fields.dek);
+        const auto key = keys_.find(reached.listed->dek);
         for (const auto& [id, size] : wanted) {
             try {
                 if (key == keys_.end())
                     throw Error(ErrorCode::damaged, format::pack_name(id) + ": in no index segment");
                 const RebuiltPack rebuilt =
                     rebuild_index(repository_.store(), id, size, key->second, id_key_, options_.salvage);
-                table_.add(rebuilt.pack, run.fields.dek, format::pack_name(id));
+                table_.add(rebuilt.pack, reached.listed->dek, format::pack_name(id));
                 for (const auto& [tree, list] : rebuilt.trees_as_lists) table_.add_alias(tree, list);
             } catch (const Error& error) {
                 if (!options_.salvage || !is_damage(error)) throw;
@@ -213,7 +213,7 @@ std::unique_ptr<OpenBackup> OpenBackup::open(const storage::Repository& reposito
             open->keys_.emplace(key->dek, unwrap_key(repository, planner, resolver, *key));
         } catch (const Error& error) {
             const bool is_missing = error.code() == ErrorCode::key_unavailable;
-            // Without the backup's own key there is no tree to go by.
+            // Without the key of its body there is no tree to go by.
             if (options.salvage && key != needed.front() && (is_missing || error.code() == ErrorCode::damaged)) {
                 open->missing_.emplace(key->dek, error.what());
                 if (options.warn) options.warn(error.what());
@@ -224,7 +224,7 @@ std::unique_ptr<OpenBackup> OpenBackup::open(const storage::Repository& reposito
             }
         }
     }
-    open->body_ = format::open_body(*backup.entry, open->keys_.at(backup.fields->dek));
+    open->body_ = backup.body.open(open->keys_.at(backup.body.listed->dek));
     PlaceLoader places(repository, open->body_.keys.index_key, open->body_.keys.id_key, open->keys_, options,
                        open->table_);
     for (const ReachedEntry& reached : planner.catalogue().reached_by(backup)) places.load(reached);

@@ -14,7 +14,7 @@
 namespace signet::restore {
 
 struct OpenOptions {
-    bool salvage = false;  ///< data keys that do not open are left out, with a warning; the backup's own must open
+    bool salvage = false;  ///< data keys that do not open are left out, with a warning; the one of its body must open
     FrameReaderOptions frames = {};
     std::function<void(const std::string&)> warn = {};
 };
@@ -45,6 +45,7 @@ private:
     explicit OpenBackup(const Backup& backup) : backup_(backup), fields_(*backup.fields) {
         backup_.entry = nullptr;
         backup_.fields = &fields_;
+        backup_.body = {};
     }
     Backup backup_;
     const format::BackupPublic fields_;

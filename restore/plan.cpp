@@ -117,6 +117,18 @@ void judge_dates(keyring::ProtectorReport& report, TimePoint at) {
     }
 }
 
+/// What a repack entry's packs are of: the newest of the runs that it names.
+TimePoint time_of(const RepackEntry& repack, const Catalogue& catalogue) {
+    std::optional<TimePoint> newest;
+    const auto look_at = [&](const IdentityId& identity, std::uint64_t sequence) {
+        const storage::RunEntry* run = catalogue.run(identity, sequence);
+        if (run != nullptr) newest = std::max(newest.value_or(run->fields.time), run->fields.time);
+    };
+    for (const format::ReplacedPacks& item : repack.fields.replaced) look_at(item.identity, item.sequence);
+    for (const format::ResealedBody& body : repack.fields.bodies) look_at(repack.fields.writer, body.sequence);
+    return newest.value_or(repack.entry->head.time);
+}
+
 void find_nearest(Plan& plan) {
     for (const CoverageInterval& interval : plan.coverage) {
         if (!interval.restorable) continue;
@@ -206,7 +218,7 @@ Planner::Planner(const Catalogue& catalogue, const storage::Repository& reposito
     for (const storage::ObjectInfo& info : repository_.store().list("escrow/")) {
         if (const auto name = format::parse_escrow_name(info.name)) escrowed_.insert(name->thumbprint);
     }
-    resolve_without_keys();
+    for (const std::string& reference : options_.without_keys) without_.merge(protectors_named(reference));
 }
 
 void Planner::collect_keys() {
@@ -215,27 +227,35 @@ void Planner::collect_keys() {
         if (committed.first != place.first) committed = {place.first, run.entry->head.time};
         committed.second = std::max(committed.second, run.entry->head.time);
         const bool was_there = !options_.as_of || committed.second <= *options_.as_of;
-
-        const format::BackupPublic& fields = run.fields;
-        const auto [found_key, is_new] = keys_.try_emplace({place.first, fields.dek});
-        RunKey& key = found_key->second;
         const bool is_backup = run.entry->kind == format::EntryKind::backup;
-        if (is_new || is_backup) {
-            key.dek = fields.dek;
-            key.writer = place.first;
-            key.commitment = fields.commitment;
-            key.time = fields.time;
-        }
-        if (!was_there) continue;
-        key.has_backup = key.has_backup || is_backup;
-        for (const format::Slot& slot : fields.slots) {
-            auto found = std::find_if(key.openers.begin(), key.openers.end(),
-                                      [&](const Opener& opener) { return opener.thumbprint == slot.thumbprint; });
-            if (found == key.openers.end()) found = key.openers.insert(found, {slot.thumbprint, true, {}, {}, false});
-            found->slots.push_back(&slot);
-            TimePoint& used = last_used_.try_emplace(slot.thumbprint, fields.time).first->second;
-            used = std::max(used, fields.time);
-        }
+        collect_key(place.first, run.fields, run.fields.time, is_backup, was_there);
+    }
+    for (const auto& [place, repack] : catalogue_.repacks().entries()) {
+        // Whenever it was made: it says what is needed from now on, for whatever moment.
+        collect_key(place.first, repack.fields, time_of(repack, catalogue_), true, true);
+    }
+}
+
+/// was_there  at the moment of the plan: else nobody opens the key by these slots
+void Planner::collect_key(const IdentityId& signer, const format::SealedPacks& listed, TimePoint time,
+                          bool is_committed, bool was_there) {
+    const auto [found_key, is_new] = keys_.try_emplace({signer, listed.dek});
+    RunKey& key = found_key->second;
+    if (is_new || is_committed) {
+        key.dek = listed.dek;
+        key.writer = signer;
+        key.commitment = listed.commitment;
+        key.time = time;
+    }
+    if (!was_there) return;
+    key.has_backup = key.has_backup || is_committed;
+    for (const format::Slot& slot : listed.slots) {
+        auto found = std::find_if(key.openers.begin(), key.openers.end(),
+                                  [&](const Opener& opener) { return opener.thumbprint == slot.thumbprint; });
+        if (found == key.openers.end()) found = key.openers.insert(found, {slot.thumbprint, true, {}, {}, false});
+        found->slots.push_back(&slot);
+        TimePoint& used = last_used_.try_emplace(slot.thumbprint, time).first->second;
+        used = std::max(used, time);
     }
 }
 
@@ -253,8 +273,7 @@ void Planner::add_stored_slots() {
     }
 }
 
-void Planner::resolve_without_keys() {
-    if (options_.without_keys.empty()) return;
+std::map<Thumbprint, std::set<std::string>> Planner::names_of_protectors() const {
     std::map<Thumbprint, std::set<std::string>> known;
     const auto add_location = [](std::set<std::string>& names, const std::string& location) {
         names.insert({location, location.substr(location.find(':') + 1)});
@@ -267,26 +286,27 @@ void Planner::resolve_without_keys() {
     for (const auto& [place, key] : keys_) {
         for (const Opener& opener : key.openers) known.try_emplace(opener.thumbprint);
     }
-    for (const auto& [place, run] : catalogue_.runs()) {
-        for (const format::Slot& slot : run.fields.slots) {
+    const auto add_slots = [&](const format::SealedPacks& listed) {
+        for (const format::Slot& slot : listed.slots) {
             std::set<std::string>& names = known[slot.thumbprint];
             if (!names.empty()) continue;
             names.insert(name_in(slot.location));
             add_location(names, slot.location);
         }
+    };
+    for (const auto& [place, run] : catalogue_.runs()) add_slots(run.fields);
+    for (const auto& [place, repack] : catalogue_.repacks().entries()) add_slots(repack.fields);
+    return known;
+}
+
+std::set<Thumbprint> Planner::protectors_named(const std::string& reference) const {
+    std::set<Thumbprint> found;
+    for (const auto& [thumbprint, names] : names_of_protectors()) {
+        if (names.contains(reference) || thumbprint.matches_prefix(reference)) found.insert(thumbprint);
     }
-    for (const std::string& reference : options_.without_keys) {
-        bool found = false;
-        for (const auto& [thumbprint, names] : known) {
-            if (!names.contains(reference) && !thumbprint.matches_prefix(reference)) continue;
-            without_.insert(thumbprint);
-            found = true;
-        }
-        if (!found) {
-            throw Error(ErrorCode::usage, "no protector is called \"" + reference + "\"",
-                        "signet keyring show lists the linked ones; signet plan shows what a backup needs");
-        }
-    }
+    if (!found.empty()) return found;
+    throw Error(ErrorCode::usage, "no protector is called \"" + reference + "\"",
+                "signet keyring show lists the linked ones; signet plan shows what a backup needs");
 }
 
 keyring::ProtectorReport Planner::recorded(const Thumbprint& thumbprint) const {
@@ -391,9 +411,9 @@ const RunKey* Planner::key(const IdentityId& writer, const DekId& dek) const {
 
 std::vector<const RunKey*> Planner::keys_of(const Backup& backup) const {
     catalogue_.check_reach(backup);
-    std::vector<const RunKey*> needed;
+    std::vector<const RunKey*> needed{key(backup.body.entry->identity, backup.body.listed->dek)};
     for (const ReachedEntry& reached : catalogue_.reached_by(backup)) {
-        const RunKey* found = key(reached.run->entry->identity, reached.run->fields.dek);
+        const RunKey* found = key(reached.entry->identity, reached.listed->dek);
         if (std::find(needed.begin(), needed.end(), found) == needed.end()) needed.push_back(found);
     }
     return needed;
@@ -458,7 +478,8 @@ Plan Planner::make(const std::vector<const Backup*>& wanted, const Stretch& stre
     std::set<Thumbprint> own;
     std::set<std::pair<IdentityId, DekId>> seen;
     for (const Backup* backup : wanted) {
-        for (const Opener& opener : key(backup->writer, backup->fields->dek)->openers) own.insert(opener.thumbprint);
+        const RunKey* body = key(backup->body.entry->identity, backup->body.listed->dek);
+        for (const Opener& opener : body->openers) own.insert(opener.thumbprint);
     }
     Gathering gathering(*this, std::move(own));
     for (const Backup* backup : wanted) {

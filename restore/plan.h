@@ -33,12 +33,12 @@ struct Opener {
     bool disproved = false;                  ///< the protector was asked, and none of the slots holds the data key
 };
 
-/// A data key and the run that it was made for.
+/// A data key and the run that it was made for: of a writer, or of an officer who sealed packs anew.
 struct RunKey {
     DekId dek;
-    IdentityId writer;
+    IdentityId writer;  ///< who signed the run's entries
     Digest commitment;
-    TimePoint time;               ///< of the run
+    TimePoint time;               ///< of the run, or of what was sealed anew
     bool has_backup = false;      ///< the run was committed
     std::vector<Opener> openers;  ///< by thumbprint
 };
@@ -124,7 +124,7 @@ public:
     /// whole time: what `timeline` draws. A backup whose reach is broken makes a gap, and a warning.
     [[nodiscard]] std::vector<Plan> timeline(const BackupFilter& filter);
 
-    /// The data keys that a backup needs, its own first.
+    /// The data keys that a backup needs, the one of its body first.
     /// throws  Error{damaged}: its reach names an entry that is not there or has another DEK
     [[nodiscard]] std::vector<const RunKey*> keys_of(const Backup& backup) const;
     /// Whether everything it needs can be unwrapped, as far as can be known without trying.
@@ -132,6 +132,9 @@ public:
     /// A data key as its writer's entries name it; nullptr when there is none.
     [[nodiscard]] const RunKey* key(const IdentityId& writer, const DekId& dek) const;
     [[nodiscard]] const std::map<std::pair<IdentityId, DekId>, RunKey>& keys() const { return keys_; }
+    /// The protectors that a word names: a thumbprint or its beginning, the name of a link, or a location
+    /// ("local:prod/2", "prod/2"). throws  Error{usage}: none
+    [[nodiscard]] std::set<format::Thumbprint> protectors_named(const std::string& reference) const;
     /// What the resolver says of a protector, with the options applied; asked once.
     [[nodiscard]] const keyring::ProtectorReport& status(const format::Thumbprint& thumbprint);
     /// Remembers that a protector did not unwrap after all; plans made from now on say so.
@@ -156,8 +159,10 @@ private:
     /// What becomes of a backup whose reach is broken.
     enum class Broken { is_thrown, is_warning };
     void collect_keys();
+    void collect_key(const IdentityId& signer, const format::SealedPacks& listed, TimePoint time, bool is_committed,
+                     bool was_there);
     void add_stored_slots();
-    void resolve_without_keys();
+    [[nodiscard]] std::map<format::Thumbprint, std::set<std::string>> names_of_protectors() const;
     [[nodiscard]] keyring::ProtectorReport ask(const format::Thumbprint& thumbprint);
     [[nodiscard]] keyring::ProtectorReport recorded(const format::Thumbprint& thumbprint) const;
     [[nodiscard]] bool is_usable(const RunKey& key);

@@ -21,6 +21,9 @@ namespace signet::cli {
 [[nodiscard]] Command check_command();
 [[nodiscard]] Command rewrap_command();
 [[nodiscard]] Command copy_command();
+[[nodiscard]] Command reseal_command();
+[[nodiscard]] Command forget_command();
+[[nodiscard]] Command undelete_command();
 [[nodiscard]] Command status_command();
 [[nodiscard]] Command metrics_command();
 

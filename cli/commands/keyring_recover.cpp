@@ -33,12 +33,15 @@ std::string free_name(const keyring::LocalVault& vault, const std::string& wante
 /// In the order in which they were used last, so that versions keep their order and the newest comes last.
 void sort_by_use(Context& context, std::vector<OpenEscrow>& escrows) {
     std::map<format::Thumbprint, TimePoint> used;
-    for (const auto& [place, run] : context.catalogue().runs()) {
-        for (const format::Slot& slot : run.fields.slots) {
+    const auto note = [&](const format::SealedPacks& listed, TimePoint time) {
+        for (const format::Slot& slot : listed.slots) {
             TimePoint& last = used[slot.thumbprint];
-            last = std::max(last, run.fields.started);
+            last = std::max(last, time);
         }
-    }
+    };
+    for (const auto& [place, run] : context.catalogue().runs()) note(run.fields, run.fields.started);
+    for (const auto& [place, repack] : context.catalogue().repacks().entries())
+        note(repack.fields, repack.entry->head.time);
     std::stable_sort(escrows.begin(), escrows.end(),
                      [&](const OpenEscrow& a, const OpenEscrow& b) { return used[a.thumbprint] < used[b.thumbprint]; });
 }

@@ -34,12 +34,13 @@ void print_table(Context& context, const std::vector<const restore::Backup*>& ba
     Table table({"ID", "TIME", "SERIES", "HOST", "PATHS", "TAGS", "PROTECTOR", "STATE"});
     for (const restore::Backup* backup : backups) {
         const bool named = backup->labels.has_value();
-        table.add({backup->short_id(), to_table_time(backup->time()),
-                   named ? printable(backup->labels->series) : "(" + backup->fields->series.short_hex(8) + ")",
-                   named ? printable(backup->labels->host) : "-",
-                   named ? printable(join(backup->labels->paths, ", ")) : "-", printable(join(backup->tags, ",")),
-                   backup->fields->slots.empty() ? "-" : backup->fields->slots.front().thumbprint.short_text(),
-                   state_of(context.terminal(), *backup, context.planner())});
+        table.add(
+            {backup->short_id(), to_table_time(backup->time()),
+             named ? printable(backup->labels->series) : "(" + backup->fields->series.short_hex(8) + ")",
+             named ? printable(backup->labels->host) : "-", named ? printable(join(backup->labels->paths, ", ")) : "-",
+             printable(join(backup->tags, ",")),
+             backup->body.listed->slots.empty() ? "-" : backup->body.listed->slots.front().thumbprint.short_text(),
+             state_of(context.terminal(), *backup, context.planner())});
     }
     if (table.empty())
         context.terminal().message("no backups");

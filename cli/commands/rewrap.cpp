@@ -14,34 +14,6 @@
 namespace signet::cli {
 namespace {
 
-/// The trusted ones among those that were chosen: nobody should vouch for another's keys.
-std::vector<const restore::Backup*> chosen(Context& context) {
-    const Options& options = context.options();
-    const bool by_rule = options.given("all") || options.given("series") || options.given("host") ||
-                         options.given("path") || options.given("tag") || options.given("from") || options.given("to");
-    if (by_rule == !context.arguments().empty()) {
-        throw Error(ErrorCode::usage,
-                    by_rule ? "backups and a rule to choose them cannot be given together"
-                            : "rewrap needs to know which backups",
-                    "signet rewrap --all, --series NAME, --from T --to T, or ids of backups");
-    }
-    const restore::Catalogue& catalogue = context.catalogue();
-    catalogue.require_no_doubt();
-    std::vector<const restore::Backup*> backups;
-    for (const std::string& reference : context.arguments()) backups.push_back(&catalogue.resolve(reference));
-    if (!by_rule) return backups;
-    restore::BackupFilter filter = selection(context);
-    filter.from = time_option(context, "from");
-    filter.at = time_option(context, "to");
-    for (const restore::Backup* backup : catalogue.select(filter)) {
-        if (backup->trusted)
-            backups.push_back(backup);
-        else
-            context.terminal().warning("backup " + backup->describe() + " is left out: it " + backup->distrust);
-    }
-    return backups;
-}
-
 std::function<bool()> stop_after(const std::optional<std::string>& span) {
     if (!span) return [] { return interrupted().load(); };
     const auto end = std::chrono::steady_clock::now() + std::chrono::nanoseconds(parse_span(*span));
@@ -84,7 +56,7 @@ ExitCode run(Context& context) {
     restore::RewrapOptions options;
     options.dry_run = context.dry_run();
     options.stop = stop_after(context.options().text("max-duration"));
-    const std::vector<const restore::Backup*> backups = chosen(context);
+    const std::vector<const restore::Backup*> backups = trusted_choice(context);
     const keyring::ProtectorRegion region = region_of(context, context.repository());
     const keyring::Policy policy = policy_in_force(context);
     keyring::Wrapping wrapping =
@@ -127,10 +99,7 @@ Command rewrap_command() {
         "The older protector's slots stay. Before it is destroyed, signet key delete says whether anything still "
         "needs it.\n\n"
         "Exit code 13 when some data keys could not be opened; the others are done.";
-    command.options = with_selection({
-        {.name = "all", .help = "every backup"},
-        {.name = "from", .takes = Takes::one, .value_name = "T", .help = "backups from this time on"},
-        {.name = "to", .takes = Takes::one, .value_name = "T", .help = "backups up to this time"},
+    command.options = with_rules({
         {.name = "max-duration",
          .takes = Takes::one,
          .value_name = "D",

@@ -67,6 +67,8 @@ Json header_json(const restore::Backup& backup, restore::Planner& planner) {
                          {"packs", bits_in(part.bitmap)}});
     }
     object["reach"] = std::move(reach);
+    object["resealed_dek_id"] = Json(nullptr);
+    if (backup.body.listed->dek != fields.dek) object["resealed_dek_id"] = backup.body.listed->dek.hex();
     return object;
 }
 
@@ -94,8 +96,9 @@ void print_header(Terminal& terminal, const restore::Backup& backup, restore::Pl
     line("kind", std::string(kind_text(fields.kind)) + (fields.has_errors ? ", some sources could not be read" : ""));
     line("time", to_table_time(fields.time) + " (" + to_rfc3339(fields.time) + ")");
     line("run", to_table_time(fields.started) + " to " + to_table_time(fields.finished));
-    line("data key", fields.dek.hex());
-    for (const format::Slot& slot : fields.slots)
+    const format::SealedPacks& sealed = *backup.body.listed;
+    line("data key", sealed.dek.hex() + (sealed.dek == fields.dek ? "" : ", after resealing"));
+    for (const format::Slot& slot : sealed.slots)
         line("protector", slot.thumbprint.text() + "  " + printable(slot.location));
     line("stored", counted(fields.packs.size(), "pack") + ", " + human_size(total_size(fields.packs)) + "; " +
                        counted(fields.indexes.size(), "index segment") + ", " + human_size(total_size(fields.indexes)));

@@ -133,7 +133,8 @@ void run_repack_fields(const Vector& vector, const SignedEntry& entry, Result& r
     CHECK(as_text(again.view()) == as_text(entry.public_fields()));
     result.stage = "body";
     for (std::size_t i = 0; i < fields.bodies.size(); ++i) {
-        CHECK(open_resealed_body(entry, i, vector.dek()).keys.label_key.equals(vector.bytes("label-key")));
+        const BackupBody body = open_resealed_body(entry, i, vector.dek());
+        CHECK(body.keys.label_key.equals(vector.bytes("label-key")));
     }
 }
 

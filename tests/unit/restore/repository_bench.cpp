@@ -290,7 +290,8 @@ void RepositoryBench::say(const crypto::SigningKey& key, const std::function<Byt
     head.sequence = journal.entries.size() + 1;
     if (!journal.entries.empty()) head.previous = journal.entries.back().id;
     head.time = Clock::system().now();
-    REQUIRE(repository->append_entry(identity, head.sequence, make(head)));
+    const bool is_appended = repository->append_entry(identity, head.sequence, make(head));
+    REQUIRE(is_appended);
 }
 
 void RepositoryBench::trust(const IdentityId& identity, std::uint64_t last) {
@@ -300,6 +301,17 @@ void RepositoryBench::trust(const IdentityId& identity, std::uint64_t last) {
     say(officer, [&](const format::EntryHead& head) {
         return format::make_plain_entry(format::EntryKind::trust, head, fields.encode(), officer);
     });
+}
+
+void RepositoryBench::officer_says(
+    const std::function<Bytes(const format::EntryHead&, const crypto::SigningKey&)>& make) {
+    const auto officer = keyrings.own().officer(vaults);
+    say(officer, [&](const format::EntryHead& head) { return make(head, officer); });
+}
+
+void RepositoryBench::make_default(const std::string& name) {
+    static_cast<void>(keyrings.own().set_default(thumbprints_.at(name), vaults));
+    default_protector_ = name;
 }
 
 void RepositoryBench::tag(const EntryId& backup, const std::vector<std::string>& tags) {

@@ -110,6 +110,10 @@ public:
     EntryId back_up(const Node& tree, const RunOptions& options = {});
     /// Says that a writer is trusted up to an entry; back_up() does it for the bench's writer, once.
     void trust(const IdentityId& identity, std::uint64_t last = UINT64_MAX);
+    /// Appends an entry by the officer.
+    void officer_says(const std::function<Bytes(const format::EntryHead&, const crypto::SigningKey&)>& make);
+    /// Links a protector as the default: what new data keys are wrapped by.
+    void make_default(const std::string& name);
     /// Appends a remark by the writer.
     void tag(const EntryId& backup, const std::vector<std::string>& tags);
     /// Another writer from now on; not trusted by itself.

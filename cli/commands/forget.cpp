@@ -1,0 +1,104 @@
+#include "cli/commands/commands.h"
+#include "cli/officer.h"
+#include "cli/shredder.h"
+#include "cli/table.h"
+#include "cli/tombstones.h"
+
+#include <algorithm>
+
+namespace signet::cli {
+namespace {
+
+/// What the words name. With --shred also what was forgotten before.
+std::vector<const restore::Backup*> named(Context& context, bool forgotten_too) {
+    const restore::Catalogue& catalogue = context.catalogue();
+    // Which statements stand is not known otherwise.
+    catalogue.require_no_doubt();
+    std::vector<const restore::Backup*> backups;
+    for (const std::string& reference : context.arguments()) {
+        const restore::Backup& backup = catalogue.find(reference, forgotten_too);
+        if (std::find(backups.begin(), backups.end(), &backup) == backups.end()) backups.push_back(&backup);
+    }
+    return backups;
+}
+
+void say(Context& context, const std::vector<const restore::Backup*>& backups) {
+    for (const restore::Backup* backup : backups) {
+        context.terminal().result((context.dry_run() ? "would be forgotten  " : "forgotten  ") +
+                                  printable(backup->describe()));
+    }
+}
+
+ExitCode forget(Context& context) {
+    Terminal& terminal = context.terminal();
+    const std::vector<const restore::Backup*> backups = named(context, false);
+    if (!context.dry_run()) append_tombstones(context, backups, format::TombstoneAction::forgotten);
+    say(context, backups);
+    Json ids = Json::array();
+    for (const restore::Backup* backup : backups) ids.push_back(backup->id.hex());
+    if (terminal.json())
+        terminal.object(
+            Json{{"message_type", "summary"}, {"forgotten", std::move(ids)}, {"dry_run", context.dry_run()}});
+    else if (!context.dry_run())
+        terminal.message("their packs are still there: signet undelete takes this back");
+    return ExitCode::done;
+}
+
+ExitCode shred(Context& context) {
+    const std::vector<const restore::Backup*> backups = named(context, true);
+    std::set<EntryId> ids;
+    for (const restore::Backup* backup : backups) ids.insert(backup->id);
+    ShredReceipt receipt;
+    receipt.shredding = restore::plan_shredding(context.catalogue(), context.repository(), ids);
+    print_shared(context, receipt.shredding);
+    say(context, backups);
+    if (context.dry_run()) {
+        for (const EntryId& id : ids) receipt.backups.push_back(id.hex());
+        receipt.unproven = what_is_unproven(context, receipt.shredding);
+        receipt.dry_run = true;
+        print_receipt(context, receipt);
+        return ExitCode::done;
+    }
+    append_tombstones(context, backups, format::TombstoneAction::forgotten);
+    receipt = shred_forgotten(context, ids);
+    print_receipt(context, receipt);
+    if (!receipt.broken.empty()) {
+        const std::vector<std::string> broken(receipt.broken.begin(), receipt.broken.end());
+        throw Error(ErrorCode::damaged, "backups were made meanwhile that need what was deleted: " + join(broken, ", "),
+                    "forget them, and make them again: what they lack is stored anew");
+    }
+    return receipt.deletion.stay.empty() ? ExitCode::done : ExitCode::incomplete;
+}
+
+ExitCode run(Context& context) { return context.options().flag("shred") ? shred(context) : forget(context); }
+
+}  // namespace
+
+Command forget_command() {
+    Command command;
+    command.name = "forget";
+    command.synopsis = "BACKUP… [--shred]";
+    command.summary = "let backups count no more, or delete what only they need";
+    command.description =
+        "An officer signs a tombstone: these backups are not listed, planned or restored any more, and no coverage "
+        "rests on them. Nothing is deleted: their packs stay, other backups that share them are not touched, and "
+        "signet undelete takes it back. Backups are named by their ids, one by one.\n\n"
+        "With --shred, what only these backups need is deleted then, for good: packs, index segments, and last the "
+        "slots of data keys that nothing needs any more. First it says what stays because other backups need it, and "
+        "at the end comes a receipt, which also says what cannot be proven from here: copies and versions of the "
+        "storage, and the wrapped data keys in signed entries. It can be run again when it was stopped, and for "
+        "backups that were forgotten before. Nothing is deleted while a journal is not whole (14).\n\n"
+        "Better make no backups of these writers meanwhile: a run that began before could refer to what is deleted. "
+        "It says so itself, or this command does (14); the next run then stores it anew.\n\n"
+        "Exit code 3 when something could not be deleted.";
+    command.options = {{.name = "shred", .help = "delete what only these backups need"}};
+    command.arguments = {"backup", 1, Arguments::kAnyNumber};
+    command.examples = {{"signet forget 1a2b3c4d", "Forget a backup"},
+                        {"signet forget 1a2b3c4d --shred -n", "What would go, and what would stay"},
+                        {"signet forget 1a2b3c4d --shred --json > receipt.json", "Delete it, and keep the receipt"}};
+    command.dry_run = DryRun::honoured;
+    command.run = run;
+    return command;
+}
+
+}  // namespace signet::cli

@@ -1,0 +1,184 @@
+#include "restore/reseal.h"
+#include "cli/access.h"
+#include "cli/commands/commands.h"
+#include "cli/officer.h"
+#include "cli/progress.h"
+#include "cli/replicas.h"
+#include "cli/selection.h"
+#include "cli/signals.h"
+#include "cli/table.h"
+#include "keyring/policy_check.h"
+#include "keyring/wrapping.h"
+
+#include <algorithm>
+#include <atomic>
+
+namespace signet::cli {
+namespace {
+
+std::set<format::Thumbprint> protectors_to_leave(Context& context) {
+    std::set<format::Thumbprint> found;
+    for (const std::string& reference : context.options().list("opened-by"))
+        found.merge(context.planner().protectors_named(reference));
+    return found;
+}
+
+/// A protector that is to be left says enough: every backup that needs one of its data keys.
+std::vector<const restore::Backup*> chosen(Context& context) {
+    if (!context.options().given("opened-by") || !context.arguments().empty() || chooses_by_rule(context))
+        return trusted_choice(context);
+    context.catalogue().require_no_doubt();
+    std::vector<const restore::Backup*> backups;
+    for (const restore::Backup& backup : context.catalogue().backups()) {
+        if (backup.trusted)
+            backups.push_back(&backup);
+        else
+            context.terminal().warning("backup " + backup.describe() + " is left out: it " + backup.distrust);
+    }
+    return backups;
+}
+
+/// Appends with the officer's key, which is asked for when it is first needed.
+class Officer {
+public:
+    explicit Officer(Context& context) : context_(context) {}
+    void append(const restore::EntryMaker& make) {
+        if (!key_) key_ = officer_of(context_, format::EntryKind::repack);
+        append_to_journal(context_, *key_, make);
+    }
+
+private:
+    Context& context_;
+    std::optional<crypto::SigningKey> key_;
+};
+
+void print_json(Context& context, const restore::ResealReport& report) {
+    Json protectors = Json::array();
+    for (const format::Thumbprint& one : report.protectors) protectors.push_back(one.text());
+    context.terminal().object(Json{{"message_type", "summary"},
+                                   {"backups", report.backups},
+                                   {"backups_touched", report.touched},
+                                   {"deks_left", report.left},
+                                   {"deks_made", report.made},
+                                   {"bodies", report.bodies},
+                                   {"packs", report.packs},
+                                   {"bytes", report.octets},
+                                   {"entries", report.entries},
+                                   {"failed", report.failures.size()},
+                                   {"stopped", report.stopped},
+                                   {"protectors", std::move(protectors)},
+                                   {"dry_run", context.dry_run()}});
+}
+
+void print(Context& context, const restore::ResealReport& report) {
+    Terminal& terminal = context.terminal();
+    if (terminal.json()) return print_json(context, report);
+    std::vector<std::string> names;
+    for (const format::Thumbprint& one : report.protectors)
+        names.push_back(context.resolver().status(one).name + " (" + one.short_text() + ")");
+    terminal.result(counted(report.touched, "backup") + " of " + std::to_string(report.backups) + " need " +
+                    counted(report.left, "data key") + " to be left");
+    if (report.left == 0) return;
+    const std::string what = counted(report.packs, "pack") + " (" + human_size(report.octets) + ") and " +
+                             counted(report.bodies, "body", "bodies");
+    if (context.dry_run()) {
+        terminal.result("  would be sealed anew  " + what);
+        return;
+    }
+    terminal.result("  sealed anew           " + what);
+    terminal.result("  new data keys         " + std::to_string(report.made) + ", opened by " +
+                    printable(join(names, " and by ")));
+    if (!report.failures.empty()) terminal.result("  failed                " + std::to_string(report.failures.size()));
+    if (report.stopped) terminal.result("  stopped before the end: run this again");
+    terminal.message(
+        "the old packs are still there, and copies of them that were taken earlier stay readable for who holds an "
+        "older protector: what was sealed with it before is not taken back by this");
+}
+
+restore::ResealReport reseal(Context& context, const std::vector<const restore::Backup*>& backups,
+                             const restore::EntryAppender& append, restore::ResealOptions options) {
+    std::atomic<std::uint64_t> done{0};
+    std::atomic<std::uint64_t> total{0};
+    options.on_progress = [&](std::uint64_t octets, std::uint64_t in_all) {
+        done = octets;
+        total = in_all;
+    };
+    const auto state = [&] {
+        ProgressState now;
+        now.bytes_done = done;
+        now.bytes_total = total;
+        now.total_known = now.bytes_total > 0;
+        return now;
+    };
+    const ProgressPolicy policy = progress_policy(context.terminal(), context.options().flag("progress"));
+    const ProgressReporter reporter(context.terminal(), policy, state);
+    return restore::reseal(context.repository(), context.planner(), context.resolver(), backups, append, options);
+}
+
+ExitCode run(Context& context) {
+    context.keyring().require_not_paused();
+    require_revalidated(look_at_access(context));
+    restore::ResealOptions options;
+    options.dry_run = context.dry_run();
+    options.stop = [] { return interrupted().load(); };
+    options.warn = [&](const std::string& sentence) { context.terminal().warning(sentence); };
+    options.opened_by = protectors_to_leave(context);
+    const std::vector<const restore::Backup*> backups = chosen(context);
+    const keyring::ProtectorRegion region = region_of(context, context.repository());
+    const keyring::Policy policy = policy_in_force(context);
+    keyring::Wrapping wrapping =
+        wrapping_for(policy, context.keyring(), context.resolver(), context.repository().config(), region);
+    for (const std::string& warning : wrapping.warnings) context.terminal().warning(warning);
+    require_policy(policy, context.keyring(), wrapping.protectors);
+    options.protectors = std::move(wrapping.protectors);
+    Officer officer(context);
+    const restore::EntryAppender append = [&](const restore::EntryMaker& make) { officer.append(make); };
+    const restore::ResealReport report = reseal(context, backups, append, options);
+    print(context, report);
+    stop_if_interrupted();
+    if (report.failures.empty()) return ExitCode::done;
+    for (const Error& error : report.failures) context.terminal().warning(error.what());
+    const bool is_missing = std::any_of(report.failures.begin(), report.failures.end(),
+                                        [](const Error& error) { return error.code() == ErrorCode::key_unavailable; });
+    throw Error(is_missing ? ErrorCode::key_unavailable : ErrorCode::damaged,
+                "not everything could be sealed anew, as said above; the rest is done", report.failures.front().hint());
+}
+
+}  // namespace
+
+Command reseal_command() {
+    Command command;
+    command.name = "reseal";
+    command.synopsis = "--opened-by T… | --all | --series S | BACKUP… [--opened-by T…]";
+    command.summary = "seal older backups anew, under new data keys";
+    command.description =
+        "Rewrapping gives a data key another opener; it does not take an older one away. This leaves the data keys "
+        "themselves: every pack that the backups need under one of them is copied, frame by frame, under a new data "
+        "key, and so are the bodies of the backups. Each chunk is compared with its id, each frame that was sealed is "
+        "opened again and compared. The default protector and every recovery protector of the repository wrap the new "
+        "data keys; nothing else opens them. An officer signs a repack entry that plans and restores follow from then "
+        "on; the backups keep their ids.\n\n"
+        "Which data keys are left: those that a protector given with --opened-by opens, as far as any slot says so; "
+        "without it, those that any protector but today's wrapping ones opens.\n\n"
+        "It may be stopped at any moment and run again: what a repack entry stands for is not done twice. Nothing is "
+        "deleted: the old packs stay, and copies of the repository taken earlier stay readable with the older "
+        "protector.\n\n"
+        "Exit code 13 when some data keys could not be opened, 14 when some packs are damaged; the rest is done.";
+    command.options = with_rules({
+        {.name = "opened-by",
+         .takes = Takes::many,
+         .value_name = "T",
+         .help = "leave the data keys that this protector opens; may be repeated"},
+    });
+    command.arguments = {"backup", 0, Arguments::kAnyNumber};
+    command.examples = {
+        {"signet reseal --opened-by local:prod/1 -n", "How much a protector's loss would cost"},
+        {"signet reseal --opened-by local:prod/1", "Nothing needs it afterwards"},
+        {"signet reseal --series prod-db", "A series under today's protectors alone"},
+    };
+    command.dry_run = DryRun::honoured;
+    command.run = run;
+    return command;
+}
+
+}  // namespace signet::cli

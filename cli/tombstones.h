@@ -1,0 +1,16 @@
+// Tombstones: an officer says that backups are forgotten, or takes that back (docs/format.md section 7).
+#pragma once
+
+#include "cli/context.h"
+#include "format/officer_entry.h"
+
+#include <vector>
+
+namespace signet::cli {
+
+/// Says this of backups, in as few entries as it takes. Asks for the officer's key.
+/// throws  as append_officer_entry()
+void append_tombstones(Context& context, const std::vector<const restore::Backup*>& backups,
+                       format::TombstoneAction action);
+
+}  // namespace signet::cli

@@ -1,0 +1,56 @@
+// Shredding: what only forgotten backups need is deleted, packs first, slots last (docs/format.md section 7). Nothing
+// here decides whether a backup is to be forgotten; an officer's tombstone says so before anything is deleted.
+#pragma once
+
+#include "restore/catalogue.h"
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace signet::restore {
+
+/// An object to be deleted.
+struct Doomed {
+    std::string name;
+    std::uint64_t size = 0;
+};
+
+/// What stays although a backup that is shredded needed it.
+struct Shared {
+    std::string what;             ///< name of a pack, or id of a data key in hexadecimal
+    std::uint64_t size = 0;       ///< of a pack
+    std::set<std::string> users;  ///< short ids of the backups that need it
+};
+
+struct Shredding {
+    std::vector<Doomed> packs;
+    std::vector<Doomed> indexes;
+    std::vector<Doomed> slots;
+    std::vector<DekId> deks;  ///< data keys that no backup needs any more
+    std::vector<Shared> shared_packs;
+    std::vector<Shared> shared_deks;
+};
+
+/// What goes when these backups go, and what stays because other backups need it, trusted or not. Only what is there.
+/// backups  ids, forgotten already or not; forgotten backups that are not among them need nothing
+/// throws   Error{damaged}: a journal is not whole, so that backups may be missing from the catalogue; or what a backup
+///          needs cannot be followed; Error{io}: a listing failed
+[[nodiscard]] Shredding plan_shredding(const Catalogue& catalogue, const storage::Repository& repository,
+                                       const std::set<EntryId>& backups);
+
+/// What became of a deletion.
+struct Deletion {
+    std::uint64_t objects = 0;
+    std::uint64_t octets = 0;
+    std::vector<std::string> stay;  ///< names of objects that could not be deleted, or are there still; with the reason
+};
+/// Deletes objects, and looks whether they are gone. throws  Error{io}: the store could not make it durable
+void shred(const storage::Repository& repository, const std::vector<Doomed>& objects, Deletion& deletion);
+
+/// Backups of a catalogue read afterwards that need something that was deleted: made meanwhile, by a run that began
+/// before. returns  short ids
+[[nodiscard]] std::set<std::string> broken_by(const Catalogue& afterwards, const Shredding& shredding);
+
+}  // namespace signet::restore

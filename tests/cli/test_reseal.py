@@ -1,0 +1,277 @@
+"""Sealing older backups anew, and forgetting backups."""
+
+import os
+import shutil
+import subprocess
+
+from harness import SignetTest, flip, main, tree_state
+from test_plan import two_eras
+
+READER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "reader", "signet_reader.py")
+
+
+class Reseal(SignetTest):
+    def setUp(self):
+        super().setUp()
+        self.start_from(two_eras)
+
+    def trees(self):
+        """What each backup restores to."""
+        found = {}
+        for backup in self.ids:
+            target = self.path("tree-" + backup[:8])
+            self.signet("restore", backup, "-t", target)
+            found[backup] = tree_state(target)
+            shutil.rmtree(target)
+        return found
+
+    def lose_the_old_one(self):
+        self.env["SIGNET_KEYRING"] = self.path("without-old")
+        self.signet("keyring", "link", "local:prod/2")
+
+    def test_afterwards_nothing_needs_the_old_protector_and_everything_restores_as_it_was(self):
+        """[R98]"""
+        before = self.trees()
+        old_packs = self.objects("packs")
+        report = self.signet("reseal", "--opened-by", "local:prod/1", "--json").last()
+        self.assertEqual((report["backups"], report["backups_touched"], report["deks_left"], report["failed"], report["stopped"]), (4, 2, 2, 0, False))
+        self.assertEqual((report["bodies"], report["deks_made"], report["protectors"]), (2, 1, [self.new]))
+        self.assertGreater(report["packs"], 0)
+        self.signet("check", "--read-data")
+        for backup in self.ids:
+            needed = {one["thumbprint"] for one in self.signet("plan", backup, "--json").json()["required"]}
+            self.assertEqual(needed, {self.new})
+            self.signet("plan", backup, "--without-key", "local:prod/1")
+        # The old packs stay; and nothing reads them.
+        self.assertEqual([name for name in old_packs if name not in self.objects("packs")], [])
+        self.signet("key", "delete", "prod/1")
+        self.assertEqual(self.trees(), before)
+
+    def test_without_the_old_packs_as_well(self):
+        before = self.trees()
+        old_packs = self.objects("packs")
+        self.signet("reseal", "--all")
+        made = [name for name in self.objects("packs") if name not in old_packs]
+        self.assertTrue(made)
+        replaced = [name for name in old_packs if name in self.named_by_first_two()]
+        self.assertTrue(replaced)
+        for name in replaced:
+            os.unlink(os.path.join(self.repository, name))
+        self.lose_the_old_one()
+        self.assertEqual(self.trees(), before)
+        check = self.signet("check")
+        self.assertSays(check.err, "gone that nothing needs")
+
+    def named_by_first_two(self):
+        names = set()
+        for backup in self.ids[:2]:
+            for pack in self.signet("show", backup, "--json").json()["packs"]:
+                names.add(f"packs/{pack['id'][:2]}/{pack['id']}")
+        return names
+
+    def test_what_it_says(self):
+        result = self.signet("reseal", "--opened-by", "prod/1")
+        self.assertSays(result.out, "2 backups of 4 need 2 data keys to be left", "sealed anew", "2 bodies", self.new[:19])
+        self.assertSays(result.err, "copies of them that were taken earlier stay readable")
+
+    def test_twice_is_once(self):
+        self.signet("reseal", "--all")
+        before = tree_state(self.repository)
+        report = self.signet("reseal", "--all", "--json").last()
+        self.assertEqual((report["deks_left"], report["entries"], report["packs"]), (0, 0, 0))
+        self.assertEqual(tree_state(self.repository), before)
+
+    def test_a_dry_run_writes_nothing_and_counts(self):
+        before = tree_state(self.repository)
+        report = self.signet("reseal", "--all", "-n", "--json").last()
+        self.assertEqual((report["deks_left"], report["bodies"], report["entries"], report["dry_run"]), (2, 2, 0, True))
+        self.assertGreater(report["bytes"], 30000)
+        self.assertEqual(tree_state(self.repository), before)
+
+    def test_the_protector_that_wraps_cannot_be_the_one_to_be_left(self):
+        before = tree_state(self.repository)
+        self.assertMessage(self.signet("reseal", "--opened-by", "local:prod/2", expect=17), "to be left", "signet key rotate")
+        self.assertMessage(self.signet("reseal", "--opened-by", "nobody", expect=2), "no protector is called")
+        self.signet("reseal", expect=2)
+        self.signet("reseal", "--all", self.ids[0], expect=2)
+        self.assertEqual(tree_state(self.repository), before)
+
+    def test_without_the_old_protector_nothing_can_be_resealed(self):
+        self.lose_the_old_one()
+        self.signet("keyring", "default", self.new[:19])
+        before = self.objects("packs")
+        self.assertEqual(self.signet("reseal", "--all", expect=13).code, 13)
+        self.assertEqual(self.objects("packs"), before)
+
+    def test_an_altered_repack_entry_is_damage_and_stops_restores(self):
+        """[security] It is an officer's entry: what it says cannot be known any more."""
+        officer = self.signet("keyring", "show", "--json").json()["officer"]
+        before = self.objects("journal/" + officer)
+        self.signet("reseal", "--all")
+        entry, = [name for name in self.objects("journal/" + officer) if name not in before]
+        self.alter(entry, flip(-70))
+        self.assertSays(self.signet("check", expect=14).err, entry)
+        self.signet("restore", self.ids[0], "-t", "out", expect=14)
+        self.assertNothingAt(self.path("out"))
+
+    def test_another_writer_reads_it_by_the_document_alone(self):
+        """[R98] The reader of tests/reader knows nothing of signet's code."""
+        subprocess.run(["openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", self.path("new.pem")],
+                       check=True, capture_output=True)
+        self.signet("key", "import", "kept", self.path("new.pem"))
+        self.signet("keyring", "link", "local:kept", "--default")
+        self.signet("reseal", "--all")
+        target = self.path("by-reader")
+        for backup in self.ids:
+            read = subprocess.run(["/usr/bin/python3", "-B", READER, self.repository, "restore", backup, target, "--key", self.path("new.pem")],
+                                  capture_output=True, text=True)
+            self.assertEqual(read.returncode, 0, read.stderr)
+            own = self.path("own")
+            self.signet("restore", backup, "-t", own)
+            self.assertEqual(tree_state(target), tree_state(own))
+            shutil.rmtree(target)
+            shutil.rmtree(own)
+        verified = subprocess.run(["/usr/bin/python3", "-B", READER, self.repository, "verify", "--key", self.path("new.pem")],
+                                  capture_output=True, text=True)
+        self.assertEqual(verified.returncode, 0, verified.stdout + verified.stderr)
+
+    def test_later_backups_go_on_as_before(self):
+        source = self.made_at + "/source"
+        self.signet("reseal", "--all")
+        later = self.backup("--series", "prod-db", source)
+        self.signet("restore", later["backup_id"], "-t", "out")
+        self.assertEqual(tree_state(self.path("out") + source), tree_state(source))
+        self.signet("check", "--read-data")
+
+
+class Forget(SignetTest):
+    def setUp(self):
+        super().setUp()
+        self.from_template()
+
+    def listed(self):
+        return [row["id"] for row in self.signet("list", "--json").json()]
+
+    def test_a_forgotten_backup_counts_no_more_until_it_is_taken_back(self):
+        self.assertEqual(self.listed(), [self.first, self.second])
+        before = self.objects("packs")
+        result = self.signet("forget", self.second)
+        self.assertSays(result.out, "forgotten", self.second[:8])
+        self.assertSays(result.err, "signet undelete")
+        self.assertEqual(self.listed(), [self.first])
+        self.assertEqual(self.signet("plan", "latest", "--json").json()["backup"], self.first)
+        for words in (["restore", self.second, "-t", "out"], ["show", self.second], ["plan", self.second], ["forget", self.second]):
+            self.assertMessage(self.signet(*words, expect=17), "was forgotten", "signet undelete " + self.second[:8])
+        self.assertNothingAt(self.path("out"))
+        self.assertEqual(self.objects("packs"), before)
+        self.signet("check", "--read-data")
+        self.assertSays(self.signet("undelete", self.second[:8]).out, "taken back")
+        self.assertEqual(self.listed(), [self.first, self.second])
+        self.signet("restore", self.second, "-t", "out")
+
+    def test_a_dry_run_says_nothing_to_the_repository(self):
+        before = tree_state(self.repository)
+        self.assertEqual(self.signet("forget", self.first, "-n", "--json").last(),
+                         {"message_type": "summary", "forgotten": [self.first], "dry_run": True})
+        self.assertEqual(tree_state(self.repository), before)
+
+    def test_backups_are_named_by_their_ids(self):
+        self.signet("forget", expect=2)
+        self.signet("forget", "latest", expect=2)
+        self.signet("forget", "abcdef01", expect=2)
+        self.signet("undelete", self.first, expect=2)
+
+    def test_what_only_a_forgotten_backup_needs_may_be_gone(self):
+        packs = [pack["id"] for pack in self.signet("show", self.second, "--json").json()["packs"]]
+        self.assertTrue(packs)
+        self.signet("forget", self.second)
+        for pack in packs:
+            os.unlink(os.path.join(self.repository, "packs", pack[:2], pack))
+        self.assertSays(self.signet("check").err, "gone that nothing needs")
+        self.assertMessage(self.signet("undelete", self.second, expect=14), "cannot be taken back")
+        self.signet("restore", self.first, "-t", "out")
+
+    def test_what_another_backup_needs_may_not(self):
+        """[security] The second backup refers to packs of the first."""
+        packs = [pack["id"] for pack in self.signet("show", self.first, "--json").json()["packs"]]
+        self.signet("forget", self.first)
+        os.unlink(os.path.join(self.repository, "packs", packs[0][:2], packs[0]))
+        self.assertSays(self.signet("check", expect=14).err, packs[0], self.second[:8])
+
+    def test_shredding_says_what_stays_deletes_the_rest_and_gives_a_receipt(self):
+        """The second backup refers to packs of the first."""
+        first = {f"packs/{pack['id'][:2]}/{pack['id']}" for pack in self.signet("show", self.first, "--json").json()["packs"]}
+        second = {f"packs/{pack['id'][:2]}/{pack['id']}" for pack in self.signet("show", self.second, "--json").json()["packs"]}
+        self.signet("restore", self.second, "-t", "before")
+        foreseen = self.signet("forget", self.first, "--shred", "-n", "--json").last()
+        receipt = self.signet("forget", self.first, "--shred", "--json").last()
+        self.assertEqual((receipt["forgotten"], receipt["not_deleted"], receipt["broken_backups"], receipt["dry_run"]), ([self.first], [], [], False))
+        for name in ("packs", "indexes", "slots", "deks", "shared_packs", "shared_deks"):
+            self.assertEqual(receipt[name], foreseen[name], name)
+        stay = {one["object"] for one in receipt["shared_packs"]}
+        self.assertTrue(stay)
+        self.assertEqual({user for one in receipt["shared_packs"] for user in one["backups"]}, {self.second[:8]})
+        self.assertEqual(set(self.objects("packs")), second | stay)
+        self.assertLessEqual(stay, first)
+        self.assertEqual(receipt["slots"], 0)  # the second needs the first's data key
+        self.assertTrue(any("snapshots, versions and replicas" in one for one in receipt["unproven"]))
+        self.signet("check", "--read-data")
+        self.signet("restore", self.second, "-t", "after")
+        self.assertEqual(tree_state(self.path("before")), tree_state(self.path("after")))
+
+    def test_shredding_everything_leaves_signed_entries_alone(self):
+        packs, indexes, slots = self.objects("packs"), self.objects("indexes"), self.objects("slots")
+        result = self.signet("forget", self.first, self.second, "--shred")
+        self.assertSays(result.out, "forgotten", "deleted", f"of {len(packs)} packs", "unproven", "stay in signed entries")
+        self.assertNotIn("stays", result.out)
+        self.assertEqual((self.objects("packs"), self.objects("indexes"), self.objects("slots")), ([], [], []))
+        self.assertEqual(self.listed(), [])
+        self.assertSays(self.signet("check").err, f"{len(packs) + len(indexes) + len(slots)} objects are gone that nothing needs")
+        self.signet("undelete", self.first, expect=14)
+        # The next run stores everything anew, whatever its caches say.
+        again = self.backup("--series", "again", self.template_source)
+        self.signet("restore", again["backup_id"], "-t", "out")
+        self.assertEqual(tree_state(self.path("out") + self.template_source), tree_state(self.template_source))
+        self.signet("check", "--read-data")
+
+    def test_a_backup_forgotten_before_can_be_shredded_later_and_twice_is_once(self):
+        self.signet("forget", self.second)
+        self.assertGreater(self.signet("forget", self.second, "--shred", "--json").last()["objects_deleted"], 0)
+        before = self.objects("packs")
+        self.assertEqual(self.signet("forget", self.second, "--shred", "--json").last()["objects_deleted"], 0)
+        self.assertEqual(self.objects("packs"), before)
+        self.signet("restore", self.first, "-t", "out")
+
+    def test_a_dry_run_of_shredding_changes_nothing(self):
+        before = tree_state(self.repository)
+        result = self.signet("forget", self.first, "--shred", "-n")
+        self.assertSays(result.out, "stays  packs/", "needed by " + self.second[:8], "would be forgotten", "would be deleted")
+        self.assertEqual(tree_state(self.repository), before)
+
+    def test_nothing_is_deleted_while_a_journal_is_not_whole(self):
+        """[security] What cannot be read may need what would be deleted."""
+        writer = self.signet("keyring", "show", "--json").json()["writer"]
+        self.alter(self.objects("journal/" + writer)[-1], flip(-70))
+        before = tree_state(self.repository)
+        self.signet("forget", self.first, "--shred", expect=14)
+        self.assertEqual(tree_state(self.repository), before)
+
+    def test_a_run_whose_packs_go_away_meanwhile_says_so_and_the_next_one_is_whole(self):
+        data = self.write("data", os.urandom(300000))
+        self.backup("--stdin-from-command", "--series", "stream", "--", "cat", data)
+        gone = f"sleep 1; find {self.repository}/packs -type f -delete; cat {data}"
+        result = self.signet("backup", "--stdin-from-command", "--series", "stream", "--", "sh", "-c", gone, expect=14)
+        self.assertSays(result.err, "went away while it was made", "run it again")
+        again = self.backup("--stdin-from-command", "--series", "stream", "--", "cat", data)
+        self.signet("restore", again["backup_id"], "-t", "out")
+
+    def test_only_an_officer_forgets(self):
+        """[security]"""
+        self.env["SIGNET_KEYRING"], self.env["SIGNET_VAULT"] = self.path("another"), self.path("another-vault")
+        before = tree_state(self.repository)
+        self.assertEqual(self.signet("forget", self.second, expect=17).code, 17)
+        self.assertEqual(tree_state(self.repository), before)
+
+
+if __name__ == "__main__":
+    main()
