@@ -5,7 +5,9 @@
 #include "cli/key_state_change.h"
 #include "cli/key_view.h"
 #include "cli/officer.h"
+#include "cli/resealing.h"
 #include "cli/retirement.h"
+#include "cli/signals.h"
 #include "cli/table.h"
 
 #include <algorithm>
@@ -203,11 +205,29 @@ private:
     /// 4: under data keys that it never wrapped.
     void reseal() {
         if (exposures_.empty()) return say(4, "nothing is left to be sealed anew");
+        std::uint64_t touched = 0;
+        for (const Exposure& exposure : exposures_) {
+            context_.turn_to(exposure.place.location);
+            touched += reseal_at(exposure.place);
+        }
+        note("key-compromised", counted(touched, "backup") + " sealed anew");
+        say(4, counted(touched, "backup") + " sealed anew under data keys that it never wrapped");
+    }
+
+    /// returns  how many backups left data keys
+    std::uint64_t reseal_at(const Place& place) {
+        std::vector<const restore::Backup*> backups;
+        for (const restore::Backup& backup : context_.catalogue().backups()) {
+            if (backup.trusted) backups.push_back(&backup);
+        }
+        const restore::ResealReport report = reseal_backups(context_, backups, {protector_.thumbprint});
+        stop_if_interrupted();
+        if (report.failures.empty()) return report.touched;
+        for (const Error& error : report.failures) context_.terminal().warning(error.what());
         throw Error(ErrorCode::refused,
-                    "4/" + std::to_string(kSteps) +
-                        " the exposed backups have to be sealed anew under new data keys before " + protector_.name +
-                        " can go",
-                    "signet reseal, then run this again; it goes on here");
+                    "4/" + std::to_string(kSteps) + " not every backup in " + place.location +
+                        " could be sealed anew, as said above",
+                    "bring what is missing within reach and run this again, or give up those backups: signet forget");
     }
 
     /// 5: with data keys that really open.

@@ -1,17 +1,11 @@
-#include "restore/reseal.h"
 #include "cli/access.h"
 #include "cli/commands/commands.h"
-#include "cli/officer.h"
-#include "cli/progress.h"
-#include "cli/replicas.h"
+#include "cli/resealing.h"
 #include "cli/selection.h"
 #include "cli/signals.h"
 #include "cli/table.h"
-#include "keyring/policy_check.h"
-#include "keyring/wrapping.h"
 
 #include <algorithm>
-#include <atomic>
 
 namespace signet::cli {
 namespace {
@@ -37,20 +31,6 @@ std::vector<const restore::Backup*> chosen(Context& context) {
     }
     return backups;
 }
-
-/// Appends with the officer's key, which is asked for when it is first needed.
-class Officer {
-public:
-    explicit Officer(Context& context) : context_(context) {}
-    void append(const restore::EntryMaker& make) {
-        if (!key_) key_ = officer_of(context_, format::EntryKind::repack);
-        append_to_journal(context_, *key_, make);
-    }
-
-private:
-    Context& context_;
-    std::optional<crypto::SigningKey> key_;
-};
 
 void print_json(Context& context, const restore::ResealReport& report) {
     Json protectors = Json::array();
@@ -95,45 +75,11 @@ void print(Context& context, const restore::ResealReport& report) {
         "older protector: what was sealed with it before is not taken back by this");
 }
 
-restore::ResealReport reseal(Context& context, const std::vector<const restore::Backup*>& backups,
-                             const restore::EntryAppender& append, restore::ResealOptions options) {
-    std::atomic<std::uint64_t> done{0};
-    std::atomic<std::uint64_t> total{0};
-    options.on_progress = [&](std::uint64_t octets, std::uint64_t in_all) {
-        done = octets;
-        total = in_all;
-    };
-    const auto state = [&] {
-        ProgressState now;
-        now.bytes_done = done;
-        now.bytes_total = total;
-        now.total_known = now.bytes_total > 0;
-        return now;
-    };
-    const ProgressPolicy policy = progress_policy(context.terminal(), context.options().flag("progress"));
-    const ProgressReporter reporter(context.terminal(), policy, state);
-    return restore::reseal(context.repository(), context.planner(), context.resolver(), backups, append, options);
-}
-
 ExitCode run(Context& context) {
     context.keyring().require_not_paused();
     require_revalidated(look_at_access(context));
-    restore::ResealOptions options;
-    options.dry_run = context.dry_run();
-    options.stop = [] { return interrupted().load(); };
-    options.warn = [&](const std::string& sentence) { context.terminal().warning(sentence); };
-    options.opened_by = protectors_to_leave(context);
-    const std::vector<const restore::Backup*> backups = chosen(context);
-    const keyring::ProtectorRegion region = region_of(context, context.repository());
-    const keyring::Policy policy = policy_in_force(context);
-    keyring::Wrapping wrapping =
-        wrapping_for(policy, context.keyring(), context.resolver(), context.repository().config(), region);
-    for (const std::string& warning : wrapping.warnings) context.terminal().warning(warning);
-    require_policy(policy, context.keyring(), wrapping.protectors);
-    options.protectors = std::move(wrapping.protectors);
-    Officer officer(context);
-    const restore::EntryAppender append = [&](const restore::EntryMaker& make) { officer.append(make); };
-    const restore::ResealReport report = reseal(context, backups, append, options);
+    const std::set<format::Thumbprint> left = protectors_to_leave(context);
+    const restore::ResealReport report = reseal_backups(context, chosen(context), left);
     print(context, report);
     stop_if_interrupted();
     if (report.failures.empty()) return ExitCode::done;

@@ -261,15 +261,28 @@ class Compromised(Retire):
 
     def test_it_lists_what_was_exposed_and_says_what_stays_readable(self):
         """[R98]"""
-        result = self.compromised("prod/1")
-        self.assertSays(result.out, "1/7 prod/1 is not the default", "2/7 the policy of 1 repository says", "3/7 the data keys of 2 backups were exposed",
-                        self.first[:8], self.host_first[:8])
-        self.assertSays(result.err, "copies of a repository that were taken before stay readable", "names of all its backups", "4/7", "signet reseal")
-        self.assertEqual(self.policy()["compromised"], self.old)
-        result = self.compromised("prod/1", "--json")
-        self.assertEqual(self.steps(result), [1, 2, 3])
+        result = self.compromised("prod/1", "-n", "--json", expect=0)
         exposed, = [line for line in result.lines() if line["message_type"] == "exposed"]
         self.assertEqual([row["id"] for row in exposed["backups"]], [self.first, self.host_first])
+        result = self.compromised("prod/1")
+        self.assertSays(result.out, "1/7 prod/1 is not the default", "2/7 the policy of 1 repository says", "3/7 the data keys of 2 backups were exposed",
+                        self.first[:8], self.host_first[:8], "4/7 2 backups sealed anew")
+        self.assertSays(result.err, "copies of a repository that were taken before stay readable", "names of all its backups", "5/7")
+        self.assertEqual(self.policy()["compromised"], self.old)
+        result = self.compromised("prod/1", "--json")
+        self.assertEqual(self.steps(result), [1, 2, 3, 4])
+        self.assertEqual([line for line in result.lines() if line["message_type"] == "exposed"], [])
+
+    def test_to_its_end_every_backup_is_restored_without_the_key(self):
+        """[R98]"""
+        self.compromised("prod/1")
+        self.own_backup()
+        self.host_backup()
+        result = self.compromised("prod/1", "--backup-to", "prod.backup", expect=0)
+        self.assertSays(result.out, "3/7 no backup", "4/7 nothing is left", "5/7 no backup needs it", "7/7 prod/1 is deleted")
+        self.signet("plan", self.first, "--without-key", "prod/1")
+        self.signet("restore", self.first, "-t", "out", "--verify")
+        self.signet("check", "--read-data")
 
     def test_a_dry_run_changes_nothing(self):
         before = (tree_state(self.repository), tree_state(self.path("vault")))
@@ -290,8 +303,12 @@ class Compromised(Retire):
         self.signet("rewrap", "--all")
         self.compromised("prod/1")
         ids = {self.own_backup()["backup_id"], self.host_backup()["backup_id"]}
-        exposed, = [line for line in self.compromised("prod/1", "--json").lines() if line["message_type"] == "exposed"]
-        self.assertEqual({row["id"] for row in exposed["backups"]} & ids, set())
+        lines = self.compromised("prod/1", "--json", expect=None).lines()
+        self.assertEqual([line for line in lines if line["message_type"] == "exposed"], [])
+        needed = {row["id"]: row["needs"] for row in self.signet("list", "--json").json()}
+        for one in ids:
+            for need in needed[one]:
+                self.assertNotIn(self.old, need["thumbprints"])
 
     def test_a_slot_that_the_protector_does_not_open_exposes_nothing(self):
         """[security]"""

@@ -1,0 +1,71 @@
+#include "cli/resealing.h"
+
+#include "cli/access.h"
+#include "cli/officer.h"
+#include "cli/progress.h"
+#include "cli/replicas.h"
+#include "cli/signals.h"
+#include "keyring/policy_check.h"
+#include "keyring/wrapping.h"
+
+#include <atomic>
+
+namespace signet::cli {
+namespace {
+
+/// Appends with the officer's key, which is asked for when it is first needed.
+class Officer {
+public:
+    explicit Officer(Context& context) : context_(context) {}
+    void append(const restore::EntryMaker& make) {
+        if (!key_) key_ = officer_of(context_, format::EntryKind::repack);
+        append_to_journal(context_, *key_, make);
+    }
+
+private:
+    Context& context_;
+    std::optional<crypto::SigningKey> key_;
+};
+
+restore::ResealReport with_progress(Context& context, const std::vector<const restore::Backup*>& backups,
+                                    const restore::EntryAppender& append, restore::ResealOptions options) {
+    std::atomic<std::uint64_t> done{0};
+    std::atomic<std::uint64_t> total{0};
+    options.on_progress = [&](std::uint64_t octets, std::uint64_t in_all) {
+        done = octets;
+        total = in_all;
+    };
+    const auto state = [&] {
+        ProgressState now;
+        now.bytes_done = done;
+        now.bytes_total = total;
+        now.total_known = now.bytes_total > 0;
+        return now;
+    };
+    const ProgressPolicy policy = progress_policy(context.terminal(), context.options().flag("progress"));
+    const ProgressReporter reporter(context.terminal(), policy, state);
+    return restore::reseal(context.repository(), context.planner(), context.resolver(), backups, append, options);
+}
+
+}  // namespace
+
+restore::ResealReport reseal_backups(Context& context, const std::vector<const restore::Backup*>& backups,
+                                     const std::set<format::Thumbprint>& left) {
+    restore::ResealOptions options;
+    options.dry_run = context.dry_run();
+    options.stop = [] { return interrupted().load(); };
+    options.warn = [&](const std::string& sentence) { context.terminal().warning(sentence); };
+    options.opened_by = left;
+    const keyring::ProtectorRegion region = region_of(context, context.repository());
+    const keyring::Policy policy = policy_in_force(context);
+    keyring::Wrapping wrapping =
+        wrapping_for(policy, context.keyring(), context.resolver(), context.repository().config(), region);
+    for (const std::string& warning : wrapping.warnings) context.terminal().warning(warning);
+    require_policy(policy, context.keyring(), wrapping.protectors);
+    options.protectors = std::move(wrapping.protectors);
+    Officer officer(context);
+    const restore::EntryAppender append = [&](const restore::EntryMaker& make) { officer.append(make); };
+    return with_progress(context, backups, append, options);
+}
+
+}  // namespace signet::cli
