@@ -56,6 +56,14 @@ std::string table(const std::vector<RequiredProtector>& required) {
     return text;
 }
 
+/// For a protector that this keyring has never met: the slot's hint, unless that is a public half, which opens nothing.
+std::string link_command(const RequiredProtector& one) {
+    if (one.locations.empty()) return one.report.hint;
+    const std::string& location = one.locations.front();
+    if (!location.starts_with("public:")) return "signet keyring link " + keyring::for_command(location);
+    return "signet keyring link LOCATION --thumbprint " + one.report.thumbprint.short_text();
+}
+
 /// Commands that would help, the first three.
 std::string helps(const std::vector<RequiredProtector>& required) {
     std::vector<std::string> commands;
@@ -64,9 +72,8 @@ std::string helps(const std::vector<RequiredProtector>& required) {
         // Where the protector was when the slot was made says more than the resolver, which has never met it, can.
         const bool is_missing = one.report.status == keyring::ProtectorStatus::missing;
         const std::string command = is_missing && one.escrowed ? "signet keyring recover --officer FINGERPRINT"
-                                    : is_missing && !one.locations.empty()
-                                        ? "signet keyring link " + keyring::for_command(one.locations.front())
-                                        : one.report.hint;
+                                    : is_missing               ? link_command(one)
+                                                               : one.report.hint;
         if (!command.empty() && std::find(commands.begin(), commands.end(), command) == commands.end()) {
             commands.push_back(command);
         }

@@ -1,0 +1,208 @@
+"""Runs the walk-through of docs/operations.md as it is written there, and compares what each step prints.
+
+A block of the section holds commands and what they print:
+
+    officer$ signet list
+    …what it prints…
+    (exit code 13)          only where it is not 0
+
+The word before `$` is a person at a machine: each has a home, a keyring and a vault of its own. `> ` goes on with a command.
+Identities, thumbprints, ids and dates of today are others in each run: wherever the document has one, every run must have
+one, and the same wherever the document has the same.
+
+`test_walkthrough.py --write` puts what the program prints now into the document: read the difference before you commit it.
+"""
+
+import glob
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import unittest
+
+from harness import SIGNET, TIMEOUT, SignetTest, main, write
+
+DOCUMENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs/operations.md")
+SECTION = "A year, in one go"
+MODULE = next(iter(glob.glob("/usr/lib/*/softhsm/libsofthsm2.so") + glob.glob("/usr/lib/softhsm/libsofthsm2.so")), None)
+PLACES = ("/srv", "/media", "/tokens", "/var/db")  # in the document; below the scratch folder when it is run
+PROMPT = re.compile(r"^    ([a-z-]+)\$ (.*)$")
+
+# What differs from run to run. Each kind has letters of its own, so that a thumbprint cannot stand for an id.
+VARIABLE = re.compile(
+    r"(?P<hex>\b[0-9a-f]{8,64}\b)"
+    r"|(?P<now>\b20(?:2[6-9]|[3-9]\d)-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d)?)?Z?)"
+    r"|(?P<size>\b\d+(?:\.\d+)? (?:B|KiB|MiB|KB|MB)\b)"
+    r"|(?P<span>\b\d+(?:\.\d+)? (?:s|ms|seconds?|minutes?)\b)"
+)
+
+
+class Step:
+    """A command with what the document says that it prints."""
+
+    def __init__(self, line, person, command):
+        self.line, self.person, self.command = line, person, command
+        self.output, self.code = [], 0
+        self.first = self.last = None  # lines of the document that hold the output
+
+
+def read_steps(lines):
+    """The steps of the section, in order."""
+    steps, inside, step = [], False, None
+    for number, line in enumerate(lines):
+        if line.startswith("## "):
+            inside = SECTION in line
+        if not inside:
+            step = None
+            continue
+        prompt = PROMPT.match(line)
+        if prompt:
+            step = Step(number, *prompt.groups())
+            step.first = step.last = number + 1
+            steps.append(step)
+        elif step and line.startswith("    > ") and step.last == step.first and not step.output:
+            step.command += "\n" + line[6:]
+            step.first = step.last = number + 1
+        elif step and line.startswith("    "):
+            code = re.fullmatch(r"    \(exit code (\d+)\)", line)
+            if code:
+                step.code = int(code.group(1))
+            else:
+                step.output.append(line[4:])
+            step.last = number + 1
+        elif step and line.strip() == "" and number + 1 < len(lines) and lines[number + 1].startswith("    ") \
+                and not PROMPT.match(lines[number + 1]) and step.output:
+            step.output.append("")
+            step.last = number + 1
+        else:
+            step = None
+    return steps
+
+
+def shape(line):
+    """A line without what differs from run to run."""
+    return VARIABLE.sub("\0", line)
+
+
+class Names:
+    """Which of this run's random names stands for which of the document."""
+
+    def __init__(self):
+        self.there, self.here = {}, {}
+
+    def equal(self, document, printed):
+        """Whether two lines are equal but for what differs from run to run."""
+        left, right = list(VARIABLE.finditer(document)), list(VARIABLE.finditer(printed))
+        if shape(document) != shape(printed) or len(left) != len(right):
+            return False
+        for one, other in zip(left, right):
+            if one.lastgroup != other.lastgroup:
+                return False
+            if one.lastgroup == "hex" and not self.same(one.group(), other.group()):
+                return False
+        return True
+
+    def same(self, document, printed):
+        """Names are shown in full or cut; the first eight digits tell them apart."""
+        if len(document) != len(printed):
+            return False
+        document, printed = document[:8], printed[:8]
+        return self.there.setdefault(document, printed) == printed and self.here.setdefault(printed, document) == document
+
+
+@unittest.skipUnless(MODULE and shutil.which("softhsm2-util") and shutil.which("pkcs11-tool"), "needs softhsm2 and opensc")
+class WalkThrough(SignetTest):
+    def setUp(self):
+        super().setUp()
+        for place in PLACES:
+            os.makedirs(self.scratch + place)
+        os.makedirs(self.path("bin"))
+        os.symlink(SIGNET, self.path("bin", "signet"))
+        os.symlink(MODULE, self.path("tokens", "softhsm2.so"))
+        os.makedirs(self.path("softhsm"))
+        os.makedirs(self.path("drawer"))
+        self.softhsm = write(self.path("softhsm2.conf"), f"directories.tokendir = {self.path('softhsm')}\n"
+                             "objectstore.backend = file\nlog.level = ERROR\n")
+        move = 'for token in "$from"/*; do if grep -aq "$1 " "$token/token.object"; then mv "$token" "$to"; fi; done\n'
+        self.tool("unplug", f"from={self.path('softhsm')} to={self.path('drawer')}\n{move}")
+        self.tool("plug", f"from={self.path('drawer')} to={self.path('softhsm')}\n{move}")
+        self.tool("ssh", f'person=$1; shift; cd {self.path("people")}/$person && HOME=$PWD XDG_CONFIG_HOME=$PWD/.config '
+                  'XDG_CACHE_HOME=$PWD/.cache exec "$@"\n')
+
+    def tool(self, name, script):
+        """What a person does with hands, or from another machine."""
+        os.chmod(write(self.path("bin", name), "#!/bin/bash\n" + script), 0o755)
+
+    def environment(self, person):
+        home = self.path("people", person)
+        os.makedirs(home, exist_ok=True)
+        env = {name: value for name, value in self.env.items() if not name.startswith("SIGNET_")}
+        env.update(HOME=home, PATH=self.path("bin") + ":" + env["PATH"], SOFTHSM2_CONF=self.softhsm,
+                   SIGNET_REPOSITORY=self.path("srv", "backup"), XDG_CONFIG_HOME=home + "/.config",
+                   XDG_CACHE_HOME=home + "/.cache", SOFTHSM_MODULE=MODULE)
+        if os.path.exists(home + "/passphrase"):
+            env["SIGNET_PASSPHRASE_FILE"] = home + "/passphrase"
+        return env, home
+
+    def inside(self, command):
+        """The document's places are folders of this run, also in scripts that it writes."""
+        for place in PLACES:
+            command = re.sub(r"(?<![\w./])" + re.escape(place) + r"(?!\w)", self.scratch + place, command)
+        return command
+
+    def run_step(self, step):
+        env, home = self.environment(step.person)
+        ended = subprocess.run(["bash", "-c", self.inside(step.command)], env=env, cwd=home, stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=TIMEOUT * 4,
+                               start_new_session=True)
+        text = ended.stdout.decode("utf-8", "replace").replace(home, "~").replace(self.scratch, "")
+        text = text.replace(f"({socket.gethostname()})", "(web)")  # one machine plays them all
+        return [line.rstrip() for line in text.strip("\n").splitlines()], ended.returncode
+
+    def test_a_year_as_the_manual_tells_it(self):
+        """[R6, R24, R89 to R93, R98, R104, R123, R125, R130, R131]"""
+        with open(DOCUMENT, encoding="utf-8") as file:
+            lines = file.read().splitlines()
+        steps = read_steps(lines)
+        self.assertGreater(len(steps), 20, "the section is there")
+        names = Names()
+        for step in steps:
+            printed, code = self.run_step(step)
+            where = f"operations.md:{step.line + 1}: {step.person}$ {step.command}"
+            self.assertEqual(code, step.code, where + "\n" + "\n".join(printed))
+            self.assertEqual(len(printed), len(step.output), where + "\n" + "\n".join(printed))
+            if sorted(map(shape, step.output)) == sorted(map(shape, printed)) and \
+                    list(map(shape, step.output)) != list(map(shape, printed)):
+                continue  # a table in the order of thumbprints
+            for document, line in zip(step.output, printed):
+                self.assertTrue(names.equal(document, line), f"{where}\nsays: {document}\nprints: {line}")
+
+
+def rewrite():
+    """Puts what each step prints into the document."""
+    with open(DOCUMENT, encoding="utf-8") as file:
+        lines = file.read().splitlines()
+    test = WalkThrough("test_a_year_as_the_manual_tells_it")
+    test.setUp()
+    try:
+        replaced = []
+        for step in read_steps(lines):
+            printed, code = test.run_step(step)
+            print(f"{step.person}$ {step.command}", *printed, f"({code})", sep="\n")
+            new = [("    " + line).rstrip() for line in printed] + ([f"    (exit code {code})"] if code else [])
+            replaced.append((step.first, step.last, new))
+        for first, last, new in reversed(replaced):
+            lines[first:last] = new
+    finally:
+        test.doCleanups()
+    with open(DOCUMENT, "w", encoding="utf-8") as file:
+        file.write("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    if "--write" in sys.argv:
+        rewrite()
+    else:
+        main()
