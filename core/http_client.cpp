@@ -1,10 +1,10 @@
 #include "core/http_client.h"
 
 #include <curl/curl.h>
+#include <dlfcn.h>
 
 #include <algorithm>
 #include <cctype>
-#include <mutex>
 #include <new>
 
 namespace signet {
@@ -56,11 +56,59 @@ HttpFailure failure_of(CURLcode code) {
     }
 }
 
+/// libcurl, loaded when a client is first made: with all that it brings along it would triple the time in which every
+/// command starts, and hardly any needs it. It is never unloaded.
+struct Library {
+    decltype(&::curl_global_init) global_init;
+    decltype(&::curl_easy_init) easy_init;
+    decltype(&::curl_easy_cleanup) easy_cleanup;
+    decltype(&::curl_easy_reset) easy_reset;
+    decltype(&::curl_easy_setopt) easy_setopt;
+    decltype(&::curl_easy_perform) easy_perform;
+    decltype(&::curl_easy_getinfo) easy_getinfo;
+    decltype(&::curl_easy_strerror) easy_strerror;
+    decltype(&::curl_slist_append) slist_append;
+    decltype(&::curl_slist_free_all) slist_free_all;
+
+    /// throws  Error{failed}: it is not installed, or is another libcurl than this was made for
+    static const Library& get() {
+        static const Library library;
+        return library;
+    }
+
+private:
+    Library() {
+        void* handle = ::dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
+        if (handle == nullptr) fail();
+        find(handle, "curl_global_init", global_init);
+        find(handle, "curl_easy_init", easy_init);
+        find(handle, "curl_easy_cleanup", easy_cleanup);
+        find(handle, "curl_easy_reset", easy_reset);
+        find(handle, "curl_easy_setopt", easy_setopt);
+        find(handle, "curl_easy_perform", easy_perform);
+        find(handle, "curl_easy_getinfo", easy_getinfo);
+        find(handle, "curl_easy_strerror", easy_strerror);
+        find(handle, "curl_slist_append", slist_append);
+        find(handle, "curl_slist_free_all", slist_free_all);
+        global_init(CURL_GLOBAL_DEFAULT);
+    }
+    template <class Function>
+    static void find(void* handle, const char* name, Function& function) {
+        function = reinterpret_cast<Function>(::dlsym(handle, name));
+        if (function == nullptr) fail();
+    }
+    [[noreturn]] static void fail() {
+        const char* why = ::dlerror();
+        throw Error(ErrorCode::failed, std::string("libcurl cannot be loaded: ") + (why == nullptr ? "" : why),
+                    "apt-get install libcurl4");
+    }
+};
+
 struct FreeHandle {
-    void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
+    void operator()(CURL* handle) const { Library::get().easy_cleanup(handle); }
 };
 struct FreeList {
-    void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+    void operator()(curl_slist* list) const { Library::get().slist_free_all(list); }
 };
 using HeaderList = std::unique_ptr<curl_slist, FreeList>;
 
@@ -120,16 +168,17 @@ int take_progress(void* from, curl_off_t, curl_off_t, curl_off_t, curl_off_t) no
 
 HeaderList list_of(const std::vector<std::string>& headers) {
     // libcurl would wait for a "100 Continue" before longer bodies.
-    HeaderList list(curl_slist_append(nullptr, "Expect:"));
+    HeaderList list(Library::get().slist_append(nullptr, "Expect:"));
     for (const std::string& header : headers) {
-        if (list == nullptr || curl_slist_append(list.get(), header.c_str()) == nullptr) throw std::bad_alloc();
+        if (list == nullptr || Library::get().slist_append(list.get(), header.c_str()) == nullptr)
+            throw std::bad_alloc();
     }
     return list;
 }
 
 template <class Value>
 void set(CURL* handle, CURLoption option, Value value) {
-    if (curl_easy_setopt(handle, option, value) != CURLE_OK) {
+    if (Library::get().easy_setopt(handle, option, value) != CURLE_OK) {
         throw Error(ErrorCode::failed, "libcurl does not know option " + std::to_string(option));
     }
 }
@@ -180,7 +229,7 @@ struct HttpClient::State {
     /// What holds for every request. Options are set anew each time: a handle keeps connections, not settings.
     void prepare() const {
         CURL* curl = handle.get();
-        curl_easy_reset(curl);
+        Library::get().easy_reset(curl);
         set(curl, CURLOPT_NOSIGNAL, 1L);
         set(curl, CURLOPT_PROTOCOLS_STR, "http,https");
         set(curl, CURLOPT_FOLLOWLOCATION, 0L);
@@ -219,10 +268,8 @@ struct HttpClient::State {
 };
 
 HttpClient::HttpClient(HttpSettings settings) : state_(std::make_unique<State>()) {
-    static std::once_flag once;
-    std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
     state_->settings = std::move(settings);
-    state_->handle.reset(curl_easy_init());
+    state_->handle.reset(Library::get().easy_init());
     if (!state_->handle) throw Error(ErrorCode::failed, "cannot use libcurl");
 }
 
@@ -240,12 +287,12 @@ HttpResponse HttpClient::send(const HttpRequest& request) {
     const HeaderList headers = list_of(request.headers);
     set(curl, CURLOPT_HTTPHEADER, headers.get());
 
-    const CURLcode code = curl_easy_perform(curl);
+    const CURLcode code = Library::get().easy_perform(curl);
     if (gathered.too_large) throw HttpError(HttpFailure::too_large, origin, "the answer is longer than is allowed");
     if (code == CURLE_ABORTED_BY_CALLBACK) throw HttpError(HttpFailure::interrupted, origin, "interrupted");
-    if (code != CURLE_OK) throw HttpError(failure_of(code), origin, curl_easy_strerror(code));
+    if (code != CURLE_OK) throw HttpError(failure_of(code), origin, Library::get().easy_strerror(code));
     HttpResponse response;
-    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &response.status);
+    Library::get().easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &response.status);
     response.headers = std::move(gathered.headers);
     response.body = SecretBytes(ByteView(gathered.body));
     return response;
