@@ -92,8 +92,9 @@ void Checker::check_seen() {
         if (pin == nullptr) continue;
         for (const auto& [identity, seen] : pin->seen) {
             const auto& journals = catalogue_.journals();
+            const IdentityId& writer = identity;  // clang 14 captures no structured binding
             const auto found = std::find_if(journals.begin(), journals.end(),
-                                            [&](const auto& journal) { return journal.identity == identity; });
+                                            [&](const auto& journal) { return journal.identity == writer; });
             const std::size_t entries = found == journals.end() ? 0 : found->entries.size();
             if (entries < seen.sequence) {
                 damage(format::journal_name(identity, seen.sequence),
