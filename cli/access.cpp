@@ -1,7 +1,10 @@
 #include "cli/access.h"
 
 #include "cli/officer.h"
+#include "cli/replicas.h"
 #include "cli/state_notice.h"
+#include "keyring/policy_check.h"
+#include "keyring/wrapping.h"
 
 namespace signet::cli {
 namespace {
@@ -50,6 +53,15 @@ keyring::Policy policy_in_force(Context& context) {
         if (error.code() != ErrorCode::no_repository) throw;
         return {};
     }
+}
+
+std::vector<format::Thumbprint> require_wrapping(Context& context) {
+    const keyring::Policy policy = policy_in_force(context);
+    keyring::Wrapping wrapping = wrapping_for(policy, context.keyring(), context.resolver(),
+                                              context.repository().config(), region_of(context, context.repository()));
+    for (const std::string& warning : wrapping.warnings) context.terminal().warning(warning);
+    require_policy(policy, context.keyring(), wrapping.protectors);
+    return std::move(wrapping.protectors);
 }
 
 Access look_at_access(Context& context) {

@@ -8,6 +8,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace signet::cli {
 
@@ -22,6 +23,10 @@ struct Access {
 
 /// The policy of the repository where one is named and there, else the defaults.
 [[nodiscard]] keyring::Policy policy_in_force(Context& context);
+
+/// Which protectors wrap in the repository now: the default first. Warns of what its policy changes in that.
+/// throws  Error{refused}: the policy forbids one of them; Error{key_unavailable}: there is no default protector
+[[nodiscard]] std::vector<format::Thumbprint> require_wrapping(Context& context);
 
 /// Asks the vaults of the default protectors, remembers what they say, and tells whoever wants to know
 /// (state_notice.h) where the state is another than the last time. Never unwraps.

@@ -22,33 +22,41 @@ const keyring::Link* link_of(Context& context, const std::string& name) {
     return found;
 }
 
-/// Links the new version in the old one's role; what was the default stays linked. A default that replicas wait for is
-/// linked beside it. returns  why it waits
-std::vector<std::string> take_over(Context& context, const keyring::Link& before, const keyring::KeyVersion& key) {
-    std::vector<std::string> waiting;
-    if (before.role == keyring::LinkRole::default_)
-        waiting = context.keyring().replicas_waiting_for(key.thumbprint, context.vaults());
+/// A version is linked as the one before it: by its name alone, or as this version.
+keyring::Location successor_location(const keyring::Link& before, const keyring::KeyVersion& key) {
     keyring::Location location = keyring::Location::parse(before.locations.front());
     location.name = key.name;
-    location = before.follow_newest() ? location.without_version() : location.with_version(key.version);
-    keyring::LinkOptions options;
-    options.role = waiting.empty() ? before.role : keyring::LinkRole::linked;
-    options.provider = before.provider;
-    options.region = before.region;
-    const keyring::LinkReport report = context.keyring().link(location, options, context.vaults());
-    for (const std::string& warning : report.warnings) context.terminal().warning(warning);
-    return waiting;
+    return before.follow_newest() ? location.without_version() : location.with_version(key.version);
 }
 
 }  // namespace
 
-void stop_before_primary(const keyring::KeyVersion& key, const std::vector<std::string>& waiting) {
+Successor link_successor(Context& context, const keyring::Link& before, const format::Thumbprint& key,
+                         const keyring::Location& location, std::optional<std::string> follow) {
+    std::vector<std::string> waiting;
+    if (before.role == keyring::LinkRole::default_)
+        waiting = context.keyring().replicas_waiting_for(key, context.vaults());
+    keyring::LinkOptions options;
+    options.role = waiting.empty() ? before.role : keyring::LinkRole::linked;
+    options.provider = before.provider;
+    options.region = before.region;
+    options.follow = std::move(follow);
+    const keyring::LinkReport report = context.keyring().link(location, options, context.vaults());
+    for (const std::string& warning : report.warnings) context.terminal().warning(warning);
+    return {report.link, std::move(waiting)};
+}
+
+void stop_before_primary(const std::string& key, const std::string& location, const std::vector<std::string>& waiting) {
     throw Error(ErrorCode::refused,
-                key.reference() + " is made and linked, and not the default yet, as rotation reaches replicas first: " +
+                key + " is made and linked, and not the default yet, as rotation reaches replicas first: " +
                     join(waiting, "; "),
-                "bring it to the replicas (signet key backup, key restore, keyring link), then here: signet keyring "
-                "link local:" +
-                    key.name + " --default");
+                "bring it to the replicas, or link a recovery protector here that they have (signet keyring link FILE "
+                "--recovery); then: signet keyring link " +
+                    keyring::for_command(location) + " --default");
+}
+
+void stop_before_primary(const keyring::KeyVersion& key, const std::vector<std::string>& waiting) {
+    stop_before_primary(key.reference(), "local:" + key.name, waiting);
 }
 
 KeyRotated rotate_key(Context& context, const KeyRotation& rotation) {
@@ -69,7 +77,8 @@ KeyRotated rotate_key(Context& context, const KeyRotation& rotation) {
     }
     KeyRotated rotated{key, {}};
     if (const keyring::Link* before = link_of(context, rotation.name))
-        rotated.waiting = take_over(context, keyring::Link(*before), key);
+        rotated.waiting =
+            link_successor(context, keyring::Link(*before), key.thumbprint, successor_location(*before, key)).waiting;
     return rotated;
 }
 

@@ -3,10 +3,7 @@
 #include "cli/access.h"
 #include "cli/officer.h"
 #include "cli/progress.h"
-#include "cli/replicas.h"
 #include "cli/signals.h"
-#include "keyring/policy_check.h"
-#include "keyring/wrapping.h"
 
 #include <atomic>
 
@@ -56,13 +53,7 @@ restore::ResealReport reseal_backups(Context& context, const std::vector<const r
     options.stop = [] { return interrupted().load(); };
     options.warn = [&](const std::string& sentence) { context.terminal().warning(sentence); };
     options.opened_by = left;
-    const keyring::ProtectorRegion region = region_of(context, context.repository());
-    const keyring::Policy policy = policy_in_force(context);
-    keyring::Wrapping wrapping =
-        wrapping_for(policy, context.keyring(), context.resolver(), context.repository().config(), region);
-    for (const std::string& warning : wrapping.warnings) context.terminal().warning(warning);
-    require_policy(policy, context.keyring(), wrapping.protectors);
-    options.protectors = std::move(wrapping.protectors);
+    options.protectors = require_wrapping(context);
     Officer officer(context);
     const restore::EntryAppender append = [&](const restore::EntryMaker& make) { officer.append(make); };
     return with_progress(context, backups, append, options);

@@ -1,5 +1,6 @@
 #include "cli/token_key.h"
 
+#include "cli/key_rotation.h"
 #include "cli/key_view.h"
 #include "cli/table.h"
 #include "cli/twins.h"
@@ -63,18 +64,6 @@ const keyring::Link* link_to_version_of(Context& context, const keyring::Locatio
     return found;
 }
 
-/// Tests and links the new version in the role of the one before.
-keyring::Link take_over(Context& context, const keyring::Link& before, const keyring::KeyDescription& key) {
-    keyring::LinkOptions options;
-    options.role = before.role;
-    options.provider = before.provider;
-    options.region = before.region;
-    if (before.follow_newest()) options.follow = before.follow;
-    const keyring::LinkReport report = context.keyring().link(key.location, options, context.vaults());
-    for (const std::string& warning : report.warnings) context.terminal().warning(warning);
-    return report.link;
-}
-
 }  // namespace
 
 void require_local_key(const std::string& argument, Notion notion) {
@@ -113,12 +102,14 @@ ExitCode rotate_on_token(Context& context, const keyring::Location& location, in
     const keyring::KeyDescription key = context.vaults().tokens().rotate(location, bits, dates);
     audit_token_key(context, "key-rotate", key);
     print_token_key(context.terminal(), key);
-    if (const keyring::Link* before = link_to_version_of(context, location)) {
-        const keyring::Link link = take_over(context, keyring::Link(*before), key);
-        context.terminal().result("linked       " + std::string(keyring::text(link.role)) + ", " + link.provider + "/" +
-                                  link.region);
-        warn_of_missing_twin(context, link);
-    }
+    const keyring::Link* before = link_to_version_of(context, location);
+    if (before == nullptr) return ExitCode::done;
+    const auto follow = before->follow_newest() ? std::optional(before->follow) : std::nullopt;
+    const auto [link, waiting] = link_successor(context, keyring::Link(*before), key.thumbprint, key.location, follow);
+    context.terminal().result("linked       " + std::string(keyring::text(link.role)) + ", " + link.provider + "/" +
+                              link.region);
+    warn_of_missing_twin(context, link);
+    if (!waiting.empty()) stop_before_primary(token_key_name(key), key.location.text(), waiting);
     return ExitCode::done;
 }
 

@@ -1,12 +1,9 @@
 #include "restore/rewrap.h"
 #include "cli/access.h"
 #include "cli/commands/commands.h"
-#include "cli/replicas.h"
 #include "cli/selection.h"
 #include "cli/signals.h"
 #include "cli/table.h"
-#include "keyring/policy_check.h"
-#include "keyring/wrapping.h"
 
 #include <algorithm>
 #include <chrono>
@@ -57,13 +54,7 @@ ExitCode run(Context& context) {
     options.dry_run = context.dry_run();
     options.stop = stop_after(context.options().text("max-duration"));
     const std::vector<const restore::Backup*> backups = trusted_choice(context);
-    const keyring::ProtectorRegion region = region_of(context, context.repository());
-    const keyring::Policy policy = policy_in_force(context);
-    keyring::Wrapping wrapping =
-        wrapping_for(policy, context.keyring(), context.resolver(), context.repository().config(), region);
-    for (const std::string& warning : wrapping.warnings) context.terminal().warning(warning);
-    require_policy(policy, context.keyring(), wrapping.protectors);
-    options.protectors = std::move(wrapping.protectors);
+    options.protectors = require_wrapping(context);
     keyring::ProvenSlots proven = context.proven_slots(context.repository().config().repository);
     options.proven = &proven;
     const restore::RewrapReport report =

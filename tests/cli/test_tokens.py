@@ -384,6 +384,20 @@ class Tokens(TokenTest):
         self.assertSays(self.signet("keyring", "audit").out, "key-rotate")
         self.assertEqual(self.signet("key", "rotate", self.location(), "--size", "3072", "--json").json()["version"], 3)
 
+    def test_a_rotation_on_a_token_waits_for_replicas_as_well(self):
+        """[R141]"""
+        self.linked()
+        self.signet("keyring", "show", env={"SIGNET_KEYRING": self.path("far")})
+        self.signet("key", "create", "far", "--size", "2048", env={"SIGNET_KEYRING": self.path("far"), "SIGNET_VAULT": self.path("far-vault")})
+        self.signet("keyring", "link", "local:far", env={"SIGNET_KEYRING": self.path("far"), "SIGNET_VAULT": self.path("far-vault")})
+        self.signet("keyring", "replica", "add", "far", "--with", self.path("far"), "--with-vault", self.path("far-vault"))
+        self.assertMessage(self.signet("key", "rotate", self.location(), expect=17), "prod/2 is made and linked, and not the default yet",
+                           "--default")
+        roles = {link["locations"][0]: link["role"] for link in self.links()}
+        self.assertEqual(roles, {self.location(): "default", self.location(key="prod%2F2"): "linked"})
+        first = self.signet("list", "--json").json()[0]["protector_thumbprint"]
+        self.assertEqual(self.backup(self.source)["protector_thumbprint"], first)
+
     def delete(self, label, token="vault-a"):
         for kind in ("privkey", "pubkey"):
             self.pkcs11_tool(token, "--delete-object", "--type", kind, "--label", label)
