@@ -12,6 +12,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,20 +35,29 @@ struct FileJob {
     int error_number = 0;
     std::string what;
 
-    /// One reference for each piece, in order. A deque, so that workers can fill places while the reader adds more.
-    std::deque<format::Reference> references;
+    // Made by the tree builder from the references of all pieces, once, for whatever names the file has.
+    std::optional<format::Content> content;
+    std::vector<ChunkId> chunks;  ///< of the content, its lists too
 
-    /// Adds the place for the next piece. Only the reader calls it.
-    [[nodiscard]] format::Reference* add_piece(std::uint32_t length) {
+    /// A piece of the file, and where its id goes.
+    struct Place {
+        format::Reference reference;
+        bool done = false;
+    };
+    /// Adds the place of the next piece. Only the reader calls it.
+    [[nodiscard]] Place* add_piece(std::uint32_t length) {
         const std::lock_guard lock(mutex_);
         ++outstanding_;
-        references.push_back({{}, length, length});
-        return &references.back();
+        places_.push_back({{{}, length, length}, false});
+        return &places_.back();
     }
     /// A piece has its id.
-    void piece_done() {
+    void piece_done(Place& place, const ChunkId& id) {
         const std::lock_guard lock(mutex_);
-        if (--outstanding_ == 0 && read_) done_.notify_all();
+        place.reference.id = id;
+        place.done = true;
+        --outstanding_;
+        if (is_worth_taking()) done_.notify_all();
     }
     /// The reader has finished, well or not.
     void read_done() {
@@ -55,14 +65,15 @@ struct FileJob {
         read_ = true;
         if (outstanding_ == 0) done_.notify_all();
     }
-    /// Waits until every piece has its id. returns  false when the run was abandoned
-    bool wait(const std::atomic<bool>& abandoned) {
+    /// Takes pieces that have their ids, in order: all of a small file, and a large one's by the thousand, so that its
+    /// places are not all held. Only the tree builder calls it. returns  none: the file is done, or the run abandoned
+    [[nodiscard]] std::vector<format::Reference> take_pieces(const std::atomic<bool>& abandoned) {
+        std::vector<format::Reference> taken;
         std::unique_lock lock(mutex_);
-        for (;;) {
-            if (abandoned) return false;
-            if (read_ && outstanding_ == 0) return true;
-            done_.wait_for(lock, std::chrono::milliseconds(200));
-        }
+        while (!abandoned && !is_worth_taking()) done_.wait_for(lock, std::chrono::milliseconds(200));
+        for (; !abandoned && !places_.empty() && places_.front().done; places_.pop_front())
+            taken.push_back(places_.front().reference);
+        return taken;
     }
     /// Another name of the same inode. returns  false when the file was read already, in vain: the name is not taken
     bool add_name(const std::string& other) {
@@ -81,10 +92,16 @@ struct FileJob {
     }
 
 private:
+    static constexpr std::size_t kManyPieces = 4096;
+    [[nodiscard]] bool is_worth_taking() const {
+        if (outstanding_ == 0 && read_) return true;
+        return places_.size() >= kManyPieces && places_.front().done;
+    }
     std::mutex mutex_;
     std::vector<std::string> other_names_;
     std::condition_variable done_;
     std::size_t outstanding_ = 0;
+    std::deque<Place> places_;  ///< of the pieces that were not taken; workers fill them while the reader adds more
     bool read_ = false;
 };
 
@@ -98,7 +115,7 @@ struct ReadJob {
 /// Octets of a file in a buffer, and where their reference goes.
 struct Piece {
     std::shared_ptr<FileJob> file;
-    format::Reference* reference = nullptr;
+    FileJob::Place* place = nullptr;
     std::uint32_t offset = 0;
     std::uint32_t length = 0;
 };

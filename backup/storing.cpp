@@ -59,8 +59,7 @@ void StoreWorker::process(WorkItem item) {
     bool contiguous = true;
     for (auto& piece : item.pieces) {
         const auto id = chunk_id(ids_, format::ChunkKind::data, buffer.subspan(piece.offset, piece.length));
-        piece.reference->id = id;
-        piece.file->piece_done();
+        piece.file->piece_done(*piece.place, id);
         piece.file.reset();
         const auto pack = shared_.table.claim(id);
         if (pack == ChunkTable::kThisRun) continue;

@@ -1,16 +1,12 @@
 #include "backup/tree_builder.h"
 
+#include "backup/content_lists.h"
+
 #include <algorithm>
 
 namespace signet::backup {
 namespace {
 
-// References that an entry holds itself; more go to list chunks.
-constexpr std::size_t kInlineReferences = 8;
-// Borders between list chunks follow from ids, so that lists of mostly equal contents are mostly equal.
-constexpr std::size_t kListMin = 32;
-constexpr std::size_t kListMax = 1024;
-constexpr std::uint8_t kListMask = 0x7f;
 // Metadata kept back until the end, to join the last data pack of a small run.
 constexpr std::size_t kDeferredFrames = 4;
 
@@ -50,48 +46,39 @@ ChunkId TreeBuilder::store_chunk(format::ChunkKind kind, ByteView chunk) {
     return id;
 }
 
-format::Content TreeBuilder::fold(std::uint64_t size, std::vector<format::Reference> references,
-                                  std::vector<ChunkId>* lists) {
-    format::Content content;
-    content.size = size;
-    while (references.size() > kInlineReferences) {
-        std::vector<format::Reference> above;
-        for (std::size_t at = 0; at < references.size();) {
-            std::vector<format::Reference> part;
-            format::Reference list;
-            while (at < references.size() && part.size() < kListMax) {
-                part.push_back(references[at++]);
-                list.span += part.back().span;
-                if (part.size() >= kListMin && (part.back().id.octets[0] & kListMask) == 0) break;
-            }
-            const auto chunk = format::encode_list(content.level, part);
-            list.id = store_chunk(format::ChunkKind::list, chunk);
-            list.length = static_cast<std::uint32_t>(chunk.size());
-            if (lists != nullptr) lists->push_back(list.id);
-            above.push_back(list);
-        }
-        references.swap(above);
-        ++content.level;
-    }
-    content.references = std::move(references);
-    return content;
-}
-
 format::Content TreeBuilder::store(ByteView content) {
-    std::vector<format::Reference> references;
+    ContentLists lists([this](ByteView list) { return store_chunk(format::ChunkKind::list, list); });
     const auto rule = rule_for_tree(content.size());
     for (std::size_t at = 0; at < content.size();) {
         const auto length = setup_.cutter.next(rule, content.subspan(at), at, true);
         const auto size = static_cast<std::uint32_t>(length);
-        references.push_back({store_chunk(format::ChunkKind::tree, content.subspan(at, length)), size, size});
+        lists.add({store_chunk(format::ChunkKind::tree, content.subspan(at, length)), size, size});
         at += length;
     }
-    return fold(content.size(), std::move(references), nullptr);
+    return lists.finish(content.size());
+}
+
+/// Waits for a file, and makes its content meanwhile. returns  false when the run was abandoned
+bool TreeBuilder::fold(FileJob& job) {
+    if (job.content) return true;  // another name of it came first
+    ContentLists lists([&](ByteView list) {
+        job.chunks.push_back(store_chunk(format::ChunkKind::list, list));
+        return job.chunks.back();
+    });
+    for (auto pieces = job.take_pieces(setup_.abandoned); !pieces.empty(); pieces = job.take_pieces(setup_.abandoned)) {
+        for (const auto& piece : pieces) {
+            job.chunks.push_back(piece.id);
+            lists.add(piece);
+        }
+    }
+    if (setup_.abandoned) return false;
+    job.content = lists.finish(job.content_size);
+    return true;
 }
 
 bool TreeBuilder::take_job(const WalkEvent& folder, WalkedEntry& walked, Folder& into) {
     auto& job = *walked.job;
-    if (!job.wait(setup_.abandoned)) return false;
+    if (!fold(job)) return false;
     const auto path = (folder.path == "/" ? "/" : folder.path + "/") + walked.name;
     auto& report = setup_.report;
     if (!job.what.empty()) {
@@ -109,11 +96,7 @@ bool TreeBuilder::take_job(const WalkEvent& folder, WalkedEntry& walked, Folder&
     if (!job.replaced) entry.link = walked.link;
     entry.extents = job.extents;
     entry.changed_while_read = job.changed_while_read;
-    std::vector<format::Reference> references(job.references.begin(), job.references.end());
-    std::vector<ChunkId> chunks;
-    chunks.reserve(references.size());
-    for (const auto& reference : references) chunks.push_back(reference.id);
-    entry.content = fold(job.content_size, std::move(references), &chunks);
+    entry.content = *job.content;
     ByteWriter encoded;
     try {
         entry.encode(encoded);
@@ -125,7 +108,7 @@ bool TreeBuilder::take_job(const WalkEvent& folder, WalkedEntry& walked, Folder&
     // What is not whole is read again next time.
     if (!job.changed_while_read && !job.is_unsized && job.attributes.problem.empty()) {
         const auto file_system = walked.link ? walked.link->file_system : 0;
-        setup_.state.entry(Fingerprint::of(job.stat, file_system), encoded.view(), chunks);
+        setup_.state.entry(Fingerprint::of(job.stat, file_system), encoded.view(), job.chunks);
     }
     into.files.emplace_back(as_text(encoded.view()));
     ++statistics_.files;

@@ -53,8 +53,7 @@ private:
     bool take_job(const WalkEvent& folder, WalkedEntry& walked, Folder& into);
     [[nodiscard]] format::Content store(ByteView content);
     [[nodiscard]] ChunkId store_chunk(format::ChunkKind kind, ByteView chunk);
-    [[nodiscard]] format::Content fold(std::uint64_t size, std::vector<format::Reference> references,
-                                       std::vector<ChunkId>* lists);
+    [[nodiscard]] bool fold(FileJob& job);
     Setup setup_;
     SealContext context_;
     FrameGatherer gatherer_;

@@ -660,7 +660,31 @@ TEST_CASE("an inode is read by another of its names when the first is gone", "[b
 
 TEST_CASE("an abandoned run makes no entry of a file that was read in part", "[backup]") {
     FileJob job;
-    job.read_done();
+    const auto id = crypto::random_id<ChunkId>();
+    job.piece_done(*job.add_piece(1), id);
     const std::atomic<bool> abandoned{true};
-    CHECK_FALSE(job.wait(abandoned));
+    CHECK(job.take_pieces(abandoned).empty());
+}
+
+TEST_CASE("a file's pieces are taken in order, those of a large one before it is read to its end", "[backup]") {
+    FileJob job;
+    const std::atomic<bool> abandoned{false};
+    std::vector<FileJob::Place*> places;
+    std::vector<ChunkId> ids(10'000);
+    for (auto& id : ids) {
+        id = crypto::random_id<ChunkId>();
+        places.push_back(job.add_piece(16));
+    }
+    std::thread worker([&] {  // as several workers do, out of order
+        for (std::size_t at = 9'000; at < 10'000; ++at) job.piece_done(*places[at], ids[at]);
+        for (std::size_t at = 0; at < 9'000; ++at) job.piece_done(*places[at], ids[at]);
+    });
+    std::vector<format::Reference> taken = job.take_pieces(abandoned);
+    CHECK_FALSE(taken.empty());
+    worker.join();
+    job.read_done();
+    for (auto more = job.take_pieces(abandoned); !more.empty(); more = job.take_pieces(abandoned))
+        taken.insert(taken.end(), more.begin(), more.end());
+    REQUIRE(taken.size() == ids.size());
+    for (std::size_t at = 0; at < ids.size(); ++at) CHECK(taken[at] == format::Reference{ids[at], 16, 16});
 }

@@ -1,5 +1,6 @@
 #include "backup/buffer_pool.h"
 #include "backup/chunk_table.h"
+#include "backup/content_lists.h"
 #include "backup/walk.h"
 #include "core/bounded_queue.h"
 #include "core/crypto/random.h"
@@ -7,6 +8,7 @@
 #include "tests/support/matchers.h"
 
 #include <atomic>
+#include <map>
 #include <thread>
 
 using namespace signet;
@@ -38,6 +40,50 @@ TEST_CASE("the first pack told of a chunk stays", "[backup]") {
     table.add(id, 4);
     CHECK(table.find(id) == 3);
     CHECK(table.claim(id) == 3);
+}
+
+namespace {
+
+/// The references below a content, read back from its lists.
+std::vector<format::Reference> unfold(const format::Content& content, const std::map<ChunkId, Bytes>& lists) {
+    auto references = content.references;
+    for (unsigned level = content.level; level-- > 0;) {
+        std::vector<format::Reference> below;
+        for (const auto& list : references) {
+            const auto& chunk = lists.at(list.id);
+            CHECK(chunk.size() == list.length);
+            const auto part = format::decode_list(chunk, level, list.span, "a list");
+            below.insert(below.end(), part.begin(), part.end());
+        }
+        references = std::move(below);
+    }
+    return references;
+}
+
+}  // namespace
+
+TEST_CASE("a content of any length is found again below its lists, and an entry holds eight references at most",
+          "[backup]") {
+    for (const std::size_t count : {0UL, 1UL, 8UL, 9UL, 32UL, 1024UL, 1025UL, 5'000UL, 300'000UL}) {
+        CAPTURE(count);
+        std::map<ChunkId, Bytes> lists;
+        ContentLists folding([&](ByteView chunk) {
+            const auto id = crypto::random_id<ChunkId>();
+            lists.emplace(id, Bytes(chunk.begin(), chunk.end()));
+            return id;
+        });
+        std::vector<format::Reference> references(count);
+        std::uint64_t size = 0;
+        for (auto& reference : references) {
+            reference = {crypto::random_id<ChunkId>(), 16'384, 16'384};
+            size += reference.span;
+            folding.add(reference);
+        }
+        const auto content = folding.finish(size);
+        CHECK(content.references.size() <= 8);
+        CHECK((content.level == 0) == (count <= 8));
+        CHECK(unfold(content, lists) == references);
+    }
 }
 
 TEST_CASE("a cancelled pool wakes and refuses those who wait", "[backup]") {
