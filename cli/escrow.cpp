@@ -2,19 +2,12 @@
 
 #include "core/crypto/digest.h"
 #include "format/limits.h"
+#include "keyring/escrow_mark.h"
 
 #include <algorithm>
 
 namespace signet::cli {
 namespace {
-
-/// Thumbprints, separated by blanks.
-constexpr const char* kSetting = "escrow";
-
-std::string setting(const keyring::Keyring& keyring) {
-    const auto found = keyring.settings().find(kSetting);
-    return found == keyring.settings().end() ? std::string() : found->second;
-}
 
 std::string free_name(const keyring::LocalVault& vault, const std::string& region) {
     const std::string wanted = region == "local" ? "escrow" : "escrow-" + region;
@@ -31,21 +24,11 @@ constexpr int kEscrowBits = 3072;
 
 }  // namespace
 
-bool is_escrow(const keyring::Keyring& keyring, const format::Thumbprint& thumbprint) {
-    return setting(keyring).find(thumbprint.text()) != std::string::npos;
-}
-
-void mark_escrow(keyring::Keyring& keyring, const format::Thumbprint& thumbprint) {
-    if (is_escrow(keyring, thumbprint)) return;
-    const std::string before = setting(keyring);
-    keyring.set_setting(kSetting, before.empty() ? thumbprint.text() : before + " " + thumbprint.text());
-}
-
 format::Thumbprint make_escrow_protector(Context& context, const std::string& region) {
     context.vaults().make_local();
     keyring::LocalVault& vault = context.vaults().local().unlocked();
     const keyring::KeyVersion key = vault.create_key(free_name(vault, region), kEscrowBits);
-    mark_escrow(context.keyring(), key.thumbprint);
+    keyring::mark_escrow(context.keyring(), key.thumbprint);
     keyring::Location location;
     location.name = key.name;
     keyring::LinkOptions options;

@@ -11,11 +11,6 @@
 
 namespace signet::cli {
 
-/// Whether Signet made this protector: only such private halves ever go into a repository.
-[[nodiscard]] bool is_escrow(const keyring::Keyring& keyring, const format::Thumbprint& thumbprint);
-/// Remembers that Signet made it.
-void mark_escrow(keyring::Keyring& keyring, const format::Thumbprint& thumbprint);
-
 /// Makes the escrow protector of a region in the local vault (which is made as well when there is none) and links it as
 /// the default. Asks for the passphrase.
 [[nodiscard]] format::Thumbprint make_escrow_protector(Context& context, const std::string& region);

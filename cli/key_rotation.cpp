@@ -4,6 +4,7 @@
 #include "cli/key_state_change.h"
 #include "cli/key_view.h"
 #include "cli/table.h"
+#include "keyring/escrow_mark.h"
 
 namespace signet::cli {
 namespace {
@@ -61,7 +62,7 @@ void stop_before_primary(const keyring::KeyVersion& key, const std::vector<std::
 
 KeyRotated rotate_key(Context& context, const KeyRotation& rotation) {
     const keyring::KeyVersion newest = vault(context).get(rotation.name);
-    const bool escrow = is_escrow(context.keyring(), newest.thumbprint);
+    const bool escrow = keyring::is_escrow(context.keyring(), newest.thumbprint);
     if (escrow && !context.has_repository()) {
         throw Error(ErrorCode::usage,
                     rotation.name + " is the escrow protector: its new version must be stored in the repository",
@@ -72,7 +73,7 @@ KeyRotated rotate_key(Context& context, const KeyRotation& rotation) {
     keyring::KeyVersion key = unlocked_vault(context).rotate(rotation.name, rotation.bits, rotation.dates);
     audit_key_change(context, "key-rotate", {key});
     if (escrow) {
-        mark_escrow(context.keyring(), key.thumbprint);
+        keyring::mark_escrow(context.keyring(), key.thumbprint);
         store_escrow(context, context.repository().store(), context.repository().config().repository, key.thumbprint);
     }
     KeyRotated rotated{key, {}};

@@ -1,9 +1,9 @@
 #include "cli/key_state_change.h"
 
-#include "cli/escrow.h"
 #include "cli/key_impact.h"
 #include "cli/key_view.h"
 #include "cli/token_key.h"
+#include "keyring/escrow_mark.h"
 
 namespace signet::cli {
 namespace {
@@ -12,7 +12,7 @@ void remind(Context& context, const keyring::LocalVault& keys, const std::string
     const keyring::KeyBackupState state = keys.backup_state(name);
     if (state == keyring::KeyBackupState::current) return;
     const auto newest = keys.find(name);
-    if (!newest || newest->attributes.deleted || is_escrow(context.keyring(), newest->thumbprint)) return;
+    if (!newest || newest->attributes.deleted || keyring::is_escrow(context.keyring(), newest->thumbprint)) return;
     const std::string advice = ": signet key backup " + name + " -o FILE";
     if (state == keyring::KeyBackupState::none) {
         context.terminal().warning("key " + name + " has no key backup; make one" +

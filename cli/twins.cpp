@@ -1,6 +1,6 @@
 #include "cli/twins.h"
 
-#include "cli/escrow.h"
+#include "keyring/escrow_mark.h"
 
 #include <algorithm>
 
@@ -15,7 +15,7 @@ std::string missing_twin(Context& context, const keyring::Link& link) {
     const auto holds_private_half = [](const std::string& text) { return keyring::Location::parse(text).can_unwrap(); };
     const auto places = std::count_if(link.locations.begin(), link.locations.end(), holds_private_half);
     if (link.role != keyring::LinkRole::default_ || places != 1) return {};
-    if (is_escrow(context.keyring(), link.thumbprint) || context.keyring().settings().contains(kSetting)) return {};
+    if (keyring::is_escrow(context.keyring(), link.thumbprint) || context.keyring().settings().contains(kSetting)) return {};
     return "protector " + link.name + " (" + link.thumbprint.short_text() +
            ") has no twin: while its vault is out of reach nothing can be restored. Have the same key in a second one: "
            "signet keyring link LOCATION --twin-of " +

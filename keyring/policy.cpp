@@ -18,6 +18,7 @@ constexpr std::string_view kMinProtectors = "min-protectors";
 constexpr std::string_view kRequireTwin = "require-twin";
 constexpr std::string_view kAllowedSizes = "allowed-sizes";
 constexpr std::string_view kAllowedProviders = "allowed-providers";
+constexpr std::string_view kMode = "mode";
 constexpr std::string_view kHealWindow = "heal-window";
 constexpr std::string_view kBackupsWait = "backups-wait-for-revalidation";
 constexpr std::string_view kReplicas = "replicas";
@@ -46,6 +47,14 @@ std::optional<AfterRotation> parse_after_rotation(const std::string& value) {
     }
     if (value.empty() || value == "auto") return std::nullopt;
     refuse(kAfterRotation, value, "rewrap, inherit, fresh or auto");
+}
+
+std::optional<Mode> parse_mode(const std::string& value) {
+    for (const auto mode : {Mode::escrow, Mode::customer_managed}) {
+        if (text(mode) == value) return mode;
+    }
+    if (value.empty() || value == "any") return std::nullopt;
+    refuse(kMode, value, "escrow, customer-managed or any");
 }
 
 std::uint32_t parse_number(std::string_view name, std::string_view value, std::uint32_t largest) {
@@ -171,6 +180,8 @@ std::string_view text(AfterRotation value) {
     return {};
 }
 
+std::string_view text(Mode mode) { return mode == Mode::escrow ? "escrow" : "customer-managed"; }
+
 void Policy::set(const std::string& name, const std::string& given) {
     // "none" is how `keyring policy show` names the default of some.
     const std::string value = given == "none" && is_none_by_default(name) ? std::string() : given;
@@ -188,6 +199,8 @@ void Policy::set(const std::string& name, const std::string& given) {
         allowed_sizes = parse_list<std::uint32_t>(value, parse_size);
     } else if (name == kAllowedProviders) {
         allowed_providers = parse_list<std::string>(value, parse_provider);
+    } else if (name == kMode) {
+        mode = parse_mode(value);
     } else if (name == kHealWindow) {
         heal_window_ns = value.empty() ? kDefaultHealWindow : parse_span(value);
     } else if (name == kBackupsWait) {
@@ -237,6 +250,7 @@ std::map<std::string, std::string> Policy::values() const {
     if (min_protectors != 1) values.emplace(kMinProtectors, std::to_string(min_protectors));
     if (require_twin) values.emplace(kRequireTwin, "yes");
     if (!allowed_sizes.empty()) values.emplace(kAllowedSizes, list_text(allowed_sizes));
+    if (mode) values.emplace(kMode, text(*mode));
     if (heal_window_ns != kDefaultHealWindow) values.emplace(kHealWindow, span_text(heal_window_ns));
     if (backups_wait) values.emplace(kBackupsWait, "yes");
     if (!retiring.empty()) values.emplace(kRetiring, list_text(retiring));
@@ -290,6 +304,9 @@ const std::vector<PolicyName>& policy_names() {
         {kRequireTwin, "no", "yes: no backup is made while the default protector is linked at one place only"},
         {kAllowedSizes, "any", "sizes in bits of the keys that wrap: 2048, 3072, 4096"},
         {kAllowedProviders, "any", "where the keys that wrap may be: local, public, pkcs11, azure, aws, transit"},
+        {kMode, "any",
+         "what the default protector must be: escrow or customer-managed; any lets a keyring change from one to the "
+         "other"},
         {kHealWindow, "8h", "access to the default protector that comes back within this time needs no person"},
         {kRequireProof, "no",
          "a span such as 7d: no backup is made while the default protector was not really unwrapped within it, here or "

@@ -22,6 +22,14 @@ enum class AfterRotation {
 /// "rewrap", "inherit", "fresh".
 [[nodiscard]] std::string_view text(AfterRotation value);
 
+/// Whose the default protector is.
+enum class Mode {
+    escrow,            ///< Signet's own, under a passphrase, kept in the repository
+    customer_managed,  ///< in the customer's vault
+};
+/// "escrow", "customer-managed".
+[[nodiscard]] std::string_view text(Mode mode);
+
 struct Policy {
     std::optional<AfterRotation> after_rotation;  ///< unset: by what the host can do, see rotation_rule()
     std::int64_t dedup_horizon_ns =
@@ -32,6 +40,7 @@ struct Policy {
     std::vector<std::uint32_t> allowed_sizes;  ///< of wrapping keys, in bits, ascending; empty: any
     std::vector<std::string>
         allowed_providers;  ///< where wrapping keys may be: "local", "pkcs11", …, ascending; empty: anywhere
+    std::optional<Mode> mode;  ///< what the default protector must be; unset: a keyring may change it
     std::int64_t heal_window_ns = 8LL * 3600 * kNsPerSecond;  ///< access that comes back within it needs no person
     bool backups_wait = false;                    ///< a keyring that needs revalidation makes no backups before it
     std::vector<std::string> replicas;            ///< regions that may hold a replica, ascending; four at most

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "keyring/escrow_mark.h"
 #include "keyring/wrapping.h"
 
 namespace signet::keyring {
@@ -32,6 +33,17 @@ void check_provider(const Policy& policy, const Link& link) {
         refuse("allowed-providers", "protector " + named(link) + " is linked at " + location,
                "make a key of an allowed vault the default: signet keyring link LOCATION --default");
     }
+}
+
+/// Escrow stays escrow, or the customer's the customer's.
+void check_mode(const Policy& policy, const Keyring& keyring, const Link& link) {
+    if (!policy.mode) return;
+    const Mode mode = is_escrow(keyring, link.thumbprint) ? Mode::escrow : Mode::customer_managed;
+    if (mode == *policy.mode) return;
+    refuse("mode=" + std::string(text(*policy.mode)),
+           "the default protector " + named(link) + " is " +
+               (mode == Mode::escrow ? "an escrow protector" : "not an escrow protector"),
+           "make another one the default: signet keyring default NAME");
 }
 
 /// Nothing new under what is to go.
@@ -69,6 +81,7 @@ void require_policy(const Policy& policy, const Keyring& keyring, const std::vec
     }
     const Link* first = wrapping.empty() ? nullptr : keyring.find(wrapping.front());
     const auto holds_private_half = [](const std::string& text) { return Location::parse(text).can_unwrap(); };
+    if (first != nullptr) check_mode(policy, keyring, *first);
     if (policy.require_twin && first != nullptr &&
         std::count_if(first->locations.begin(), first->locations.end(), holds_private_half) < 2) {
         refuse("require-twin=yes",

@@ -67,6 +67,16 @@ std::size_t unbroken(const ListedEntries& listed) {
     return count;
 }
 
+/// A listing may miss what was stored while it was made, and have what was stored after that: asks for what seems to be
+/// missing before it is called missing.
+void fill_gaps(const Store& store, const IdentityId& identity, ListedEntries& listed) {
+    for (std::size_t at = unbroken(listed); at < listed.size(); at = unbroken(listed)) {
+        const auto size = store.size(format::journal_name(identity, at + 1));
+        if (!size) return;
+        listed.insert(listed.begin() + static_cast<std::ptrdiff_t>(at), {at + 1, *size});
+    }
+}
+
 /// What only the entry's place in its journal can prove. returns  nothing when all is well
 std::optional<Error> misplaced(const format::SignedEntry& entry, const Journal& journal, std::uint64_t sequence,
                                const format::RepositoryConfig& config, const Digest& config_hash) {
@@ -155,6 +165,7 @@ Repository::Listed Repository::list_journals(const std::string& prefix) const {
         if (const auto name = format::parse_journal_name(object.name))
             listed[name->identity].emplace_back(name->sequence, object.size);
     }
+    for (auto& [identity, entries] : listed) fill_gaps(*store_, identity, entries);
     return listed;
 }
 
@@ -208,7 +219,11 @@ std::vector<Journal> Repository::read_journals(const Listed& listed, bool with_b
 }
 
 bool Repository::append_entry(const IdentityId& identity, std::uint64_t sequence, ByteView object) const {
-    return store_->put(format::journal_name(identity, sequence), object, Durability::now);
+    const std::string name = format::journal_name(identity, sequence);
+    if (store_->put(name, object, Durability::now)) return true;
+    // A store that lost its own acknowledgement finds there what it has just stored.
+    const std::optional<Bytes> stored = store_->get_if_present(name, format::kMaxEntry);
+    return stored && std::equal(stored->begin(), stored->end(), object.begin(), object.end());
 }
 
 void Repository::put_slot(const format::Slot& slot) const {

@@ -9,6 +9,7 @@
 #include "cli/signals.h"
 #include "cli/stream_source.h"
 #include "cli/table.h"
+#include "keyring/escrow_mark.h"
 
 namespace signet::cli {
 namespace {
@@ -39,13 +40,13 @@ void prepare_protectors(Context& context) {
     const keyring::FollowReport report = context.keyring().refresh_followed(context.vaults());
     for (const std::string& warning : report.warnings) context.terminal().warning(warning);
     for (const auto& change : report.changes) {
-        if (is_escrow(context.keyring(), change.from)) mark_escrow(context.keyring(), change.to);
+        if (keyring::is_escrow(context.keyring(), change.from)) keyring::mark_escrow(context.keyring(), change.to);
     }
     const storage::Repository& repository = context.repository();
     const format::RepositoryConfig& config = repository.config();
     const keyring::ProtectorRegion region = region_of(context, repository);
     const keyring::Link* link = context.keyring().default_link(region.provider, region.region);
-    if (link == nullptr || !is_escrow(context.keyring(), link->thumbprint) ||
+    if (link == nullptr || !keyring::is_escrow(context.keyring(), link->thumbprint) ||
         has_escrow(repository.store(), link->thumbprint))
         return;
     if (context.passphrases().manner() == keyring::PassphraseSource::Manner::unattended &&

@@ -6,6 +6,7 @@
 #include "core/crypto/random.h"
 #include "format/config.h"
 #include "storage/open_store.h"
+#include "keyring/escrow_mark.h"
 
 namespace signet::cli {
 namespace {
@@ -95,7 +96,7 @@ ExitCode run(Context& context) {
                     "a repository lost it; name an empty place");
     }
     const format::Thumbprint protector = protector_for(context, place);
-    const bool escrow = is_escrow(context.keyring(), protector);
+    const bool escrow = keyring::is_escrow(context.keyring(), protector);
     const crypto::SigningKey officer = context.keyring().officer(context.vaults());
 
     format::RepositoryConfig config;

@@ -2,6 +2,7 @@
 #include "cli/escrow.h"
 #include "cli/key_view.h"
 #include "cli/passphrase.h"
+#include "keyring/escrow_mark.h"
 
 namespace signet::cli {
 namespace {
@@ -10,7 +11,7 @@ namespace {
 void renew_escrow(Context& context) {
     std::vector<format::Thumbprint> ours;
     for (const keyring::KeyVersion& key : vault(context).list()) {
-        if (is_escrow(context.keyring(), key.thumbprint)) ours.push_back(key.thumbprint);
+        if (keyring::is_escrow(context.keyring(), key.thumbprint)) ours.push_back(key.thumbprint);
     }
     if (ours.empty()) return;
     if (!context.has_repository()) {

@@ -1,6 +1,6 @@
 #include "cli/commands/commands.h"
 #include "cli/officer.h"
-#include "cli/protector_needs.h"
+#include "cli/proof.h"
 #include "cli/signals.h"
 #include "cli/table.h"
 #include "keyring/policy.h"
@@ -10,47 +10,6 @@
 
 namespace signet::cli {
 namespace {
-
-struct Checked {
-    bool is_proven = false;
-    bool is_lacking = false;  ///< a slot that its writer signed does not open
-    std::string what;
-};
-
-/// Opens the newest data key that the protector wraps, by nothing but this protector.
-Checked prove(Context& context, const ProtectorNeed& need) {
-    if (!need.report.can_unwrap) {
-        return {false, false,
-                need.report.detail.empty() ? std::string(keyring::text(need.report.status)) : need.report.detail};
-    }
-    const restore::RunKey& key = need.newest != nullptr ? *need.newest : *need.newest_claim;
-    try {
-        (void)restore::unwrap_key_by(context.repository(), context.planner(), context.resolver(), key,
-                                     need.report.thumbprint);
-    } catch (const Error& error) {
-        if (!restore::is_about_slots(error)) throw;
-        // Anybody may have stored a slot that nobody signed.
-        return {false, need.newest != nullptr, error.what()};
-    }
-    context.keyring().note_proven(need.report.thumbprint, context.clock().now());
-    return {true, false, "opened data key " + key.dek.short_hex()};
-}
-
-/// Where a usable protector is named by unsigned slots alone, only opening tells. returns  the backups that nothing
-/// opens
-std::set<std::string> unopenable(Context& context, const ProtectorNeeds& needs) {
-    std::set<std::string> backups;
-    for (const auto& [key, users] : needs.unproven) {
-        stop_if_interrupted();
-        try {
-            (void)restore::unwrap_key(context.repository(), context.planner(), context.resolver(), *key);
-        } catch (const Error& error) {
-            if (!restore::is_about_slots(error)) throw;
-            for (const restore::Backup* backup : users) backups.insert(backup->short_id());
-        }
-    }
-    return backups;
-}
 
 /// Protectors that wrap here and that no backup needs yet are tested, as keyring test does. returns  those that unwrap
 std::vector<format::Thumbprint> test_unused(Context& context, const ProtectorNeeds& needs) {
@@ -97,7 +56,7 @@ ExitCode run(Context& context) {
     const std::set<std::string> lost = unopenable(context, needs);
     for (const ProtectorNeed& need : needs.protectors) {
         stop_if_interrupted();
-        const Checked checked = prove(context, need);
+        const Proof checked = prove(context, need);
         lacking += checked.is_lacking ? 1 : 0;
         if (checked.is_proven) proven.push_back(need.report.thumbprint);
         const bool is_stood_in_for = !need.report.can_unwrap && lost.empty();

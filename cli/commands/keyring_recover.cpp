@@ -3,6 +3,7 @@
 #include "cli/officer.h"
 #include "cli/table.h"
 #include "core/crypto/rsa.h"
+#include "keyring/escrow_mark.h"
 
 #include <algorithm>
 #include <map>
@@ -61,7 +62,7 @@ keyring::LinkReport take_in(Context& context, keyring::LocalVault& vault, const 
         }
         key = vault.import_key(name, material, "recovered");
     }
-    mark_escrow(context.keyring(), escrow.thumbprint);
+    keyring::mark_escrow(context.keyring(), escrow.thumbprint);
     keyring::Location location;
     location.name = key->name;
     keyring::LinkOptions options;

@@ -2,6 +2,8 @@
 #include "cli/commands/commands.h"
 #include "cli/link_view.h"
 #include "cli/places.h"
+#include "cli/proof.h"
+#include "cli/signals.h"
 #include "cli/state_notice.h"
 
 #include <algorithm>
@@ -60,6 +62,28 @@ void use_twins(Context& context) {
     }
 }
 
+/// After a long loss more may have gone than the default: opens a data key with each protector that backups of the
+/// repository need, and warns of those that do not open. The keyring goes back into use all the same.
+void prove_needed(Context& context) {
+    if (!context.has_repository()) return;
+    const ProtectorNeeds needs = protector_needs(context);
+    std::size_t proven = 0;
+    for (const ProtectorNeed& need : needs.protectors) {
+        stop_if_interrupted();
+        const Proof proof = prove(context, need);
+        proven += proof.is_proven ? 1 : 0;
+        if (proof.is_proven || need.backups == 0) continue;
+        context.terminal().warning("protector " + need.report.thumbprint.short_text() + " (" +
+                                   printable(need.report.name) + "), needed by " + counted(need.backups, "backup") +
+                                   ", is not proven: " + printable(proof.what));
+    }
+    for (const std::string& backup : unopenable(context, needs))
+        context.terminal().warning("backup " + backup + " cannot be opened by any protector at hand: signet plan " +
+                                   backup);
+    context.terminal().message(counted(proven, "protector") + " of " + std::to_string(needs.protectors.size()) +
+                               " that backups need " + (proven == 1 ? "was" : "were") + " proven");
+}
+
 ExitCode run(Context& context) {
     context.options().refuse_together({"retry-key", "use-key", "use-twin"});
     if (context.options().flag("use-twin")) use_twins(context);
@@ -71,6 +95,7 @@ ExitCode run(Context& context) {
     for (const format::Thumbprint& thumbprint : defaults(context))
         context.keyring().revalidate(thumbprint, person(context));
     const Access access = look_at_access(context);
+    prove_needed(context);
     if (context.terminal().json())
         context.terminal().object(Json{{"message_type", "summary"}, {"state", text(access.state)}});
     else
@@ -91,8 +116,9 @@ Command keyring_revalidate_command() {
         "A default protector that its vault refuses makes the keyring inaccessible. When access comes back within the "
         "heal window (policy heal-window, 8 hours) that is all; later the keyring needs revalidation: a person looks "
         "first whether the refusal was meant. This command tests the default protector as keyring test does, or makes "
-        "another linked one the default and tests that, and takes the keyring back into use. Exit code 13 while the "
-        "protector is still refused. Settings, policy, links and backups are as they were.\n\n"
+        "another linked one the default and tests that, and takes the keyring back into use. With a repository it then "
+        "opens a data key with every protector that backups there need, and warns of those that do not open. Exit code "
+        "13 while the default protector is still refused. Settings, policy, links and backups are as they were.\n\n"
         "A location that refused is remembered, and an outage after it opens no way to a twin: the refusal may have "
         "been meant. --use-twin lifts that, for the locations of the default protector: all of them are tested, what "
         "was refused is forgotten, and where the first location still refuses, a twin that unwraps is asked first from "

@@ -81,7 +81,7 @@ class Access(SignetTest):
         self.assertEqual(self.signet("keyring", "show", "--json").json()["state_since"], since)
 
     def test_back_within_the_heal_window_is_ok_without_a_person(self):
-        """[R106]"""
+        """[R106, R105]"""
         self.signet("key", "disable", "prod")
         self.assertEqual(self.state(expect=13), "inaccessible")
         self.signet("key", "enable", "prod")
@@ -89,7 +89,7 @@ class Access(SignetTest):
         self.backup(self.source)
 
     def test_back_after_the_heal_window_waits_for_revalidation(self):
-        """[R107, R108, R110]"""
+        """[R107, R108, R110, R105]"""
         before = self.signet("keyring", "show", "--json").json()
         self.lose_for_long()
         self.assertEqual(self.state(expect=13), "needs-revalidation")
@@ -99,7 +99,9 @@ class Access(SignetTest):
         # New backups go on with a good wrap; what changes the keys of old ones waits.
         self.assertSays(self.signet("backup", self.source).err, "needs-revalidation", "keyring revalidate")
         self.assertMessage(self.signet("rewrap", "--all", expect=17), "keyring revalidate")
-        self.assertSays(self.signet("keyring", "revalidate", "--retry-key", "--by", "Anna Berg").out, "state  ok")
+        revalidated = self.signet("keyring", "revalidate", "--retry-key", "--by", "Anna Berg")
+        self.assertSays(revalidated.out, "state  ok")
+        self.assertSays(revalidated.err, "1 protector of 1 that backups need was proven")
         note = [line for line in self.signet("keyring", "audit", "--json").lines() if line.get("operation") == "revalidate"][-1]
         self.assertSays(note["detail"], "by Anna Berg; it was lost since ")
         self.assertEqual(self.state(), "ok")
@@ -107,6 +109,19 @@ class Access(SignetTest):
         after = self.signet("keyring", "show", "--json").json()
         self.assertEqual([link["thumbprint"] for link in after["links"]], [link["thumbprint"] for link in before["links"]])
         self.assertEqual(after["policy"]["heal-window"], "1s")
+
+    def test_revalidation_opens_a_data_key_with_every_protector_that_backups_need(self):
+        """[R107]"""
+        old = self.signet("list", "--json").json()[0]["protector_thumbprint"]
+        self.signet("key", "rotate", "prod")
+        self.signet("keyring", "policy", "set", "after-rotation=fresh")
+        self.backup(self.source)
+        self.lose_for_long()
+        self.signet("key", "disable", "prod/1")
+        self.signet("key", "enable", "prod/2")
+        revalidated = self.signet("keyring", "revalidate")
+        self.assertSays(revalidated.out, "state  ok")
+        self.assertSays(revalidated.err, old[:19], "is not proven: ", "disabled", "1 protector of 2 that backups need was proven")
 
     def test_policy_may_let_backups_wait_as_well(self):
         """[R107]"""

@@ -116,7 +116,7 @@ class Matrix:
         self.backup(self.source)
 
     def test_the_key_of_another_region_is_no_default(self):
-        """[R58, R128, R129]"""
+        """[R58, R128, R129, R56]"""
         result = self.signet("keyring", "link", self.east, "--default", "--region", "east", expect=17)
         self.assertMessage(result, "twin in another region", "link a protector of region east")
         links = self.signet("keyring", "show", "--json").json()["links"]

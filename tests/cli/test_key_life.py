@@ -127,7 +127,7 @@ class Deletion(Life):
         self.signet("key", "delete", "prod")
 
     def test_a_twin_in_another_vault_opens_the_same(self):
-        """[R127]"""
+        """[R127, R133]"""
         self.from_template()
         self.signet("key", "backup", "prod", "-o", "prod.backup")
         self.signet("--vault", self.path("twin"), "key", "restore", "prod.backup")

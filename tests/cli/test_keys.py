@@ -185,6 +185,57 @@ class KeyringLinks(SignetTest):
         self.signet("keyring", "policy", "set", "require-twin=no")
         self.backup(source)
 
+    def test_without_a_protector_there_is_no_backup_and_one_repository_or_many_use_the_same(self):
+        """[R16, R46]"""
+        self.init()
+        source = self.sample_tree()
+        prod = self.signet("keyring", "show", "--json").json()["links"][0]["thumbprint"]
+        second = {"SIGNET_REPOSITORY": self.path("second")}
+        self.signet("init", env=second)
+        self.assertEqual([self.backup(source)["protector_thumbprint"], self.backup(source, env=second)["protector_thumbprint"]],
+                         [prod, prod])
+        self.signet("keyring", "unlink", "prod", "--force")
+        before = self.objects()
+        self.assertMessage(self.signet("backup", source, expect=13), "no default protector", "signet keyring link")
+        self.assertEqual(self.objects(), before)
+
+    def test_one_list_shows_what_several_keyrings_link_of_one_vault(self):
+        """[R22, R26]"""
+        self.init()
+        db = self.path("db-keyring")
+        self.signet("keyring", "link", "local:prod", "--default", env={"SIGNET_KEYRING": db})
+        rows = self.signet("key", "list", "--linked", "--keyring", self.env["SIGNET_KEYRING"], "--keyring", db, "--json").json()
+        self.assertEqual([(row["name"], row["role"], row["keyring"]) for row in rows],
+                         [("prod/1", "default", self.env["SIGNET_KEYRING"]), ("prod/1", "default", db)])
+        self.assertEqual(rows[0]["thumbprint"], rows[1]["thumbprint"])
+        self.assertSays(self.signet("key", "list", "--linked", "--keyring", db).out, db, "local:prod/1")
+        self.signet("key", "list", "--linked", "--needed", expect=2)
+
+    def test_a_mode_that_the_policy_fixes_is_not_changed(self):
+        """[R18, R47, R95]"""
+        self.signet("init")
+        source = self.sample_tree()
+        self.backup(source)
+        self.signet("keyring", "policy", "set", "mode=escrow")
+        self.backup(source)
+        self.signet("key", "create", "prod")
+        self.signet("keyring", "link", "local:prod", "--default")
+        before = self.objects()
+        self.assertMessage(self.signet("backup", source, expect=17), "mode=escrow", "prod", "signet keyring default NAME")
+        self.assertEqual(self.objects(), before)
+        self.signet("keyring", "policy", "set", "mode=customer-managed")
+        packs = self.objects("packs")
+        self.signet("rewrap", "--all")
+        self.assertEqual(self.objects("packs"), packs)
+        self.backup(source)
+        links = [link["thumbprint"] for link in self.signet("keyring", "show", "--json").json()["links"]]
+        self.signet("keyring", "default", "escrow")  # back again, and nothing is unlinked
+        self.assertEqual([link["thumbprint"] for link in self.signet("keyring", "show", "--json").json()["links"]], links)
+        self.assertMessage(self.signet("backup", source, expect=17), "mode=customer-managed", "an escrow protector")
+        self.signet("keyring", "policy", "set", "mode=any")
+        self.backup(source)
+        self.signet("keyring", "policy", "set", "mode=ours", expect=2)
+
     def test_a_paused_keyring_makes_no_backups_and_restores_all_the_same(self):
         """[R116, R117]"""
         self.from_template()

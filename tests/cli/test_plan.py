@@ -187,6 +187,7 @@ class HeaderCache(SignetTest):
         return plan["required"], lane["coverage"], rows, self.signet("show", self.ids[3], "--json", *more).json()
 
     def test_the_cache_changes_no_answer_and_shows_no_name(self):
+        """[R79]"""
         without = self.answers("--no-cache")
         self.assertNothingAt(self.env["SIGNET_CACHE_DIR"] + "/none")
         self.assertEqual(self.answers(), without)

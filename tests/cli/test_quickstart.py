@@ -8,7 +8,7 @@ from harness import PASSPHRASE, SignetTest, main, write
 
 class QuickStart(SignetTest):
     def test_key_backup_rotation_backup_restore_and_a_plan_that_names_the_missing_key(self):
-        """[R89 to R92, R121 to R123]"""
+        """[R89 to R92, R121 to R123, R3, R4, R15]"""
         source = self.sample_tree()
         self.signet("key", "create", "prod", "--size", "2048")
         self.signet("keyring", "link", "local:prod", "--default")

@@ -127,6 +127,7 @@ class Fence(Retire):
         self.assertEqual(tree_state(self.repository), before)
 
     def test_only_an_officer_raises_it(self):
+        """[R37]"""
         before = self.objects("journal")
         self.signet("key", "retire", self.old, env=self.host, expect=17)
         self.assertEqual(self.objects("journal"), before)

@@ -136,7 +136,7 @@ class Proof(SignetTest):
         self.signet("keyring", "policy", "set", "require-proof=no")
 
     def test_only_the_officer_publishes(self):
-        """[R122]"""
+        """[R122, R37]"""
         self.backup(self.source)
         self.signet("key", "backup", "prod", "-o", "prod.backup")
         self.as_host()

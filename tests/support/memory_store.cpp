@@ -108,7 +108,7 @@ storage::CompleteListing MemoryStore::list(std::string_view prefix) const {
     step("list", prefix);
     std::vector<storage::ObjectInfo> objects;
     for (const auto& [name, object] : objects_) {
-        if (name.starts_with(prefix)) objects.push_back({name, object.content->size()});
+        if (name.starts_with(prefix) && !overlooked_.contains(name)) objects.push_back({name, object.content->size()});
     }
     return complete_listing(std::move(objects));
 }
@@ -161,6 +161,11 @@ void MemoryStore::plant(const std::string& name, Bytes content) {
 void MemoryStore::lose(const std::string& name) {
     const std::lock_guard lock(mutex_);
     objects_.erase(name);
+}
+
+void MemoryStore::overlook(const std::string& name) {
+    const std::lock_guard lock(mutex_);
+    overlooked_.insert(name);
 }
 
 std::map<std::string, Bytes> MemoryStore::snapshot() const {

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 
 #include "storage/store.h"
 
@@ -36,6 +37,8 @@ public:
     /// Puts an object there, or removes it, without any check.
     void plant(const std::string& name, Bytes content);
     void lose(const std::string& name);
+    /// Lists leave this object out from now on, as a folder may while it is being written to.
+    void overlook(const std::string& name);
     /// A copy of everything, by name.
     [[nodiscard]] std::map<std::string, Bytes> snapshot() const;
 
@@ -51,6 +54,7 @@ private:
 
     mutable std::mutex mutex_;
     std::map<std::string, Object, std::less<>> objects_;
+    std::set<std::string, std::less<>> overlooked_;
     mutable std::uint64_t operations_ = 0;
     std::uint64_t fail_at_ = 0;
 };

@@ -40,7 +40,7 @@ TEST_CASE("a new secret is zero, also where another one was before", "[core][sec
     }
 }
 
-TEST_CASE("a released secret is wiped from its memory", "[core][secret]") {
+TEST_CASE("a released secret is wiped from its memory [R27]", "[core][secret]") {
     // The arena keeps its pages, so that the memory can be looked at after the release.
     const std::uint8_t* memory = nullptr;
     {
@@ -77,7 +77,7 @@ TEST_CASE("comparison needs equal size and equal octets", "[core][secret]") {
     CHECK_FALSE(constant_time_equal(as_bytes("abc"), {}));
 }
 
-TEST_CASE("secret pages are locked and left out of core dumps", "[core][secret]") {
+TEST_CASE("secret pages are locked and left out of core dumps [R27]", "[core][secret]") {
     const SecretBytes secret{as_bytes("where am I")};
     const auto address = reinterpret_cast<std::uintptr_t>(secret.reveal().data());
     const Bytes maps = read_file("/proc/self/smaps", std::size_t{16} << 20U);

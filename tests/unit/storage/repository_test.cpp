@@ -98,6 +98,23 @@ TEST_CASE("a sequence number is taken by who comes first", "[storage][repository
     CHECK_FALSE(bench.repository->append_entry(bench.identity(), 1, bench.entry(1, {}, 2)));
 }
 
+TEST_CASE("an entry that was stored though its acknowledgement was lost is not stored twice", "[storage][repository]") {
+    Bench bench;
+    const Bytes entry = bench.entry(1, {});
+    CHECK(bench.repository->append_entry(bench.identity(), 1, entry));
+    CHECK(bench.repository->append_entry(bench.identity(), 1, entry));
+}
+
+TEST_CASE("an entry that a listing missed is no gap", "[storage][repository]") {
+    Bench bench;
+    bench.append(5);
+    bench.store->overlook(bench.name(3));
+    bench.store->overlook(bench.name(4));
+    const Journal journal = bench.repository->load_journal(bench.identity());
+    CHECK(journal.entries.size() == 5);
+    CHECK_FALSE(journal.problem);
+}
+
 TEST_CASE("a journal is believed up to its first damaged entry", "[storage][repository]") {
     Bench bench;
     bench.append(5);
