@@ -236,6 +236,7 @@ std::vector<format::Reach> History::reach() const {
         reach.set(packs_[i].ordinal);
     }
     std::vector<format::Reach> result;
+    result.reserve(by_place.size());
     for (auto& [place, reach] : by_place) result.push_back(std::move(reach));
     return result;
 }

@@ -38,11 +38,11 @@ UniqueFd open_input(const std::string& path, const std::string& what) {
 std::string read_input(const std::string& path, const std::string& what) {
     const UniqueFd file = open_input(path, what);
     std::string content;
-    Bytes block(64 * 1024);
+    Bytes block(std::size_t{64} * 1024);
     try {
         while (const std::size_t size = read_full(file.get(), block, path)) {
             content += as_text(ByteView(block).first(size));
-            if (content.size() > kMaxInput) throw Error(ErrorCode::usage, what + " " + path + " is too large");
+            if (content.size() > kMaxInput) throw Error(ErrorCode::usage, std::string(what).append(" ").append(path).append(" is too large"));
         }
     } catch (const Error& error) {
         // A folder, usually.

@@ -1,5 +1,7 @@
 #include "cli/commands/commands.h"
 #include "cli/officer.h"
+#include "cli/retention.h"
+#include "cli/selection.h"
 #include "cli/shredder.h"
 #include "cli/table.h"
 #include "cli/tombstones.h"
@@ -29,17 +31,16 @@ void say(Context& context, const std::vector<const restore::Backup*>& backups) {
     }
 }
 
-ExitCode forget(Context& context) {
+/// Signs that they are forgotten, and says so.
+ExitCode forget(Context& context, const std::vector<const restore::Backup*>& backups) {
     Terminal& terminal = context.terminal();
-    const std::vector<const restore::Backup*> backups = named(context, false);
-    if (!context.dry_run()) append_tombstones(context, backups, format::TombstoneAction::forgotten);
-    say(context, backups);
+    if (!context.dry_run() && !backups.empty()) append_tombstones(context, backups, format::TombstoneAction::forgotten);
     Json ids = Json::array();
     for (const restore::Backup* backup : backups) ids.push_back(backup->id.hex());
     if (terminal.json())
         terminal.object(
             Json{{"message_type", "summary"}, {"forgotten", std::move(ids)}, {"dry_run", context.dry_run()}});
-    else if (!context.dry_run())
+    else if (!context.dry_run() && !backups.empty())
         terminal.message("their packs are still there: signet undelete takes this back");
     return ExitCode::done;
 }
@@ -70,19 +71,49 @@ ExitCode shred(Context& context) {
     return receipt.deletion.stay.empty() ? ExitCode::done : ExitCode::incomplete;
 }
 
-ExitCode run(Context& context) { return context.options().flag("shred") ? shred(context) : forget(context); }
+ExitCode forget_by_rule(Context& context) {
+    if (!context.arguments().empty() || context.options().flag("shred")) {
+        throw Error(ErrorCode::usage, "rules choose what is forgotten, or ids do: not both, and --shred needs ids",
+                    "signet forget --keep-daily 7 …, or signet forget BACKUP… [--shred]");
+    }
+    const std::vector<RetentionGroup> groups = apply_retention_rules(context);
+    print_retention(context, groups);
+    std::vector<const restore::Backup*> backups;
+    for (const RetentionGroup& group : groups) {
+        for (std::size_t i = 0; i < group.backups.size(); ++i) {
+            if (group.reasons[i].empty()) backups.push_back(group.backups[i]);
+        }
+    }
+    return forget(context, backups);
+}
+
+ExitCode run(Context& context) {
+    if (has_retention_rules(context)) return forget_by_rule(context);
+    if (context.arguments().empty() || chooses_by_rule(context)) {
+        throw Error(ErrorCode::usage, "forget needs ids of backups, or a rule about what to keep",
+                    "signet forget BACKUP…, or signet forget --keep-daily 7 --keep-within 14d");
+    }
+    if (context.options().flag("shred")) return shred(context);
+    const std::vector<const restore::Backup*> backups = named(context, false);
+    say(context, backups);
+    return forget(context, backups);
+}
 
 }  // namespace
 
 Command forget_command() {
     Command command;
     command.name = "forget";
-    command.synopsis = "BACKUP… [--shred]";
+    command.synopsis = "BACKUP… [--shred] | --keep-… [--group-by WHAT] [--series NAME]";
     command.summary = "let backups count no more, or delete what only they need";
     command.description =
         "An officer signs a tombstone: these backups are not listed, planned or restored any more, and no coverage "
         "rests on them. Nothing is deleted: their packs stay, other backups that share them are not touched, and "
-        "signet undelete takes it back. Backups are named by their ids, one by one.\n\n"
+        "signet undelete takes it back. Backups are named by their ids, or the --keep rules choose: what no rule keeps "
+        "is "
+        "forgotten, in each series of each writer by itself, so that no host pushes another one's backups out. They "
+        "count by when a backup was made (--by-backup-time: by what it claims), --keep-within from the newest one, and "
+        "what is younger than the policy keep-within stays in any case.\n\n"
         "With --shred, what only these backups need is deleted then, for good: packs, index segments, and last the "
         "slots of data keys that nothing needs any more. First it says what stays because other backups need it, and "
         "at the end comes a receipt, which also says what cannot be proven from here: copies and versions of the "
@@ -92,8 +123,10 @@ Command forget_command() {
         "It says so itself, or this command does (14); the next run then stores it anew.\n\n"
         "Exit code 3 when something could not be deleted.";
     command.options = {{.name = "shred", .help = "delete what only these backups need"}};
-    command.arguments = {"backup", 1, Arguments::kAnyNumber};
+    for (OptionSpec& option : with_selection(retention_options())) command.options.push_back(std::move(option));
+    command.arguments = {"backup", 0, Arguments::kAnyNumber};
     command.examples = {{"signet forget 1a2b3c4d", "Forget a backup"},
+                        {"signet forget -d 14 -w 8 -m 12 --keep-within 3d -n", "What these rules would keep, and why"},
                         {"signet forget 1a2b3c4d --shred -n", "What would go, and what would stay"},
                         {"signet forget 1a2b3c4d --shred --json > receipt.json", "Delete it, and keep the receipt"}};
     command.dry_run = DryRun::honoured;
