@@ -392,7 +392,8 @@ bool Run::is_first_behind_fence() const {
 }
 
 /// An officer may have said while the run was under way that a protector is to go. Who waits for this writer must not
-/// be told too late.
+/// be told too late: once a backup of it has obeyed, none that has not may follow. So this is asked again when another
+/// run of this writer came first; until then the newest backup is an old one, and is waited for.
 void Run::hold_to_fence(const std::vector<format::Reach>& reach) const {
     const Standing now = standing_now();
     if (now.policy_entry == standing_.policy_entry) return;
@@ -517,7 +518,8 @@ void Run::finish(Committer& committer, PackWriter& packs, Pipeline::Result& resu
     std::move(stored.begin(), stored.end(), std::back_inserter(waiting_));
     history_.require_marked();
     // A copy: should the commit fail, what is stored is still waiting for a partial entry.
-    report_.backup = committer.commit(waiting_, std::move(reach), std::move(body), report_.errors > 0);
+    report_.backup =
+        committer.commit(waiting_, reach, std::move(body), report_.errors > 0, [&] { hold_to_fence(reach); });
     waiting_.clear();
     // Who shreds looks at journals after deleting, and this looks at packs after committing: one of the two sees it.
     try {

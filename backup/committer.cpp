@@ -46,7 +46,8 @@ format::BackupPublic Committer::fields_with(const std::vector<format::IndexedPac
     return fields;
 }
 
-EntryId Committer::append(format::EntryKind kind, const format::BackupPublic& fields, const format::BackupBody& body) {
+EntryId Committer::append(format::EntryKind kind, const format::BackupPublic& fields, const format::BackupBody& body,
+                          const std::function<void()>& require_allowed) {
     const auto identity = setup_.writer.identity();
     for (;;) {
         format::EntryHead head;
@@ -72,6 +73,7 @@ EntryId Committer::append(format::EntryKind kind, const format::BackupPublic& fi
             throw Error(ErrorCode::damaged, format::journal_name(identity, before) + " exists and cannot be read",
                         "run signet check");
         }
+        if (require_allowed) require_allowed();
     }
 }
 
@@ -90,7 +92,7 @@ void Committer::partial(const std::vector<format::IndexedPack>& packs) {
 }
 
 EntryId Committer::commit(const std::vector<format::IndexedPack>& packs, std::vector<format::Reach> reach,
-                          format::BackupBody body, bool has_errors) {
+                          format::BackupBody body, bool has_errors, const std::function<void()>& require_allowed) {
     auto fields = fields_with(packs);
     fields.has_errors = has_errors;
     fields.reach = std::move(reach);
@@ -99,7 +101,7 @@ EntryId Committer::commit(const std::vector<format::IndexedPack>& packs, std::ve
         return std::tie(a.journal, a.sequence) < std::tie(b.journal, b.sequence);
     });
     body.keys = setup_.keys.clone();
-    return append(format::EntryKind::backup, fields, body);
+    return append(format::EntryKind::backup, fields, body, require_allowed);
 }
 
 }  // namespace signet::backup

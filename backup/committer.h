@@ -6,6 +6,7 @@
 #include "keyring/keyring.h"
 #include "storage/repository.h"
 
+#include <functional>
 #include <vector>
 
 namespace signet::backup {
@@ -28,9 +29,12 @@ public:
 
     /// Commits packs stored so far, so that a later run can refer to them.
     void partial(const std::vector<format::IndexedPack>& packs);
-    /// Commits the backup. reach  of earlier runs; the run's own partial entries are added.
+    /// Commits the backup. reach  of earlier runs; the run's own partial entries are added. require_allowed  asked
+    /// again whenever another run of this writer took the number that this one wanted: the other may have obeyed a
+    /// newer policy, and whoever saw that counts on this entry too. throws  as require_allowed
     [[nodiscard]] EntryId commit(const std::vector<format::IndexedPack>& packs, std::vector<format::Reach> reach,
-                                 format::BackupBody body, bool has_errors);
+                                 format::BackupBody body, bool has_errors,
+                                 const std::function<void()>& require_allowed);
 
     /// The newest entry of the journal, this run's or one before it; sequence 0 when there is none.
     [[nodiscard]] keyring::SeenEntry last() const { return {next_sequence_ - 1, previous_}; }
@@ -38,7 +42,7 @@ public:
 private:
     [[nodiscard]] format::BackupPublic fields_with(const std::vector<format::IndexedPack>& packs);
     [[nodiscard]] EntryId append(format::EntryKind kind, const format::BackupPublic& fields,
-                                 const format::BackupBody& body);
+                                 const format::BackupBody& body, const std::function<void()>& require_allowed = {});
     void follow(const storage::Journal& journal);
     Setup setup_;
     std::uint64_t next_sequence_ = 1;

@@ -11,6 +11,7 @@
 #include "cli/table.h"
 
 #include <algorithm>
+#include <map>
 
 namespace signet::cli {
 namespace {
@@ -133,6 +134,7 @@ private:
             context_.turn_to(place.location);
             Exposure exposure = exposure_of(place);
             count += exposure.backups.size();
+            warn_of_untrusted(exposure);
             if (!exposure.backups.empty()) exposures_.push_back(std::move(exposure));
         }
         say(3, count == 0 ? "no backup has a data key that it opens"
@@ -141,22 +143,63 @@ private:
     }
 
     Exposure exposure_of(const Place& place) {
-        Exposure exposure{place, context_.repository().config().repository.hex(), {}, Json::array()};
-        std::map<const restore::RunKey*, bool> known;
+        Exposure exposure{place, context_.repository().config().repository.hex(), {}, Json::array(), 0, {}};
+        KnownKeys known;
         for (const restore::Backup& backup : context_.catalogue().backups()) {
-            const auto keys = context_.planner().keys_of(backup);
-            const bool is_exposed = std::any_of(keys.begin(), keys.end(), [&](const restore::RunKey* key) {
-                const auto [found, is_new] = known.try_emplace(key, false);
-                if (is_new) found->second = opens(*key);
-                return found->second;
-            });
-            if (!is_exposed) continue;
-            exposure.backups.push_back(backup.describe());
-            Json row = {{"id", backup.id.hex()}, {"time", to_rfc3339(backup.time())}};
-            set_text(row, "series", backup.series());
-            exposure.rows.push_back(std::move(row));
+            try {
+                if (is_exposed(backup, known)) add(exposure, backup);
+            } catch (const Error& error) {
+                if (error.code() != ErrorCode::damaged) throw;
+                // What is not whole is never restored. A trusted one is in the way at step 5; a stranger's is not.
+                if (backup.trusted) context_.terminal().warning(error.what());
+            }
         }
         return exposure;
+    }
+
+    /// Whether a data key is exposed, as a trusted backup asks and as another.
+    using KnownKeys = std::map<std::pair<const restore::RunKey*, bool>, bool>;
+
+    bool is_exposed(const restore::Backup& backup, KnownKeys& known) {
+        const auto keys = context_.planner().keys_of(backup);
+        return std::any_of(keys.begin(), keys.end(), [&](const restore::RunKey* key) {
+            const auto [found, is_new] = known.try_emplace({key, backup.trusted}, false);
+            // Nobody who merely stores objects makes this host open data keys.
+            if (is_new) found->second = backup.trusted ? opens(*key) : is_named_by(*key);
+            return found->second;
+        });
+    }
+
+    void add(Exposure& exposure, const restore::Backup& backup) {
+        if (!backup.trusted) {
+            ++exposure.untrusted;
+            if (context_.catalogue().trust().find(backup.writer, format::Role::writer) == nullptr)
+                exposure.undecided.insert(backup.writer.short_hex(16));
+            return;
+        }
+        exposure.backups.push_back(backup.describe());
+        Json row = {{"id", backup.id.hex()}, {"time", to_rfc3339(backup.time())}};
+        set_text(row, "series", backup.series());
+        exposure.rows.push_back(std::move(row));
+    }
+
+    void warn_of_untrusted(const Exposure& exposure) {
+        if (exposure.untrusted == 0) return;
+        std::vector<std::string> some(exposure.undecided.begin(), exposure.undecided.end());
+        const std::size_t more = some.size() > kNamedAtMost ? some.size() - kNamedAtMost : 0;
+        some.resize(some.size() - more);
+        context_.terminal().warning(
+            exposure.place.location + ": " + counted(exposure.untrusted, "backup") +
+            " by writers who are not trusted have data keys that it opens too, and are not sealed anew" +
+            (some.empty() ? ""
+                          : "; nobody has decided yet about " + join(some, ", ") +
+                                (more > 0 ? " and " + std::to_string(more) + " more" : "") +
+                                ": signet keyring trust WRITER first, if it is one of yours"));
+    }
+
+    [[nodiscard]] bool is_named_by(const restore::RunKey& key) const {
+        return std::any_of(key.openers.begin(), key.openers.end(),
+                           [&](const restore::Opener& one) { return one.thumbprint == protector_.thumbprint; });
     }
 
     /// A slot that somebody stored counts unless the protector is at hand and shows that it holds something else.
@@ -237,6 +280,8 @@ private:
         for (const Place& place : reached_) {
             context_.turn_to(place.location);
             const Retirement one = judge_retirement(context_, protector_, restore::FenceWord::compromised);
+            for (const std::string& sentence : untrusted_sentences(one.untrusted, protector_.name))
+                context_.terminal().warning(place.location + ": " + sentence);
             if (!one.free) reasons.push_back(place.location + ": " + why_not_free(one));
             // A writer that had not obeyed yet may have made one since step 3.
             const std::size_t more = one.free ? exposure_of(place).backups.size() : 0;

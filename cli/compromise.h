@@ -5,6 +5,7 @@
 #include "cli/fence.h"
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,8 @@ struct Exposure {
     std::string repository;            ///< its id; empty when it could not be looked at
     std::vector<std::string> backups;  ///< for people: "prod-db at 2026-03-14 09:30:05 (1a2b3c4d)"
     Json rows = Json::array();         ///< for programs: id, time, series
+    std::uint64_t untrusted = 0;       ///< more of them, by writers who are not trusted: nothing is done about these
+    std::set<std::string> undecided;   ///< of those, writers about whom nobody has decided yet
 };
 
 struct CompromiseOptions {

@@ -94,6 +94,7 @@ CopyResult copy_to(Context& context, const storage::Repository& source, const st
     if (known == nullptr || known->repository != target->config().repository) return result;
     const keyring::ProtectorRegion region = known->region;
     result.slots = add_slots(context, *target, region);
+    for (const Error& error : result.slots->broken) terminal.problem("slots", error.what(), "copy");
     stop_if_interrupted();
     return result;
 }
@@ -153,6 +154,12 @@ void require_complete(const CopyResult& result) {
                     counted(problems.size(), "object") + " could not be read, and " +
                         (problems.size() == 1 ? "was" : "were") + " not copied",
                     "run this again");
+    }
+    if (result.slots && !result.slots->broken.empty()) {
+        throw Error(ErrorCode::damaged,
+                    "everything was copied, but " + counted(result.slots->broken.size(), "backup") +
+                        " got no slots for the replica's protectors, as said above",
+                    "bring back what is missing; signet check names all of it");
     }
     if (!result.slots || result.slots->failures.empty()) return;
     const auto& failures = result.slots->failures;

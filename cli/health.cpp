@@ -1,8 +1,11 @@
 #include "cli/health.h"
 
 #include "cli/twins.h"
+#include "restore/latest.h"
 
+#include <algorithm>
 #include <map>
+#include <tuple>
 
 namespace signet::cli {
 namespace {
@@ -11,23 +14,99 @@ constexpr std::int64_t kDayNs = 86'400 * kNsPerSecond;
 /// From how long before a protector expires people are told.
 constexpr std::int64_t kExpiryNoticeNs = 30 * kDayNs;
 
-std::vector<SeriesHealth> series_of(Context& context) {
-    std::map<std::string, SeriesHealth> all;
-    std::map<std::string, const restore::Backup*> newest;
-    for (const restore::Backup& backup : context.catalogue().backups()) {
-        if (!backup.trusted) continue;
-        SeriesHealth& one = all[backup.series()];
-        ++one.backups;
-        newest[backup.series()] = &backup;  // by ascending time
+/// Which writers' backups are one line. Only what trusted backups say joins writers: anybody can claim to succeed
+/// somebody, and a host that has fallen silent must not be hidden behind another.
+class Lines {
+public:
+    explicit Lines(const std::vector<restore::Backup>& backups) {
+        for (const restore::Backup& backup : backups) {
+            if (!backup.trusted) continue;
+            for (const IdentityId& predecessor : backup.fields->predecessors)
+                joined_[root(backup.fields->series, predecessor)] = root(backup.fields->series, backup.writer);
+        }
     }
-    std::vector<SeriesHealth> list;
-    for (auto& [name, one] : all) {
-        one.series = name;
-        one.last = newest.at(name)->time();
-        one.restorable = context.planner().restorable(*newest.at(name));
-        list.push_back(std::move(one));
+
+    using Line = std::pair<SeriesId, IdentityId>;
+    [[nodiscard]] Line of(const restore::Backup& backup) const { return root(backup.fields->series, backup.writer); }
+
+private:
+    [[nodiscard]] Line root(const SeriesId& series, const IdentityId& writer) const {
+        Line line{series, writer};
+        for (auto next = joined_.find(line); next != joined_.end() && next->second != line; next = joined_.find(line))
+            line = next->second;
+        return line;
     }
-    return list;
+    std::map<Line, Line> joined_;
+};
+
+void add(SeriesHealth& line, const restore::Backup& backup) {
+    ++(backup.trusted ? line.backups : line.untrusted);
+    // Who is not trusted names and dates a line only as long as nobody else does.
+    if (!backup.trusted && line.backups > 0) return;
+    line.series = backup.series();
+    line.id = backup.fields->series;
+    line.host = backup.labels ? backup.labels->host : std::string();
+    line.writer = backup.writer;
+    if (backup.trusted) line.last = backup.time();
+}
+
+/// Each once: one damaged entry stands in the way of every line.
+void note_problem(Health& health, const Error& error) {
+    const bool is_known = std::any_of(health.problems.begin(), health.problems.end(), [&](const Error& known) {
+        return std::string_view(known.what()) == error.what();
+    });
+    if (!is_known) health.problems.push_back(error);
+}
+
+bool is_broken(Context& context, const restore::Backup& backup) {
+    try {
+        context.catalogue().check_reach(backup);
+        return false;
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::damaged) throw;
+        return true;
+    }
+}
+
+void judge_line(Context& context, Health& health, SeriesHealth& line, const restore::Backup* newest) {
+    line.broken = newest != nullptr && is_broken(context, *newest);
+    line.restorable = newest != nullptr && context.planner().restorable(*newest);
+    restore::BackupFilter filter;
+    filter.series = line.id.hex();
+    const auto refusal = refusal_of_latest(context.catalogue(), filter);
+    line.latest_restorable = line.restorable && !refusal;
+    if (refusal) note_problem(health, *refusal);
+}
+
+void judge_latest(Context& context, Health& health) {
+    const restore::Catalogue& catalogue = context.catalogue();
+    if (const auto refusal = refusal_of_latest(catalogue, {})) {
+        note_problem(health, *refusal);
+        health.latest_restorable = false;
+    } else if (!catalogue.backups().empty()) {
+        health.latest_restorable = context.planner().restorable(catalogue.latest());
+    }
+}
+
+void judge_series(Context& context, Health& health) {
+    const std::vector<restore::Backup>& backups = context.catalogue().backups();
+    const Lines lines(backups);
+    std::map<Lines::Line, SeriesHealth> all;
+    std::map<Lines::Line, const restore::Backup*> newest;
+    for (const restore::Backup& backup : backups) {  // by ascending time
+        add(all[lines.of(backup)], backup);
+        if (backup.trusted) newest[lines.of(backup)] = &backup;
+    }
+    std::map<std::string, std::size_t> names;
+    for (const auto& [place, line] : all) ++names[line.series];
+    for (auto& [place, line] : all) {
+        line.has_namesake = names.at(line.series) > 1;
+        judge_line(context, health, line, newest[place]);
+        health.series.push_back(std::move(line));
+    }
+    std::sort(health.series.begin(), health.series.end(), [](const SeriesHealth& left, const SeriesHealth& right) {
+        return std::tie(left.series, left.id, left.writer) < std::tie(right.series, right.id, right.writer);
+    });
 }
 
 std::string days_text(std::int64_t ns) { return counted(static_cast<std::uint64_t>(ns / kDayNs), "day"); }
@@ -36,7 +115,7 @@ void remind_of_expiry(Health& health, const keyring::ProtectorReport& report) {
     if (!report.expires || report.expires->ns - health.now.ns > kExpiryNoticeNs) return;
     const bool is_over = *report.expires <= health.now;
     health.reminders.push_back(
-        "protector " + report.name + " (" + report.thumbprint.short_text() + ") " +
+        "protector " + title_of(report) + " (" + report.thumbprint.short_text() + ") " +
         (is_over ? "expired at " : "expires in " + days_text(report.expires->ns - health.now.ns) + ", at ") +
         to_table_time(*report.expires) + ": rotate it");
 }
@@ -52,17 +131,42 @@ void remind_of_key_backups(Context& context, Health& health) {
     }
 }
 
+/// From the worst on.
+int rank(ExitCode code) {
+    switch (code) {
+        case ExitCode::key_unavailable:
+            return 0;
+        case ExitCode::damaged:
+            return 1;
+        case ExitCode::refused:
+            return 2;
+        case ExitCode::objective_missed:
+            return 3;
+        default:
+            return code == ExitCode::done ? 5 : 4;
+    }
+}
+
 }  // namespace
+
+std::string SeriesHealth::title() const {
+    if (!has_namesake) return series;
+    return series + " (" + id.short_hex(8) + (host.empty() ? "" : ", " + host) + ")";
+}
+
+ExitCode worse(ExitCode left, ExitCode right) { return rank(left) <= rank(right) ? left : right; }
 
 Health health_of(Context& context) {
     Health health;
     health.now = context.clock().now();
-    health.series = series_of(context);
+    judge_latest(context, health);
+    judge_series(context, health);
     ProtectorNeeds needs = protector_needs(context);
+    for (const Error& error : needs.broken) note_problem(health, error);
     for (ProtectorNeed& need : needs.protectors) {
         if (need.claimed_backups > 0 && !need.report.can_unwrap) {
             health.reminders.push_back(
-                counted(need.claimed_backups, "backup") + " of protector " + need.report.name + " (" +
+                counted(need.claimed_backups, "backup") + " of protector " + title_of(need.report) + " (" +
                 need.report.thumbprint.short_text() +
                 ") can be opened by others only if slots that nobody signed are genuine: signet keyring check");
         }

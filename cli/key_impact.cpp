@@ -32,21 +32,57 @@ public:
 
     KeyImpact assess() {
         KeyImpact impact;
-        for (const restore::JournalFinding& finding : context_.catalogue(false).findings()) {
-            impact.unknown.emplace_back(finding.error.what());
+        const restore::Catalogue& catalogue = context_.catalogue(false);
+        // Who counts is not known then.
+        if (catalogue.doubt()) impact.unknown.emplace_back(catalogue.doubt()->what());
+        for (const restore::JournalFinding& finding : catalogue.findings()) {
+            if (finding.trusted) impact.unknown.emplace_back(finding.error.what());
         }
-        for (const restore::Backup& backup : context_.catalogue(false).backups()) {
+        for (const restore::Backup& backup : catalogue.backups()) {
             try {
-                judge(backup, impact);
+                if (backup.trusted)
+                    judge(backup, impact);
+                else
+                    note_untrusted(backup);
             } catch (const Error& error) {
-                if (error.code() != ErrorCode::damaged) throw;
-                impact.unknown.emplace_back(error.what());
+                if (error.code() != ErrorCode::damaged && error.code() != ErrorCode::unsupported) throw;
+                // What is not whole and not trusted needs nothing: it is never restored.
+                if (backup.trusted) impact.unknown.emplace_back(error.what());
+            }
+        }
+        for (const bool is_undecided : {true, false}) {
+            for (const auto& [writer, need] : untrusted_) {
+                if (need.is_undecided == is_undecided) impact.untrusted.push_back(need);
             }
         }
         return impact;
     }
 
 private:
+    /// By what is described alone: nobody who merely stores objects makes this host open data keys.
+    void note_untrusted(const restore::Backup& backup) {
+        const std::vector<const restore::RunKey*> keys = planner_.keys_of(backup);
+        const bool would_be_lost = std::any_of(keys.begin(), keys.end(), [&](const restore::RunKey* key) {
+            return needs_doomed(*key) && !is_described_by_others(*key);
+        });
+        if (!would_be_lost) return;
+        UntrustedNeed& need = untrusted_[backup.writer];
+        need.writer = backup.writer;
+        if (backup.labels) need.host = backup.labels->host;
+        ++need.backups;
+        need.is_undecided = context_.catalogue(false).trust().find(backup.writer, format::Role::writer) == nullptr;
+    }
+
+    [[nodiscard]] bool counts_as_other(const restore::Opener& opener) const {
+        return !doomed_.keys.contains(opener.thumbprint) && !doomed_.not_counted.contains(opener.thumbprint);
+    }
+
+    bool is_described_by_others(const restore::RunKey& key) {
+        return std::any_of(key.openers.begin(), key.openers.end(), [&](const restore::Opener& opener) {
+            return counts_as_other(opener) && planner_.status(opener.thumbprint).can_unwrap;
+        });
+    }
+
     void judge(const restore::Backup& backup, KeyImpact& impact) {
         bool is_affected = false;
         bool is_lost = false;
@@ -73,21 +109,15 @@ private:
     }
 
     bool try_others(const restore::RunKey& key) {
+        if (proof_ == OpenerProof::described) return is_described_by_others(key);
         restore::RunKey others = key;
-        std::erase_if(others.openers, [&](const restore::Opener& opener) {
-            return doomed_.keys.contains(opener.thumbprint) || doomed_.not_counted.contains(opener.thumbprint);
-        });
+        std::erase_if(others.openers, [&](const restore::Opener& opener) { return !counts_as_other(opener); });
         if (others.openers.empty()) return false;
-        if (proof_ == OpenerProof::described) {
-            return std::any_of(others.openers.begin(), others.openers.end(), [&](const restore::Opener& opener) {
-                return planner_.status(opener.thumbprint).can_unwrap;
-            });
-        }
         try {
             (void)restore::unwrap_key(context_.repository(), planner_, context_.resolver(), others);
             return true;
         } catch (const Error& error) {
-            if (error.code() != ErrorCode::key_unavailable && error.code() != ErrorCode::damaged) throw;
+            if (!restore::is_about_slots(error)) throw;
             return false;
         }
     }
@@ -116,18 +146,29 @@ private:
         return !error && !is_same;
     }
 
+    /// Slot by slot, those that the writer signed first: what somebody else stored is looked at when they fail, and
+    /// what is not readable there opens nothing and hides nothing.
     bool opens_at(const keyring::Location& location, const restore::RunKey& key, const restore::Opener& opener) {
-        std::vector<format::Slot> slots;
-        for (const format::Slot* slot : opener.slots) slots.push_back(*slot);
-        for (const format::SlotName& name : opener.names) slots.push_back(context_.repository().load_slot(name));
-        for (const format::Slot& slot : slots) {
-            keyring::AuditLog& audit = context_.keyring().audit();
-            const auto intent = audit.intent({"unwrap", slot.thumbprint, location.text(), "dek " + slot.dek.hex()});
-            const auto answer = context_.vaults().at(location).unwrap(location, slot.wrapped);
-            audit.outcome(intent, answer.outcome, answer.detail);
-            if (answer.ok() && is_data_key(slot, *answer.value, key)) return true;
+        if (std::any_of(opener.slots.begin(), opener.slots.end(),
+                        [&](const format::Slot* slot) { return slot_opens_at(location, key, *slot); })) {
+            return true;
         }
-        return false;
+        return std::any_of(opener.names.begin(), opener.names.end(), [&](const format::SlotName& name) {
+            try {
+                return slot_opens_at(location, key, context_.repository().load_slot(name));
+            } catch (const Error& error) {
+                if (error.code() != ErrorCode::damaged && error.code() != ErrorCode::unsupported) throw;
+                return false;
+            }
+        });
+    }
+
+    bool slot_opens_at(const keyring::Location& location, const restore::RunKey& key, const format::Slot& slot) {
+        keyring::AuditLog& audit = context_.keyring().audit();
+        const auto intent = audit.intent({"unwrap", slot.thumbprint, location.text(), "dek " + slot.dek.hex()});
+        const auto answer = context_.vaults().at(location).unwrap(location, slot.wrapped);
+        audit.outcome(intent, answer.outcome, answer.detail);
+        return answer.ok() && is_data_key(slot, *answer.value, key);
     }
 
     static bool is_data_key(const format::Slot& slot, const SecretBytes& plaintext, const restore::RunKey& key) {
@@ -143,6 +184,7 @@ private:
     restore::Planner planner_;
     const DoomedKeys& doomed_;
     std::map<std::pair<IdentityId, DekId>, bool> opens_;
+    std::map<IdentityId, UntrustedNeed> untrusted_;
 };
 
 std::string first_few(const std::vector<const restore::Backup*>& backups) {
@@ -184,6 +226,36 @@ Json backup_json(const restore::Backup& backup) {
 
 }  // namespace
 
+std::vector<std::string> untrusted_sentences(const std::vector<UntrustedNeed>& needs, const std::string& keys) {
+    std::vector<std::string> sentences;
+    for (const UntrustedNeed& need : needs) {
+        if (sentences.size() == kNamedAtMost) {
+            sentences.push_back("and so have " + counted(needs.size() - kNamedAtMost, "other writer") + " who " +
+                                (needs.size() - kNamedAtMost == 1 ? "is" : "are") + " not trusted");
+            break;
+        }
+        const std::string who =
+            "writer " + need.writer.short_hex(16) + (need.host.empty() ? "" : " (" + need.host + ")");
+        sentences.push_back(who + ", who is not trusted for " + (need.backups == 1 ? "it" : "them") + ", has " +
+                            counted(need.backups, "backup") + " that would need " + keys + " too" +
+                            (need.is_undecided
+                                 ? "; nobody has decided about this writer yet: signet keyring trust " +
+                                       need.writer.short_hex(16) + ", and keep " + keys + ", if it is one of yours"
+                                 : ""));
+    }
+    return sentences;
+}
+
+Json untrusted_json(const std::vector<UntrustedNeed>& needs) {
+    Json rows = Json::array();
+    for (const UntrustedNeed& need : needs) {
+        Json row = {{"writer", need.writer.hex()}, {"backups", need.backups}, {"undecided", need.is_undecided}};
+        set_text(row, "host", need.host);
+        rows.push_back(std::move(row));
+    }
+    return rows;
+}
+
 KeyImpact impact_of(Context& context, const DoomedKeys& keys, OpenerProof proof) {
     KeyImpact impact = Assessor(context, keys, proof).assess();
     impact.keys = keys.names;
@@ -202,10 +274,12 @@ void print_impact(Context& context, const KeyImpact& impact) {
                              {"from", any ? Json(to_rfc3339(impact.from)) : Json(nullptr)},
                              {"to", any ? Json(to_rfc3339(impact.to)) : Json(nullptr)},
                              {"lost", std::move(lost)},
-                             {"unknown", impact.unknown}});
+                             {"unknown", impact.unknown},
+                             {"untrusted", untrusted_json(impact.untrusted)}});
         return;
     }
     const std::string keys = join(impact.keys, ", ");
+    for (const std::string& sentence : untrusted_sentences(impact.untrusted, keys)) terminal.warning(sentence);
     if (impact.backups == 0) {
         terminal.message("no backup in " + context.repository_location() + " needs " + keys);
         return;

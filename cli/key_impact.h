@@ -24,15 +24,30 @@ struct DoomedKeys {
     bool everywhere = false;  ///< they go wherever they are kept, so that no twin opens in their place
 };
 
+/// Backups by a writer who is not trusted for them, with a data key that these keys alone seem to open. Anybody can put
+/// such there, so they stand in nobody's way; but a host that nobody has decided about yet may be a new one.
+struct UntrustedNeed {
+    IdentityId writer;
+    std::string host;  ///< empty where the names of this writer are not known
+    std::uint64_t backups = 0;
+    bool is_undecided = false;  ///< no officer has said anything about this writer
+};
+
 /// The backups of one repository that need certain keys.
 struct KeyImpact {
     std::vector<std::string> keys;  ///< "prod/1"
-    std::uint64_t backups = 0;      ///< that have a data key which these keys open
+    std::uint64_t backups = 0;      ///< trusted ones that have a data key which these keys open
     TimePoint from, to;             ///< of the first and the last of them
     std::vector<const restore::Backup*>
-        lost;                          ///< those with a data key that nothing else opens; owned by the catalogue
-    std::vector<std::string> unknown;  ///< why some backups could not be judged
+        lost;                              ///< those with a data key that nothing else opens; owned by the catalogue
+    std::vector<std::string> unknown;      ///< why some trusted backups could not be judged
+    std::vector<UntrustedNeed> untrusted;  ///< undecided writers first; they are no objection
 };
+
+/// For people, a sentence for each of these writers, the undecided ones with the command that decides. keys  "prod/1"
+[[nodiscard]] std::vector<std::string> untrusted_sentences(const std::vector<UntrustedNeed>& needs,
+                                                           const std::string& keys);
+[[nodiscard]] Json untrusted_json(const std::vector<UntrustedNeed>& needs);
 
 /// keys  of one repository: that of the context
 /// throws  Error{no_repository}, …: as Context::catalogue; Error{wrong_passphrase}: of another vault that was asked

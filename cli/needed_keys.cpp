@@ -76,12 +76,13 @@ void print_needed_keys(Context& context) {
                  "SAFE TO DESTROY"});
     Json rows = Json::array();
     const keyring::Policy policy = policy_in_force(context);
-    for (const ProtectorNeed& need : protector_needs(context).protectors) {
+    const ProtectorNeeds needs = protector_needs(context);
+    for (const ProtectorNeed& need : needs.protectors) {
         const keyring::Link* link = context.keyring().find(need.report.thumbprint);
         const auto key_backup = key_backup_of(context, need.report.thumbprint);
         const auto proven = link == nullptr ? std::nullopt : link->last_proven;
         const auto date = free_from(policy, context.catalogue(), need.report.thumbprint, need.needed_until);
-        table.add({need.report.thumbprint.short_text(), printable(need.report.name),
+        table.add({need.report.thumbprint.short_text(), printable(title_of(need.report)),
                    std::string(keyring::text(need.report.status)), std::to_string(need.backups), lost_text(need),
                    proven ? to_table_time(*proven) : "never", key_backup ? to_table_time(*key_backup) : "none",
                    std::to_string(twins_of(need.report).size()), date_text(policy, need, date)});
@@ -93,6 +94,7 @@ void print_needed_keys(Context& context) {
         context.terminal().message("there is no backup in this repository that needs a key");
     else
         table.print(context.terminal());
+    needs.require_whole();
 }
 
 }  // namespace signet::cli

@@ -5,7 +5,8 @@
 
 namespace signet::cli {
 
-/// Prints the table, or the array for programs.
+/// Prints the table, or the array for programs. throws  Error{damaged}: some backups could not be judged, after
+/// everything else was printed
 void print_needed_keys(Context& context);
 
 }  // namespace signet::cli

@@ -16,10 +16,30 @@ public:
     Counting(restore::Planner& planner, const keyring::Policy& policy) : planner_(planner), policy_(policy) {}
 
     void add(const restore::Backup& backup) {
+        try {
+            count(backup, planner_.keys_of(backup));
+        } catch (const Error& error) {
+            // One backup that is not whole must not hide what the others need.
+            if (error.code() != ErrorCode::damaged) throw;
+            needs_.broken.push_back(error);
+        }
+    }
+
+    ProtectorNeeds take() {
+        for (auto& [thumbprint, need] : by_thumbprint_) {
+            need.report = planner_.status(thumbprint);
+            need.report.thumbprint = thumbprint;
+            needs_.protectors.push_back(std::move(need));
+        }
+        return std::move(needs_);
+    }
+
+private:
+    void count(const restore::Backup& backup, const std::vector<const restore::RunKey*>& keys) {
         std::set<Thumbprint> wrapping;
         std::set<Thumbprint> sole;
         std::set<Thumbprint> claimed;
-        for (const restore::RunKey* key : planner_.keys_of(backup)) {
+        for (const restore::RunKey* key : keys) {
             const bool is_new = seen_.insert(key).second;
             bool is_proven = false;
             for (const restore::Opener& opener : key->openers) {
@@ -48,16 +68,6 @@ public:
         for (const Thumbprint& one : claimed) ++by_thumbprint_[one].claimed_backups;
     }
 
-    ProtectorNeeds take() {
-        for (auto& [thumbprint, need] : by_thumbprint_) {
-            need.report = planner_.status(thumbprint);
-            need.report.thumbprint = thumbprint;
-            needs_.protectors.push_back(std::move(need));
-        }
-        return std::move(needs_);
-    }
-
-private:
     /// What of a data key is left without one of its openers.
     enum class Without { lost, claimed, opened };
 
@@ -100,6 +110,21 @@ private:
 };
 
 }  // namespace
+
+void ProtectorNeeds::require_whole() const {
+    if (broken.empty()) return;
+    throw Error(
+        ErrorCode::damaged,
+        counted(broken.size(), "backup") + " could not be judged, and cannot be restored: " + broken.front().what(),
+        "bring back what is missing; signet check names all of it");
+}
+
+std::string title_of(const keyring::ProtectorReport& report) {
+    restore::RequiredProtector one;
+    one.report = report;
+    one.locations = report.locations;
+    return one.title();
+}
 
 ProtectorNeeds protector_needs(Context& context) {
     const keyring::Policy policy = policy_in_force(context);

@@ -31,10 +31,17 @@ struct ProtectorNeeds {
     std::vector<ProtectorNeed> protectors;  ///< by thumbprint
     /// Data keys that nothing usable opens by a signed slot, with the backups that need them.
     std::map<const restore::RunKey*, std::vector<const restore::Backup*>> unproven;
+    /// Why backups are left out: they refer to entries that are not there. They cannot be restored with any key.
+    std::vector<Error> broken;
+
+    /// For who has said everything else. throws  Error{damaged}: a backup was left out
+    void require_whole() const;
 };
 
-/// Of every trusted backup. Asks vaults to describe, never to unwrap.
-/// throws  as Context::catalogue(); Error{damaged}: a backup refers to an entry that is not there
+/// Name and version where the place of the protector tells: "prod/2"; else its name.
+[[nodiscard]] std::string title_of(const keyring::ProtectorReport& report);
+
+/// Of every trusted backup. Asks vaults to describe, never to unwrap. throws  as Context::catalogue()
 [[nodiscard]] ProtectorNeeds protector_needs(Context& context);
 
 }  // namespace signet::cli

@@ -49,6 +49,7 @@ Retirement judge_retirement(Context& context, const NamedProtector& protector, r
     for (const restore::Backup* backup : impact.lost)
         one.newest = one.newest ? std::max(*one.newest, backup->time()) : backup->time();
     one.obstacles = impact.unknown;
+    one.untrusted = impact.untrusted;
     one.free = one.fenced && one.waiting.empty() && one.needing == 0 && one.obstacles.empty();
     if (!one.free && one.obstacles.empty())
         one.from = free_from(policy.policy, catalogue, protector.thumbprint, one.newest);
@@ -89,6 +90,8 @@ void print_retirement(Terminal& terminal, const Retirement& one) {
         line("needed by",
              one.needing == 0 ? "nothing" : counted(one.needing, "backup") + ", the newest of " + day(*one.newest));
     }
+    for (const std::string& sentence : untrusted_sentences(one.untrusted, "it"))
+        line("not counted", printable(sentence));
     line("can be destroyed", date_text(one));
 }
 
@@ -112,6 +115,7 @@ Json retirement_json(const Retirement& one) {
                  {"free", one.free}};
     set_text(json, "location", one.location);
     set_texts(json, "obstacles", one.obstacles);
+    json["untrusted"] = untrusted_json(one.untrusted);
     return json;
 }
 

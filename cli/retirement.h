@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cli/fence.h"
+#include "cli/key_impact.h"
 #include "keyring/policy.h"
 #include "restore/fence.h"
 
@@ -23,8 +24,9 @@ struct Retirement {
     std::optional<TimePoint> newest;  ///< time of the newest of those
     /// From when on all of those may be forgotten; nothing while writers are waited for or no retention is promised.
     std::optional<TimePoint> from;
-    std::vector<std::string> obstacles;  ///< why not everything could be judged
-    bool free = false;                   ///< nothing here needs the protector, and nothing new will
+    std::vector<std::string> obstacles;    ///< why not everything could be judged
+    std::vector<UntrustedNeed> untrusted;  ///< who would need it too, and stands in nobody's way
+    bool free = false;                     ///< nothing here needs the protector, and nothing new will
 };
 
 /// Judges the context's repository. word  what the policy must say, and every writer must have obeyed. Data keys that

@@ -42,6 +42,11 @@ std::optional<TimePoint> time_option(const Context& context, std::string_view na
     return parse_time(*text, context.clock().now());
 }
 
+std::string refusal_text(const Error& refusal, const std::optional<TimePoint>& at) {
+    return (at ? "a restore to " + to_table_time(*at) + " (--at)" : std::string("a restore of the newest backup")) +
+           " is refused: " + refusal.what() + (refusal.hint().empty() ? std::string() : "; " + refusal.hint());
+}
+
 Chosen choose(Context& context, const std::string& reference) {
     const restore::BackupReference parsed = restore::BackupReference::parse(reference);
     if (parsed.backup != "latest") {

@@ -16,6 +16,10 @@ namespace signet::cli {
 /// A time option. throws  Error{usage}
 [[nodiscard]] std::optional<TimePoint> time_option(const Context& context, std::string_view name);
 
+/// "a restore to 2026-03-14 09:30:05 (--at) is refused: …; hint": for commands that show a stretch of time, and that
+/// must not call restorable what `restore --at` its end refuses (restore/latest.h).
+[[nodiscard]] std::string refusal_text(const Error& refusal, const std::optional<TimePoint>& at);
+
 /// The backup that a word names, and the path behind a colon.
 struct Chosen {
     const restore::Backup& backup;

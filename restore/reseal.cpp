@@ -35,7 +35,15 @@ public:
                                                          : options_.protectors;
         for (const Thumbprint& one : report_.protectors) require_fit(one);
         report_.backups = backups.size();
-        for (const Backup* backup : backups) look_at(*backup);
+        for (const Backup* backup : backups) {
+            try {
+                look_at(*backup);
+            } catch (const Error& error) {
+                // One that is not whole must not keep the others under the protector that is to be left.
+                if (error.code() != ErrorCode::damaged) throw;
+                report_.failures.push_back(error);
+            }
+        }
         report_.left = left_.size();
         for (const auto& [writer, work] : work_) count(work);
         if (options_.dry_run) return std::move(report_);
@@ -78,7 +86,7 @@ private:
 
     void look_at(const Backup& backup) {
         const Catalogue& catalogue = planner_.catalogue();
-        catalogue.check_reach(backup);
+        catalogue.check_reach(backup);  // before anything is noted of it
         bool is_touched = false;
         for (ReachedEntry& reached : catalogue.reached_by(backup)) {
             const RunKey* key = planner_.key(reached.entry->identity, reached.listed->dek);

@@ -51,11 +51,17 @@ private:
     }
 
     /// Each once, the newest first: should there be no time for all, the likeliest to be restored are done.
-    [[nodiscard]] std::vector<const RunKey*> keys_of(const std::vector<const Backup*>& backups) const {
+    [[nodiscard]] std::vector<const RunKey*> keys_of(const std::vector<const Backup*>& backups) {
         std::vector<const RunKey*> keys;
         for (const Backup* backup : backups) {
-            const std::vector<const RunKey*> needed = planner_.keys_of(*backup);
-            keys.insert(keys.end(), needed.begin(), needed.end());
+            try {
+                const std::vector<const RunKey*> needed = planner_.keys_of(*backup);
+                keys.insert(keys.end(), needed.begin(), needed.end());
+            } catch (const Error& error) {
+                // One that is not whole must not keep the others under an older protector.
+                if (error.code() != ErrorCode::damaged) throw;
+                report_.broken.push_back(error);
+            }
         }
         std::sort(keys.begin(), keys.end(), [](const RunKey* left, const RunKey* right) {
             return left->time != right->time ? left->time > right->time : left->dek < right->dek;

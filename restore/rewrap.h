@@ -32,13 +32,15 @@ struct RewrapReport {
     std::uint64_t remaining = 0;  ///< not looked at: stopped before
     /// Data keys that could not be opened, and why.
     std::vector<std::pair<DekId, Error>> failures;
+    /// Why backups were left out: they refer to entries that are not there.
+    std::vector<Error> broken;
 };
 
 /// Wraps every data key that these backups need with each of the wrapping protectors. A stored slot counts once its
 /// protector has opened it here, or where this host wrote it; else another one is added. backups  trusted ones of the
 /// planner's catalogue throws  Error{key_unavailable}: there is no default protector, or one of them is refused by its
 /// vault;
-///         Error{wrong_passphrase}; Error{damaged}: a backup refers to an entry that is not there; Error{io}
+///         Error{wrong_passphrase}; Error{io}
 [[nodiscard]] RewrapReport rewrap(const storage::Repository& repository, Planner& planner, keyring::Resolver& resolver,
                                   const std::vector<const Backup*>& backups, const RewrapOptions& options = {});
 

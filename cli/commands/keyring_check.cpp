@@ -60,7 +60,7 @@ ExitCode run(Context& context) {
         lacking += checked.is_lacking ? 1 : 0;
         if (checked.is_proven) proven.push_back(need.report.thumbprint);
         const bool is_stood_in_for = !need.report.can_unwrap && lost.empty();
-        table.add({need.report.thumbprint.short_text(), printable(need.report.name), std::to_string(need.backups),
+        table.add({need.report.thumbprint.short_text(), printable(title_of(need.report)), std::to_string(need.backups),
                    checked.is_proven ? "yes" : "no",
                    printable(checked.what) + (is_stood_in_for ? "; others open everything it wraps" : "")});
         rows.push_back({{"thumbprint", need.report.thumbprint.text()},
@@ -81,20 +81,25 @@ ExitCode run(Context& context) {
         terminal.object(Json{{"message_type", "summary"},
                              {"protectors", std::move(rows)},
                              {"lacking", lacking},
+                             {"broken_backups", needs.broken.size()},
                              {"unopenable_backups", std::vector<std::string>(lost.begin(), lost.end())}});
     } else if (table.empty()) {
         terminal.message("there is no backup in this repository that needs a protector");
     } else {
         table.print(terminal);
     }
+    for (const Error& error : needs.broken) terminal.warning(error.what());
     if (!lost.empty()) {
         throw Error(ErrorCode::key_unavailable,
                     counted(lost.size(), "backup") + " cannot be opened by any protector at hand",
                     "signet plan says which keys they need, and what would help");
     }
-    if (lacking == 0) return ExitCode::done;
-    throw Error(ErrorCode::key_unavailable, counted(lacking, "protector") + " did not open what it wraps",
-                "signet keyring test says what its vault answers");
+    if (lacking > 0) {
+        throw Error(ErrorCode::key_unavailable, counted(lacking, "protector") + " did not open what it wraps",
+                    "signet keyring test says what its vault answers");
+    }
+    needs.require_whole();
+    return ExitCode::done;
 }
 
 }  // namespace
@@ -108,7 +113,8 @@ Command keyring_check_command() {
         "Opens one data key with every protector that backups of the repository need, and remembers the date: one "
         "call for each protector, however many backups there are. For a nightly run. Exit code 13 when backups need a "
         "protector that does not open them; one that is not at hand, such as an offline recovery key, is no failure "
-        "while others open all that it wraps.\n\n"
+        "while others open all that it wraps. 14 when a backup refers to an entry that is not there: it is left out, "
+        "and the others are looked at first.\n\n"
         "With --publish the officer signs the date of each proof into the policy, where every host reads it: a "
         "write-only host shows it, and policy require-proof counts it. A default or recovery protector that no backup "
         "needs yet is tested instead.\n\n"

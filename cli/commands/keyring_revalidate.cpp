@@ -67,6 +67,7 @@ void use_twins(Context& context) {
 void prove_needed(Context& context) {
     if (!context.has_repository()) return;
     const ProtectorNeeds needs = protector_needs(context);
+    for (const Error& error : needs.broken) context.terminal().warning(error.what());
     std::size_t proven = 0;
     for (const ProtectorNeed& need : needs.protectors) {
         stop_if_interrupted();

@@ -50,14 +50,27 @@ std::string exposition(const Health& health, const std::string& repository) {
                    flag(text(health.access.state) == std::string_view(state)));
     const auto series = [&](const std::string& name, const std::string& help, const auto& value) {
         out.family(name, help);
-        for (const SeriesHealth& one : health.series)
-            out.sample({{"repository", repository}, {"series", one.series}}, value(one));
+        for (const SeriesHealth& one : health.series) {
+            const std::optional<std::string> text = value(one);
+            if (text)
+                out.sample({{"repository", repository},
+                            {"series", one.series},
+                            {"series_id", one.id.hex()},
+                            {"host", one.host},
+                            {"writer", one.writer.short_hex(16)}},
+                           *text);
+        }
     };
+    using Value = std::optional<std::string>;
     series("signet_last_backup_timestamp_seconds", "Time of the newest trusted backup.",
-           [](const auto& one) { return seconds(one.last); });
-    series("signet_backups", "Trusted backups.", [](const auto& one) { return std::to_string(one.backups); });
-    series("signet_last_backup_restorable", "1 when the newest backup can be restored with the keys at hand.",
-           [](const auto& one) { return flag(one.restorable); });
+           [](const auto& one) { return one.last ? Value(seconds(*one.last)) : Value(); });
+    series("signet_backups", "Trusted backups.", [](const auto& one) { return Value(std::to_string(one.backups)); });
+    series("signet_untrusted_backups", "Backups by writers who are not trusted for them.",
+           [](const auto& one) { return Value(std::to_string(one.untrusted)); });
+    series("signet_last_backup_restorable", "1 when the newest trusted backup can be restored with the keys at hand.",
+           [](const auto& one) { return Value(flag(one.restorable)); });
+    series("signet_latest_restorable", "1 when that is so and a restore of the newest backup is not refused.",
+           [](const auto& one) { return Value(flag(one.latest_restorable)); });
     const auto protectors = [&](const std::string& name, const std::string& help, const auto& value) {
         out.family(name, help);
         for (const ProtectorHealth& one : health.protectors) {
@@ -69,7 +82,6 @@ std::string exposition(const Health& health, const std::string& repository) {
                            *text);
         }
     };
-    using Value = std::optional<std::string>;
     protectors("signet_protector_usable", "1 when a needed protector can unwrap.",
                [](const auto& one) { return Value(flag(one.need.report.can_unwrap)); });
     protectors("signet_protector_backups", "Backups that a protector opens.",
@@ -81,18 +93,26 @@ std::string exposition(const Health& health, const std::string& repository) {
     protectors("signet_protector_expiry_timestamp_seconds", "When it stops wrapping.", [](const auto& one) {
         return one.need.report.expires ? Value(seconds(*one.need.report.expires)) : Value();
     });
+    out.family("signet_problems", "Reasons why the newest backup is refused, and backups that could not be judged.");
+    out.sample({{"repository", repository}}, std::to_string(health.problems.size()));
     out.family("signet_reminders", "Things that want doing soon.");
     out.sample({{"repository", repository}}, std::to_string(health.reminders.size()));
     return out.text();
 }
 
 ExitCode run(Context& context) {
-    const std::string text = exposition(health_of(context), context.repository().config().repository.short_hex(16));
+    const Health health = health_of(context);
+    const std::string text = exposition(health, context.repository().config().repository.short_hex(16));
     if (const auto file = context.options().text("textfile"))
         replace_file(*file, as_bytes(text), kPublicMode);
     else
         context.terminal().raw(as_bytes(text));
-    return ExitCode::done;
+    ExitCode code = ExitCode::done;
+    for (const Error& problem : health.problems) {
+        context.terminal().warning(problem.what());
+        code = worse(code, exit_code_of(problem.code()));
+    }
+    return code;
 }
 
 }  // namespace
@@ -104,7 +124,9 @@ Command metrics_command() {
     command.summary = "print what status knows for Prometheus";
     command.description =
         "Prints the state of backups and keys in Prometheus' text format, or replaces a file of it at once, as the "
-        "textfile collector of node_exporter wants it. Nothing is unwrapped and no passphrase is asked for.";
+        "textfile collector of node_exporter wants it. Nothing is unwrapped and no passphrase is asked for. Where a "
+        "restore of the newest backup would be refused, or something is damaged, the exit code says so (17, 14) after "
+        "everything was printed.";
     command.options = {{.name = "textfile",
                         .takes = Takes::one,
                         .value_name = "FILE",

@@ -1,5 +1,6 @@
 #include "cli/commands/commands.h"
 #include "cli/selection.h"
+#include "restore/latest.h"
 
 namespace signet::cli {
 namespace {
@@ -12,10 +13,11 @@ restore::PlanOptions plan_options(Context& context) {
     return options;
 }
 
+bool is_stretch(const Context& context) { return context.options().given("from") || context.options().given("to"); }
+
 restore::Plan make_plan(Context& context, restore::Planner& planner) {
     const Options& options = context.options();
-    const bool stretch = options.given("from") || options.given("to");
-    if (!stretch) {
+    if (!is_stretch(context)) {
         const std::string reference = context.arguments().empty() ? "latest" : context.arguments().front();
         restore::BackupFilter filter = selection(context);
         filter.as_of = time_option(context, "as-of");
@@ -32,14 +34,35 @@ restore::Plan make_plan(Context& context, restore::Planner& planner) {
     return planner.plan(filter);
 }
 
+/// Of a stretch the end is asked what a restore to it would be: what is not known of it is no matter of keys.
+std::optional<std::string> refusal_at_end(Context& context, const restore::Catalogue& catalogue, ExitCode& code) {
+    if (!is_stretch(context)) return std::nullopt;
+    restore::BackupFilter filter = selection(context);
+    filter.at = time_option(context, "to");
+    filter.as_of = time_option(context, "as-of");
+    const auto refusal = refusal_of_latest(catalogue, filter);
+    if (!refusal) return std::nullopt;
+    code = exit_code_of(refusal->code());
+    return refusal_text(*refusal, filter.at);
+}
+
 ExitCode run(Context& context) {
     restore::Planner planner(context.headers(), context.repository(), context.resolver(), plan_options(context));
-    const restore::Plan plan = make_plan(context, planner);
+    restore::Plan plan = make_plan(context, planner);
+    ExitCode code = plan.restorable ? ExitCode::done : ExitCode::key_unavailable;
+    const auto refusal = refusal_at_end(context, planner.catalogue(), code);
     Terminal& terminal = context.terminal();
-    std::string text = terminal.json() ? plan.json() : printable_lines(plan.text());
-    if (text.empty() || text.back() != '\n') text += '\n';
+    std::string text = refusal ? printable(*refusal) + "\n\n" : std::string();
+    if (terminal.json()) {
+        if (refusal) plan.warnings.insert(plan.warnings.begin(), *refusal);
+        plan.restorable = plan.restorable && !refusal;
+        text = plan.json();
+    } else {
+        text += printable_lines(plan.text());
+    }
+    if (text.back() != '\n') text += '\n';
     terminal.raw(as_bytes(text));
-    return plan.restorable ? ExitCode::done : ExitCode::key_unavailable;
+    return code;
 }
 
 }  // namespace
@@ -54,7 +77,8 @@ Command plan_command() {
         "Computed from public headers alone: no data is read, no key is used, no passphrase is asked for. Says which "
         "protectors a restore to a moment (or to any moment of a stretch of time) needs, what state each is in, for "
         "which time it is needed, and what can be restored without those that are missing. Exit code 13 when the "
-        "restore is not possible.\n\n"
+        "restore is not possible; 14 or 17 when a restore to that moment, or to the end of that stretch, is refused "
+        "whatever keys there are.\n\n"
         "T is RFC 3339, a date, \"2026-03-14 09:30\", or a time ago such as -2d.";
     command.options = with_selection({
         {.name = "at", .takes = Takes::one, .value_name = "T", .help = "the newest backup not after this"},

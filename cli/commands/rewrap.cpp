@@ -29,6 +29,7 @@ void print(Context& context, const restore::RewrapReport& report) {
                              {"already", report.already},
                              {"slots_added", report.slots_added},
                              {"failed", report.failures.size()},
+                             {"broken_backups", report.broken.size()},
                              {"remaining", report.remaining},
                              {"protectors", std::move(protectors)},
                              {"dry_run", context.dry_run()}});
@@ -61,7 +62,14 @@ ExitCode run(Context& context) {
         restore::rewrap(context.repository(), context.planner(), context.resolver(), backups, options);
     print(context, report);
     stop_if_interrupted();
-    if (report.failures.empty()) return ExitCode::done;
+    for (const Error& error : report.broken) context.terminal().warning(error.what());
+    if (report.failures.empty() && report.broken.empty()) return ExitCode::done;
+    if (report.failures.empty()) {
+        throw Error(ErrorCode::damaged,
+                    counted(report.broken.size(), "backup") + " of " + std::to_string(report.backups) +
+                        " could not be treated, as said above; the others are done",
+                    "bring back what is missing; signet check names all of it");
+    }
     for (const auto& [dek, error] : report.failures) context.terminal().warning(error.what());
     const bool is_missing = std::any_of(report.failures.begin(), report.failures.end(), [](const auto& failure) {
         return failure.second.code() == ErrorCode::key_unavailable;
@@ -89,7 +97,8 @@ Command rewrap_command() {
         "In a replica the default is that of the replica's region.\n\n"
         "The older protector's slots stay. Before it is destroyed, signet key delete says whether anything still "
         "needs it.\n\n"
-        "Exit code 13 when some data keys could not be opened; the others are done.";
+        "Exit code 13 when some data keys could not be opened, 14 when a backup refers to an entry that is not there; "
+        "the others are done.";
     command.options = with_rules({
         {.name = "max-duration",
          .takes = Takes::one,

@@ -6,14 +6,14 @@
 namespace signet::cli {
 namespace {
 
-/// What is not as it should be, and the code that says so: a missing protector before a missed objective.
+/// What is not as it should be, and the code that says so.
 struct Verdict {
     std::vector<std::string> problems;
     ExitCode code = ExitCode::done;
 
     void add(ExitCode with, const std::string& problem) {
         problems.push_back(problem);
-        if (code != ExitCode::key_unavailable) code = with;
+        code = worse(code, with);
     }
 };
 
@@ -22,21 +22,38 @@ std::string age_text(TimePoint since, TimePoint now) {
 }
 
 void judge_series(const Health& health, const std::optional<std::int64_t>& max_age, Verdict& verdict) {
+    bool has_any = false;
     for (const SeriesHealth& one : health.series) {
-        if (!one.restorable)
+        if (!one.last) continue;  // nobody is trusted there: that it is refused is said already
+        has_any = true;
+        if (!one.restorable && !one.broken)
             verdict.add(ExitCode::key_unavailable,
-                        "the newest backup of " + one.series + " cannot be restored with the keys at hand");
-        if (max_age && health.now.ns - one.last.ns > *max_age) {
+                        "the newest backup of " + one.title() + " cannot be restored with the keys at hand");
+        if (max_age && health.now.ns - one.last->ns > *max_age) {
             verdict.add(ExitCode::objective_missed,
-                        "the newest backup of " + one.series + " is " + age_text(one.last, health.now) + " old");
+                        "the newest backup of " + one.title() + " is " + age_text(*one.last, health.now) + " old");
         }
     }
-    if (max_age && health.series.empty()) verdict.add(ExitCode::objective_missed, "there is no backup");
+    if (max_age && !has_any) verdict.add(ExitCode::objective_missed, "there is no backup that counts");
+}
+
+void judge_repository(const Health& health, Verdict& verdict) {
+    for (const Error& problem : health.problems) {
+        verdict.add(exit_code_of(problem.code()),
+                    problem.what() + (problem.hint().empty() ? std::string() : "; " + problem.hint()));
+    }
+}
+
+/// Of the newest backup of a line, for people.
+std::string restorable_text(const SeriesHealth& one) {
+    if (!one.last) return "not trusted";
+    if (!one.restorable) return "no";
+    return one.latest_restorable ? "yes" : "refused";
 }
 
 void judge_protectors(const Health& health, const std::optional<std::int64_t>& max_proof_age, Verdict& verdict) {
     for (const ProtectorHealth& one : health.protectors) {
-        const std::string name = one.need.report.name + " (" + one.need.report.thumbprint.short_text() + ")";
+        const std::string name = title_of(one.need.report) + " (" + one.need.report.thumbprint.short_text() + ")";
         if (!one.need.report.can_unwrap && one.need.sole_backups > 0) {
             verdict.add(ExitCode::key_unavailable, counted(one.need.sole_backups, "backup") +
                                                        " cannot be restored without protector " + name + ", which is " +
@@ -68,10 +85,15 @@ Json to_json(const Health& health, const Verdict& verdict) {
     for (const SeriesHealth& one : health.series) {
         Json row = Json::object();
         set_text(row, "series", one.series);
+        row["series_id"] = one.id.hex();
+        set_text(row, "host", one.host);
+        row["writer"] = one.writer.hex();
         row["backups"] = one.backups;
-        row["last_backup"] = to_rfc3339(one.last);
-        row["age_seconds"] = (health.now.ns - one.last.ns) / kNsPerSecond;
+        row["untrusted"] = one.untrusted;
+        row["last_backup"] = time_json(one.last);
+        row["age_seconds"] = one.last ? Json((health.now.ns - one.last->ns) / kNsPerSecond) : Json(nullptr);
         row["restorable"] = one.restorable;
+        row["latest_restorable"] = one.latest_restorable;
         series.push_back(std::move(row));
     }
     Json protectors = Json::array();
@@ -84,24 +106,30 @@ Json to_json(const Health& health, const Verdict& verdict) {
                               {"last_proven", time_json(one.last_proven)},
                               {"expires", time_json(one.need.report.expires)}});
     }
-    return {{"message_type", "summary"},     {"state", text(health.access.state)},
-            {"series", std::move(series)},   {"protectors", std::move(protectors)},
-            {"reminders", health.reminders}, {"problems", verdict.problems}};
+    return {{"message_type", "summary"},
+            {"state", text(health.access.state)},
+            {"latest_restorable", health.latest_restorable ? Json(*health.latest_restorable) : Json(nullptr)},
+            {"series", std::move(series)},
+            {"protectors", std::move(protectors)},
+            {"reminders", health.reminders},
+            {"problems", verdict.problems}};
 }
 
 void print(Terminal& terminal, const Health& health, const Verdict& verdict) {
     terminal.result("keyring  " + printable(access_text(health.access)));
     if (!health.series.empty()) terminal.result("");
-    Table series({"SERIES", "BACKUPS", "NEWEST", "AGE", "RESTORABLE"});
+    Table series({"SERIES", "HOST", "BACKUPS", "NEWEST", "AGE", "RESTORABLE"});
     for (const SeriesHealth& one : health.series) {
-        series.add({printable(one.series), std::to_string(one.backups), to_table_time(one.last),
-                    age_text(one.last, health.now), one.restorable ? "yes" : "no"});
+        const std::string name = one.has_namesake ? one.series + " (" + one.id.short_hex(8) + ")" : one.series;
+        series.add({printable(name), one.host.empty() ? "writer " + one.writer.short_hex(16) : printable(one.host),
+                    std::to_string(one.backups), one.last ? to_table_time(*one.last) : "none",
+                    one.last ? age_text(*one.last, health.now) : "", restorable_text(one)});
     }
     if (!series.empty()) series.print(terminal);
     if (!health.protectors.empty()) terminal.result("");
     Table protectors({"PROTECTOR", "NAME", "STATUS", "BACKUPS", "PROVEN"});
     for (const ProtectorHealth& one : health.protectors) {
-        protectors.add({one.need.report.thumbprint.short_text(), printable(one.need.report.name),
+        protectors.add({one.need.report.thumbprint.short_text(), printable(title_of(one.need.report)),
                         std::string(keyring::text(one.need.report.status)), std::to_string(one.need.backups),
                         one.last_proven ? to_table_time(*one.last_proven) : "never"});
     }
@@ -114,6 +142,7 @@ void print(Terminal& terminal, const Health& health, const Verdict& verdict) {
 ExitCode run(Context& context) {
     const Health health = health_of(context);
     Verdict verdict;
+    judge_repository(health, verdict);
     judge_series(health, span_option(context, "max-age"), verdict);
     judge_protectors(health, span_option(context, "max-proof-age"), verdict);
     judge_drills(span_option(context, "max-drill-age"), verdict);
@@ -140,7 +169,11 @@ Command status_command() {
         "For cron and monitoring: the state of the keyring, the age of each series, whether its newest backup can be "
         "restored with the keys at hand, every protector that backups need and when it was last proven (signet "
         "keyring check), and reminders. Nothing is unwrapped and no passphrase is asked for.\n\n"
-        "Exit code 13 when a protector that backups need cannot be used, else 16 when an age is above its limit. "
+        "Series of one name that different hosts make have a row each. \"refused\" stands where the keys are there and "
+        "a restore of the newest backup is refused all the same: an entry is damaged, or a newer backup is by a writer "
+        "who is not trusted. A series that only such writers make is shown as \"not trusted\".\n\n"
+        "Exit code 13 when a protector that backups need cannot be used, else 14 when something is damaged, 17 when "
+        "the newest backup of all or of a series is by a writer who is not trusted, 16 when an age is above its limit. "
         "Reminders change no exit code.";
     command.options = {{.name = "max-age",
                         .takes = Takes::one,

@@ -2,11 +2,39 @@
 #include "cli/selection.h"
 #include "cli/timeline_page.h"
 #include "cli/timeline_view.h"
+#include "restore/latest.h"
+
+#include <algorithm>
 
 namespace signet::cli {
 namespace {
 
 constexpr std::size_t kWidth = 100;
+
+/// Why restores to the end of what is drawn are refused, of all lanes together and of each: each reason once. Lanes of
+/// which that is so are not called restorable.
+std::vector<std::string> refusals(const restore::Catalogue& catalogue, restore::BackupFilter filter,
+                                  std::vector<restore::Plan>& lanes) {
+    std::vector<std::string> found;
+    const auto ask = [&]() -> std::optional<std::string> {
+        const auto refusal = refusal_of_latest(catalogue, filter);
+        if (!refusal) return std::nullopt;
+        std::string text = refusal_text(*refusal, filter.at);
+        if (std::find(found.begin(), found.end(), text) == found.end()) found.push_back(text);
+        return text;
+    };
+    filter.from.reset();
+    const bool is_one_series = filter.series.has_value();
+    (void)ask();
+    for (restore::Plan& lane : lanes) {
+        if (!is_one_series) filter.series = lane.series;
+        const auto refusal = ask();
+        if (!refusal) continue;
+        lane.restorable = false;
+        lane.warnings.insert(lane.warnings.begin(), *refusal);
+    }
+    return found;
+}
 
 ExitCode run(Context& context) {
     restore::BackupFilter filter = selection(context);
@@ -15,8 +43,17 @@ ExitCode run(Context& context) {
     restore::PlanOptions options;
     options.without_keys = context.options().list("without-key");
     restore::Planner planner(context.headers(), context.repository(), context.resolver(), options);
-    const std::vector<restore::Plan> lanes = planner.timeline(filter);
+    std::vector<restore::Plan> lanes = planner.timeline(filter);
+    const std::vector<std::string> refused = refusals(planner.catalogue(), filter, lanes);
     context.options().refuse_together({"html", "svg"});
+    const bool is_text =
+        !context.terminal().json() && !context.options().flag("html") && !context.options().flag("svg");
+    for (const std::string& sentence : refused) {
+        if (is_text)
+            context.terminal().result(printable(sentence));
+        else
+            context.terminal().warning(sentence);
+    }
     if (context.options().flag("html"))
         context.terminal().raw(as_bytes(timeline_html(lanes, context.clock().now())));
     else if (context.options().flag("svg"))
@@ -38,7 +75,9 @@ Command timeline_command() {
     command.summary = "draw which moments can be restored, and with which keys";
     command.description =
         "One lane for each series: the moments that can be restored now, the protectors that they need, and the gaps, "
-        "with what blocks them. Computed from public headers alone, as signet plan is.\n\n"
+        "with what blocks them. Computed from public headers alone, as signet plan is. Where a restore to the end of "
+        "the stretch is refused whatever keys there are, because an entry is damaged or a newer backup is by a writer "
+        "who is not trusted, the first lines say so.\n\n"
         "--html prints a page that needs no other file: the chart, with details under the mouse, and tables of gaps "
         "and protectors. --svg prints the chart alone.";
     command.options = with_selection({

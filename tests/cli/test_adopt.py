@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 
-from harness import SignetTest, main, wait_until, write
+from harness import SignetTest, flip, main, wait_until, write
 
 READER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "reader", "signet_reader.py")
 SYSTEM_PYTHON = "/usr/bin/python3"  # with python3-cryptography
@@ -64,6 +64,8 @@ class Rebuilt(SignetTest):
         rows = self.signet("list", "--series", "home", "--json").json()
         self.assertEqual([row["writer"] for row in rows], [self.writer, self.writer, adopted["writer"]])
         self.assertTrue(all(row["restorable"] and row["series"] == "home" for row in rows))
+        line, = [row for row in self.signet("status", "--json").json()["series"] if row["series"] == "home"]
+        self.assertEqual((line["backups"], line["writer"]), (3, adopted["writer"]))
         header = self.signet("show", "latest", "--json").json()
         self.assertEqual(header["id"], summary["backup_id"])
         self.assertEqual(header["predecessors"], [self.writer])
@@ -81,6 +83,27 @@ class Rebuilt(SignetTest):
         self.addCleanup(os.remove, f"{self.was}/later.txt")
         self.assertEqual(self.backup_again()["files_new"], 1)
         self.signet("restore", self.first, "-t", "first")
+
+    def test_one_backup_whose_reach_is_broken_hides_nothing_about_the_others(self):
+        """The successor's backup refers to an entry of the lost host that is damaged now: it is left out, and said at the end."""
+        self.rebuild()
+        self.backup_again()
+        broken = f"refers to entry 2 of writer {self.writer}, which is not there"
+        self.alter(f"journal/{self.writer}/0000000002", flip())
+        rows = self.signet("key", "list", "--needed", "--json", expect=14)
+        self.assertEqual([row["backups"] for row in rows.json()], [1])
+        self.assertSays(rows.err, broken)
+        checked = self.signet("keyring", "check", "--json", expect=14)
+        self.assertEqual(([row["proven"] for row in checked.json()["protectors"]], checked.json()["broken_backups"]), ([True], 1))
+        self.assertSays(checked.err, broken)
+        report = self.signet("status", "--json", expect=14).json()
+        self.assertEqual([row["backups"] for row in report["protectors"]], [1])
+        self.assertTrue(any(broken in one for one in report["problems"]), report["problems"])
+        self.assertFalse(any("with the keys at hand" in one for one in report["problems"]), report["problems"])
+        self.assertSays(self.signet("metrics", expect=14).out, "signet_protector_usable{")
+        result = self.signet("rewrap", "--all", "--json", expect=14)
+        self.assertEqual((result.last()["deks"], result.last()["broken_backups"]), (1, 1))
+        self.assertSays(result.err, broken, "the others are done")
 
     def test_the_independent_reader_restores_a_successors_backup(self):
         if subprocess.run([SYSTEM_PYTHON, "-c", "import cryptography, zstandard"], capture_output=True).returncode != 0:

@@ -134,6 +134,23 @@ class Deletion(Life):
         self.signet("keyring", "link", "local:" + self.path("twin") + "#prod", "--twin-of", "prod")
         self.assertSays(self.signet("key", "delete", "prod").err, "each has another opener")
 
+    def test_slots_that_somebody_stored_do_not_hide_what_a_twin_opens(self):
+        """[R127][security]"""
+        self.from_template()
+        self.signet("key", "backup", "prod", "-o", "prod.backup")
+        self.signet("--vault", self.path("twin"), "key", "restore", "prod.backup")
+        self.signet("keyring", "link", "local:" + self.path("twin") + "#prod", "--twin-of", "prod")
+
+        def algorithm_99(content):
+            content[10:12] = b"\x63\x00"
+            return content
+        for name in self.objects("slots"):
+            with open(os.path.join(self.repository, name), "rb") as file:
+                content = file.read()
+            for junk in (os.urandom(200), bytes(algorithm_99(bytearray(content)))):
+                write(os.path.join(self.repository, name.rsplit(".", 1)[0] + "." + hashlib.sha256(junk).hexdigest()), junk)
+        self.assertSays(self.signet("key", "delete", "prod").err, "each has another opener")
+
     def test_a_vault_by_way_of_a_link_is_no_twin(self):
         """[R96, R127]"""
         self.from_template()

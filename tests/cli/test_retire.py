@@ -4,7 +4,7 @@ import hashlib
 import os
 import shutil
 
-from harness import SignetTest, main, tree_state, write
+from harness import SignetTest, flip, main, tree_state, write
 
 
 class Retire(SignetTest):
@@ -221,6 +221,85 @@ class Date(Retire):
         self.signet("--vault", self.path("twin"), "key", "restore", "prod.backup")
         self.signet("keyring", "link", "local:" + self.path("twin") + "#prod/1", "--twin-of", self.old[:19])
         self.assertEqual(self.one()["needing"], 1)
+
+
+class Strangers(Retire):
+    """To put a journal into a repository takes no key: who is not trusted keeps no protector in use."""
+
+    def stranger(self, name="stranger"):
+        """A host that nobody has decided about, with a backup under prod/1. returns  its environment"""
+        env = {"SIGNET_KEYRING": self.path(name), "SIGNET_CACHE_DIR": self.path(name + "-cache"), "SIGNET_VAULT": self.path(name + "-vault")}
+        self.signet("keyring", "link", "public:prod.pem", "--default", env=env)
+        self.backup("--series", "strange", "--host", "new1", self.path("theirs"), env=env)
+        return env
+
+    def writer_of(self, env):
+        return self.signet("keyring", "show", "--json", env=env).json()["writer"]
+
+    def test_a_stranger_does_not_keep_a_key_in_use_and_is_named(self):
+        """[R96][security]"""
+        env = self.stranger()
+        self.obeyed()
+        self.signet("rewrap", "--all")
+        row = self.one(expect=0)
+        self.assertEqual((row["free"], row["needing"], row["obstacles"]), (True, 0, []))
+        untrusted, = row["untrusted"]
+        self.assertEqual((untrusted["writer"], untrusted["backups"], untrusted["undecided"]), (self.writer_of(env), 1, True))
+        self.assertSays(self.signet("key", "retire", "prod/1").out, "not counted", "writer " + self.writer_of(env)[:16], "1 backup that would need it too",
+                        "nobody has decided about this writer yet: signet keyring trust " + self.writer_of(env)[:16])
+        self.assertSays(self.signet("key", "delete", "prod/1").err, "would need prod/1 too", "signet keyring trust " + self.writer_of(env)[:16])
+
+    def test_a_new_host_that_is_trusted_first_is_waited_for(self):
+        """[R96] What the line is for."""
+        env = self.stranger()
+        self.obeyed()
+        self.signet("rewrap", "--all")
+        self.signet("keyring", "trust", self.writer_of(env))
+        row = self.one()
+        self.assertEqual((row["needing"], [one["identity"] for one in row["waiting"]], row["untrusted"]), (1, [self.writer_of(env)], []))
+
+    def test_a_writer_whom_the_officer_has_turned_down_is_counted_and_asks_for_nothing(self):
+        env = self.stranger()
+        self.signet("keyring", "trust", self.writer_of(env), "--until", "0")
+        self.obeyed()
+        self.signet("rewrap", "--all")
+        self.assertFalse(self.one(expect=0)["untrusted"][0]["undecided"])
+        self.assertNotIn("decided", self.signet("key", "retire", "prod/1").out)
+
+    def test_what_is_wrong_with_a_strangers_journal_stops_nothing(self):
+        """[R96, R98][security]"""
+        env = self.stranger()
+        self.backup("--series", "strange", self.path("theirs"), env=env)
+        self.obeyed()
+        self.signet("rewrap", "--all")
+        self.alter(f"journal/{self.writer_of(env)}/0000000002", flip())
+        self.assertEqual(self.one(expect=0)["obstacles"], [])
+        self.signet("key", "delete", "prod/1")
+
+    def test_a_broken_officers_journal_leaves_no_answer(self):
+        """[security] Who counts is not known then."""
+        self.stranger()
+        self.obeyed()
+        self.signet("rewrap", "--all")
+        officer = self.signet("keyring", "show", "--json").json()["officer"]
+        entry = [name for name in self.objects("journal") if officer in name][-1]
+        self.alter(entry, flip())
+        self.signet("key", "retire", "prod/1", "-n", expect=(14, 17))
+        self.signet("key", "delete", "prod/1", expect=(14, 17))
+
+    def test_key_compromised_ends_although_a_stranger_has_something_under_the_key(self):
+        """[R98][security]"""
+        env = self.stranger()
+        before = self.signet("key", "compromised", "prod/1", "-n", "--json")
+        exposed, = [line for line in before.lines() if line["message_type"] == "exposed"]
+        self.assertEqual([row["id"] for row in exposed["backups"]], [self.first, self.host_first])
+        self.assertSays(before.err, "1 backup by writers who are not trusted", "nobody has decided yet about " + self.writer_of(env)[:16])
+        self.signet("key", "compromised", "prod/1", expect=17)
+        self.own_backup()
+        self.host_backup()
+        result = self.signet("key", "compromised", "prod/1", "--backup-to", "prod.backup")
+        self.assertSays(result.out, "5/7 no backup needs it", "7/7 prod/1 is deleted")
+        self.assertSays(result.err, "would need prod/1 too")
 
 
 class Places(Retire):

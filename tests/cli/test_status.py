@@ -4,7 +4,7 @@ import os
 import re
 import time
 
-from harness import SignetTest, main
+from harness import SignetTest, flip, main
 from test_plan import two_eras
 
 
@@ -66,7 +66,8 @@ class Status(SignetTest):
         for line in text.splitlines():
             self.assertRegex(line, r'^(# (HELP|TYPE) signet_\w+ .+|signet_\w+(\{(\w+="([^"\\\\]|\\\\.)*",?)*\})? \d+)$')
         self.assertRegex(text, r'signet_keyring_state\{repository="[0-9a-f]{16}",state="ok"\} 1')
-        self.assertRegex(text, r'signet_last_backup_timestamp_seconds\{repository="[0-9a-f]{16}",series="prod-db"\} 1770681600')
+        self.assertRegex(text, r'signet_last_backup_timestamp_seconds\{repository="[0-9a-f]{16}",series="prod-db",series_id="[0-9a-f]+",host="[^"]*",writer="[0-9a-f]{16}"\} 1770681600')
+        self.assertRegex(text, r'signet_latest_restorable\{[^}]*series="prod-db"[^}]*\} 1')
         self.assertEqual(len(re.findall("^signet_protector_usable{", text, re.M)), 2)
         self.signet("keyring", "check")
         file = self.path("signet.prom")
@@ -75,6 +76,131 @@ class Status(SignetTest):
             self.assertIn("signet_protector_last_proven_timestamp_seconds{", made.read())
         self.assertEqual([name for name in os.listdir(self.scratch) if "prom" in name], ["signet.prom"])
         self.signet("metrics", "--textfile", self.path("nowhere", "x"), expect=1)
+
+
+class NewestRefused(SignetTest):
+    """The keys are there, and a restore of the newest backup is refused all the same."""
+
+    def setUp(self):
+        super().setUp()
+        self.start_from(two_eras)
+        self.source = self.path("source")
+
+    def other_host(self, name):
+        """A host of its own that has linked the same key, and that nobody trusts yet. returns  its environment"""
+        env = {"SIGNET_KEYRING": self.path(name), "SIGNET_CACHE_DIR": self.path(name + "-cache"), "SIGNET_VAULT": self.path(name + "-vault")}
+        self.signet("keyring", "link", f"local:{self.path('vault')}#prod", "--default", env=env)
+        return env
+
+    def writer(self, env=None):
+        return self.signet("keyring", "show", "--json", env=env).json()["writer"]
+
+    def damage_the_newest(self):
+        name = f"journal/{self.writer()}/0000000004"
+        self.alter(name, flip())
+        return name
+
+    def test_a_damaged_newest_entry_is_a_problem_as_the_restore_is_refused(self):
+        """[R118][security]"""
+        name = self.damage_the_newest()
+        self.signet("restore", "--at", "2100-01-01", "-t", "out", expect=14)
+        report = self.signet("status", "--max-age", "36500d", "--json", expect=14).json()
+        self.assertFalse(report["latest_restorable"])
+        series, = report["series"]
+        self.assertEqual((series["backups"], series["restorable"], series["latest_restorable"]), (3, True, False))
+        problem, = report["problems"]
+        self.assertSays(problem, "a newer backup may be lost", name)
+        self.assertSays(self.signet("status", expect=14).out, "refused", "problem: a newer backup may be lost")
+        text = self.signet("metrics", expect=14).out
+        self.assertRegex(text, r'signet_last_backup_restorable\{[^}]*\} 1')
+        self.assertRegex(text, r'signet_latest_restorable\{[^}]*\} 0')
+        self.assertRegex(text, r'signet_problems\{[^}]*\} 1')
+
+    def test_a_newer_backup_by_a_writer_who_is_not_trusted_is_a_problem_and_its_series_has_a_row(self):
+        """[R118][security]"""
+        other = self.other_host("other")
+        self.backup("--series", "theirs", self.source, env=other)
+        self.signet("restore", "--at", "2100-01-01", "-t", "out", expect=17)
+        report = self.signet("status", "--max-age", "36500d", "--json", expect=17).json()
+        self.assertFalse(report["latest_restorable"])
+        rows = {row["writer"]: row for row in report["series"]}
+        mine, theirs = rows[self.writer()], rows[self.writer(other)]
+        self.assertEqual((mine["backups"], mine["latest_restorable"]), (4, True))
+        self.assertEqual((theirs["backups"], theirs["untrusted"], theirs["last_backup"], theirs["latest_restorable"]), (0, 1, None, False))
+        problem, = report["problems"]
+        self.assertSays(problem, "not trusted", "signet keyring trust " + self.writer(other))
+        self.assertSays(self.signet("status", expect=17).out, "not trusted", "writer " + self.writer(other)[:16])
+        self.assertRegex(self.signet("metrics", expect=17).out, rf'signet_untrusted_backups\{{[^}}]*writer="{self.writer(other)[:16]}"\}} 1')
+        self.signet("keyring", "trust", self.writer(other))
+        self.signet("status", "--max-age", "36500d")
+
+    def test_an_older_backup_by_a_writer_who_is_not_trusted_is_a_problem_too(self):
+        """Another series is newer: the newest of all is not refused, and the host still has nothing that can be restored."""
+        other = self.other_host("other")
+        self.backup("--series", "theirs", "--time", "2026-01-05T00:00:00Z", self.source, env=other)
+        report = self.signet("status", "--max-age", "36500d", "--json", expect=17).json()
+        self.assertTrue(report["latest_restorable"])
+        problem, = report["problems"]
+        self.assertSays(problem, self.writer(other))
+
+    def test_a_stranger_is_passed_over_once_its_backup_is_forgotten(self):
+        other = self.other_host("other")
+        stranger = self.backup("--series", "theirs", self.source, env=other)["backup_id"]
+        self.signet("status", expect=17)
+        self.signet("forget", stranger)
+        self.signet("status")
+
+    def test_a_silent_host_is_not_hidden_behind_another_that_names_its_series_alike(self):
+        """[R118]"""
+        web1, web2 = self.other_host("web1"), self.other_host("web2")
+        for host, env, when in (("web1", web1, ["--time", "2026-01-20T00:00:00Z"]), ("web2", web2, [])):
+            made = self.backup("--series", "db", "--host", host, *when, self.source, env=env)["backup_id"]
+            self.signet("keyring", "trust", self.writer(env))
+            self.signet("ls", made)  # learns its names
+        report = self.signet("status", "--max-age", "26h", "--json", expect=16).json()
+        rows = [(row["series"], row["host"], row["backups"]) for row in report["series"]]
+        self.assertEqual(sorted(rows), [("db", "web1", 1), ("db", "web2", 1), ("prod-db", rows[-1][1], 4)])
+        silent = [row for row in report["series"] if row["host"] == "web1"][0]
+        self.assertTrue(any(f"the newest backup of db ({silent['series_id'][:8]}, web1) is" in one for one in report["problems"]), report["problems"])
+        self.assertFalse(any("web2" in one for one in report["problems"]))
+        out = self.signet("status").out
+        self.assertSays(out, f"db ({silent['series_id'][:8]})", "web1", "web2")
+        text = self.signet("metrics").out
+        self.assertEqual(len(re.findall(r'^signet_last_backup_timestamp_seconds\{[^}]*series="db"', text, re.M)), 2)
+        self.assertSays(text, 'host="web1"', 'host="web2"', f'series_id="{silent["series_id"]}"')
+
+    def test_plan_of_a_stretch_says_what_a_restore_to_its_end_is_refused_for(self):
+        name = self.damage_the_newest()
+        result = self.signet("plan", "--from", "2026-01-01", expect=14)
+        self.assertRegex(result.out.splitlines()[0], "^a restore of the newest backup is refused: .*" + name)
+        self.assertSays(result.out, "can be restored with")
+        self.assertRegex(self.signet("plan", "--from", "2026-01-01", "--to", "2100-01-01", expect=14).out, r"^a restore to 2100-01-01 .* \(--at\) is refused")
+        report = self.signet("plan", "--from", "2026-01-01", "--json", expect=14).json()
+        self.assertFalse(report["restorable"])
+        self.assertSays(report["warnings"][0], "is refused", name)
+        # What was signed later cannot stand for that moment.
+        self.signet("plan", "--from", "2026-01-01", "--to", "2026-01-15")
+
+    def test_plan_of_a_stretch_asks_about_newer_untrusted_backups(self):
+        other = self.other_host("other")
+        self.backup("--series", "theirs", self.source, env=other)
+        self.assertSays(self.signet("plan", "--from", "2026-01-01", expect=17).out.splitlines()[0], "is refused", self.writer(other))
+        self.signet("plan", "--from", "2026-01-01", "--to", "2026-02-15")
+        self.signet("plan", "--from", "2026-01-01", "--series", "prod-db")
+
+    def test_the_first_lines_of_a_timeline_say_what_a_restore_to_its_end_is_refused_for(self):
+        self.assertNotIn("refused", self.signet("timeline").out)
+        other = self.other_host("other")
+        self.backup("--series", "theirs", self.source, env=other)
+        self.assertSays(self.signet("timeline").out.splitlines()[0], "a restore of the newest backup is refused", self.writer(other))
+        self.assertNotIn("refused", self.signet("timeline", "--series", "prod-db").out)
+        self.assertNotIn("refused", self.signet("timeline", "--to", "2026-02-15").out)
+        name = self.damage_the_newest()
+        self.assertSays(self.signet("timeline", "--series", "prod-db").out.splitlines()[0], "is refused", name)
+        report = self.signet("timeline", "--series", "prod-db", "--json").json()
+        self.assertFalse(report["restorable"])
+        self.assertSays(report["warnings"][0], name)
+        self.assertSays(self.signet("timeline", "--html").err, "is refused")
 
 
 class Proof(SignetTest):

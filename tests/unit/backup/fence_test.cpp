@@ -168,6 +168,74 @@ TEST_CASE("a fence that is raised while a backup runs stops what would need the 
                        [](const auto& entry) { return entry.kind == format::EntryKind::backup; }));
 }
 
+namespace {
+
+/// A store that does something just before the first index segment is there: behind the last look at the policy, and
+/// before the entry.
+class InterludeStore final : public storage::Store {
+public:
+    InterludeStore(std::shared_ptr<storage::Store> store, std::function<void()> interlude)
+        : store_(std::move(store)), interlude_(std::move(interlude)) {}
+    [[nodiscard]] std::unique_ptr<storage::PendingObject> create() override { return store_->create(); }
+    /// Packs are flushed once they are all there, and indexes come next.
+    void flush() override {
+        store_->flush();
+        if (!interlude_) return;
+        const auto interlude = std::exchange(interlude_, {});
+        interlude();
+    }
+    [[nodiscard]] std::unique_ptr<storage::ObjectReader> open_if_present(std::string_view name) const override {
+        return store_->open_if_present(name);
+    }
+    [[nodiscard]] std::optional<std::uint64_t> size(std::string_view name) const override { return store_->size(name); }
+    [[nodiscard]] storage::CompleteListing list(std::string_view prefix) const override { return store_->list(prefix); }
+    bool remove(std::string_view name) override { return store_->remove(name); }
+    [[nodiscard]] std::string location() const override { return store_->location(); }
+
+private:
+    std::shared_ptr<storage::Store> store_;
+    std::function<void()> interlude_;
+};
+
+std::size_t backups_in(const storage::Journal& journal) {
+    return static_cast<std::size_t>(
+        std::count_if(journal.entries.begin(), journal.entries.end(),
+                      [](const auto& entry) { return entry.kind == format::EntryKind::backup; }));
+}
+
+}  // namespace
+
+TEST_CASE("a run that another one of its writer overtook behind a fence is held to that fence [R96][security]",
+          "[backup]") {
+    FenceBench bench;
+    bench.policy("after-rotation", "inherit");
+    (void)bench.run();  // under the new default, and refers to the old
+    REQUIRE(bench.refers_to_the_old());
+    bench.put("g", EngineBench::noise(90'000, 5));
+    auto other = bench.request();
+    other.series = "another";
+    const bool is_fence_raised = GENERATE(true, false);
+    auto store = std::make_shared<InterludeStore>(bench.store, [&] {
+        if (is_fence_raised) bench.policies({{"after-rotation", "inherit"}, {"retiring", bench.old.text()}});
+        const auto report = bench.run(other);
+        REQUIRE(report.backup.has_value());
+        REQUIRE(bench.refers_to_the_old() == !is_fence_raised);
+    });
+    const auto repository = storage::Repository::open(store);
+    const auto before = backups_in(bench.journal());
+    if (!is_fence_raised) {
+        CHECK(run_backup(bench.request(), repository, bench.keyrings, bench.resolver).backup.has_value());
+        CHECK(backups_in(bench.journal()) == before + 2);
+        return;
+    }
+    CHECK_THROWS_MATCHES(run_backup(bench.request(), repository, bench.keyrings, bench.resolver), Error,
+                         has_code(ErrorCode::refused));
+    CHECK(backups_in(bench.journal()) == before + 1);
+    // What it stored is not lost: the next run finds it, and obeys.
+    CHECK(bench.run().backup.has_value());
+    CHECK_FALSE(bench.refers_to_the_old());
+}
+
 TEST_CASE("the first backup behind a fence is never skipped: somebody waits for it [R96]", "[backup]") {
     FenceBench bench;
     auto request = bench.request();
