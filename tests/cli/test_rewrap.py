@@ -160,7 +160,7 @@ class Check(SignetTest):
         rows = {row["thumbprint"]: row for row in self.signet("key", "list", "--needed", "--json").json()}
         self.assertEqual(rows[self.old]["lost_without"], {"backups": 2, "from": "2026-01-01T00:00:00Z", "to": "2026-01-10T00:00:00Z"})
         self.assertEqual((rows[self.old]["backups"], rows[self.old]["last_proven"], rows[self.old]["twins"]), (2, None, []))
-        self.assertSays(self.signet("key", "list", "--needed").out, "2 backups, 2026-01-01 00:00 .. 2026-01-10 00:00", "never")
+        self.assertSays(self.signet("key", "list", "--needed").out, "prod/1", "prod/2", "2 backups, 2026-01-01 00:00 .. 2026-01-10 00:00", "never")
         self.signet("rewrap", "--all")
         rows = {row["thumbprint"]: row for row in self.signet("key", "list", "--needed", "--json").json()}
         self.assertEqual((rows[self.old]["lost_without"], rows[self.new]["backups"]), (None, 4))

@@ -20,7 +20,7 @@ class Status(SignetTest):
         series, = report["series"]
         self.assertEqual((series["series"], series["backups"], series["last_backup"], series["restorable"]), ("prod-db", 4, "2026-02-10T00:00:00Z", True))
         self.assertEqual({one["thumbprint"] for one in report["protectors"]}, {self.old, self.new})
-        self.assertSays(self.signet("status").out, "prod-db", "never", "reminder: key prod has no key backup")
+        self.assertSays(self.signet("status").out, "prod-db", "prod/1", "prod/2", "never", "reminder: key prod has no key backup")
 
     def test_an_old_backup_misses_its_objective(self):
         self.assertSays(self.signet("status", "--max-age", "26h", expect=16).out, "problem: the newest backup of prod-db is")

@@ -1,6 +1,7 @@
 #include "restore/catalogue.h"
 
 #include "core/crypto/digest.h"
+#include "restore/latest.h"
 #include "tests/unit/restore/repository_bench.h"
 
 #include <chrono>
@@ -161,6 +162,28 @@ TEST_CASE("latest does not skip an untrusted newer manifest in silence", "[resto
     BackupFilter series;
     series.series = "things";
     CHECK(catalogue.latest(series).id == mine);
+}
+
+TEST_CASE("who only looks is told what a restore of the newest would be refused for", "[restore][catalogue][trust]") {
+    RepositoryBench bench;
+    CHECK_FALSE(refusal_of_latest(bench.catalogue(), {}));  // none at all is not refused
+    bench.back_up(tree("1"), at(1));
+    bench.back_up(tree("2"), at(2));
+    CHECK_FALSE(refusal_of_latest(bench.catalogue(), {}));
+    ErrorCode expected = ErrorCode::damaged;
+    SECTION("a damaged entry that may be newer") {
+        bench.store->tamper(journal_object(bench, 2), [](Bytes& octets) { octets.back() ^= 1; });
+    }
+    SECTION("a newer backup by a writer who is not trusted") {
+        bench.use_stranger();
+        bench.back_up(tree("3"), at(3));
+        expected = ErrorCode::refused;
+    }
+    const Catalogue catalogue = bench.catalogue();
+    const auto refusal = refusal_of_latest(catalogue, {});
+    REQUIRE(refusal);
+    CHECK(refusal->code() == expected);
+    CHECK_THROWS_MATCHES(catalogue.latest(), Error, has_code(expected));
 }
 
 TEST_CASE("a broken officer's journal stops every backup, however it is named", "[restore][catalogue][trust]") {

@@ -1,5 +1,7 @@
 #include "restore/reseal.h"
 
+#include "core/crypto/random.h"
+#include "restore/rewrap.h"
 #include "tests/unit/restore/repository_bench.h"
 
 #include <algorithm>
@@ -83,6 +85,36 @@ std::vector<std::string> restored(RepositoryBench& bench, const EntryId& id) {
 }
 
 }  // namespace
+
+TEST_CASE("a backup whose reach is broken is named, and keeps no other from being wrapped or sealed anew",
+          "[restore][reseal][rewrap][hostile]") {
+    Eras eras;
+    RunOptions options = at(3, "prod");
+    options.change = [](format::BackupPublic& fields, format::BackupBody&) {
+        REQUIRE_FALSE(fields.reach.empty());
+        fields.reach.front().dek = crypto::random_id<DekId>();
+    };
+    (void)eras.bench.back_up(tree({1, 2, 4}), options);
+    const format::Thumbprint next = eras.bench.keyrings.own().default_link("local", "local")->thumbprint;
+    SECTION("rewrapped") {
+        const Catalogue catalogue = eras.bench.catalogue();
+        Planner planner(catalogue, *eras.bench.repository, eras.bench.resolver);
+        std::vector<const Backup*> backups;
+        for (const Backup& backup : catalogue.backups()) backups.push_back(&backup);
+        const RewrapReport report = rewrap(*eras.bench.repository, planner, eras.bench.resolver, backups);
+        REQUIRE(report.broken.size() == 1);
+        CHECK(report.broken.front().code() == ErrorCode::damaged);
+        CHECK((report.failures.empty() && report.rewrapped == 2));
+    }
+    SECTION("resealed") {
+        const ResealReport report = reseal_all(eras.bench);
+        REQUIRE(report.failures.size() == 1);
+        CHECK(report.failures.front().code() == ErrorCode::damaged);
+        CHECK(report.touched == 2);
+    }
+    CHECK(openers(eras.bench, eras.first).contains(next));
+    CHECK(openers(eras.bench, eras.second).contains(next));
+}
 
 TEST_CASE("a resealed backup needs nothing but today's protector, and comes back as it was [R98]",
           "[restore][reseal]") {
