@@ -29,6 +29,15 @@ void say(Context& context, const std::vector<const restore::Backup*>& backups) {
     }
 }
 
+/// Those that are to be forgotten: what is so already needs no further statement.
+std::vector<const restore::Backup*> counting(Context& context, std::vector<const restore::Backup*> backups) {
+    std::erase_if(backups, [&](const restore::Backup* backup) {
+        const restore::LastWord* word = context.catalogue().tombstone(backup->id);
+        return word != nullptr && word->forgotten;
+    });
+    return backups;
+}
+
 ExitCode forget(Context& context) {
     Terminal& terminal = context.terminal();
     const std::vector<const restore::Backup*> backups = named(context, false);
@@ -49,17 +58,18 @@ ExitCode shred(Context& context) {
     std::set<EntryId> ids;
     for (const restore::Backup* backup : backups) ids.insert(backup->id);
     ShredReceipt receipt;
-    receipt.shredding = restore::plan_shredding(context.catalogue(), context.repository(), ids);
+    receipt.shredding = restore::foresee_shredding(context.catalogue(), context.repository(), ids);
     print_shared(context, receipt.shredding);
-    say(context, backups);
     if (context.dry_run()) {
+        say(context, backups);
         for (const EntryId& id : ids) receipt.backups.push_back(id.hex());
         receipt.unproven = what_is_unproven(context, receipt.shredding);
         receipt.dry_run = true;
         print_receipt(context, receipt);
         return ExitCode::done;
     }
-    append_tombstones(context, backups, format::TombstoneAction::forgotten);
+    append_tombstones(context, counting(context, backups), format::TombstoneAction::forgotten);
+    say(context, backups);
     receipt = shred_forgotten(context, ids);
     print_receipt(context, receipt);
     if (!receipt.broken.empty()) {
@@ -87,7 +97,9 @@ Command forget_command() {
         "slots of data keys that nothing needs any more. First it says what stays because other backups need it, and "
         "at the end comes a receipt, which also says what cannot be proven from here: copies and versions of the "
         "storage, and the wrapped data keys in signed entries. It can be run again when it was stopped, and for "
-        "backups that were forgotten before. Nothing is deleted while a journal is not whole (14).\n\n"
+        "backups that were forgotten before: then nothing is signed, no officer is needed, and it may be done in a "
+        "replica too. Nothing is deleted while a journal that counts is not whole (14), or when something else that an "
+        "officer said counts instead (17).\n\n"
         "Better make no backups of these writers meanwhile: a run that began before could refer to what is deleted. "
         "It says so itself, or this command does (14); the next run then stores it anew.\n\n"
         "Exit code 3 when something could not be deleted.";
