@@ -16,10 +16,12 @@ restore::Plan make_plan(Context& context, restore::Planner& planner) {
     const Options& options = context.options();
     const bool stretch = options.given("from") || options.given("to");
     if (!stretch) {
-        const std::string reference = context.arguments().empty() ? "latest" : context.arguments().front();
+        const auto reference =
+            restore::BackupReference::parse(context.arguments().empty() ? "latest" : context.arguments().front());
+        refuse_rules_beside_id(context, reference);
         restore::BackupFilter filter = selection(context);
         filter.as_of = time_option(context, "as-of");
-        return planner.plan(planner.catalogue().resolve(restore::BackupReference::parse(reference).backup, filter));
+        return planner.plan(planner.catalogue().resolve(reference.backup, filter));
     }
     if (!context.arguments().empty())
         throw Error(ErrorCode::usage, "a backup and a stretch of time cannot be given together");
