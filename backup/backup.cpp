@@ -13,6 +13,7 @@
 #include "keyring/policy_check.h"
 #include "keyring/proven_slots.h"
 #include "keyring/wrapping.h"
+#include "storage/statements.h"
 
 #include <grp.h>
 #include <pwd.h>
@@ -86,7 +87,23 @@ struct Standing {
     EntryId policy_entry;
     keyring::Trust trust;
     std::map<IdentityId, keyring::SeenEntry> newest;  ///< of the officers' journals
+    storage::Tombstones tombstones;
 };
+
+void take_tombstones(const std::list<storage::Journal>& officers, Standing& standing) {
+    for (const auto& journal : officers) {
+        visit_statements(journal, [&](const format::SignedEntry& entry, const storage::StatementOrder& order) {
+            if (entry.kind != format::EntryKind::tombstone) return;
+            if (!standing.trust.trusts(entry.identity, format::Role::officer, entry.head.sequence)) return;
+            try {
+                standing.tombstones.take(entry, order, [](const auto&) { return true; });
+            } catch (const Error& error) {
+                // Who reads the repository is told of it; a backup goes on.
+                if (error.code() != ErrorCode::damaged && error.code() != ErrorCode::unsupported) throw;
+            }
+        });
+    }
+}
 
 /// What the officers of the repository say about writers, and the policy in force.
 Standing standing_of(const storage::Repository& repository, const keyring::KeyringSet& keyrings) {
@@ -105,6 +122,7 @@ Standing standing_of(const storage::Repository& repository, const keyring::Keyri
     Standing standing;
     standing.newest = std::move(officers.newest);
     standing.trust = std::move(officers.trust);
+    take_tombstones(journals, standing);
     if (const auto& policy = standing.trust.policy()) {
         standing.policy = keyring::Policy::from_values(policy->values);
         standing.policy_entry = policy->entry;
@@ -500,11 +518,12 @@ void Run::finish(Committer& committer, PackWriter& packs, Pipeline::Result& resu
     report_.total_bytes_processed = statistics.bytes;
     auto reach = history_.reach();
     // Skipping must not leave a backup behind that lacks what this run had to store, that stays under an old
-    // protector, or that others wait for.
+    // protector, that others wait for, or that counts no more.
+    const auto* latest = history_.latest_of(series_);
     report_.skipped_unchanged = request_.skip_if_unchanged && report_.errors == 0 &&
                                 old_state.root() == result.sources && result.added_data == 0 &&
-                                !rotation_.is_due(reach) && !is_first_behind_fence() &&
-                                history_.latest_of(series_) != nullptr;
+                                !rotation_.is_due(reach) && !is_first_behind_fence() && latest != nullptr &&
+                                !standing_.tombstones.is_forgotten(latest->entry->id);
     if (request_.dry_run || report_.skipped_unchanged) return;
     hold_to_fence(reach);
     rotation_.carry_out(reach);

@@ -38,26 +38,29 @@ std::string hash_in_name(const std::string& name) {
 Checker::Checker(Context& context)
     : context_(context), catalogue_(tolerant_catalogue(context)), listing_(context.repository().store().list("")) {
     for (const storage::ObjectInfo& info : listing_) bytes_total_ += info.size;
-    note_users();
-    note_excused();
+    note_users(catalogue_);
+    note_excused(catalogue_);
 }
 
-void Checker::note_users() {
-    for (const restore::Backup& backup : catalogue_.backups()) {
-        const std::string id = backup.short_id();
-        for (const restore::ReachedEntry& reached : catalogue_.reached_by(backup)) {
+void Checker::note_users(const restore::Catalogue& catalogue) {
+    for (const restore::Backup& backup : catalogue.backups()) {
+        const auto note = [&](const std::string& what) {
+            users_[what].insert(backup.short_id());
+            if (backup.trusted) needed_.insert(what);
+        };
+        for (const restore::ReachedEntry& reached : catalogue.reached_by(backup)) {
             const format::SealedPacks& listed = *reached.listed;
             for (std::size_t i = 0; i < listed.packs.size(); ++i) {
-                if (reached.has(i)) users_[format::pack_name(listed.packs[i].id)].insert(id);
+                if (reached.has(i)) note(format::pack_name(listed.packs[i].id));
             }
-            for (const format::IndexInfo& index : listed.indexes) users_[format::index_name(index.id)].insert(id);
-            users_[listed.dek.hex()].insert(id);
+            for (const format::IndexInfo& index : listed.indexes) note(format::index_name(index.id));
+            note(listed.dek.hex());
         }
-        users_[backup.body.listed->dek.hex()].insert(id);
+        note(backup.body.listed->dek.hex());
     }
 }
 
-void Checker::note_excused() {
+void Checker::note_excused(const restore::Catalogue& catalogue) {
     const auto excuse = [this](const restore::ReachedEntry& entry) {
         for (std::size_t i = 0; i < entry.listed->packs.size(); ++i) {
             if (entry.has(i)) excused_.insert(format::pack_name(entry.listed->packs[i].id));
@@ -65,15 +68,15 @@ void Checker::note_excused() {
         for (const format::IndexInfo& index : entry.listed->indexes) excused_.insert(format::index_name(index.id));
         excused_.insert(entry.listed->dek.hex());
     };
-    for (const restore::Backup& backup : catalogue_.forgotten()) {
-        for (const restore::ReachedEntry& entry : catalogue_.named_by(backup)) excuse(entry);
-        for (const restore::ReachedEntry& entry : catalogue_.reached_by(backup)) excuse(entry);
+    for (const restore::Backup& backup : catalogue.forgotten()) {
+        for (const restore::ReachedEntry& entry : catalogue.named_by(backup)) excuse(entry);
+        for (const restore::ReachedEntry& entry : catalogue.reached_by(backup)) excuse(entry);
     }
-    for (const restore::ReachedEntry& entry : catalogue_.replaced()) excuse(entry);
+    for (const restore::ReachedEntry& entry : catalogue.replaced()) excuse(entry);
 }
 
 bool Checker::may_be_gone(const std::string& used_as) const {
-    return excused_.contains(used_as) && !users_.contains(used_as);
+    return excused_.contains(used_as) && !needed_.contains(used_as);
 }
 
 void Checker::damage(const std::string& object, const std::string& message) {
@@ -125,15 +128,43 @@ void Checker::check_journals() {
     }
 }
 
+void Checker::note_missing(const std::string& object, const std::string& used_as, const std::string& message) {
+    const std::lock_guard lock(mutex_);
+    missing_.try_emplace(object, Missing{used_as, message});
+}
+
+void Checker::judge_missing() {
+    const bool is_explained = std::all_of(missing_.begin(), missing_.end(),
+                                          [this](const auto& one) { return may_be_gone(one.second.used_as); });
+    if (!is_explained) {
+        // An officer may have forgotten a backup, and shredded it, since the journals were read.
+        restore::CatalogueOptions options;
+        options.remember = false;
+        options.tolerate_rollback = true;
+        const auto now = restore::Catalogue::load(context_.repository(), context_.keyrings(), options);
+        users_.clear();
+        needed_.clear();
+        note_users(now);
+        note_excused(now);
+    }
+    std::uint64_t gone = 0;
+    for (const auto& [object, missing] : missing_) {
+        if (may_be_gone(missing.used_as))
+            ++gone;
+        else
+            damage(object, missing.message);
+    }
+    if (gone == 0) return;
+    report_.information.push_back(counted(gone, "object") + (gone == 1 ? " is" : " are") +
+                                  " gone that nothing needs: of forgotten backups, or sealed anew since");
+}
+
 void Checker::expect(const std::string& name, const std::string& used_as, std::uint64_t size,
                      const std::string& entry) {
     const bool is_new = named_.insert(name).second;
     const storage::ObjectInfo* info = listing_.find(name);
     if (info == nullptr) {
-        if (may_be_gone(used_as))
-            gone_ += is_new ? 1 : 0;
-        else if (is_new)
-            damage(name, name + ": missing, and named by " + entry);
+        if (is_new) note_missing(name, used_as, name + ": missing, and named by " + entry);
     } else if (size != 0 && info->size != size) {
         damage(name, name + ": has " + std::to_string(info->size) + " octets, and " + entry + " says " +
                          std::to_string(size));
@@ -171,10 +202,6 @@ void Checker::check_references() {
     }
     if (leftovers > 0) {
         report_.information.push_back(counted(leftovers, "object") + " of unfinished runs, which nothing needs");
-    }
-    if (gone_ > 0) {
-        report_.information.push_back(counted(gone_, "object") + (gone_ == 1 ? " is" : " are") +
-                                      " gone that nothing needs: of forgotten backups, or sealed anew since");
     }
 }
 
@@ -214,8 +241,12 @@ void Checker::check_object(const storage::ObjectInfo& info) {
             }
         }
     } catch (const Error& error) {
+        if (!is_damage(error) && error.code() != ErrorCode::io) throw;
+        if (!context_.repository().store().exists(info.name)) {
+            const auto slot = format::parse_slot_name(info.name);
+            return note_missing(info.name, slot ? slot->dek.hex() : info.name, info.name + ": was listed, and is gone");
+        }
         if (is_damage(error)) return damage(info.name, error.what());
-        if (error.code() != ErrorCode::io) throw;
         const std::lock_guard lock(mutex_);
         report_.unreadable.emplace_back(error.what());
     }
@@ -248,6 +279,7 @@ void Checker::check_objects() {
         work();
     }
     if (failure) std::rethrow_exception(failure);
+    judge_missing();
     report_.objects = objects_.load();
     report_.bytes = bytes_.load();
     std::sort(report_.damages.begin(), report_.damages.end(),

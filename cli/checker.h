@@ -45,9 +45,9 @@ public:
 private:
     /// Which backups use an object, or the slots of a data key (in hexadecimal).
     using Users = std::map<std::string, std::set<std::string>>;
-    void note_users();
+    void note_users(const restore::Catalogue& catalogue);
     /// What nobody may rely on any more: of forgotten backups, and packs that others stand for.
-    void note_excused();
+    void note_excused(const restore::Catalogue& catalogue);
     /// used_as  a key of Users: an object's name, or the data key of a slot
     [[nodiscard]] bool may_be_gone(const std::string& used_as) const;
     /// What this keyring has seen must still be there.
@@ -57,6 +57,9 @@ private:
     void check_object(const storage::ObjectInfo& info);
     void check_hash(const storage::ObjectInfo& info, const std::string& expected);
     void damage(const std::string& object, const std::string& message);
+    /// What is not there, although a listing or an entry said so: a shredding that goes on meanwhile may have taken it.
+    void note_missing(const std::string& object, const std::string& used_as, const std::string& message);
+    void judge_missing();
     void expect(const std::string& name, const std::string& used_as, std::uint64_t size, const std::string& entry);
     void read_backup(const restore::Backup& backup);
 
@@ -64,9 +67,14 @@ private:
     const restore::Catalogue& catalogue_;
     storage::CompleteListing listing_;
     Users users_;
+    std::set<std::string> needed_;   ///< by trusted backups; as Users has them
     std::set<std::string> excused_;  ///< as Users has them
     std::set<std::string> named_;    ///< objects that entries name
-    std::uint64_t gone_ = 0;         ///< objects that entries name, excused and not there
+    struct Missing {
+        std::string used_as;
+        std::string message;
+    };
+    std::map<std::string, Missing> missing_;  ///< by name
     CheckReport report_;
     std::map<IdentityId, std::set<ChunkId>> read_;
     std::mutex mutex_;

@@ -161,6 +161,13 @@ const restore::Catalogue& Context::headers() {
     return load_catalogue(std::move(options));
 }
 
+restore::Catalogue Context::look_again() {
+    restore::CatalogueOptions options;
+    options.remember = false;
+    options.headers_only = true;
+    return restore::Catalogue::load(repository(), keyrings(), options);
+}
+
 const restore::Catalogue& Context::load_catalogue(restore::CatalogueOptions options) {
     if (catalogue_) throw Error(ErrorCode::failed, "the catalogue was read already");
     options.notice = [this](const std::string& sentence) { terminal_.warning(sentence); };

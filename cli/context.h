@@ -71,6 +71,9 @@ public:
     /// The same for commands that only look at headers: remembers nothing, reads no more than it must (the cache of
     /// verified entries), and no backup of it can be opened. throws  as catalogue()
     [[nodiscard]] const restore::Catalogue& headers();
+    /// The headers as they are now, whatever was read before, and without a word: for who looks what became of an
+    /// entry.
+    [[nodiscard]] restore::Catalogue look_again();
     /// Another way of reading it. throws  Error{failed}: it was read before
     const restore::Catalogue& load_catalogue(restore::CatalogueOptions options);
     /// Without options of its own.

@@ -7,6 +7,7 @@
 #include "format/config.h"
 #include "keyring/policy_check.h"
 #include "keyring/wrapping.h"
+#include "restore/shred.h"
 
 #include <algorithm>
 
@@ -32,6 +33,33 @@ std::vector<IdentityId> officers_of(const storage::Repository& source, const key
     return identities;
 }
 
+restore::Catalogue headers_of(Context& context, const storage::Repository& repository) {
+    restore::CatalogueOptions options;
+    options.remember = false;
+    options.headers_only = true;
+    options.tolerate_rollback = true;  // a copy may be behind what the keyring has seen of the primary
+    return restore::Catalogue::load(repository, context.keyrings(), options);
+}
+
+/// What a copy must not bring back. While damage leaves open which backups count, everything is copied: better too much
+/// than too little.
+std::set<std::string> only_forgotten(Context& context, const storage::Repository& source,
+                                     const storage::Repository* target) {
+    try {
+        const restore::Catalogue here = headers_of(context, source);
+        std::optional<restore::Catalogue> there;
+        if (target != nullptr) there = headers_of(context, *target);
+        return restore::only_forgotten_need(here, source, there ? &*there : nullptr);
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::damaged && error.code() != ErrorCode::unsupported) throw;
+        context.terminal().warning(
+            "which backups are forgotten cannot be known, so what was shredded in one place and is there in the other "
+            "is copied as well: " +
+            std::string(error.what()));
+        return {};
+    }
+}
+
 storage::CopyReport copy_objects(Context& context, const storage::Repository& source, const storage::Repository* target,
                                  const keyring::Officers& officers) {
     storage::CopyOptions options;
@@ -39,6 +67,7 @@ storage::CopyReport copy_objects(Context& context, const storage::Repository& so
     if (context.jobs() > 0) options.workers = context.jobs();
     options.officers = officers_of(source, officers);
     options.officers_only = officers.doubt.has_value();
+    options.left_out = [&] { return only_forgotten(context, source, target); };
     options.stop = [] { return interrupted().load(); };
     storage::CopyProgress progress;
     options.progress = &progress;
@@ -120,6 +149,7 @@ Json copy_json(const CopyResult& result, bool dry_run) {
                      {"entries_copied", result.report.entries},
                      {"objects_present", result.report.present},
                      {"entries_ahead", result.report.ahead},
+                     {"objects_left_out", result.report.left_out},
                      {"entries_withheld", result.report.withheld},
                      {"problems", std::move(problems)},
                      {"doubt", result.doubt ? Json(result.doubt->what()) : Json(nullptr)},
@@ -137,6 +167,10 @@ void print_copy(Terminal& terminal, const CopyResult& result, bool dry_run) {
     if (report.ahead > 0) {
         terminal.result("the target has " + counted(report.ahead, "entry", "entries") +
                         " that the source lacks; to bring them over, copy the other way");
+    }
+    if (report.left_out > 0) {
+        terminal.result(counted(report.left_out, "object") + (report.left_out == 1 ? " was" : " were") +
+                        " left out: only forgotten backups need " + (report.left_out == 1 ? "it" : "them"));
     }
     if (report.withheld > 0) terminal.result(counted(report.withheld, "entry", "entries") + " were not copied");
     if (result.slots && result.slots->slots_added > 0)

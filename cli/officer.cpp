@@ -5,6 +5,7 @@
 #include "format/limits.h"
 #include "format/names.h"
 
+#include <algorithm>
 #include <list>
 
 namespace signet::cli {
@@ -27,7 +28,10 @@ void check_not_rolled_back(Context& context, const IdentityId& identity, const s
 
 }  // namespace
 
-format::SignedEntry append_to_journal(Context& context, const crypto::SigningKey& key, const EntryMaker& make) {
+TimePoint just_after(TimePoint time) { return {time.ns == INT64_MAX ? time.ns : time.ns + 1}; }
+
+format::SignedEntry append_to_journal(Context& context, const crypto::SigningKey& key, const EntryMaker& make,
+                                      TimePoint not_before) {
     require_primary(context);
     const storage::Repository& repository = context.repository();
     const IdentityId identity = key.verify_key().identity();
@@ -43,7 +47,7 @@ format::SignedEntry append_to_journal(Context& context, const crypto::SigningKey
         head.signer = key.verify_key();
         head.sequence = journal.entries.size() + 1;
         if (!journal.entries.empty()) head.previous = journal.entries.back().id;
-        head.time = context.clock().now();
+        head.time = std::max(context.clock().now(), not_before);
         head.audit_head = context.keyring().audit().head();
         head.policy = policy;
         Bytes object = make(head, key);
@@ -93,6 +97,18 @@ keyring::Trust load_trust(Context& context) {
     return std::move(officers.trust);
 }
 
+namespace {
+
+/// Nothing that it signs from now on would count.
+[[noreturn]] void refuse_untrusted(Context& context, const IdentityId& officer, std::uint64_t next) {
+    throw Error(ErrorCode::refused,
+                "this keyring's officer " + officer.short_hex(16) + " is not trusted for its next entry, " +
+                    std::to_string(next),
+                "run this with the keyring of the officer " + context.repository().config().officer.hex());
+}
+
+}  // namespace
+
 crypto::SigningKey officer_of(Context& context, format::EntryKind kind) {
     const storage::Repository& repository = context.repository();
     const auto own = context.keyring().officer_identity(context.vaults());
@@ -109,15 +125,38 @@ crypto::SigningKey officer_of(Context& context, format::EntryKind kind) {
                         : "this keyring has no officer, and only an officer can do this",
                     "run this with the keyring of the officer " + repository.config().officer.hex());
     }
+    const auto newest = officers.newest.find(*own);
+    const std::uint64_t next = newest == officers.newest.end() ? 1 : newest->second.sequence + 1;
+    if (!officers.trust.trusts(*own, format::Role::officer, next)) refuse_untrusted(context, *own, next);
     return context.keyring().officer(context.vaults());
 }
 
-format::SignedEntry append_officer_entry(Context& context, format::EntryKind kind, const Bytes& fields) {
+format::SignedEntry append_officer_entry(Context& context, format::EntryKind kind, const Bytes& fields,
+                                         TimePoint not_before) {
     pin_on_first_contact(context);
     const crypto::SigningKey key = officer_of(context, kind);
-    return append_to_journal(context, key, [&](const format::EntryHead& head, const crypto::SigningKey& signer) {
+    const EntryMaker make = [&](const format::EntryHead& head, const crypto::SigningKey& signer) {
         return format::make_plain_entry(kind, head, fields, signer);
-    });
+    };
+    return append_to_journal(context, key, make, not_before);
+}
+
+Error not_in_force(const std::string& what, const restore::LastWord* winner, format::Role said_as) {
+    const std::string text = "it was signed, but does not count: " + what;
+    if (winner == nullptr) {
+        return {ErrorCode::refused, text,
+                "its signer is not trusted for it: signet keyring trust, by the repository's first officer"};
+    }
+    const auto& [time, identity, sequence] = winner->order;
+    std::string hint = "a clock is far ahead there: say it with the keyring of " + identity.short_hex(16);
+    if (said_as == format::Role::officer) {
+        hint += ", or let the first officer end the trust in it before that entry: signet keyring trust " +
+                identity.short_hex(16) + " --role officer --until " + std::to_string(sequence - 1);
+    }
+    return {ErrorCode::refused,
+            text + ", as entry " + std::to_string(sequence) + " of " + identity.hex() + " (" +
+                winner->entry.short_hex(16) + ", " + to_rfc3339(time) + ") says",
+            hint};
 }
 
 NumberedPolicy current_policy(Context& context) {

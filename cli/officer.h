@@ -16,9 +16,14 @@ namespace signet::cli {
 using EntryMaker = std::function<Bytes(const format::EntryHead&, const crypto::SigningKey&)>;
 
 /// Signs an entry with `key` and appends it to that identity's journal, after what stands there. Loses no race: who
-/// finds the sequence number taken reads again. returns  the entry, verified. throws  Error{damaged}: the journal has a
-/// problem; Error{io}
-format::SignedEntry append_to_journal(Context& context, const crypto::SigningKey& key, const EntryMaker& make);
+/// finds the sequence number taken reads again. returns  the entry, verified.
+/// not_before  the entry claims this time, or the present where that is later: what it says follows what a colleague
+///             said whose clock is ahead
+/// throws  Error{damaged}: the journal has a problem; Error{io}
+format::SignedEntry append_to_journal(Context& context, const crypto::SigningKey& key, const EntryMaker& make,
+                                      TimePoint not_before = {});
+/// The first moment after another.
+[[nodiscard]] TimePoint just_after(TimePoint time);
 
 /// The officers' entries alone: who is trusted, and which policy is in force. Cheap: reads officers' journals only.
 /// throws  Error{damaged}: a journal that this depends on has a problem (keyring/officers.h)
@@ -30,11 +35,18 @@ format::SignedEntry append_to_journal(Context& context, const crypto::SigningKey
 
 /// This keyring's officer. Asks for a passphrase where a vault holds the key.
 /// kind  what it is to sign: while trust is in doubt, the first officer alone may speak, and about trust alone
-/// throws  Error{refused}: it is not an officer of the repository; Error{damaged}: as load_trust()
+/// throws  Error{refused}: it is not an officer of the repository, or not for its next entry; Error{damaged}: as
+/// load_trust()
 [[nodiscard]] crypto::SigningKey officer_of(Context& context, format::EntryKind kind);
 
-/// An entry of the officer without a sealed part.
-format::SignedEntry append_officer_entry(Context& context, format::EntryKind kind, const Bytes& fields);
+/// An entry of the officer without a sealed part. not_before  as in append_to_journal()
+format::SignedEntry append_officer_entry(Context& context, format::EntryKind kind, const Bytes& fields,
+                                         TimePoint not_before = {});
+/// That what was signed does not count, and how that ends. what  "backup … is not forgotten"
+/// winner  the entry that counts instead; nullptr: none does, so the signer is not trusted for its own
+/// said_as  whether officers alone say such things
+[[nodiscard]] Error not_in_force(const std::string& what, const restore::LastWord* winner,
+                                 format::Role said_as = format::Role::officer);
 
 /// The values of the policy in force, and its number; the defaults and 0 where there is none.
 struct NumberedPolicy {

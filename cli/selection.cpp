@@ -47,16 +47,23 @@ std::string refusal_text(const Error& refusal, const std::optional<TimePoint>& a
            " is refused: " + refusal.what() + (refusal.hint().empty() ? std::string() : "; " + refusal.hint());
 }
 
+void refuse_rules_beside_id(const Context& context, const restore::BackupReference& reference) {
+    if (reference.backup == "latest") return;
+    for (const char* name : {"at", "series", "host", "path", "tag"}) {
+        if (context.command().find_option(name) == nullptr || !context.options().given(name)) continue;
+        throw Error(ErrorCode::usage, "a backup is named by its id or chosen by --" + std::string(name) + ", not both",
+                    "leave one of them out");
+    }
+}
+
+const restore::Backup& choose(Context& context, const restore::BackupReference& reference) {
+    refuse_rules_beside_id(context, reference);
+    return context.catalogue().resolve(reference.backup, selection(context));
+}
+
 Chosen choose(Context& context, const std::string& reference) {
     const restore::BackupReference parsed = restore::BackupReference::parse(reference);
-    if (parsed.backup != "latest") {
-        for (const char* name : {"at", "series", "host", "path", "tag"}) {
-            if (context.command().find_option(name) == nullptr || !context.options().given(name)) continue;
-            throw Error(ErrorCode::usage,
-                        "a backup is named by its id or chosen by --" + std::string(name) + ", not both");
-        }
-    }
-    return {context.catalogue().resolve(parsed.backup, selection(context)), parsed.path};
+    return {choose(context, parsed), parsed.path};
 }
 
 std::vector<OptionSpec> with_rules(std::vector<OptionSpec> own) {

@@ -25,7 +25,12 @@ struct Chosen {
     const restore::Backup& backup;
     std::string path;
 };
+/// throws  as Catalogue::resolve(); Error{usage}: an id, and a rule that chooses beside it
 [[nodiscard]] Chosen choose(Context& context, const std::string& reference);
+/// The same of a word that was parsed before.
+[[nodiscard]] const restore::Backup& choose(Context& context, const restore::BackupReference& reference);
+/// throws  Error{usage}: the word is an id, and a rule that chooses was given too
+void refuse_rules_beside_id(const Context& context, const restore::BackupReference& reference);
 
 /// The rules of commands that treat many backups: --all, --from, --to, and those of selection_options().
 [[nodiscard]] std::vector<OptionSpec> with_rules(std::vector<OptionSpec> own);

@@ -33,6 +33,10 @@ void print_shared(Context& context, const restore::Shredding& shredding) {
         terminal.result("stays  " + pack.what + "  " + human_size(pack.size) + "  " + users_text(pack));
     for (const restore::Shared& dek : shredding.shared_deks)
         terminal.result("stays  data key " + dek.what + "  " + users_text(dek));
+    if (!shredding.strangers.empty()) {
+        const std::vector<std::string> strangers(shredding.strangers.begin(), shredding.strangers.end());
+        terminal.warning("nothing stays for backups by writers who are not trusted: " + join(strangers, ", "));
+    }
 }
 
 std::vector<std::string> what_is_unproven(Context& context, const restore::Shredding& shredding) {
@@ -85,6 +89,7 @@ void print_receipt(Context& context, const ShredReceipt& receipt) {
                              {"deks", std::move(deks)},
                              {"shared_packs", shared_json(shredding.shared_packs)},
                              {"shared_deks", shared_json(shredding.shared_deks)},
+                             {"untrusted_backups", shredding.strangers},
                              {"not_deleted", std::move(stay)},
                              {"broken_backups", receipt.broken},
                              {"unproven", receipt.unproven},

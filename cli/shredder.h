@@ -24,8 +24,9 @@ struct ShredReceipt {
 void print_shared(Context& context, const restore::Shredding& shredding);
 
 /// Deletes what only these backups need: packs, index segments, and last the slots of data keys that nothing needs.
-/// The repository is read anew first, when all of them are forgotten already, and once more before the slots go.
-/// throws  Error{damaged}: a journal is not whole; Error{io}: a listing failed, or a deletion is not durable
+/// The repository is read anew first, and all of them must be forgotten by then; and once more before the slots go.
+/// throws  Error{refused}: one of them is not forgotten; Error{damaged}: a journal is not whole; Error{io}: a listing
+///         failed, or a deletion is not durable
 [[nodiscard]] ShredReceipt shred_forgotten(Context& context, const std::set<EntryId>& backups);
 
 /// What can never be said from here.

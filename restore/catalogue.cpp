@@ -198,9 +198,10 @@ Catalogue Catalogue::load(const storage::Repository& repository, keyring::Keyrin
 
 /// Computes trust, decodes runs, and collects what is wrong.
 void Catalogue::judge(const storage::Repository& repository, const std::vector<const keyring::RepositoryPin*>& pins) {
-    std::vector<std::pair<const storage::Journal*, Error>> problems;
+    std::vector<std::pair<EntryPlace, Error>> problems;
     for (const storage::Journal& journal : journals_) {
-        if (journal.problem) problems.emplace_back(&journal, *journal.problem);
+        if (journal.problem)
+            problems.emplace_back(EntryPlace{journal.identity, journal.entries.size() + 1}, *journal.problem);
         for (const format::SignedEntry& entry : journal.entries) {
             try {
                 if (entry.kind == format::EntryKind::backup || entry.kind == format::EntryKind::partial) {
@@ -210,7 +211,7 @@ void Catalogue::judge(const storage::Repository& repository, const std::vector<c
                 }
             } catch (const Error& error) {
                 if (!is_damage(error)) throw;
-                problems.emplace_back(&journal, error);
+                problems.emplace_back(EntryPlace{entry.identity, entry.head.sequence}, error);
             }
         }
     }
@@ -225,7 +226,7 @@ void Catalogue::judge(const storage::Repository& repository, const std::vector<c
 
     repacks_ = Repacks(journals_, runs_, trust_,
                        [&](const format::SignedEntry& entry, const Error& error) { note_damage(entry, error); });
-    const std::set<EntryId> forgotten = tombstoned();
+    take_tombstones();
     std::pair<IdentityId, TimePoint> latest;
     for (const auto& [place, run] : runs_) {
         // A clock set back does not make an entry older than the one before it.
@@ -241,16 +242,26 @@ void Catalogue::judge(const storage::Repository& repository, const std::vector<c
         backup.fields = &run.fields;
         backup.body = repacks_.body_of(run);
         judge_trust(backup);
-        (forgotten.contains(backup.id) ? forgotten_ : backups_).push_back(std::move(backup));
+        (tombstones_.is_forgotten(backup.id) ? forgotten_ : backups_).push_back(std::move(backup));
     }
-    for (auto& [journal, error] : problems) {
-        JournalFinding finding{journal->identity, std::move(error), journal->entries.size(), false, std::nullopt};
-        const std::uint64_t next = finding.believed + 1;
-        finding.trusted = trust_.trusts(journal->identity, format::Role::writer, next) ||
-                          trust_.trusts(journal->identity, format::Role::officer, next);
-        if (!journal->entries.empty()) finding.last_time = journal->entries.back().head.time;
-        findings_.push_back(std::move(finding));
+    for (auto& [place, error] : problems) note_finding(place.first, place.second, std::move(error));
+}
+
+void Catalogue::note_finding(const IdentityId& identity, std::uint64_t sequence, Error error) {
+    const bool trusted = trust_.trusts(identity, format::Role::writer, sequence) ||
+                         trust_.trusts(identity, format::Role::officer, sequence);
+    findings_.push_back({identity, std::move(error), sequence, trusted, trusted, committed_before(identity, sequence)});
+}
+
+/// As Backup::committed of the last run before an entry.
+std::optional<TimePoint> Catalogue::committed_before(const IdentityId& identity, std::uint64_t sequence) const {
+    std::optional<TimePoint> latest;
+    const auto end = runs_.lower_bound({identity, sequence});
+    for (auto run = runs_.lower_bound({identity, 0}); run != end; ++run) {
+        const TimePoint time = run->second.entry->head.time;
+        latest = std::max(latest.value_or(time), time);
     }
+    return latest;
 }
 
 /// What a backup reaches is part of it, so its writer must have been trusted for that as well.
@@ -269,36 +280,31 @@ void Catalogue::judge_trust(Backup& backup) const {
     backup.trusted = true;
 }
 
+/// A statement by somebody who is trusted cannot be read: no backup is lost by that.
 void Catalogue::note_damage(const format::SignedEntry& entry, const Error& error) {
-    findings_.push_back({entry.identity, error, entry.head.sequence, false, entry.head.time});
+    findings_.push_back({entry.identity, error, entry.head.sequence, false, true, std::nullopt});
 }
 
-/// The backups about which the latest tombstone that counts says that they are forgotten.
-std::set<EntryId> Catalogue::tombstoned() {
-    std::map<EntryPlace, std::pair<StatementOrder, bool>> latest;
+const LastWord* Catalogue::remark(const EntryId& backup) const {
+    const auto found = remarks_.find(backup);
+    return found == remarks_.end() ? nullptr : &found->second;
+}
+
+void Catalogue::take_tombstones() {
+    const auto stands = [this](const format::TombstoneStatement& said) {
+        const storage::RunEntry* backup = run(said.writer, said.sequence);
+        return backup != nullptr && backup->entry->id == said.backup;
+    };
     visit_statements(journals_, [&](const format::SignedEntry& entry, const StatementOrder& order) {
-        if (entry.kind != format::EntryKind::tombstone ||
-            !trust_.trusts(entry.identity, format::Role::officer, entry.head.sequence)) {
-            return;
-        }
+        if (entry.kind != format::EntryKind::tombstone) return;
+        if (!trust_.trusts(entry.identity, format::Role::officer, entry.head.sequence)) return;
         try {
-            for (const auto& said : format::TombstoneFields::decode(entry.public_fields(), name_of(entry)).statements) {
-                const storage::RunEntry* backup = run(said.writer, said.sequence);
-                if (backup == nullptr || backup->entry->id != said.backup) continue;
-                auto& known = latest[{said.writer, said.sequence}];
-                if (std::get<std::uint64_t>(known.first) == 0 || known.first < order)
-                    known = {order, said.action == format::TombstoneAction::forgotten};
-            }
+            tombstones_.take(entry, order, stands);
         } catch (const Error& error) {
             if (!is_damage(error)) throw;
             note_damage(entry, error);
         }
     });
-    std::set<EntryId> forgotten;
-    for (const auto& [place, said] : latest) {
-        if (said.second) forgotten.insert(run(place.first, place.second)->entry->id);
-    }
-    return forgotten;
 }
 
 /// A successor has the label key of its predecessors: who knows one of them knows all. That it opens names is tried:
@@ -346,7 +352,8 @@ void Catalogue::learn_names(const storage::Repository& repository, keyring::Keyr
             backup.labels = format::open_labels(*backup.entry, *key);
         } catch (const Error& error) {
             if (!is_damage(error)) throw;
-            findings_.push_back({backup.writer, error, backup.sequence, backup.trusted, backup.entry->head.time});
+            findings_.push_back(
+                {backup.writer, error, backup.sequence, backup.trusted, backup.trusted, backup.committed});
         }
         if (backup.labels) backup.tags = backup.labels->tags;
     }
@@ -366,6 +373,8 @@ void Catalogue::apply_remarks() {
             const auto fields = format::RemarkFields::decode(entry.public_fields(), name_of(entry));
             const auto backup = by_id.find(fields.backup);
             if (backup == by_id.end() || backup->second->writer != fields.writer) return;
+            LastWord& newest = remarks_.try_emplace(fields.backup, LastWord{order, entry.id, false}).first->second;
+            if (newest.order < order) newest = {order, entry.id, false};
             const SecretBytes* key = label_key(fields.writer);
             auto tags = key == nullptr ? std::nullopt : format::open_remark(entry, *key);
             if (!tags || (latest.contains(fields.backup) && order < latest.at(fields.backup))) return;
@@ -463,14 +472,30 @@ void Catalogue::require_trusted(const Backup& backup) const {
                 "to trust its writer: signet keyring trust " + backup.writer.hex());
 }
 
+void require_one_series(const std::vector<const Backup*>& backups) {
+    std::map<SeriesId, const Backup*> series;
+    for (const Backup* backup : backups) {
+        // Whoever is not trusted must not make a name ambiguous.
+        if (backup->trusted) series[backup->fields->series] = backup;
+    }
+    if (series.size() <= 1) return;
+    std::string names;
+    for (const auto& [id, backup] : series) {
+        names += (names.empty() ? "" : ", ") + (backup->labels ? backup->labels->series : "a series without a name");
+        if (backup->labels) names += " of host " + backup->labels->host;
+        names += " (" + id.short_hex(16) + ")";
+    }
+    throw Error(ErrorCode::usage, "several series match: " + names,
+                "choose one by --host NAME, or by --series and the digits behind its name");
+}
+
 const Backup& Catalogue::latest(const BackupFilter& filter) const {
     require_no_doubt();
     const char* const hint = "name a backup by its id (signet list) to restore it all the same";
     for (const JournalFinding& finding : findings_) {
         if (!finding.trusted) continue;
-        // What was signed after the wanted moment cannot stand for it.
-        if (filter.at && finding.last_time && *finding.last_time > *filter.at) continue;
-        if (filter.as_of && finding.last_time && *finding.last_time > *filter.as_of) continue;
+        // What cannot be read was signed after this. Of which time its backups are, nobody knows.
+        if (filter.as_of && finding.committed && *finding.committed > *filter.as_of) continue;
         throw Error(ErrorCode::damaged, std::string("a newer backup may be lost: ") + finding.error.what(), hint);
     }
     const std::vector<const Backup*> matching = select(filter);
@@ -486,6 +511,7 @@ const Backup& Catalogue::latest(const BackupFilter& filter) const {
                         : "to trust its writer: signet keyring trust " + untrusted.writer.hex() + "; or " + hint);
     }
     if (newest == nullptr) throw Error(ErrorCode::usage, "there is no such backup", "signet list shows what there is");
+    if (filter.series) require_one_series(matching);
     return *newest;
 }
 
@@ -509,13 +535,9 @@ const Backup* Catalogue::find_any(std::string_view id_prefix) const {
     return found;
 }
 
-bool Catalogue::is_forgotten(const Backup& backup) const {
-    return std::any_of(forgotten_.begin(), forgotten_.end(), [&](const Backup& one) { return &one == &backup; });
-}
-
 const Backup& Catalogue::find(std::string_view id_prefix, bool forgotten_too) const {
     const Backup* found = find_any(id_prefix);
-    if (found != nullptr && !forgotten_too && is_forgotten(*found)) {
+    if (found != nullptr && !forgotten_too && tombstones_.is_forgotten(found->id)) {
         throw Error(ErrorCode::refused, "backup " + found->describe() + " was forgotten",
                     "an officer can take that back while its packs are there: signet undelete " + found->short_id());
     }
@@ -530,7 +552,7 @@ const Backup& Catalogue::find(std::string_view id_prefix, bool forgotten_too) co
 
 const Backup& Catalogue::find_forgotten(std::string_view id_prefix) const {
     const Backup* found = find_any(id_prefix);
-    if (found != nullptr && is_forgotten(*found)) return *found;
+    if (found != nullptr && tombstones_.is_forgotten(found->id)) return *found;
     throw Error(ErrorCode::usage, found == nullptr ? "there is no backup " + std::string(id_prefix)
                                                    : "backup " + found->describe() + " is not forgotten");
 }

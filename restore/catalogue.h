@@ -60,13 +60,19 @@ struct BackupReference {
     [[nodiscard]] static BackupReference parse(std::string_view text);
 };
 
+/// throws  Error{usage}: the trusted ones among these are of several series; says of which, and how to choose
+void require_one_series(const std::vector<const Backup*>& backups);
+
+using storage::LastWord;
+
 /// What was found wrong with a journal.
 struct JournalFinding {
     IdentityId identity;
-    Error error;                         ///< Error{damaged} or Error{unsupported}; names the object
-    std::uint64_t believed = 0;          ///< entries that stand
-    bool trusted = false;                ///< the identity is trusted as writer or officer for what follows
-    std::optional<TimePoint> last_time;  ///< signing time of the last entry that stands
+    Error error;                 ///< Error{damaged} or Error{unsupported}; names the object
+    std::uint64_t sequence = 0;  ///< of the entry that it is about; those that follow it are not believed either
+    bool trusted = false;        ///< a backup may be lost: the identity is trusted as writer or officer for that entry
+    bool counts = false;         ///< that, or a statement by somebody trusted that cannot be read
+    std::optional<TimePoint> committed;  ///< the latest signing time of the runs before it
 };
 
 struct CatalogueOptions {
@@ -108,6 +114,12 @@ public:
     void require_trusted(const Backup& backup) const;
     [[nodiscard]] const RepositoryId& repository() const { return repository_; }
 
+    /// The tombstone that counts about a backup; nullptr when there is none.
+    [[nodiscard]] const LastWord* tombstone(const EntryId& backup) const { return tombstones_.find(backup); }
+    /// The latest remark about a backup by somebody who is trusted; whether its tags are known depends on the label
+    /// key.
+    [[nodiscard]] const LastWord* remark(const EntryId& backup) const;
+
     /// A backup or partial entry by its place in a journal; nullptr when there is none.
     [[nodiscard]] const storage::RunEntry* run(const IdentityId& identity, std::uint64_t sequence) const;
     /// Which packs a backup needs: those of its own entry and those that it reaches, of its writer and of the
@@ -132,8 +144,8 @@ public:
     /// throws  Error{usage}: no such backup, or several; else as require_trusted(); for "latest" as latest()
     [[nodiscard]] const Backup& resolve(const std::string& reference, const BackupFilter& filter = {}) const;
     /// The newest trusted one that matches.
-    /// throws  as require_no_doubt(); Error{usage}: none; Error{damaged}: a trusted journal has a damaged entry that
-    /// may be newer;
+    /// throws  as require_no_doubt(); Error{usage}: none, or the wanted series' name is that of several;
+    ///         Error{damaged}: a trusted journal has a damaged entry that may be newer;
     ///         Error{refused}: a newer one is by an untrusted writer. The hint is to name a backup by its id
     [[nodiscard]] const Backup& latest(const BackupFilter& filter = {}) const;
     /// By a prefix of its id, trusted or not. forgotten_too  whether a forgotten one will do
@@ -152,9 +164,10 @@ private:
     void share_label_keys();
     void learn_names(const storage::Repository& repository, keyring::KeyringSet& keyrings);
     void apply_remarks();
-    [[nodiscard]] std::set<EntryId> tombstoned();
+    void take_tombstones();
+    [[nodiscard]] std::optional<TimePoint> committed_before(const IdentityId& identity, std::uint64_t sequence) const;
     [[nodiscard]] const Backup* find_any(std::string_view id_prefix) const;
-    [[nodiscard]] bool is_forgotten(const Backup& backup) const;
+    void note_finding(const IdentityId& identity, std::uint64_t sequence, Error error);
     void note_damage(const format::SignedEntry& entry, const Error& error);
     [[nodiscard]] bool matches(const Backup& backup, const BackupFilter& filter) const;
     [[nodiscard]] bool is_series(const Backup& backup, const std::string& series) const;
@@ -165,6 +178,8 @@ private:
     Repacks repacks_;
     std::vector<Backup> backups_;
     std::vector<Backup> forgotten_;
+    storage::Tombstones tombstones_;
+    std::map<EntryId, LastWord> remarks_;
     std::vector<JournalFinding> findings_;
     std::optional<Error> doubt_;
     std::map<IdentityId, SecretBytes> label_keys_;

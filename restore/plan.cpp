@@ -539,12 +539,7 @@ Plan Planner::plan(const BackupFilter& filter) {
     whole.at.reset();
     const std::vector<const Backup*> series = visible(whole);
     if (series.empty()) throw Error(ErrorCode::usage, "there is no such backup", "signet list shows what there is");
-    for (const Backup* backup : series) {
-        if (backup->fields->series != series.front()->fields->series) {
-            throw Error(ErrorCode::usage, "several series match: " + series.front()->series() + ", " + backup->series(),
-                        "choose one with --series");
-        }
-    }
+    require_one_series(series);
     const TimePoint from = filter.from.value_or(series.front()->time());
     const TimePoint to = filter.at.value_or(std::max({horizon(), series.back()->time(), from}));
     const std::vector<const Backup*> wanted = within(series, from, to);

@@ -29,18 +29,6 @@ Bytes all_packs(const format::SealedPacks& listed) {
     return bitmap;
 }
 
-void visit_statements(const std::vector<storage::Journal>& journals,
-                      const std::function<void(const format::SignedEntry&, const StatementOrder&)>& visit) {
-    for (const storage::Journal& journal : journals) {
-        // A clock set back does not reorder a journal: the latest time so far counts.
-        TimePoint running{INT64_MIN};
-        for (const format::SignedEntry& entry : journal.entries) {
-            running = std::max(running, entry.head.time);
-            visit(entry, {running, entry.identity, entry.head.sequence});
-        }
-    }
-}
-
 format::BackupBody BodySource::open(const format::DataKey& key) const {
     return entry->kind == format::EntryKind::repack ? format::open_resealed_body(*entry, number, key)
                                                     : format::open_body(*entry, key);

@@ -4,11 +4,10 @@
 
 #include "format/repack_entry.h"
 #include "keyring/trust.h"
-#include "storage/repository.h"
+#include "storage/statements.h"
 
 #include <functional>
 #include <map>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -18,11 +17,8 @@ namespace signet::restore {
 using EntryPlace = std::pair<IdentityId, std::uint64_t>;
 using RunEntries = std::map<EntryPlace, storage::RunEntry>;
 
-/// Makes the order in which statements of several journals follow each other: (running time, identity, sequence).
-using StatementOrder = std::tuple<TimePoint, IdentityId, std::uint64_t>;
-/// Visits the entries of all journals, each with its place in that order.
-void visit_statements(const std::vector<storage::Journal>& journals,
-                      const std::function<void(const format::SignedEntry&, const StatementOrder&)>& visit);
+using storage::StatementOrder;
+using storage::visit_statements;
 
 /// An entry whose packs a backup needs, and which of them.
 struct ReachedEntry {

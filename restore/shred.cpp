@@ -1,5 +1,6 @@
 #include "restore/shred.h"
 
+#include <algorithm>
 #include <map>
 
 #include "format/names.h"
@@ -7,96 +8,145 @@
 namespace signet::restore {
 namespace {
 
+using Users = std::set<const Backup*>;
+
 /// Who needs what: names of packs and index segments, and data keys.
 struct Needs {
-    std::map<std::string, std::set<std::string>> objects;
-    std::map<DekId, std::set<std::string>> deks;
+    std::map<std::string, Users> objects;
+    std::map<DekId, Users> deks;
 
-    void add(const std::vector<ReachedEntry>& entries, const std::string& user) {
+    void add(const std::vector<ReachedEntry>& entries, const Backup& user) {
         for (const ReachedEntry& entry : entries) {
-            deks[entry.listed->dek].insert(user);
+            deks[entry.listed->dek].insert(&user);
             for (std::size_t i = 0; i < entry.listed->packs.size(); ++i) {
-                if (entry.has(i)) objects[format::pack_name(entry.listed->packs[i].id)].insert(user);
+                if (entry.has(i)) objects[format::pack_name(entry.listed->packs[i].id)].insert(&user);
             }
             for (const format::IndexInfo& index : entry.listed->indexes)
-                objects[format::index_name(index.id)].insert(user);
+                objects[format::index_name(index.id)].insert(&user);
         }
+        deks[user.body.listed->dek].insert(&user);
     }
 };
 
-Needs needs_of_others(const Catalogue& catalogue, const std::set<EntryId>& backups) {
-    Needs needs;
-    for (const Backup& backup : catalogue.backups()) {
-        if (backups.contains(backup.id)) continue;
-        catalogue.check_reach(backup);
-        needs.add(catalogue.reached_by(backup), backup.short_id());
-        needs.deks[backup.body.listed->dek].insert(backup.short_id());
-    }
-    return needs;
+template <class Key>
+Users users_of(const std::map<Key, Users>& all, const Key& key) {
+    const auto found = all.find(key);
+    return found == all.end() ? Users{} : found->second;
 }
 
-/// All that these backups named or needed, whether others stand for it or not.
-Needs needs_of_these(const Catalogue& catalogue, const std::set<EntryId>& backups) {
-    Needs needs;
+bool has_writer(const Users& users, const IdentityId& writer) {
+    return std::any_of(users.begin(), users.end(), [&](const Backup* user) { return user->writer == writer; });
+}
+
+void add_needs_of_others(Needs& needs, const Catalogue& catalogue, const std::set<EntryId>& backups) {
+    for (const Backup& backup : catalogue.backups()) {
+        if (backups.contains(backup.id)) continue;
+        if (backup.trusted) catalogue.check_reach(backup);
+        needs.add(catalogue.reached_by(backup), backup);
+    }
+}
+
+/// All that these backups named or needed, whether others stand for it or not; of an untrusted one what is its own.
+void add_needs_of_these(Needs& needs, const Catalogue& catalogue, const std::set<EntryId>& backups) {
+    const auto add = [&](std::vector<ReachedEntry> entries, const Backup& user) {
+        if (!user.trusted)
+            std::erase_if(entries, [&](const ReachedEntry& entry) { return entry.writer != user.writer; });
+        needs.add(entries, user);
+    };
     for (const std::vector<Backup>* each : {&catalogue.backups(), &catalogue.forgotten()}) {
         for (const Backup& backup : *each) {
             if (!backups.contains(backup.id)) continue;
-            needs.add(catalogue.named_by(backup), backup.short_id());
-            needs.add(catalogue.reached_by(backup), backup.short_id());
-            needs.deks[backup.body.listed->dek].insert(backup.short_id());
+            add(catalogue.named_by(backup), backup);
+            add(catalogue.reached_by(backup), backup);
         }
     }
-    return needs;
 }
 
-/// Data keys of packs that are there and do not go: of interrupted runs, for instance.
-std::set<DekId> deks_in_use(const Catalogue& catalogue, const storage::CompleteListing& packs,
-                            const std::set<std::string>& doomed) {
-    std::set<DekId> used;
-    const auto look_at = [&](const format::SealedPacks& listed) {
-        for (const format::PackInfo& pack : listed.packs) {
-            const std::string name = format::pack_name(pack.id);
-            if (packs.find(name) != nullptr && !doomed.contains(name)) used.insert(listed.dek);
+/// What goes with backups, weighed against what the others need.
+struct Weighing {
+    Needs theirs;
+    Needs others;
+    std::set<std::string> strangers;  ///< those who named something and do not keep it
+
+    /// What cannot be read may be a backup that needs what would be deleted, or may say that one counts again.
+    void take(const Catalogue& catalogue, const std::set<EntryId>& backups) {
+        catalogue.require_no_doubt();
+        for (const JournalFinding& finding : catalogue.findings()) {
+            if (finding.counts) throw finding.error;
         }
+        add_needs_of_these(theirs, catalogue, backups);
+        add_needs_of_others(others, catalogue, backups);
+    }
+
+    /// Short ids of the backups for which something stays. Where there is none, who named it all the same is noted.
+    std::set<std::string> keepers(const Users& owners, const Users& users) {
+        std::set<std::string> keepers;
+        for (const Backup* user : users) {
+            if (user->trusted || has_writer(owners, user->writer)) keepers.insert(user->short_id());
+        }
+        if (keepers.empty()) {
+            for (const Backup* user : users) strangers.insert(user->short_id());
+        }
+        return keepers;
+    }
+};
+
+/// Whether a data key seals a pack that is there and does not go: of an interrupted run, for instance.
+bool is_in_use(const Catalogue& catalogue, const DekId& dek, const Users& owners, const storage::CompleteListing& packs,
+               const std::set<std::string>& doomed) {
+    const auto has_packs = [&](const format::SealedPacks& listed) {
+        return listed.dek == dek && std::any_of(listed.packs.begin(), listed.packs.end(), [&](const auto& pack) {
+                   const std::string name = format::pack_name(pack.id);
+                   return packs.find(name) != nullptr && !doomed.contains(name);
+               });
     };
-    for (const auto& [place, run] : catalogue.runs()) look_at(run.fields);
-    for (const auto& [place, repack] : catalogue.repacks().entries()) look_at(repack.fields);
-    return used;
+    const auto counts = [&](const EntryPlace& place) {
+        return has_writer(owners, place.first) ||
+               catalogue.trust().trusts(place.first, format::Role::writer, place.second);
+    };
+    return std::any_of(catalogue.runs().begin(), catalogue.runs().end(),
+                       [&](const auto& run) { return has_packs(run.second.fields) && counts(run.first); }) ||
+           std::any_of(catalogue.repacks().entries().begin(), catalogue.repacks().entries().end(),
+                       [&](const auto& repack) { return has_packs(repack.second.fields); });
+}
+
+/// Whether the latest tombstone of several places says that a backup is forgotten.
+bool is_forgotten(const std::vector<const Catalogue*>& places, const EntryId& backup) {
+    const LastWord* latest = nullptr;
+    for (const Catalogue* place : places) {
+        const LastWord* word = place->tombstone(backup);
+        if (word != nullptr && (latest == nullptr || latest->order < word->order)) latest = word;
+    }
+    return latest != nullptr && latest->forgotten;
 }
 
 }  // namespace
 
-Shredding plan_shredding(const Catalogue& catalogue, const storage::Repository& repository,
-                         const std::set<EntryId>& backups) {
-    catalogue.require_no_doubt();
-    // What cannot be read may be a backup that needs what would be deleted.
-    if (!catalogue.findings().empty()) throw catalogue.findings().front().error;
-    const Needs theirs = needs_of_these(catalogue, backups);
-    const Needs others = needs_of_others(catalogue, backups);
+Shredding foresee_shredding(const Catalogue& catalogue, const storage::Repository& repository,
+                            const std::set<EntryId>& backups) {
+    Weighing weighing;
+    weighing.take(catalogue, backups);
     const storage::CompleteListing packs = repository.store().list("packs/");
     const storage::CompleteListing indexes = repository.store().list("indexes/");
     Shredding shredding;
     std::set<std::string> doomed;
-    for (const auto& [name, users] : theirs.objects) {
+    for (const auto& [name, owners] : weighing.theirs.objects) {
         const bool is_pack = format::parse_pack_name(name).has_value();
         const storage::ObjectInfo* info = is_pack ? packs.find(name) : indexes.find(name);
         if (info == nullptr) continue;
-        if (const auto shared = others.objects.find(name); shared != others.objects.end()) {
-            if (is_pack) shredding.shared_packs.push_back({name, info->size, shared->second});
+        const auto keepers = weighing.keepers(owners, users_of(weighing.others.objects, name));
+        if (!keepers.empty()) {
+            if (is_pack) shredding.shared_packs.push_back({name, info->size, keepers});
             continue;
         }
         (is_pack ? shredding.packs : shredding.indexes).push_back({name, info->size});
         doomed.insert(name);
     }
-    const std::set<DekId> used = deks_in_use(catalogue, packs, doomed);
     const auto slots = repository.list_slots();
-    for (const auto& [dek, users] : theirs.deks) {
-        if (const auto shared = others.deks.find(dek); shared != others.deks.end()) {
-            shredding.shared_deks.push_back({dek.hex(), 0, shared->second});
-            continue;
-        }
-        if (used.contains(dek)) {
-            shredding.shared_deks.push_back({dek.hex(), 0, {}});
+    for (const auto& [dek, owners] : weighing.theirs.deks) {
+        const auto keepers = weighing.keepers(owners, users_of(weighing.others.deks, dek));
+        if (!keepers.empty() || is_in_use(catalogue, dek, owners, packs, doomed)) {
+            shredding.shared_deks.push_back({dek.hex(), 0, keepers});
             continue;
         }
         shredding.deks.push_back(dek);
@@ -107,7 +157,47 @@ Shredding plan_shredding(const Catalogue& catalogue, const storage::Repository& 
             shredding.slots.push_back({object, repository.store().size(object).value_or(0)});
         }
     }
+    shredding.strangers = std::move(weighing.strangers);
     return shredding;
+}
+
+Shredding plan_shredding(const Catalogue& catalogue, const storage::Repository& repository,
+                         const std::set<EntryId>& backups) {
+    for (const Backup& backup : catalogue.backups()) {
+        if (!backups.contains(backup.id)) continue;
+        throw Error(ErrorCode::refused, "backup " + backup.describe() + " is not forgotten: nothing was deleted",
+                    "an officer forgets it first: signet forget " + backup.short_id());
+    }
+    return foresee_shredding(catalogue, repository, backups);
+}
+
+std::set<std::string> only_forgotten_need(const Catalogue& here, const storage::Repository& source,
+                                          const Catalogue* there) {
+    std::vector<const Catalogue*> places = {&here};
+    if (there != nullptr) places.push_back(there);
+    std::set<EntryId> forgotten;
+    for (const Catalogue* place : places) {
+        for (const Backup& backup : place->forgotten()) {
+            if (is_forgotten(places, backup.id)) forgotten.insert(backup.id);
+        }
+    }
+    if (forgotten.empty()) return {};
+    Weighing weighing;
+    for (const Catalogue* place : places) weighing.take(*place, forgotten);
+    std::set<std::string> names;
+    for (const auto& [name, owners] : weighing.theirs.objects) {
+        if (weighing.keepers(owners, users_of(weighing.others.objects, name)).empty()) names.insert(name);
+    }
+    const storage::CompleteListing packs = source.store().list("packs/");
+    std::set<std::string> slots;
+    for (const auto& [dek, name] : source.list_slots()) {
+        const Users owners = users_of(weighing.theirs.deks, dek);
+        if (owners.empty() || !weighing.keepers(owners, users_of(weighing.others.deks, dek)).empty()) continue;
+        if (!is_in_use(here, dek, owners, packs, names))
+            slots.insert(format::slot_name(name.thumbprint, name.dek, name.content));
+    }
+    names.merge(slots);
+    return names;
 }
 
 void shred(const storage::Repository& repository, const std::vector<Doomed>& objects, Deletion& deletion) {
@@ -132,10 +222,12 @@ void shred(const storage::Repository& repository, const std::vector<Doomed>& obj
 
 std::set<std::string> broken_by(const Catalogue& afterwards, const Shredding& shredding) {
     std::set<std::string> broken;
-    const Needs needs = needs_of_others(afterwards, {});
+    Needs needs;
+    add_needs_of_others(needs, afterwards, {});
     for (const Doomed& pack : shredding.packs) {
-        const auto users = needs.objects.find(pack.name);
-        if (users != needs.objects.end()) broken.insert(users->second.begin(), users->second.end());
+        for (const Backup* user : users_of(needs.objects, pack.name)) {
+            if (user->trusted) broken.insert(user->short_id());
+        }
     }
     return broken;
 }

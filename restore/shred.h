@@ -31,14 +31,27 @@ struct Shredding {
     std::vector<DekId> deks;  ///< data keys that no backup needs any more
     std::vector<Shared> shared_packs;
     std::vector<Shared> shared_deks;
+    std::set<std::string>
+        strangers;  ///< short ids of untrusted backups that name something of another writer that goes
 };
 
-/// What goes when these backups go, and what stays because other backups need it, trusted or not. Only what is there.
+/// What would go if these backups were forgotten, and what stays because other backups need it. Only what is there.
+/// An untrusted backup keeps nothing of other writers: anybody can name anything.
 /// backups  ids, forgotten already or not; forgotten backups that are not among them need nothing
-/// throws   Error{damaged}: a journal is not whole, so that backups may be missing from the catalogue; or what a backup
-///          needs cannot be followed; Error{io}: a listing failed
+/// throws   Error{damaged}: a journal that counts is not whole, so that backups may be missing from the catalogue; or
+///          what a backup needs cannot be followed; Error{io}: a listing failed
+[[nodiscard]] Shredding foresee_shredding(const Catalogue& catalogue, const storage::Repository& repository,
+                                          const std::set<EntryId>& backups);
+/// The same, to be carried out. throws  as foresee_shredding(); Error{refused}: one of them is not forgotten
 [[nodiscard]] Shredding plan_shredding(const Catalogue& catalogue, const storage::Repository& repository,
                                        const std::set<EntryId>& backups);
+
+/// Names of packs, index segments and slots in `source` that only backups need which are forgotten there or in a second
+/// place: a copy from here to there would undo a shredding. Of what the places say about a backup the latest counts.
+/// there   nullptr: there is no second place yet
+/// throws  as foresee_shredding(), for either place
+[[nodiscard]] std::set<std::string> only_forgotten_need(const Catalogue& here, const storage::Repository& source,
+                                                        const Catalogue* there);
 
 /// What became of a deletion.
 struct Deletion {
@@ -49,8 +62,8 @@ struct Deletion {
 /// Deletes objects, and looks whether they are gone. throws  Error{io}: the store could not make it durable
 void shred(const storage::Repository& repository, const std::vector<Doomed>& objects, Deletion& deletion);
 
-/// Backups of a catalogue read afterwards that need something that was deleted: made meanwhile, by a run that began
-/// before. returns  short ids
+/// Trusted backups of a catalogue read afterwards that need something that was deleted: made meanwhile, by a run that
+/// began before. returns  short ids
 [[nodiscard]] std::set<std::string> broken_by(const Catalogue& afterwards, const Shredding& shredding);
 
 }  // namespace signet::restore

@@ -250,13 +250,18 @@ private:
         std::optional<CompleteListing> in_target;
         if (target_ != nullptr) in_target.emplace(target_->store().list(""));
         std::vector<Wanted> wanted;
+        const std::set<std::string> left_out =
+            options_.left_out && has_tombstones() ? options_.left_out() : std::set<std::string>();
         const CompleteListing in_source = source_.store().list("");
         for (const ObjectInfo& object : in_source) {
             const auto claim = claim_of(object.name);
             if (!claim) continue;
             const ObjectInfo* present = in_target ? in_target->find(object.name) : nullptr;
             if (present == nullptr) {
-                wanted.push_back({object, *claim});
+                if (left_out.contains(object.name))
+                    ++report_.left_out;
+                else
+                    wanted.push_back({object, *claim});
                 continue;
             }
             ++report_.present;
@@ -266,6 +271,16 @@ private:
         std::stable_sort(wanted.begin(), wanted.end(),
                          [](const Wanted& left, const Wanted& right) { return left.claim.order < right.claim.order; });
         return wanted;
+    }
+
+    [[nodiscard]] bool has_tombstones() const {
+        const auto has_one = [](const Journal& journal) {
+            return std::any_of(journal.entries.begin(), journal.entries.end(), [](const format::SignedEntry& entry) {
+                return entry.kind == format::EntryKind::tombstone;
+            });
+        };
+        return std::any_of(officers_.begin(), officers_.end(), has_one) ||
+               std::any_of(there_.begin(), there_.end(), [&](const auto& journal) { return has_one(journal.second); });
     }
 
     void note_size(const ObjectInfo& here, const ObjectInfo& in_target) {

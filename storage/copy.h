@@ -1,14 +1,15 @@
 // Copies a repository to another place: the same octets under the same names, compared on the way. Needs no key.
 //
 // Objects that entries refer to are there, durably, before the first entry is; entries come in the order of their
-// journals, officers' before everybody else's, and predecessors' before their successors'. So the target is a repository at every moment, and never shows a
-// backup without what officers had said of its writer by then. Nothing is overwritten and nothing removed: a copy that
-// was stopped is begun again.
+// journals, officers' before everybody else's, and predecessors' before their successors'. So the target is a
+// repository at every moment, and never shows a backup without what officers had said of its writer by then. Nothing is
+// overwritten and nothing removed: a copy that was stopped is begun again.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,9 @@ struct CopyOptions {
     std::vector<IdentityId> officers;  ///< whose entries go first
     /// Nobody else's entries go: set where an officer's journal is broken, as what it lacks may withdraw a writer.
     bool officers_only = false;
+    /// Names of objects of the source that are not brought over: what only forgotten backups need. Asked once, when the
+    /// journals have been read, and only if there is a tombstone in one of them.
+    std::function<std::set<std::string>()> left_out = {};
     std::function<bool()> stop = {};  ///< asked often, by any thread: whether to end here
     CopyProgress* progress = nullptr;
 };
@@ -48,6 +52,7 @@ struct CopyReport {
     std::uint64_t entries = 0;   ///< of these: journal entries
     std::uint64_t present = 0;   ///< objects of the source that were there
     std::uint64_t ahead = 0;     ///< entries of the target that the source lacks
+    std::uint64_t left_out = 0;  ///< objects that the target lacks and CopyOptions::left_out named
     std::uint64_t withheld = 0;  ///< entries that were not copied: of officers_only, or behind a problem
     bool stopped = false;
     std::vector<CopyProblem> problems;

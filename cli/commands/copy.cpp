@@ -70,7 +70,8 @@ Command copy_command() {
     command.summary = "copy a repository to a second place";
     command.description =
         "Copies to another place of the same repository what that lacks: the same octets under the same names. Each "
-        "object is compared with its name, or its signature, on the way; nothing is overwritten and nothing removed. "
+        "object is compared with its name, or its signature, on the way; nothing is overwritten and nothing removed, "
+        "and what only forgotten backups need is not brought over. "
         "What entries refer to is there before they are, and officers' entries come first, so the target is a whole "
         "repository at every moment. Stopped or killed, the command goes on where it was. It needs no key.\n\n"
         "A damaged object is named and left out, and the rest is copied (14). An entry that differs in both places "

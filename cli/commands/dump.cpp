@@ -50,7 +50,7 @@ ExitCode run(Context& context) {
     if (wanted.paths.size() > 1) throw Error(ErrorCode::usage, "dump writes one path: " + printable(wanted.paths[1]));
     restore::DumpRequest request;
     request.path = wanted.paths.empty() ? wanted.reference.path : wanted.paths.front();
-    const auto backup = context.open(context.catalogue().resolve(wanted.reference.backup, selection(context)));
+    const auto backup = context.open(choose(context, wanted.reference));
     context.forget_catalogue();
     request.plain = options.flag("plain");
     request.jobs = context.jobs();

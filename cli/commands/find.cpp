@@ -36,8 +36,7 @@ std::vector<const restore::Backup*> chosen(Context& context) {
     const std::vector<std::string> named = context.options().list("backup");
     std::vector<const restore::Backup*> backups;
     backups.reserve(named.size());
-    for (const std::string& reference : named)
-        backups.push_back(&context.catalogue().resolve(reference, selection(context)));
+    for (const std::string& reference : named) backups.push_back(&choose(context, reference).backup);
     if (!named.empty()) return backups;
     context.catalogue().require_no_doubt();
     for (const restore::Backup* backup : context.catalogue().select(selection(context))) {

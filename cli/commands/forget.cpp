@@ -31,10 +31,22 @@ void say(Context& context, const std::vector<const restore::Backup*>& backups) {
     }
 }
 
-/// Signs that they are forgotten, and says so.
-ExitCode forget(Context& context, const std::vector<const restore::Backup*>& backups) {
-    Terminal& terminal = context.terminal();
+/// Those that are to be forgotten: what is so already needs no further statement.
+std::vector<const restore::Backup*> counting(Context& context, std::vector<const restore::Backup*> backups) {
+    std::erase_if(backups, [&](const restore::Backup* backup) {
+        const restore::LastWord* word = context.catalogue().tombstone(backup->id);
+        return word != nullptr && word->forgotten;
+    });
+    return backups;
+}
+
+/// Signs that they are forgotten. throws  Error{refused}: that would not count
+void sign_forgotten(Context& context, const std::vector<const restore::Backup*>& backups) {
     if (!context.dry_run() && !backups.empty()) append_tombstones(context, backups, format::TombstoneAction::forgotten);
+}
+
+ExitCode print_summary(Context& context, const std::vector<const restore::Backup*>& backups) {
+    Terminal& terminal = context.terminal();
     Json ids = Json::array();
     for (const restore::Backup* backup : backups) ids.push_back(backup->id.hex());
     if (terminal.json())
@@ -50,17 +62,18 @@ ExitCode shred(Context& context) {
     std::set<EntryId> ids;
     for (const restore::Backup* backup : backups) ids.insert(backup->id);
     ShredReceipt receipt;
-    receipt.shredding = restore::plan_shredding(context.catalogue(), context.repository(), ids);
+    receipt.shredding = restore::foresee_shredding(context.catalogue(), context.repository(), ids);
     print_shared(context, receipt.shredding);
-    say(context, backups);
     if (context.dry_run()) {
+        say(context, backups);
         for (const EntryId& id : ids) receipt.backups.push_back(id.hex());
         receipt.unproven = what_is_unproven(context, receipt.shredding);
         receipt.dry_run = true;
         print_receipt(context, receipt);
         return ExitCode::done;
     }
-    append_tombstones(context, backups, format::TombstoneAction::forgotten);
+    append_tombstones(context, counting(context, backups), format::TombstoneAction::forgotten);
+    say(context, backups);
     receipt = shred_forgotten(context, ids);
     print_receipt(context, receipt);
     if (!receipt.broken.empty()) {
@@ -77,14 +90,15 @@ ExitCode forget_by_rule(Context& context) {
                     "signet forget --keep-daily 7 …, or signet forget BACKUP… [--shred]");
     }
     const std::vector<RetentionGroup> groups = apply_retention_rules(context);
-    print_retention(context, groups);
     std::vector<const restore::Backup*> backups;
     for (const RetentionGroup& group : groups) {
         for (std::size_t i = 0; i < group.backups.size(); ++i) {
             if (group.reasons[i].empty()) backups.push_back(group.backups[i]);
         }
     }
-    return forget(context, backups);
+    sign_forgotten(context, backups);
+    print_retention(context, groups);
+    return print_summary(context, backups);
 }
 
 ExitCode run(Context& context) {
@@ -95,8 +109,9 @@ ExitCode run(Context& context) {
     }
     if (context.options().flag("shred")) return shred(context);
     const std::vector<const restore::Backup*> backups = named(context, false);
+    sign_forgotten(context, backups);
     say(context, backups);
-    return forget(context, backups);
+    return print_summary(context, backups);
 }
 
 }  // namespace
@@ -110,15 +125,16 @@ Command forget_command() {
         "An officer signs a tombstone: these backups are not listed, planned or restored any more, and no coverage "
         "rests on them. Nothing is deleted: their packs stay, other backups that share them are not touched, and "
         "signet undelete takes it back. Backups are named by their ids, or the --keep rules choose: what no rule keeps "
-        "is "
-        "forgotten, in each series of each writer by itself, so that no host pushes another one's backups out. They "
+        "is forgotten, in each series of each writer by itself, so that no host pushes another one's backups out. They "
         "count by when a backup was made (--by-backup-time: by what it claims), --keep-within from the newest one, and "
         "what is younger than the policy keep-within stays in any case.\n\n"
         "With --shred, what only these backups need is deleted then, for good: packs, index segments, and last the "
         "slots of data keys that nothing needs any more. First it says what stays because other backups need it, and "
         "at the end comes a receipt, which also says what cannot be proven from here: copies and versions of the "
         "storage, and the wrapped data keys in signed entries. It can be run again when it was stopped, and for "
-        "backups that were forgotten before. Nothing is deleted while a journal is not whole (14).\n\n"
+        "backups that were forgotten before: then nothing is signed, no officer is needed, and it may be done in a "
+        "replica too. Nothing is deleted while a journal that counts is not whole (14), or when something else that an "
+        "officer said counts instead (17).\n\n"
         "Better make no backups of these writers meanwhile: a run that began before could refer to what is deleted. "
         "It says so itself, or this command does (14); the next run then stores it anew.\n\n"
         "Exit code 3 when something could not be deleted.";

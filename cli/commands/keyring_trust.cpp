@@ -1,8 +1,39 @@
 #include "cli/commands/commands.h"
+#include "cli/officer.h"
 #include "cli/succession.h"
+#include "cli/table.h"
+
+#include <map>
 
 namespace signet::cli {
 namespace {
+
+/// What counts no more when an officer is trusted for fewer entries: everything that it said beyond them.
+void warn_of_voided(Context& context, const format::TrustStatement& statement) {
+    // Nobody can take anything from the first officer.
+    if (statement.role != format::Role::officer || statement.identity == context.repository().config().officer) return;
+    const keyring::Trust trust = load_officers(context).trust;
+    std::map<format::EntryKind, std::uint64_t> voided;
+    const storage::Journal journal = context.repository().load_journal(statement.identity);
+    for (const format::SignedEntry& entry : journal.entries) {
+        const std::uint64_t sequence = entry.head.sequence;
+        const bool is_kept = statement.first_sequence <= sequence && sequence <= statement.last_sequence;
+        if (!is_kept && trust.trusts(statement.identity, format::Role::officer, sequence)) ++voided[entry.kind];
+    }
+    const auto warn = [&](format::EntryKind kind, const char* one, const char* several, const char* consequence) {
+        const std::uint64_t count = voided[kind];
+        if (count == 0) return;
+        context.terminal().warning(counted(count, one, several) + " of this officer " +
+                                   (count == 1 ? "counts" : "count") + " no more: " + consequence);
+    };
+    warn(format::EntryKind::repack, "repack entry", "repack entries",
+         "what it resealed needs its old data keys and their protectors again");
+    warn(format::EntryKind::tombstone, "tombstone", "tombstones",
+         "what it forgot is back, and what it took back is forgotten again");
+    warn(format::EntryKind::policy, "policy", "policies",
+         "protectors that it fenced, and its other values, are as before");
+    warn(format::EntryKind::trust, "statement about trust", "statements about trust", "whom it let in is not trusted");
+}
 
 ExitCode run(Context& context) {
     const Options& options = context.options();
@@ -22,6 +53,8 @@ ExitCode run(Context& context) {
     std::vector<format::TrustStatement> statements = {statement};
     if (const auto former = options.text("instead-of"))
         statements = succession(context, find_identity(context, *former), statement.identity);
+    else
+        warn_of_voided(context, statement);
     const format::SignedEntry entry = say_trust(context, statements);
     if (context.terminal().json()) {
         Json summary = {
@@ -61,7 +94,9 @@ Command keyring_trust_command() {
         "trusted writers. IDENTITY is the fingerprint that signet keyring show prints on the writer's host, or its "
         "first 16 digits at least when it has made backups here.\n\n"
         "A later statement about the same identity replaces an earlier one: with --until, entries after that number "
-        "of its journal are trusted no more.\n\n"
+        "of its journal are trusted no more. Of an officer, what it said after that counts no more either: how much "
+        "that is "
+        "is told before it is signed.\n\n"
         "--instead-of trusts a writer that takes the place of one that was lost (signet keyring adopt, on its host): "
         "the "
         "same entry ends the trust in the lost one at its last entry, so that nobody who finds its key can go on.";

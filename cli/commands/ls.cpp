@@ -36,7 +36,7 @@ ExitCode run(Context& context) {
     BackupAndPaths wanted = backup_and_paths(context.arguments());
     const bool is_whole = wanted.paths.empty() && wanted.reference.path == "/";
     if (wanted.paths.empty()) wanted.paths.push_back(wanted.reference.path);
-    const auto backup = context.open(context.catalogue().resolve(wanted.reference.backup, selection(context)));
+    const auto backup = context.open(choose(context, wanted.reference));
     context.forget_catalogue();
     const Owners owners(backup->body());
     const bool is_long = context.options().flag("long");

@@ -18,10 +18,12 @@ bool is_stretch(const Context& context) { return context.options().given("from")
 restore::Plan make_plan(Context& context, restore::Planner& planner) {
     const Options& options = context.options();
     if (!is_stretch(context)) {
-        const std::string reference = context.arguments().empty() ? "latest" : context.arguments().front();
+        const auto reference =
+            restore::BackupReference::parse(context.arguments().empty() ? "latest" : context.arguments().front());
+        refuse_rules_beside_id(context, reference);
         restore::BackupFilter filter = selection(context);
         filter.as_of = time_option(context, "as-of");
-        return planner.plan(planner.catalogue().resolve(restore::BackupReference::parse(reference).backup, filter));
+        return planner.plan(planner.catalogue().resolve(reference.backup, filter));
     }
     if (!context.arguments().empty())
         throw Error(ErrorCode::usage, "a backup and a stretch of time cannot be given together");

@@ -131,8 +131,7 @@ ExitCode run(Context& context) {
     restore::RestoreRequest request = request_of(context, wanted);
     connect_to_terminal(terminal, request);
     // Every key first: nothing is written while one is missing.
-    const auto open =
-        context.open(context.catalogue().resolve(wanted.reference.backup, selection(context)), request.salvage);
+    const auto open = context.open(choose(context, wanted.reference), request.salvage);
     context.forget_catalogue();
     const restore::Backup& backup = open->backup();
     for (const auto& [dek, why] : open->missing_keys()) {

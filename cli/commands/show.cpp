@@ -11,6 +11,7 @@ namespace {
 /// "latest" also names an untrusted backup here: looking at a header restores nothing.
 const restore::Backup& named(Context& context) {
     const std::string reference = context.arguments().empty() ? "latest" : context.arguments().front();
+    refuse_rules_beside_id(context, {reference, "/"});
     const restore::Catalogue& catalogue = context.headers();
     return reference == "latest" ? catalogue.latest(selection(context)) : catalogue.find(reference);
 }

@@ -3,6 +3,7 @@
 #include "cli/selection.h"
 #include "cli/table.h"
 
+#include <map>
 #include <set>
 
 namespace signet::cli {
@@ -30,6 +31,32 @@ SecretBytes label_key_of(Context& context, const restore::Backup& backup) {
     return known != nullptr ? known->clone() : context.open(backup)->body().keys.label_key.clone();
 }
 
+using TagsOf = std::map<EntryId, std::vector<std::string>>;
+
+void sign(Context& context, const restore::Backup& backup, const std::vector<std::string>& tags,
+          const crypto::SigningKey& signer) {
+    const SecretBytes label_key = label_key_of(context, backup);
+    const EntryMaker make = [&](const format::EntryHead& head, const crypto::SigningKey& key) {
+        return format::make_remark_entry(head, {backup.id, backup.writer}, tags, label_key, key);
+    };
+    const restore::LastWord* word = context.catalogue().remark(backup.id);
+    append_to_journal(context, signer, make,
+                      word == nullptr ? TimePoint{} : just_after(std::get<TimePoint>(word->order)));
+}
+
+/// Of several remarks the latest counts, and only somebody's who is trusted.
+void require_in_force(Context& context, const TagsOf& signed_tags) {
+    if (signed_tags.empty()) return;
+    const restore::Catalogue now = context.look_again();
+    for (const auto& [id, tags] : signed_tags) {
+        const restore::Backup& backup = now.find(id.hex());
+        // Without the label key, which could not be kept, nobody here can tell.
+        if (backup.tags == tags || !backup.labels) continue;
+        const std::string had = backup.tags.empty() ? "no tags" : join(backup.tags, ", ");
+        throw not_in_force("backup " + backup.describe() + " has " + had, now.remark(id), format::Role::writer);
+    }
+}
+
 ExitCode run(Context& context) {
     Terminal& terminal = context.terminal();
     const Options& options = context.options();
@@ -40,27 +67,24 @@ ExitCode run(Context& context) {
     options.refuse_together({"set", "remove"});
     std::vector<const restore::Backup*> backups;
     for (const std::string& reference : context.arguments()) {
-        backups.push_back(&context.catalogue().resolve(reference, selection(context)));
+        backups.push_back(&choose(context, reference).backup);
     }
     const crypto::SigningKey signer = std::move(context.keyring().writer().key);
-    std::uint64_t changed = 0;
+    TagsOf changed;
     for (const restore::Backup* backup : backups) {
         const std::set<std::string> after = tags_after(options, *backup);
         const std::vector<std::string> tags(after.begin(), after.end());
         if (tags == backup->tags) continue;
-        ++changed;
-        if (!context.dry_run()) {
-            const SecretBytes label_key = label_key_of(context, *backup);
-            append_to_journal(context, signer, [&](const format::EntryHead& head, const crypto::SigningKey& key) {
-                return format::make_remark_entry(head, {backup->id, backup->writer}, tags, label_key, key);
-            });
-        }
-        terminal.result(backup->short_id() + "  " + (tags.empty() ? "no tags" : printable(join(tags, ", "))));
+        changed[backup->id] = tags;
+        if (!context.dry_run()) sign(context, *backup, tags, signer);
     }
+    if (!context.dry_run()) require_in_force(context, changed);
+    for (const auto& [id, tags] : changed)
+        terminal.result(id.short_hex(8) + "  " + (tags.empty() ? "no tags" : printable(join(tags, ", "))));
     if (terminal.json())
         terminal.object(
-            Json{{"message_type", "summary"}, {"changed_backups", changed}, {"dry_run", context.dry_run()}});
-    else if (changed == 0)
+            Json{{"message_type", "summary"}, {"changed_backups", changed.size()}, {"dry_run", context.dry_run()}});
+    else if (changed.empty())
         terminal.message("nothing to change");
     return ExitCode::done;
 }
@@ -74,7 +98,7 @@ Command tag_command() {
     command.summary = "change the tags of backups";
     command.description =
         "Appends a signed remark with the new list of tags: the backup itself is never changed. The remark counts "
-        "when its signer is trusted.";
+        "when its signer is trusted: else, and where another remark counts instead, the exit code is 17.";
     command.options = {
         {.name = "add", .takes = Takes::many, .value_name = "TAG", .help = "add a tag"},
         {.name = "remove", .takes = Takes::many, .value_name = "TAG", .help = "remove a tag"},

@@ -23,6 +23,23 @@ void require_whole(Context& context, const restore::Backup& backup) {
                                         " of it " + (gone == 1 ? "is" : "are") + " gone");
 }
 
+/// Those that count again, and that nothing at hand opens: their keys may be gone since, or elsewhere.
+std::vector<std::string> warn_of_unopened(Context& context, const std::vector<const restore::Backup*>& backups) {
+    std::vector<std::string> unopened;
+    for (const restore::Backup* backup : backups) {
+        if (!backup->trusted) {
+            context.terminal().warning("backup " + backup->describe() + " is not restored all the same: it " +
+                                       backup->distrust);
+        } else if (!context.planner().restorable(*backup)) {
+            unopened.push_back(backup->id.hex());
+            context.terminal().warning("no protector at hand opens backup " + backup->describe() + "; signet plan " +
+                                       backup->short_id() + (context.dry_run() ? ", once it counts again," : "") +
+                                       " shows which are missing");
+        }
+    }
+    return unopened;
+}
+
 ExitCode run(Context& context) {
     Terminal& terminal = context.terminal();
     context.catalogue().require_no_doubt();
@@ -38,10 +55,13 @@ ExitCode run(Context& context) {
         terminal.result((context.dry_run() ? "would be taken back  " : "taken back  ") + printable(backup->describe()));
         ids.push_back(backup->id.hex());
     }
+    const std::vector<std::string> unopened = warn_of_unopened(context, backups);
     if (terminal.json())
-        terminal.object(
-            Json{{"message_type", "summary"}, {"taken_back", std::move(ids)}, {"dry_run", context.dry_run()}});
-    return ExitCode::done;
+        terminal.object(Json{{"message_type", "summary"},
+                             {"taken_back", std::move(ids)},
+                             {"without_opener", unopened},
+                             {"dry_run", context.dry_run()}});
+    return unopened.empty() ? ExitCode::done : ExitCode::key_unavailable;
 }
 
 }  // namespace
@@ -53,7 +73,8 @@ Command undelete_command() {
     command.summary = "take back that backups were forgotten";
     command.description =
         "An officer signs that these backups count again. It is refused (14) when something that they need is gone. "
-        "Forgotten backups are named by their ids, as signet forget printed them.";
+        "Forgotten backups are named by their ids, as signet forget printed them.\n\n"
+        "Exit code 13 when they count again, and no protector at hand opens one of them.";
     command.arguments = {"backup", 1, Arguments::kAnyNumber};
     command.examples = {{"signet undelete 1a2b3c4d", "A backup counts again"}};
     command.dry_run = DryRun::honoured;

@@ -281,6 +281,45 @@ class Copying(ReplicaTest):
         self.assertEqual(self.octets(self.repository), self.octets(self.east_repository))
         self.signet("restore", self.first, "-t", "out", "-k", self.east_keyring, "--vault", self.path("nowhere"))
 
+    def back(self, *words, **more):
+        return self.signet("copy", "--json", "-r", self.east_repository, "--to", self.repository, "-k", self.east_keyring, *words, **more).last()
+
+    def test_what_was_shredded_here_is_not_brought_back_and_is_shredded_there_as_well(self):
+        """[security]"""
+        west = self.env["SIGNET_KEYRING"]
+        self.back()
+        receipt = self.signet("forget", self.second, "--shred", "--json").last()
+        gone = receipt["packs"] + receipt["indexes"] + receipt["slots"]
+        self.assertGreater(receipt["packs"], 0)
+        before = self.octets(self.repository)
+        # The replica knows nothing of it yet.
+        report = self.back()
+        self.assertEqual((report["objects_copied"], report["objects_left_out"] >= gone), (0, True))
+        self.assertEqual(self.octets(self.repository), before)
+        self.assertMessage(self.signet("forget", self.second, "--shred", "-r", self.east_repository, "-k", self.east_keyring, expect=17), "is a replica")
+        self.copy()
+        self.assertEqual(self.back()["objects_copied"], 0)
+        # It is finished there without an officer, and nothing is written, whichever keyring is named.
+        journals = self.octets(self.east_repository, "packs", "indexes", "slots")
+        receipt = self.signet("forget", self.second, "--shred", "--json", "-r", self.east_repository, "-k", self.east_keyring).last()
+        self.assertGreaterEqual(receipt["objects_deleted"], gone)
+        self.signet("forget", self.second, "--shred", "-r", self.east_repository, "-k", west)
+        self.assertEqual(self.octets(self.east_repository, "packs", "indexes", "slots"), journals)
+        self.copy()
+        self.assertEastIsWhole()
+        self.signet("check")
+        self.in_east("restore", self.first, "-t", "out")
+
+    def test_a_forgotten_backup_is_not_copied_until_it_is_taken_back(self):
+        third = self.more()
+        self.signet("forget", third)
+        self.assertGreater(self.copy().last()["objects_left_out"], 0)
+        self.assertNotIn(third, self.ids(self.east_repository, self.east_keyring))
+        self.signet("undelete", third)
+        self.assertEqual(self.copy("-k", self.env["SIGNET_KEYRING"]).last()["objects_left_out"], 0)
+        self.assertEastIsWhole()
+        self.in_east("restore", third, "-t", "out")
+
     def test_what_copy_does_not_take(self):
         self.signet("copy", expect=2)
         self.signet("copy", "--to", self.repository, expect=2)

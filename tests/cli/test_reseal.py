@@ -265,12 +265,148 @@ class Forget(SignetTest):
         again = self.backup("--stdin-from-command", "--series", "stream", "--", "cat", data)
         self.signet("restore", again["backup_id"], "-t", "out")
 
+    def test_a_backup_after_a_forgotten_one_is_not_skipped(self):
+        self.signet("forget", self.second)
+        summary = self.backup("--series", "home", "--skip-if-unchanged", self.template_source)
+        self.assertFalse(summary["skipped_unchanged"])
+        self.assertEqual(self.listed(), [self.first, summary["backup_id"]])
+        self.assertTrue(self.backup("--series", "home", "--skip-if-unchanged", self.template_source)["skipped_unchanged"])
+
+    def test_what_is_taken_back_and_opened_by_nothing_is_13(self):
+        self.signet("forget", self.second)
+        self.signet("key", "disable", "prod")
+        result = self.signet("undelete", self.second, expect=13)
+        self.assertSays(result.out, "taken back")
+        self.assertMessage(result, "no protector at hand opens", "signet plan " + self.second[:8])
+        self.assertEqual(self.listed(), [self.first, self.second])
+
+    def test_what_is_forgotten_is_shredded_without_a_further_statement(self):
+        self.signet("forget", self.second)
+        before = self.objects("journal")
+        self.signet("forget", self.second, "--shred")
+        self.assertEqual(self.objects("journal"), before)
+
     def test_only_an_officer_forgets(self):
         """[security]"""
         self.env["SIGNET_KEYRING"], self.env["SIGNET_VAULT"] = self.path("another"), self.path("another-vault")
         before = tree_state(self.repository)
         self.assertEqual(self.signet("forget", self.second, expect=17).code, 17)
         self.assertEqual(tree_state(self.repository), before)
+
+
+FAR_AHEAD = "1900000000"  # the year 2030
+LAST_MOMENT = "9223372036.854775807"  # no entry can claim a later one
+
+
+class TwoOfficers(SignetTest):
+    """The first officer, and a deputy whose clock is wrong."""
+
+    def setUp(self):
+        super().setUp()
+        self.setter = os.environ.get("SIGNET_CLOCK_SETTER", "")
+        if not os.path.exists(self.setter) or os.environ.get("ASAN_OPTIONS"):
+            self.skipTest("nothing sets the clock")
+        self.from_template()
+
+    def deputy(self, name):
+        """Another officer, on a host of its own. returns  its environment, and its identity"""
+        env = {"SIGNET_KEYRING": self.path(name), "SIGNET_CACHE_DIR": self.path(name + "-cache"), "SIGNET_VAULT": self.path(name + "-vault")}
+        self.signet("keyring", "link", f"local:{self.path('vault')}#prod", "--default", env=env)
+        self.signet("init", "-r", self.path(name + "-elsewhere"), env=env)
+        identities = self.signet("keyring", "show", "--json", env=env).json()
+        self.signet("keyring", "trust", identities["officer"], "--role", "officer")
+        self.signet("keyring", "trust", identities["writer"])
+        return env, identities["officer"]
+
+    def at(self, env, clock):
+        return dict(env, LD_PRELOAD=self.setter, SIGNET_CLOCK=clock)
+
+    def rows(self):
+        return {row["id"]: row for row in self.signet("list", "--json").json()}
+
+    def forgotten_and_taken_back(self, clock):
+        """By a deputy with that clock. returns  the other deputy, whose identity is the lower one"""
+        low, high = sorted([self.deputy("one"), self.deputy("two")], key=lambda one: one[1])
+        self.signet("forget", self.second, env=low[0])
+        self.signet("undelete", self.second, env=self.at(high[0], clock))
+        return low, high
+
+    def test_what_an_officer_says_now_counts_although_a_colleagues_clock_was_ahead(self):
+        low, high = self.forgotten_and_taken_back(FAR_AHEAD)
+        self.assertEqual(list(self.rows()), [self.first, self.second])
+        self.signet("forget", self.second)
+        self.assertEqual(list(self.rows()), [self.first])
+        self.signet("undelete", self.second, env=low[0])
+        self.assertEqual(list(self.rows()), [self.first, self.second])
+        self.signet("forget", self.second, "--shred", env=low[0])
+        self.assertEqual(list(self.rows()), [self.first])
+        self.signet("check")
+        self.signet("restore", self.first, "-t", "out")
+
+    def test_what_cannot_count_fails_before_anything_is_deleted(self):
+        """[security] What is shown as a backup stays one."""
+        low, high = self.forgotten_and_taken_back(LAST_MOMENT)
+        packs, indexes, slots = self.objects("packs"), self.objects("indexes"), self.objects("slots")
+        for words in (["forget", self.second], ["forget", self.second, "--shred"]):
+            result = self.signet(*words, env=low[0], expect=17)
+            self.assertMessage(result, "does not count", self.second[:8], "is not forgotten", f"entry 1 of {high[1]}",
+                               f"keyring trust {high[1][:16]} --role officer --until 0")
+            self.assertNotIn("forgotten", result.out)
+        self.assertEqual((self.objects("packs"), self.objects("indexes"), self.objects("slots")), (packs, indexes, slots))
+        self.signet("restore", self.second, "-t", "out")
+        # As it says: the first officer ends the trust in that entry.
+        self.signet("keyring", "trust", high[1], "--role", "officer", "--until", "0")
+        self.assertEqual(list(self.rows()), [self.first])
+
+    def test_taking_back_that_cannot_count_fails(self):
+        low, high = sorted([self.deputy("one"), self.deputy("two")], key=lambda one: one[1])
+        self.signet("forget", self.second, env=self.at(high[0], LAST_MOMENT))
+        self.assertMessage(self.signet("undelete", self.second, env=low[0], expect=17), "is forgotten as before", high[1])
+        self.assertEqual(list(self.rows()), [self.first])
+
+    def test_tags_count_although_a_colleagues_clock_was_ahead_or_it_says_so(self):
+        deputy, officer = self.deputy("one")
+        self.signet("tag", self.second, "--set", "theirs", env=self.at(deputy, FAR_AHEAD))
+        self.signet("tag", self.second, "--set", "mine")
+        self.assertEqual(self.rows()[self.second]["tags"], ["mine"])
+        # Of a writer that nobody trusts no tag counts.
+        self.signet("keyring", "trust", self.signet("keyring", "show", "--json", env=deputy).json()["writer"], "--until", "0")
+        result = self.signet("tag", self.second, "--set", "nobodys", env=deputy, expect=17)
+        self.assertMessage(result, "does not count", "mine")
+        self.assertEqual(result.out, "")
+        self.assertEqual(self.rows()[self.second]["tags"], ["mine"])
+
+    def test_what_is_sealed_anew_counts_although_a_colleagues_clock_was_ahead(self):
+        deputy, officer = self.deputy("one")
+        self.signet("key", "create", "theirs", "--size", "2048", env=deputy)
+        self.signet("keyring", "link", "local:theirs", "--default", env=deputy)
+        self.signet("reseal", "--all", env=self.at(deputy, FAR_AHEAD))
+        self.signet("keyring", "link", f"local:{self.path('one-vault')}#theirs")
+        self.signet("plan", self.second, "--without-key", "theirs", expect=13)
+        self.assertGreater(self.signet("reseal", "--opened-by", "theirs", "--json").last()["packs"], 0)
+        for backup in (self.first, self.second):
+            self.signet("plan", backup, "--without-key", "theirs")
+        self.signet("check", "--read-data")
+
+    def test_an_officer_who_is_trusted_no_more_signs_nothing(self):
+        deputy, officer = self.deputy("one")
+        self.signet("keyring", "trust", officer, "--role", "officer", "--until", "0")
+        before = self.objects("journal")
+        self.assertMessage(self.signet("forget", self.second, "--shred", env=deputy, expect=17), "is not trusted for its next entry")
+        self.assertEqual(self.objects("journal"), before)
+        self.assertEqual(list(self.rows()), [self.first, self.second])
+
+    def test_what_counts_no_more_with_an_officer_is_said_before(self):
+        deputy, officer = self.deputy("one")
+        self.signet("forget", self.second, env=deputy)
+        self.signet("keyring", "policy", "set", "max-deks=8", env=deputy)
+        result = self.signet("keyring", "trust", officer, "--role", "officer", "--until", "1")
+        self.assertSays(result.err, "1 policy of this officer counts no more")
+        self.assertNotIn("tombstone", result.err)
+        result = self.signet("keyring", "trust", officer, "--role", "officer", "--until", "0")
+        self.assertSays(result.err, "1 tombstone of this officer counts no more", "what it forgot is back")
+        self.assertNotIn("policy of", result.err)
+        self.assertEqual(list(self.rows()), [self.first, self.second])
 
 
 if __name__ == "__main__":

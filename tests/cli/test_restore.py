@@ -3,7 +3,7 @@
 import os
 import unittest
 
-from harness import SignetTest, main, tree_state, write
+from harness import SignetTest, flip, main, tree_state, write
 
 
 class Restore(SignetTest):
@@ -53,6 +53,26 @@ class Restore(SignetTest):
         self.signet("restore", "0123456789abcdef", "-t", self.path("none"), expect=2)
         self.signet("restore", "--series", "nothing", "-t", self.path("none"), expect=2)
         self.assertNothingAt(self.path("none"))
+
+    def test_an_id_and_a_rule_that_chooses_cannot_be_given_together(self):
+        for rule in (["--at", "2025-01-01"], ["--series", "else"], ["--host", "else"], ["--path", "/else"], ["--tag", "else"]):
+            for words in (["restore", self.second, "-t", "out"], ["dump", self.second, "/x"], ["ls", self.second], ["plan", self.second],
+                          ["show", self.second], ["find", "x", "--backup", self.second], ["tag", self.second, "--add", "x"]):
+                if words[0] in ("tag", "show", "find") and rule[0] != "--series":
+                    continue
+                with self.subTest(words=words[0], rule=rule[0]):
+                    self.assertMessage(self.signet(*words, *rule, expect=2), rule[0] + ", not both")
+        self.assertNothingAt(self.path("out"))
+
+    def test_a_damaged_entry_is_not_passed_over_whatever_moment_is_asked_for(self):
+        """[security: nothing is passed over in silence] What its backup stood for, nobody knows."""
+        writer = self.signet("keyring", "show", "--json").json()["writer"]
+        self.alter(f"journal/{writer}/0000000002", flip(-70))
+        for at in ("2026-02-15", "2026-01-15"):
+            result = self.signet("restore", "--at", at, "-t", "out", expect=14)
+            self.assertMessage(result, "a newer backup may be lost", "0000000002")
+            self.assertNothingAt(self.path("out"))
+        self.signet("restore", self.first, "-t", "out")
 
     def test_overwrite(self):
         self.signet("restore", "latest", "-t", self.out)

@@ -57,6 +57,27 @@ class Trust(SignetTest):
         self.signet("ls", "latest")
         self.assertEqual(self.signet("list", "--json").json()[-1]["series"], "theirs")
 
+    def test_a_series_of_two_hosts_is_chosen_by_its_host_or_id(self):
+        other = self.other_host()
+        theirs = self.backup("--series", "home", "--host", "app", self.source, env=other)["backup_id"]
+        self.signet("keyring", "trust", self.signet("keyring", "show", "--json", env=other).json()["writer"])
+        self.signet("ls", theirs)
+        rows = {row["id"]: row for row in self.signet("list", "--json").json()}
+        host, series = rows[self.second]["host"], self.signet("show", self.second, "--json").json()["series_id"]
+        for words in (["restore", "-t", "out"], ["plan"], ["plan", "--from", "2026-01-01"]):
+            with self.subTest(words):
+                self.assertMessage(self.signet(*words, "--series", "home", expect=2), "several series match", "of host app", "of host " + host,
+                                   series[:16], "--host")
+                if words[0] == "plan":
+                    self.signet(*words, "--series", "home", "--host", host)
+                    self.signet(*words, "--series", series[:16])
+        self.assertNothingAt(self.path("out"))
+        self.signet("restore", "--series", "home", "--host", host, "-t", "mine")
+        self.signet("restore", "--series", series[:16], "-t", "mine-too")
+        self.assertSameTree(self.path("mine"), self.path("mine-too"))
+        # Before the other host had made one there was no question.
+        self.signet("restore", "--series", "home", "--at", "2026-02-02", "-t", "then")
+
     def test_unknown_identities_are_usage(self):
         self.signet("keyring", "trust", "0123456789abcdef", expect=2)
         self.signet("keyring", "trust", "x", expect=2)

@@ -143,6 +143,23 @@ TEST_CASE("latest does not skip a damaged newer manifest in silence", "[restore]
     CHECK_FALSE(bench.notices.empty());
 }
 
+TEST_CASE("whatever moment is asked for, a damaged manifest is not passed over", "[restore][catalogue][trust]") {
+    RepositoryBench bench;
+    bench.back_up(tree("1"), at(1));
+    bench.back_up(tree("2"), at(2));
+    bench.store->tamper(journal_object(bench, 2), [](Bytes& octets) { octets[octets.size() / 2] ^= 1; });
+    const Catalogue catalogue = bench.catalogue();
+    BackupFilter filter;
+    filter.at = GENERATE(day(0), day(1), day(3), TimePoint{INT64_MAX});
+    CHECK_THROWS_MATCHES(catalogue.latest(filter), Error, has_code(ErrorCode::damaged));
+    // What it stood for was not there before its journal had come that far.
+    BackupFilter then;
+    then.as_of = {catalogue.backups().front().committed.ns - 1};
+    CHECK_THROWS_MATCHES(catalogue.latest(then), Error, has_code(ErrorCode::usage));
+    then.as_of = catalogue.backups().front().committed;
+    CHECK_THROWS_MATCHES(catalogue.latest(then), Error, has_code(ErrorCode::damaged));
+}
+
 TEST_CASE("latest does not skip an untrusted newer manifest in silence", "[restore][catalogue][trust]") {
     RepositoryBench bench;
     const EntryId mine = bench.back_up(tree("1"), at(1));
@@ -338,7 +355,8 @@ TEST_CASE("who knows the names of a writer knows those of its successor", "[rest
     BackupFilter filter;
     filter.series = "things";
     CHECK(catalogue.select(filter).size() == 2);
-    CHECK(catalogue.latest().time() == day(2));
+    // One line, one series.
+    CHECK(catalogue.latest(filter).time() == day(2));
 }
 
 TEST_CASE("who claims a predecessor learns and hides no names", "[restore][catalogue][hostile]") {

@@ -34,6 +34,16 @@ struct Signer {
         fields.number = number;
         store(repository, format::make_plain_entry(format::EntryKind::policy, head, fields.encode(), key));
     }
+    void forget(const Repository& repository) {
+        format::EntryHead head;
+        head.repository = repository.config().repository;
+        head.config_hash = repository.config_hash();
+        head.sequence = ++sequence;
+        head.previous = last;
+        format::TombstoneFields fields;
+        fields.statements = {{identity(), 1, crypto::random_id<EntryId>(), format::TombstoneAction::forgotten}};
+        store(repository, format::make_plain_entry(format::EntryKind::tombstone, head, fields.encode(), key));
+    }
     /// A backup entry of a writer that has taken the place of another; nobody opens it.
     void succeed(const Repository& repository, const IdentityId& predecessor) {
         format::EntryHead head;
@@ -127,6 +137,34 @@ struct Bench {
 };
 
 }  // namespace
+
+TEST_CASE("what is to be left out is asked for once there is a tombstone, and not brought over", "[storage][copy]") {
+    Bench bench;
+    CopyOptions options;
+    bool is_asked = false;
+    options.left_out = [&] {
+        is_asked = true;
+        return std::set<std::string>{bench.objects.front()};
+    };
+    SECTION("nobody has said anything") {
+        CHECK(bench.copy(options).left_out == 0);
+        CHECK_FALSE(is_asked);
+        CHECK(bench.there->exists(bench.objects.front()));
+    }
+    SECTION("an officer has") {
+        bench.officer.forget(*bench.source);
+        CHECK(bench.copy(options).left_out == 1);
+        CHECK_FALSE(bench.there->exists(bench.objects.front()));
+        CHECK(bench.there->exists(bench.objects.back()));
+    }
+    SECTION("an officer has, in the target") {
+        CHECK(bench.copy().left_out == 0);
+        REQUIRE(bench.there->remove(bench.objects.front()));
+        bench.officer.forget(*bench.target);
+        CHECK(bench.copy(options).left_out == 1);
+        CHECK_FALSE(bench.there->exists(bench.objects.front()));
+    }
+}
 
 TEST_CASE("a copy has the same octets under the same names", "[storage][copy]") {
     const Bench bench;
