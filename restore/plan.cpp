@@ -152,10 +152,7 @@ public:
             return;
         }
         if (planner_.may_open(*openers.front())) {
-            const bool is_proven = std::any_of(openers.begin(), openers.end(), [&](const Opener* opener) {
-                return opener->is_signed && planner_.may_open(*opener);
-            });
-            plan.unproven += is_proven ? 0 : 1;
+            plan.unproven += openers.front()->is_signed ? 0U : 1U;
             add_opener(key, *openers.front(), openers);
             return;
         }
@@ -228,32 +225,39 @@ void Planner::collect_keys() {
         committed.second = std::max(committed.second, run.entry->head.time);
         const bool was_there = !options_.as_of || committed.second <= *options_.as_of;
         const bool is_backup = run.entry->kind == format::EntryKind::backup;
-        collect_key(place.first, run.fields, run.fields.time, is_backup, was_there);
+        collect_key(name_of(*run.entry, run.fields), run.fields, run.fields.time, is_backup, was_there);
     }
     for (const auto& [place, repack] : catalogue_.repacks().entries()) {
         // Whenever it was made: it says what is needed from now on, for whatever moment.
-        collect_key(place.first, repack.fields, time_of(repack, catalogue_), true, true);
+        collect_key(name_of(*repack.entry, repack.fields), repack.fields, time_of(repack, catalogue_), true, true);
     }
 }
 
+RunKeyName Planner::name_of(const format::SignedEntry& entry, const format::SealedPacks& listed) const {
+    const auto role = entry.kind == format::EntryKind::repack ? format::Role::officer : format::Role::writer;
+    const bool is_trusted = catalogue_.trust().trusts(entry.identity, role, entry.head.sequence);
+    return {entry.identity, listed.dek, listed.commitment, is_trusted};
+}
+
 /// was_there  at the moment of the plan: else nobody opens the key by these slots
-void Planner::collect_key(const IdentityId& signer, const format::SealedPacks& listed, TimePoint time,
-                          bool is_committed, bool was_there) {
-    const auto [found_key, is_new] = keys_.try_emplace({signer, listed.dek});
+void Planner::collect_key(const RunKeyName& name, const format::SealedPacks& listed, TimePoint time, bool is_committed,
+                          bool was_there) {
+    const auto [found_key, is_new] = keys_.try_emplace(name);
     RunKey& key = found_key->second;
-    if (is_new || is_committed) {
-        key.dek = listed.dek;
-        key.writer = signer;
-        key.commitment = listed.commitment;
-        key.time = time;
-    }
+    key.dek = name.dek;
+    key.writer = name.signer;
+    key.commitment = name.commitment;
+    key.is_trusted = name.is_trusted;
+    if (is_new || is_committed) key.time = time;
     if (!was_there) return;
     key.has_backup = key.has_backup || is_committed;
     for (const format::Slot& slot : listed.slots) {
         auto found = std::find_if(key.openers.begin(), key.openers.end(),
                                   [&](const Opener& opener) { return opener.thumbprint == slot.thumbprint; });
-        if (found == key.openers.end()) found = key.openers.insert(found, {slot.thumbprint, true, {}, {}, false});
+        if (found == key.openers.end())
+            found = key.openers.insert(found, {slot.thumbprint, key.is_trusted, {}, {}, false});
         found->slots.push_back(&slot);
+        if (!key.is_trusted) continue;
         TimePoint& used = last_used_.try_emplace(slot.thumbprint, time).first->second;
         used = std::max(used, time);
     }
@@ -261,7 +265,7 @@ void Planner::collect_key(const IdentityId& signer, const format::SealedPacks& l
 
 void Planner::add_stored_slots() {
     const auto slots = repository_.list_slots();
-    for (auto& [place, key] : keys_) {
+    for (auto& [name, key] : keys_) {
         const auto [first, last] = slots.equal_range(key.dek);
         for (auto slot = first; slot != last; ++slot) {
             const Thumbprint& thumbprint = slot->second.thumbprint;
@@ -283,19 +287,21 @@ std::map<Thumbprint, std::set<std::string>> Planner::names_of_protectors() const
         names.insert(protector.name);
         for (const std::string& location : protector.locations) add_location(names, location);
     }
-    for (const auto& [place, key] : keys_) {
+    for (const auto& [name, key] : keys_) {
         for (const Opener& opener : key.openers) known.try_emplace(opener.thumbprint);
     }
-    const auto add_slots = [&](const format::SealedPacks& listed) {
+    const auto add_slots = [&](const format::SealedPacks& listed, bool is_trusted) {
         for (const format::Slot& slot : listed.slots) {
             std::set<std::string>& names = known[slot.thumbprint];
-            if (!names.empty()) continue;
+            // Who is not trusted gives nothing a name.
+            if (!is_trusted || !names.empty()) continue;
             names.insert(name_in(slot.location));
             add_location(names, slot.location);
         }
     };
-    for (const auto& [place, run] : catalogue_.runs()) add_slots(run.fields);
-    for (const auto& [place, repack] : catalogue_.repacks().entries()) add_slots(repack.fields);
+    for (const auto& [place, run] : catalogue_.runs())
+        add_slots(run.fields, catalogue_.trust().trusts(place.first, format::Role::writer, place.second));
+    for (const auto& [place, repack] : catalogue_.repacks().entries()) add_slots(repack.fields, true);
     return known;
 }
 
@@ -357,7 +363,7 @@ void Planner::note_failure(const Thumbprint& thumbprint, const Error& error) {
 }
 
 void Planner::disprove(const RunKey& key, const Thumbprint& thumbprint, const std::vector<std::string>& objects) {
-    const auto found = keys_.find({key.writer, key.dek});
+    const auto found = keys_.find(key.name());
     if (found == keys_.end()) return;
     for (Opener& opener : found->second.openers) {
         if (opener.thumbprint == thumbprint) opener.disproved = true;
@@ -376,8 +382,9 @@ std::vector<const Opener*> Planner::order(const RunKey& key) {
         const keyring::ProtectorReport& report = status(opener.thumbprint);
         const auto used = last_used_.find(opener.thumbprint);
         const std::int64_t newest_first = used == last_used_.end() ? 0 : -used->second.ns;
-        return std::tuple(!may_open(opener), report.status != ProtectorStatus::usable, rank_of(report.role),
-                          !opener.is_signed, newest_first, opener.thumbprint);
+        // What anybody can claim comes last, whatever it claims to be for: it must not hide who is really needed.
+        return std::tuple(!may_open(opener), !opener.is_signed, report.status != ProtectorStatus::usable,
+                          rank_of(report.role), newest_first, opener.thumbprint);
     };
     std::sort(openers.begin(), openers.end(),
               [&](const Opener* left, const Opener* right) { return worth(*left) < worth(*right); });
@@ -404,17 +411,26 @@ std::string Planner::location_of(const Opener& opener) const {
 
 TimePoint Planner::horizon() const { return options_.as_of ? *options_.as_of : resolver_.vaults().clock().now(); }
 
-const RunKey* Planner::key(const IdentityId& writer, const DekId& dek) const {
-    const auto found = keys_.find({writer, dek});
-    return found == keys_.end() ? nullptr : &found->second;
+const RunKey& Planner::key(const format::SignedEntry& entry, const format::SealedPacks& listed) const {
+    const auto found = keys_.find(name_of(entry, listed));
+    invariant(found != keys_.end(), "every entry of the catalogue has its data key");
+    return found->second;
 }
 
 std::vector<const RunKey*> Planner::keys_of(const Backup& backup) const {
     catalogue_.check_reach(backup);
-    std::vector<const RunKey*> needed{key(backup.body.entry->identity, backup.body.listed->dek)};
+    std::vector<const RunKey*> needed{&key(*backup.body.entry, *backup.body.listed)};
+    std::map<DekId, Digest> commitments{{needed.front()->dek, needed.front()->commitment}};
     for (const ReachedEntry& reached : catalogue_.reached_by(backup)) {
-        const RunKey* found = key(reached.entry->identity, reached.listed->dek);
-        if (std::find(needed.begin(), needed.end(), found) == needed.end()) needed.push_back(found);
+        const RunKey& found = key(*reached.entry, *reached.listed);
+        // Packs name their data key by its id alone.
+        if (commitments.emplace(found.dek, found.commitment).first->second != found.commitment) {
+            throw Error(ErrorCode::damaged,
+                        format::journal_name(backup.writer, backup.sequence) + ": needs two data keys of one id, " +
+                            found.dek.hex(),
+                        "its writer made it so; an earlier backup of the series may be whole: signet list");
+        }
+        if (std::find(needed.begin(), needed.end(), &found) == needed.end()) needed.push_back(&found);
     }
     return needed;
 }
@@ -476,16 +492,16 @@ Plan Planner::make(const std::vector<const Backup*>& wanted, const Stretch& stre
     plan.coverage = stretch.coverage;
     plan.options = options_;
     std::set<Thumbprint> own;
-    std::set<std::pair<IdentityId, DekId>> seen;
+    std::set<const RunKey*> seen;
     for (const Backup* backup : wanted) {
-        const RunKey* body = key(backup->body.entry->identity, backup->body.listed->dek);
-        for (const Opener& opener : body->openers) own.insert(opener.thumbprint);
+        for (const Opener& opener : key(*backup->body.entry, *backup->body.listed).openers)
+            own.insert(opener.thumbprint);
     }
     Gathering gathering(*this, std::move(own));
     for (const Backup* backup : wanted) {
         try {
             for (const RunKey* key : keys_of(*backup)) {
-                if (seen.insert({key->writer, key->dek}).second) gathering.add(*key, plan);
+                if (seen.insert(key).second) gathering.add(*key, plan);
             }
         } catch (const Error& error) {
             if (broken == Broken::is_thrown || error.code() != ErrorCode::damaged) throw;

@@ -78,15 +78,19 @@ PlanModel::PlanModel(const ModelHistory& history, const std::map<Thumbprint, Mod
     : history_(history), protectors_(protectors), question_(std::move(question)) {
     for (const ModelRun& run : history_.runs) {
         places_[{run.writer, run.sequence}] = &run;
-        Key& key = keys_[{run.writer, run.dek}];
-        key.time = run.time;
+        Key& key = keys_[name_of(run)];
+        // What was committed is the run; an interrupted entry counts as long as there is nothing else.
+        if (run.is_backup || !key.is_committed) key.time = run.time;
+        key.is_committed |= run.is_backup;
         const auto stored = history_.stored.find(run.dek);
         if (stored != history_.stored.end()) key.openers.insert(stored->second.begin(), stored->second.end());
         if (question_.as_of && run.committed > *question_.as_of) continue;
         key.has_backup |= run.is_backup;
         for (const Thumbprint& slot : run.slots) {
-            key.is_signed.insert(slot);
             key.openers.insert(slot);
+            // Beyond its trust a writer's word is worth what anybody's is.
+            if (!run.is_trusted) continue;
+            key.is_signed.insert(slot);
             const auto used = last_used_.try_emplace(slot, run.time).first;
             used->second = std::max(used->second, run.time);
         }
@@ -124,23 +128,28 @@ const std::vector<const ModelRun*>& PlanModel::visible(int series) const {
 }
 
 std::set<PlanModel::KeyName> PlanModel::needs(const ModelRun& run) const {
-    std::set<KeyName> keys{{run.writer, run.dek}};
-    for (const std::uint64_t sequence : run.reach) keys.insert({run.writer, run_at(run.writer, sequence)->dek});
+    std::set<KeyName> keys{name_of(run)};
+    for (const std::uint64_t sequence : run.reach) keys.insert(name_of(*run_at(run.writer, sequence)));
     return keys;
 }
 
-/// The opener that is used: one that unwraps, rather within its dates, rather the default than a linked one than one
-/// of another keyring than a recovery one, rather vouched for by a writer, rather the one in use most recently.
+/// A data key is known by who signed, its id and its commitment; what nobody trusted says is about another one.
+PlanModel::KeyName PlanModel::name_of(const ModelRun& run) {
+    return {run.writer, run.dek, run.commitment, run.is_trusted};
+}
+
+/// The opener that is used: one that unwraps, rather vouched for by a trusted writer, rather within its dates, rather
+/// the default than a linked one than one of another keyring than a recovery one, rather the one in use most recently.
 std::optional<Thumbprint> PlanModel::choose(const Key& key) const {
-    using Worth = std::tuple<bool, int, bool, std::int64_t, Thumbprint>;
+    using Worth = std::tuple<bool, bool, int, std::int64_t, Thumbprint>;
     std::optional<Worth> best;
     for (const Thumbprint& opener : key.openers) {
         const ModelState state = state_of(opener);
         if (!state.unwraps) continue;
         const auto known = protectors_.find(opener);
         const auto used = last_used_.find(opener);
-        const Worth worth{state.status != ProtectorStatus::usable, rank_of(known->second.role),
-                          !key.is_signed.contains(opener), used == last_used_.end() ? 0 : -used->second.ns, opener};
+        const Worth worth{!key.is_signed.contains(opener), state.status != ProtectorStatus::usable,
+                          rank_of(known->second.role), used == last_used_.end() ? 0 : -used->second.ns, opener};
         if (!best || worth < *best) best = worth;
     }
     if (!best) return std::nullopt;
@@ -214,7 +223,7 @@ ModelPlan PlanModel::about(const std::vector<const ModelRun*>& backups) const {
     std::set<KeyName> all;
     std::set<Thumbprint> own;
     for (const ModelRun* run : backups) {
-        const Key& key = keys_.at({run->writer, run->dek});
+        const Key& key = keys_.at(name_of(*run));
         own.insert(key.openers.begin(), key.openers.end());
         plan.is_broken |= run->is_broken;
         if (!run->is_broken) all.merge(needs(*run));
@@ -224,8 +233,8 @@ ModelPlan PlanModel::about(const std::vector<const ModelRun*>& backups) const {
         const Key& key = keys_.at(name);
         const auto& opener = key.chosen;
         plan.restorable &= opener.has_value();
-        if (key.openers.empty()) plan.orphaned.insert(name.second);
-        if (!opener && !key.openers.empty()) plan.unopenable.insert(name.second);
+        if (key.openers.empty()) plan.orphaned.insert(std::get<DekId>(name));
+        if (!opener && !key.openers.empty()) plan.unopenable.insert(std::get<DekId>(name));
         if (opener && std::none_of(key.is_signed.begin(), key.is_signed.end(),
                                    [&](const Thumbprint& one) { return state_of(one).unwraps; })) {
             plan.unproven += 1;

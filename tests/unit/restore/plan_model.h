@@ -12,6 +12,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 namespace signet::restore::test {
@@ -47,6 +48,7 @@ struct ModelRun {
     TimePoint time;
     TimePoint committed;  ///< the latest signing time of it and those before it in the journal
     DekId dek;
+    Digest commitment;
     EntryId entry;
     std::set<Thumbprint> slots;
     std::vector<std::uint64_t> reach;  ///< sequence numbers in the same journal
@@ -121,12 +123,14 @@ public:
 private:
     struct Key {
         TimePoint time;
-        bool has_backup = false;
+        bool is_committed = false;  ///< ever
+        bool has_backup = false;    ///< committed in time
         std::set<Thumbprint> is_signed;
         std::set<Thumbprint> openers;
         std::optional<Thumbprint> chosen;
     };
-    using KeyName = std::pair<int, DekId>;
+    using KeyName = std::tuple<int, DekId, Digest, bool>;
+    [[nodiscard]] static KeyName name_of(const ModelRun& run);
     [[nodiscard]] const ModelRun* run_at(int writer, std::uint64_t sequence) const;
     [[nodiscard]] std::set<KeyName> needs(const ModelRun& run) const;
     [[nodiscard]] std::optional<Thumbprint> choose(const Key& key) const;

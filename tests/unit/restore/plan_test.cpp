@@ -1,6 +1,8 @@
 #include "restore/plan.h"
 
+#include "core/crypto/digest.h"
 #include "core/crypto/random.h"
+#include "format/names.h"
 #include "tests/unit/restore/repository_bench.h"
 
 #include <nlohmann/json.hpp>
@@ -274,6 +276,66 @@ TEST_CASE("a stored slot beside a signed one that is at hand is no news", "[rest
     CHECK(plan.restorable);
     CHECK(plan.unproven == 0);
     CHECK(plan.text().starts_with("things at " + to_rfc3339(day(1)) + " can be restored with 1 protector\n"));
+}
+
+TEST_CASE("what a writer signed beyond its trust says nothing of the data keys of trusted backups",
+          "[restore][plan][hostile]") {
+    RepositoryBench bench;
+    bench.add_protector("next");
+    const EntryId old = bench.back_up(tree({1}), at(1, {"prod"}));
+    const format::BackupPublic fields = *bench.catalogue().latest().fields;
+    RunOptions thief = at(9, {"next"}, false);
+    // The data key itself, as its host had it: so the commitment is the same, too.
+    thief.dek = std::make_shared<format::DataKey>(bench.resolver.unwrap(fields.slots.front()));
+    const EntryId later = bench.back_up(tree({2}), thief);
+    bench.trust(bench.writer(), 1);
+    for (const auto& [dek, name] : bench.repository->list_slots()) {
+        if (name.thumbprint == bench.thumbprint("next"))
+            bench.store->lose(format::slot_name(name.thumbprint, name.dek, name.content));
+    }
+    Planning planning(bench);
+    const RunKey& key = *planning.planner.keys_of(planning.catalogue.find(old.hex())).front();
+    CHECK(key.is_trusted);
+    CHECK(key.time == day(1));
+    REQUIRE(key.openers.size() == 1);
+    CHECK(key.openers.front().thumbprint == bench.thumbprint("prod"));
+    CHECK(key.openers.front().slots.size() == 1);
+    // Nor do its slots count as signed for its own key.
+    const RunKey& its = *planning.planner.keys_of(planning.catalogue.find(later.hex())).front();
+    CHECK_FALSE(its.is_trusted);
+    CHECK_FALSE(its.openers.empty());
+    CHECK(std::none_of(its.openers.begin(), its.openers.end(), [](const Opener& one) { return one.is_signed; }));
+    // And what it calls a protector is nobody's name.
+    bench.unlink("next");
+    CHECK_THROWS_MATCHES(planning.planner.protectors_named("next"), Error, has_code(ErrorCode::usage));
+}
+
+TEST_CASE("a planted slot does not hide the protector that is needed", "[restore][plan][hostile]") {
+    RepositoryBench bench;
+    bench.add_protector("old");
+    bench.back_up(tree({1}), at(1, {"old"}));
+    const DekId dek = bench.catalogue().latest().fields->dek;
+    const std::string octets = noise(300, 7);
+    const format::Thumbprint planted = bench.thumbprint("prod");  // the default: the best role there is
+    REQUIRE(bench.store->put(format::slot_name(planted, dek, crypto::sha256(as_bytes(octets))), as_bytes(octets)));
+    const Plan plan = Planning(bench).latest();
+    CHECK(plan.restorable);
+    CHECK(plan.unproven == 0);
+    REQUIRE(plan.required.size() == 1);
+    CHECK(plan.required[0].report.thumbprint == bench.thumbprint("old"));
+    CHECK(plan.required[0].unproven == 0);
+    CHECK(plan.required[0].alternatives == std::vector<format::Thumbprint>{planted});
+    SECTION("also when the signed one has expired") {
+        bench.vaults.local().unlocked().set_dates("old", {std::nullopt, day(10)});
+        CHECK(Planning(bench).latest().required[0].report.thumbprint == bench.thumbprint("old"));
+    }
+    SECTION("and the restore asks the needed one first") { CHECK(bench.restore().files_restored == 1); }
+    SECTION("alone it is a claim") {
+        bench.unlink("old");
+        const Plan claim = Planning(bench).latest();
+        CHECK(claim.unproven == 1);
+        CHECK(claim.required[0].report.thumbprint == planted);
+    }
 }
 
 TEST_CASE("plans agree with a simple oracle for every set of keys at hand", "[restore][plan][oracle]") {
