@@ -56,7 +56,8 @@ std::string name_in(const std::string& location) {
 }
 
 bool same_verdict(const CoverageInterval& left, const CoverageInterval& right) {
-    return left.restorable == right.restorable && left.blocked_by == right.blocked_by;
+    return left.restorable == right.restorable && left.unproven == right.unproven &&
+           left.blocked_by == right.blocked_by && left.damage.empty() == right.damage.empty();
 }
 
 bool succeeds(const Backup& backup, const IdentityId& writer) {
@@ -129,6 +130,14 @@ TimePoint time_of(const RepackEntry& repack, const Catalogue& catalogue) {
     return newest.value_or(repack.entry->head.time);
 }
 
+/// Adds moments that do not begin before the last ones.
+void add_moments(std::vector<Moments>& all, const Moments& more) {
+    if (all.empty() || all.back().to < more.from)
+        all.push_back(more);
+    else
+        all.back().to = std::max(all.back().to, more.to);
+}
+
 void find_nearest(Plan& plan) {
     for (const CoverageInterval& interval : plan.coverage) {
         if (!interval.restorable) continue;
@@ -144,21 +153,11 @@ class Planner::Gathering {
 public:
     Gathering(Planner& planner, std::set<Thumbprint> own) : planner_(planner), own_(std::move(own)) {}
 
-    void add(const RunKey& key, Plan& plan) {
-        const std::vector<const Opener*> openers = planner_.order(key);
-        if (openers.empty()) {
-            plan.orphaned.push_back(key.dek);
-            plan.restorable = false;
-            return;
-        }
-        if (planner_.may_open(*openers.front())) {
-            plan.unproven += openers.front()->is_signed ? 0U : 1U;
-            add_opener(key, *openers.front(), openers);
-            return;
-        }
-        plan.unopenable.push_back(key.dek);
-        plan.restorable = false;
-        for (const Opener* opener : blockers(key)) add_opener(key, *opener, openers);
+    /// A data key that these moments need. Moments come in order.
+    void add(const RunKey& key, const Moments& moments, Plan& plan) {
+        const auto [found, is_new] = chosen_.try_emplace(&key);
+        if (is_new) found->second = choose(key, plan);
+        for (const Opener* opener : found->second) add_moments(required_.at(opener->thumbprint).moments, moments);
     }
 
     [[nodiscard]] std::vector<RequiredProtector> take() {
@@ -172,6 +171,25 @@ public:
     }
 
 private:
+    /// The opener that is used, or those that are missing.
+    std::vector<const Opener*> choose(const RunKey& key, Plan& plan) {
+        const std::vector<const Opener*> openers = planner_.order(key);
+        std::vector<const Opener*> chosen;
+        if (openers.empty()) {
+            plan.orphaned.push_back(key.dek);
+            plan.restorable = false;
+        } else if (planner_.may_open(*openers.front())) {
+            plan.unproven += openers.front()->is_signed ? 0U : 1U;
+            chosen = {openers.front()};
+        } else {
+            plan.unopenable.push_back(key.dek);
+            plan.restorable = false;
+            chosen = blockers(key);
+        }
+        for (const Opener* opener : chosen) add_opener(key, *opener, openers);
+        return chosen;
+    }
+
     void add_opener(const RunKey& key, const Opener& opener, const std::vector<const Opener*>& openers) {
         auto [found, is_new] = required_.try_emplace(opener.thumbprint);
         RequiredProtector& one = found->second;
@@ -204,6 +222,7 @@ private:
 
     Planner& planner_;
     std::set<Thumbprint> own_;
+    std::map<const RunKey*, std::vector<const Opener*>> chosen_;
     std::map<Thumbprint, RequiredProtector> required_;
 };
 
@@ -395,6 +414,11 @@ bool Planner::is_usable(const RunKey& key) {
     return std::any_of(key.openers.begin(), key.openers.end(), [&](const Opener& opener) { return may_open(opener); });
 }
 
+bool Planner::is_proven(const RunKey& key) {
+    return std::any_of(key.openers.begin(), key.openers.end(),
+                       [&](const Opener& opener) { return opener.is_signed && may_open(opener); });
+}
+
 std::string Planner::location_of(const Opener& opener) const {
     for (const format::Slot* slot : opener.slots) {
         if (!slot->location.empty()) return slot->location;
@@ -435,6 +459,13 @@ std::vector<const RunKey*> Planner::keys_of(const Backup& backup) const {
     return needed;
 }
 
+Outlook Planner::outlook(const Backup& backup) {
+    const CoverageInterval interval = covered_by(backup);
+    if (!interval.damage.empty()) return Outlook::damaged;
+    if (!interval.restorable) return Outlook::blocked;
+    return interval.unproven ? Outlook::unproven : Outlook::restorable;
+}
+
 bool Planner::restorable(const Backup& backup) {
     return backup.trusted && !catalogue_.doubt() && covered_by(backup).restorable;
 }
@@ -454,6 +485,7 @@ CoverageInterval Planner::covered_by(const Backup& backup) {
     std::set<Thumbprint> blocked_by;
     try {
         for (const RunKey* key : keys_of(backup)) {
+            interval.unproven = interval.unproven || !is_proven(*key);
             if (is_usable(*key)) continue;
             interval.restorable = false;
             for (const Opener* opener : blockers(*key)) blocked_by.insert(opener->thumbprint);
@@ -461,7 +493,9 @@ CoverageInterval Planner::covered_by(const Backup& backup) {
     } catch (const Error& error) {
         if (error.code() != ErrorCode::damaged) throw;
         interval.restorable = false;
+        interval.damage = error.what();
     }
+    interval.unproven = interval.unproven && interval.restorable;
     interval.blocked_by.assign(blocked_by.begin(), blocked_by.end());
     return interval;
 }
@@ -492,17 +526,16 @@ Plan Planner::make(const std::vector<const Backup*>& wanted, const Stretch& stre
     plan.coverage = stretch.coverage;
     plan.options = options_;
     std::set<Thumbprint> own;
-    std::set<const RunKey*> seen;
     for (const Backup* backup : wanted) {
         for (const Opener& opener : key(*backup->body.entry, *backup->body.listed).openers)
             own.insert(opener.thumbprint);
     }
     Gathering gathering(*this, std::move(own));
-    for (const Backup* backup : wanted) {
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+        const TimePoint end = i + 1 < wanted.size() ? wanted[i + 1]->time() : plan.to;
+        const Moments moments{std::max(wanted[i]->time(), plan.from), end};
         try {
-            for (const RunKey* key : keys_of(*backup)) {
-                if (seen.insert(key).second) gathering.add(*key, plan);
-            }
+            for (const RunKey* key : keys_of(*wanted[i])) gathering.add(*key, moments, plan);
         } catch (const Error& error) {
             if (broken == Broken::is_thrown || error.code() != ErrorCode::damaged) throw;
             plan.restorable = false;
@@ -561,15 +594,20 @@ Plan Planner::plan(const BackupFilter& filter) {
                         "choose one with --series");
         }
     }
-    const TimePoint from = filter.from.value_or(series.front()->time());
+    const TimePoint first = series.front()->time();
+    const bool is_clipped = filter.from && *filter.from < first;
+    const TimePoint from = is_clipped ? first : filter.from.value_or(first);
     const TimePoint to = filter.at.value_or(std::max({horizon(), series.back()->time(), from}));
     const std::vector<const Backup*> wanted = within(series, from, to);
     if (wanted.empty()) {
         throw Error(ErrorCode::usage,
                     "there is no backup of " + series.front()->series() + " as old as " + to_rfc3339(to),
-                    "its oldest is of " + to_rfc3339(series.front()->time()));
+                    "its oldest is of " + to_rfc3339(first));
     }
-    return make(wanted, {from, to, coverage(series, horizon())}, Broken::is_thrown);
+    Plan plan = make(wanted, {from, to, coverage(series, horizon())}, Broken::is_thrown);
+    if (is_clipped)
+        plan.warnings.push_back("nothing before " + to_rfc3339(first) + " can be restored: no backup is older");
+    return plan;
 }
 
 std::vector<Plan> Planner::timeline(const BackupFilter& filter) {
@@ -584,11 +622,12 @@ std::vector<Plan> Planner::timeline(const BackupFilter& filter) {
         if (lane == lanes.end()) lane = lanes.insert(lane, {backup->fields->series, {}});
         lane->second.push_back(backup);
     }
+    const TimePoint present = horizon();  // of all lanes the same
     std::vector<Plan> plans;
     plans.reserve(lanes.size());
     for (const auto& [series, backups] : lanes) {
         const TimePoint from = filter.from.value_or(backups.front()->time());
-        const TimePoint to = filter.at.value_or(std::max({horizon(), backups.back()->time(), from}));
+        const TimePoint to = filter.at.value_or(std::max({present, backups.back()->time(), from}));
         const std::vector<const Backup*> wanted = within(backups, from, to);
         if (wanted.empty()) continue;
         Stretch stretch{from, to, coverage(wanted, to)};

@@ -57,6 +57,12 @@ struct RunKey {
     [[nodiscard]] RunKeyName name() const { return {writer, dek, commitment, is_trusted}; }
 };
 
+/// Moments: from <= T < to; one moment where both are the same.
+struct Moments {
+    TimePoint from;
+    TimePoint to;
+};
+
 /// A protector in a plan.
 struct RequiredProtector {
     keyring::ProtectorReport report;
@@ -67,7 +73,8 @@ struct RequiredProtector {
     bool escrowed = false;  ///< its private half lies in the repository, sealed: `keyring recover` brings it
     TimePoint needed_from;  ///< times of the runs that made those data keys
     TimePoint needed_to;
-    std::uint64_t backups = 0;  ///< committed runs among them
+    std::vector<Moments> moments;  ///< of those the plan is about: whose restore needs it, in order
+    std::uint64_t backups = 0;     ///< committed runs among the ones that made those data keys
     std::uint64_t logs = 0;
     std::uint64_t deks = 0;
     std::uint64_t unproven = 0;  ///< data keys for which only a stored, unsigned slot says that this opens them
@@ -81,14 +88,25 @@ struct CoverageInterval {
     TimePoint from;
     TimePoint to;
     bool restorable = true;
+    bool unproven = false;  ///< restorable only if a stored, unsigned slot tells the truth
     std::vector<format::Thumbprint> blocked_by;
+    std::string damage;  ///< what is wrong with its backups, of the first of them; "": nothing
     std::uint64_t backups = 0;
+};
+
+/// What can be said of restoring one backup without trying.
+enum class Outlook {
+    restorable,
+    unproven,  ///< only if a stored, unsigned slot tells the truth
+    blocked,   ///< a data key that nothing usable opens
+    damaged,   ///< its reach names what is not there
 };
 
 struct Plan {
     std::string series;             ///< name or id
     std::optional<EntryId> backup;  ///< of a plan for one
-    TimePoint from;                 ///< what was asked for; equal to `to` for a moment
+    /// What was asked for, from the first backup on; equal to `to` for a moment.
+    TimePoint from;
     TimePoint to;
     bool restorable = true;
     std::vector<RequiredProtector> required;  ///< unusable ones first, then by time
@@ -143,6 +161,8 @@ public:
     /// id
     [[nodiscard]] std::vector<const RunKey*> keys_of(const Backup& backup) const;
     /// Whether everything it needs can be unwrapped, as far as can be known without trying.
+    [[nodiscard]] Outlook outlook(const Backup& backup);
+    /// Whether its writer is trusted and a restore could go ahead, be it by unproven slots.
     [[nodiscard]] bool restorable(const Backup& backup);
     /// The data key that an entry of the catalogue lists its packs under.
     [[nodiscard]] const RunKey& key(const format::SignedEntry& entry, const format::SealedPacks& listed) const;
@@ -181,6 +201,7 @@ private:
     [[nodiscard]] keyring::ProtectorReport ask(const format::Thumbprint& thumbprint);
     [[nodiscard]] keyring::ProtectorReport recorded(const format::Thumbprint& thumbprint) const;
     [[nodiscard]] bool is_usable(const RunKey& key);
+    [[nodiscard]] bool is_proven(const RunKey& key);
     [[nodiscard]] std::string location_of(const Opener& opener) const;
     [[nodiscard]] TimePoint horizon() const;
     [[nodiscard]] std::vector<const Backup*> visible(const BackupFilter& filter) const;
