@@ -31,6 +31,14 @@ std::vector<std::string> twins_of(const keyring::ProtectorReport& report) {
     return places;
 }
 
+/// As plans call it: with the version, which tells a key from the one before it.
+std::string title_of(const keyring::ProtectorReport& report) {
+    restore::RequiredProtector protector;
+    protector.report = report;
+    protector.locations = report.locations;
+    return protector.title();
+}
+
 std::string lost_text(const ProtectorNeed& need) {
     const std::string unproven =
         need.claimed_backups == 0 ? "" : counted(need.claimed_backups, "backup") + " open by unproven slots only";
@@ -81,7 +89,7 @@ void print_needed_keys(Context& context) {
         const auto key_backup = key_backup_of(context, need.report.thumbprint);
         const auto proven = link == nullptr ? std::nullopt : link->last_proven;
         const auto date = free_from(policy, context.catalogue(), need.report.thumbprint, need.needed_until);
-        table.add({need.report.thumbprint.short_text(), printable(need.report.name),
+        table.add({need.report.thumbprint.short_text(), printable(title_of(need.report)),
                    std::string(keyring::text(need.report.status)), std::to_string(need.backups), lost_text(need),
                    proven ? to_table_time(*proven) : "never", key_backup ? to_table_time(*key_backup) : "none",
                    std::to_string(twins_of(need.report).size()), date_text(policy, need, date)});

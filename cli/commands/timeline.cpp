@@ -6,12 +6,13 @@
 namespace signet::cli {
 namespace {
 
-constexpr std::size_t kWidth = 100;
+constexpr std::size_t kWidth = 120;
 
 ExitCode run(Context& context) {
     restore::BackupFilter filter = selection(context);
     filter.from = time_option(context, "from");
     filter.at = time_option(context, "to");
+    if (filter.from && filter.at && *filter.at < *filter.from) throw Error(ErrorCode::usage, "--to is before --from");
     restore::PlanOptions options;
     options.without_keys = context.options().list("without-key");
     restore::Planner planner(context.headers(), context.repository(), context.resolver(), options);
