@@ -59,7 +59,8 @@ Json backup_row(const restore::Backup& backup, restore::Planner& planner) {
     row["needs"] = needs_json(backup, planner);
     row["trusted"] = backup.trusted;
     row["has_errors"] = backup.fields->has_errors;
-    row["restorable"] = !row["needs"].is_null() && backup.trusted && planner.restorable(backup);
+    row["restorable"] = planner.restorable(backup);
+    row["unproven"] = planner.restorable(backup) && planner.outlook(backup) == restore::Outlook::unproven;
     return row;
 }
 

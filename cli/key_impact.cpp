@@ -103,7 +103,7 @@ private:
     }
 
     bool opens_without_doomed(const restore::RunKey& key) {
-        const auto [place, is_new] = opens_.try_emplace({key.writer, key.dek}, false);
+        const auto [place, is_new] = opens_.try_emplace(&key, false);
         if (is_new) place->second = try_others(key) || (!doomed_.everywhere && try_twins(key));
         return place->second;
     }
@@ -183,7 +183,7 @@ private:
     OpenerProof proof_;
     restore::Planner planner_;
     const DoomedKeys& doomed_;
-    std::map<std::pair<IdentityId, DekId>, bool> opens_;
+    std::map<const restore::RunKey*, bool> opens_;
     std::map<IdentityId, UntrustedNeed> untrusted_;
 };
 

@@ -2,6 +2,7 @@
 
 #include "cli/replicas.h"
 #include "cli/signals.h"
+#include "restore/opener.h"
 
 #include <algorithm>
 #include <map>
@@ -18,7 +19,53 @@ struct Side {
     keyring::Vaults& vaults;
     keyring::Resolver& resolver;
     restore::Planner& planner;
+    bool may_unwrap = false;  ///< claims are tried
+    std::map<const restore::RunKey*, bool> opened = {};
 };
+
+/// The stored slots that this machine made or opened, with either keyring.
+using KnownSlots = std::vector<keyring::ProvenSlots>;
+
+keyring::ProvenSlots known_to(Context& context, keyring::Keyring& keyring) {
+    const RepositoryId& repository = context.repository().config().repository;
+    const auto writer = keyring.writer_if_present();
+    // Without a writer it has made none, and looking at it makes no writer.
+    if (!writer) return {std::string(), SecretBytes(Bytes(32))};
+    return {keyring::ProvenSlots::path_in(context.cache_folder(), repository, writer->identity()),
+            format::derive_cache_key(writer->secret.reveal(), repository)};
+}
+
+/// Whether the data key opens on this side by more than a claim: by a slot that a trusted writer signed, or one that
+/// this machine made or opened itself.
+bool opens(Context& context, Side& side, const KnownSlots& known, const restore::RunKey& key) {
+    const bool is_known = std::any_of(key.openers.begin(), key.openers.end(), [&](const restore::Opener& opener) {
+        if (!side.planner.may_open(opener)) return false;
+        if (opener.is_signed) return true;
+        return std::any_of(opener.names.begin(), opener.names.end(), [&](const format::SlotName& name) {
+            return std::any_of(known.begin(), known.end(), [&](const auto& proven) { return proven.has(name); });
+        });
+    });
+    if (is_known || !side.may_unwrap) return is_known;
+    const auto [found, is_new] = side.opened.try_emplace(&key, false);
+    if (!is_new) return found->second;
+    try {
+        (void)restore::unwrap_key(context.repository(), side.planner, side.resolver, key);
+        found->second = true;
+    } catch (const Error& error) {
+        if (!restore::is_about_slots(error)) throw;
+    }
+    return found->second;
+}
+
+restore::Outlook outlook_of(Context& context, Side& side, const KnownSlots& known, const restore::Backup& backup) {
+    const restore::Outlook outlook = side.planner.outlook(backup);
+    if (outlook != restore::Outlook::unproven) return outlook;
+    const auto keys = side.planner.keys_of(backup);
+    const bool all_open = std::all_of(keys.begin(), keys.end(),
+                                      [&](const restore::RunKey* key) { return opens(context, side, known, *key); });
+    // What was tried in vain is no claim any more.
+    return all_open ? restore::Outlook::restorable : side.planner.outlook(backup);
+}
 
 void describe(const Side& side, SideView& view) {
     for (const std::string& place : view.report.locations) {
@@ -70,8 +117,9 @@ std::vector<std::string> differences(const SideView& here, const SideView& there
 }
 
 /// Which thumbprints matter, and for how many backups.
-std::map<Thumbprint, std::uint64_t> needed(Context& context, Comparison& comparison, const Side& here,
-                                           const Side& there) {
+std::map<Thumbprint, std::uint64_t> needed(Context& context, Comparison& comparison, Side& here, Side& there) {
+    KnownSlots known;
+    for (Side* side : {&here, &there}) known.push_back(known_to(context, side->keyrings.own()));
     std::map<Thumbprint, std::uint64_t> backups;
     for (const restore::Backup& backup : context.catalogue().backups()) {
         stop_if_interrupted();
@@ -84,10 +132,15 @@ std::map<Thumbprint, std::uint64_t> needed(Context& context, Comparison& compari
         std::sort(openers.begin(), openers.end());
         openers.erase(std::unique(openers.begin(), openers.end()), openers.end());
         for (const Thumbprint& one : openers) ++backups[one];
-        const bool opens_here = here.planner.restorable(backup);
-        const bool opens_there = there.planner.restorable(backup);
+        const restore::Outlook at_home = outlook_of(context, here, known, backup);
+        const restore::Outlook abroad = outlook_of(context, there, known, backup);
+        // A claim makes no side ready: whoever can write to the place can store slots that open nothing.
+        const bool opens_here = at_home == restore::Outlook::restorable;
+        const bool opens_there = abroad == restore::Outlook::restorable;
         if (opens_here && !opens_there) ++comparison.only_here;
         if (opens_there && !opens_here) ++comparison.only_there;
+        if (at_home == restore::Outlook::unproven) ++comparison.claimed_here;
+        if (abroad == restore::Outlook::unproven) ++comparison.claimed_there;
     }
     for (const Side* side : {&here, &there}) {
         for (const keyring::Link& link : side->keyrings.own().links()) {
@@ -138,8 +191,8 @@ Comparison compare_keyrings(Context& context, const ComparisonOptions& options) 
     keyring::Vaults vaults(options.vault, context.passphrases(), context.clock());
     keyring::Resolver resolver(other, vaults);
     restore::Planner planner(context.catalogue(), context.repository(), resolver);
-    const Side here{context.keyrings(), context.vaults(), context.resolver(), context.planner()};
-    const Side there{other, vaults, resolver, planner};
+    Side here{context.keyrings(), context.vaults(), context.resolver(), context.planner(), options.test};
+    Side there{other, vaults, resolver, planner, options.test};
 
     context.catalogue().require_no_doubt();
     Comparison comparison;

@@ -43,8 +43,11 @@ enum class Arrangement {
 struct Comparison {
     std::vector<ComparedProtector> protectors;
     std::uint64_t backups = 0;
-    std::uint64_t only_here = 0;   ///< backups that only this side can open
-    std::uint64_t only_there = 0;  ///< backups that only the other side can open
+    std::uint64_t only_here = 0;   ///< backups that only this side can open by more than claims
+    std::uint64_t only_there = 0;  ///< backups that only the other side can open so
+    /// Backups that this side, or the other one, can open only if stored slots that nobody signed tell the truth.
+    std::uint64_t claimed_here = 0;
+    std::uint64_t claimed_there = 0;
     Arrangement arrangement = Arrangement::none;
     [[nodiscard]] bool differ() const;
 };
@@ -52,7 +55,7 @@ struct Comparison {
 struct ComparisonOptions {
     std::string keyring;  ///< the other side's
     std::string vault;    ///< what local:NAME means there
-    bool test = false;    ///< wrap and unwrap with every key, on both sides
+    bool test = false;    ///< wrap and unwrap with every key, on both sides, and try slots that are claims
 };
 
 /// Over all trusted backups of --repo: every protector that ever wrapped what they need, and those that wrap now.

@@ -25,11 +25,20 @@ constexpr double kAxis = 26;
 constexpr int kTicks = 6;
 constexpr std::size_t kLongestLabel = 24;
 
+constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kLegend{
+    {{"ok", "restorable"},
+     {"claim", "restorable if unproven slots tell the truth"},
+     {"gap", "not restorable"},
+     {"need", "protector needed"},
+     {"lost", "needed, not usable"}}};
+
 constexpr std::string_view kStyle =
     "svg{font:13px system-ui,sans-serif}svg "
-    "text{fill:#222}.grid{stroke:#ccc}.ok{fill:#2e7d32}.gap{fill:#c62828}.need{fill:#5c6bc0}.lost{fill:#ef6c00}.series{"
+    "text{fill:#222}.grid{stroke:#ccc}.ok{fill:#2e7d32}.claim{fill:#fbc02d}.gap{fill:#c62828}.need{fill:#5c6bc0}.lost{"
+    "fill:#ef6c00}.series{"
     "font-weight:600}@media(prefers-color-scheme:dark){svg "
-    "text{fill:#eee}.grid{stroke:#555}.ok{fill:#66bb6a}.gap{fill:#ef5350}.need{fill:#9fa8da}.lost{fill:#ffb74d}}@media "
+    "text{fill:#eee}.grid{stroke:#555}.ok{fill:#66bb6a}.claim{fill:#fff176}.gap{fill:#ef5350}.need{fill:#9fa8da}.lost{"
+    "fill:#ffb74d}}@media "
     "print{svg text{fill:#000}}";
 
 constexpr std::string_view kPageStyle =
@@ -81,15 +90,14 @@ std::string minute(TimePoint time) {
     return text;
 }
 
-std::string name_of(const RequiredProtector& one) {
-    const std::string title = one.title();
-    return title.empty() ? one.report.thumbprint.short_text() : title;
-}
+constexpr std::string_view kClaim = "restorable only if stored slots that nobody signed tell the truth";
 
-std::string blockers(const CoverageInterval& interval) {
-    std::string text;
-    for (const format::Thumbprint& one : interval.blocked_by) text += (text.empty() ? "" : ", ") + one.short_text();
-    return text;
+bool is_claim(const CoverageInterval& interval) { return interval.restorable && interval.unproven; }
+
+/// The class of its bar.
+const char* kind_of(const CoverageInterval& interval) {
+    if (!interval.restorable) return "gap";
+    return interval.unproven ? "claim" : "ok";
 }
 
 class Chart {
@@ -115,6 +123,18 @@ public:
 
     void row(const std::string& label) { text(10, label, "", kLongestLabel); }
     void next_row() { y_ += kRow; }
+
+    /// What the colours mean.
+    void legend() {
+        double x = kLeft;
+        for (const auto& [kind, says] : kLegend) {
+            body_ += "<circle class=\"" + std::string(kind) + "\" cx=\"" + number(x + 5) + "\" cy=\"" + number(y_ + 8) +
+                     "\" r=\"5\"/>\n<text x=\"" + number(x + 15) + "\" y=\"" + number(y_ + 12) + "\">" +
+                     std::string(says) + "</text>\n";
+            x += 30 + 7 * static_cast<double>(says.size());
+        }
+        y_ += kRow;
+    }
     void space() { y_ += kRow / 2; }
 
     void bar(TimePoint from, TimePoint to, const char* kind, const std::string& says) {
@@ -145,16 +165,8 @@ private:
     }
     void text(double x, const std::string& says, const char* kind, std::size_t longest) {
         const std::string whole = replace_invalid(says);
-        std::string shown = whole;
-        std::size_t characters = 0;
-        for (std::size_t i = 0; i < whole.size(); ++i) {
-            if ((whole[i] & '\xc0') != '\x80' && ++characters > longest) {
-                shown = whole.substr(0, i) + "…";
-                break;
-            }
-        }
         body_ += "<text class=\"" + std::string(kind) + "\" x=\"" + number(x) + "\" y=\"" + number(y_ + 12) + "\">" +
-                 escaped(shown) + "<title>" + escaped(whole) + "</title></text>\n";
+                 escaped(shortened(whole, longest)) + "<title>" + escaped(whole) + "</title></text>\n";
     }
 
     Stretch stretch_;
@@ -163,44 +175,86 @@ private:
     double y_ = 0;
 };
 
-void draw_lane(Chart& chart, const Plan& lane) {
-    chart.heading(lane.series);
+/// What the bar of a stretch says.
+std::string text_of(const CoverageInterval& one) {
+    const std::string when = minute(one.from) + " .. " + minute(one.to) + ", " + counted(one.backups, "backup");
+    if (!one.restorable) return "not restorable: " + when + ", " + reason_of(one);
+    if (!one.unproven) return "restorable: " + when;
+    std::string text(kClaim);
+    text += ": ";
+    return text += when;
+}
+
+void draw_coverage(Chart& chart, const Plan& lane) {
     chart.row("restorable");
-    // Gaps last, above the rest.
-    for (const bool restorable : {true, false}) {
+    // The worst last, above the rest.
+    for (const std::string_view kind : {"ok", "claim", "gap"}) {
         for (const CoverageInterval& one : lane.coverage) {
-            if (one.restorable != restorable) continue;
-            const std::string when = minute(one.from) + " .. " + minute(one.to) + ", " + counted(one.backups, "backup");
-            chart.bar(one.from, one.to, restorable ? "ok" : "gap",
-                      restorable ? "restorable: " + when : "not restorable: " + when + ", blocked by " + blockers(one));
+            if (kind_of(one) != kind) continue;
+            chart.bar(one.from, one.to, kind_of(one), text_of(one));
         }
     }
     chart.next_row();
+}
+
+void draw_lane(Chart& chart, const Plan& lane) {
+    chart.heading(lane.series);
+    draw_coverage(chart, lane);
     for (const RequiredProtector& one : lane.required) {
         chart.row(name_of(one));
-        chart.bar(one.needed_from, one.needed_to, one.usable ? "need" : "lost",
-                  name_of(one) + " " + one.report.thumbprint.short_text() + ", " +
-                      std::string(keyring::text(one.report.status)) + ": needed for " + minute(one.needed_from) +
-                      " .. " + minute(one.needed_to) + " (" + counted(one.backups, "backup") + ")");
+        for (const restore::Moments& some : one.moments) {
+            chart.bar(some.from, some.to, one.usable ? "need" : "lost",
+                      name_of(one) + " " + one.report.thumbprint.short_text() + ", " +
+                          std::string(keyring::text(one.report.status)) + ": needed to restore " + minute(some.from) +
+                          " .. " + minute(some.to));
+        }
         chart.next_row();
     }
     chart.space();
 }
 
+std::string row_of(const Plan& lane, const CoverageInterval& one, const std::string& why) {
+    return "<tr><td>" + escaped(lane.series) + "</td><td class=\"bad\">" + minute(one.from) + " .. " + minute(one.to) +
+           "</td><td>" + std::to_string(one.backups) + "</td><td>" + escaped(why) + "</td></tr>\n";
+}
+
 std::string gaps_table(const std::vector<Plan>& lanes) {
     std::string rows;
+    bool has_claims = false;
     for (const Plan& lane : lanes) {
         for (const CoverageInterval& one : lane.coverage) {
-            if (one.restorable) continue;
-            rows += "<tr><td>" + escaped(lane.series) + "</td><td class=\"bad\">" + minute(one.from) + " .. " +
-                    minute(one.to) + "</td><td>" + std::to_string(one.backups) + "</td><td><code>" +
-                    escaped(blockers(one)) + "</code></td></tr>\n";
+            if (!one.restorable) rows += row_of(lane, one, reason_of(one));
+            has_claims = has_claims || is_claim(one);
         }
     }
+    if (rows.empty() && has_claims)
+        return "<p>There are no gaps, if the claims below are true. Only restoring shows whether they are.</p>\n";
     if (rows.empty()) return "<p>There are no gaps: every backup can be restored with the keys at hand.</p>\n";
-    return "<table><thead><tr><th>Series</th><th>Cannot be restored</th><th>Backups</th><th>Blocked "
-           "by</th></tr></thead><tbody>\n" +
+    return "<table><thead><tr><th>Series</th><th>Cannot be "
+           "restored</th><th>Backups</th><th>Why</th></tr></thead><tbody>\n" +
            rows + "</tbody></table>\n";
+}
+
+/// What rests on claims, and what the plans warn about; nothing where there is neither.
+std::string claims_section(const std::vector<Plan>& lanes) {
+    std::string rows;
+    std::string notes;
+    for (const Plan& lane : lanes) {
+        for (const CoverageInterval& one : lane.coverage) {
+            if (is_claim(one)) rows += row_of(lane, one, std::string(kClaim));
+        }
+        for (const std::string& warning : lane.warnings)
+            notes += "<li>" + escaped(lane.series) + ": " + escaped(warning) + "</li>\n";
+    }
+    std::string section;
+    if (!rows.empty()) {
+        section +=
+            "<h2>Claims</h2>\n<div class=\"scroll\"><table><thead><tr><th>Series</th><th>Rests on "
+            "claims</th><th>Backups</th><th>What is known</th></tr></thead><tbody>\n" +
+            rows + "</tbody></table>\n</div>\n";
+    }
+    if (!notes.empty()) section += "<h2>Warnings</h2>\n<ul>\n" + notes + "</ul>\n";
+    return section;
 }
 
 std::string protectors_table(const std::vector<Plan>& lanes) {
@@ -224,6 +278,7 @@ std::string timeline_svg(const std::vector<Plan>& lanes) {
     Chart chart(lanes.empty() ? Stretch{} : stretch_of(lanes));
     if (!lanes.empty()) chart.axis();
     for (const Plan& lane : lanes) draw_lane(chart, lane);
+    if (!lanes.empty()) chart.legend();
     return chart.document();
 }
 
@@ -235,11 +290,13 @@ std::string timeline_html(const std::vector<Plan>& lanes, TimePoint made) {
         std::string(kPageStyle) + "</style>\n</head>\n<body>\n<h1>What can be restored</h1>\n";
     if (lanes.empty()) return page + "<p>There are no backups.</p>\n</body>\n</html>\n";
     page +=
-        "<p>Green can be restored with the keys at hand, red cannot. Below each series the protectors that it needs, "
-        "orange where they cannot be used. Times are UTC.</p>\n";
+        "<p>Green can be restored with the keys at hand, red cannot; yellow can only if stored slots that nobody "
+        "signed "
+        "hold what they claim. Below each series the protectors that its moments need, orange where they cannot be "
+        "used. Times are UTC.</p>\n";
     page += "<div class=\"scroll\">\n" + timeline_svg(lanes) + "</div>\n<h2>Gaps</h2>\n<div class=\"scroll\">" +
-            gaps_table(lanes) + "</div>\n<h2>Protectors</h2>\n<div class=\"scroll\">" + protectors_table(lanes) +
-            "</div>\n<p>Made " + minute(made) +
+            gaps_table(lanes) + "</div>\n" + claims_section(lanes) + "<h2>Protectors</h2>\n<div class=\"scroll\">" +
+            protectors_table(lanes) + "</div>\n<p>Made " + minute(made) +
             " UTC from public headers alone; no key was used.</p>\n</body>\n</html>\n";
     return page;
 }

@@ -1,6 +1,7 @@
 #include "cli/timeline_view.h"
 
 #include "cli/table.h"
+#include "core/zone.h"
 
 #include <algorithm>
 
@@ -11,6 +12,9 @@ using restore::CoverageInterval;
 using restore::Plan;
 
 constexpr std::size_t kLabelWidth = 22;
+constexpr std::size_t kStatusWidth = 13;      // of "not-yet-valid"
+constexpr std::size_t kThumbprintWidth = 19;  // of "sha256:ab12cd34ef56"
+constexpr std::size_t kMostWarnings = 10;     // of a lane
 
 /// From a time to a column.
 class Scale {
@@ -31,61 +35,132 @@ private:
 };
 
 std::string label(const std::string& text) {
-    std::string shown = text.substr(0, kLabelWidth - 2);
-    shown.resize(kLabelWidth, ' ');
-    return "  " + shown;
+    const std::string shown = shortened(text, kLabelWidth - 2);
+    return "  " + shown + std::string(kLabelWidth - columns_of(shown), ' ');
 }
 
+void paint(std::string& line, const Scale& scale, TimePoint from, TimePoint to, char with) {
+    const std::size_t last = scale.column(to);
+    for (std::size_t i = scale.column(from); i <= last; ++i) line[i] = with;
+}
+
+/// When the protector is needed to restore, in whatever state it is.
 std::string band(const restore::RequiredProtector& protector, const Scale& scale) {
     std::string line(scale.columns(), ' ');
-    const std::size_t last = scale.column(protector.needed_to);
-    for (std::size_t i = scale.column(protector.needed_from); i <= last; ++i) line[i] = protector.usable ? '=' : 'x';
+    for (const restore::Moments& some : protector.moments)
+        paint(line, scale, some.from, some.to, protector.usable ? '=' : 'x');
     return line;
+}
+
+char sign_of(const CoverageInterval& interval) {
+    if (!interval.restorable) return '!';
+    return interval.unproven ? '~' : '#';
+}
+
+Terminal::Colour colour_of(char sign) {
+    switch (sign) {
+        case '#':
+            return Terminal::Colour::green;
+        case '~':
+            return Terminal::Colour::yellow;
+        case '!':
+            return Terminal::Colour::red;
+        default:
+            return Terminal::Colour::none;
+    }
 }
 
 void print_coverage(Terminal& terminal, const Plan& lane, const Scale& scale) {
     std::string line(scale.columns(), ' ');
-    // Gaps last: none is too short to be seen.
-    for (const bool restorable : {true, false}) {
+    // The worst last: none is too short to be seen.
+    for (const char sign : {'#', '~', '!'}) {
         for (const CoverageInterval& interval : lane.coverage) {
-            if (interval.restorable != restorable) continue;
-            const std::size_t last = scale.column(interval.to);
-            for (std::size_t i = scale.column(interval.from); i <= last; ++i) line[i] = restorable ? '#' : '!';
+            if (sign_of(interval) == sign) paint(line, scale, interval.from, interval.to, sign);
         }
     }
     std::string painted;
     for (std::size_t at = 0; at < line.size();) {
         const std::size_t end = std::min(line.find_first_not_of(line[at], at), line.size());
-        const auto colour = line[at] == '#'   ? Terminal::Colour::green
-                            : line[at] == '!' ? Terminal::Colour::red
-                                              : Terminal::Colour::none;
-        painted += terminal.paint(colour, line.substr(at, end - at));
+        painted += terminal.paint(colour_of(line[at]), line.substr(at, end - at));
         at = end;
     }
     terminal.result(label("restorable") + painted);
 }
 
+/// One line a protector: its name, when it is needed, in what state it is, and what it really is.
+void print_protector(Terminal& terminal, const restore::RequiredProtector& protector, const Scale& scale) {
+    const std::string line = band(protector, scale);
+    std::string state(keyring::text(protector.report.status));
+    state.resize(std::max(state.size(), kStatusWidth), ' ');
+    terminal.result(label(printable(name_of(protector))) +
+                    (protector.usable ? line : terminal.paint(Terminal::Colour::red, line)) + " " + state + " " +
+                    protector.report.thumbprint.short_text());
+}
+
+/// Gaps, stretches that rest on claims, and what else the plan warns about.
+void print_doubts(Terminal& terminal, const Plan& lane) {
+    for (const CoverageInterval& interval : lane.coverage) {
+        if (interval.restorable && !interval.unproven) continue;
+        terminal.result(std::string(interval.restorable ? "  claim  " : "  gap  ") + to_table_time(interval.from) +
+                        " .. " + to_table_time(interval.to) + "  " + counted(interval.backups, "backup") + ", " +
+                        (interval.restorable ? "only if stored slots that nobody signed tell the truth"
+                                             : printable(reason_of(interval))));
+    }
+    for (std::size_t i = 0; i < std::min(lane.warnings.size(), kMostWarnings); ++i)
+        terminal.result("  note  " + printable(lane.warnings[i]));
+    if (lane.warnings.size() > kMostWarnings)
+        terminal.result("  note  and " + std::to_string(lane.warnings.size() - kMostWarnings) +
+                        " more: signet timeline --json names all");
+}
+
 void print_lane(Terminal& terminal, const Plan& lane, const Scale& scale) {
     terminal.result(terminal.paint(Terminal::Colour::bold, printable(lane.series)));
     print_coverage(terminal, lane, scale);
-    for (const restore::RequiredProtector& protector : lane.required) {
-        const std::string title = protector.title();
-        const std::string name = title.empty() ? protector.report.thumbprint.short_text() : printable(title);
-        const std::string line = band(protector, scale);
-        terminal.result(label(name) + (protector.usable ? line : terminal.paint(Terminal::Colour::red, line)) + " " +
-                        std::string(keyring::text(protector.report.status)));
-    }
-    for (const CoverageInterval& interval : lane.coverage) {
-        if (interval.restorable) continue;
-        std::vector<std::string> blockers;
-        for (const format::Thumbprint& thumbprint : interval.blocked_by) blockers.push_back(thumbprint.short_text());
-        terminal.result("  gap  " + to_table_time(interval.from) + " .. " + to_table_time(interval.to) + "  " +
-                        counted(interval.backups, "backup") + ", blocked by " + join(blockers, ", "));
-    }
+    for (const restore::RequiredProtector& protector : lane.required) print_protector(terminal, protector, scale);
+    print_doubts(terminal, lane);
     terminal.result("");
 }
 
+/// Into the object that stands for all lanes.
+void add_lane(Json& object, const Json& lane) {
+    object["unproven"] = object["unproven"].get<std::uint64_t>() + lane["unproven"].get<std::uint64_t>();
+    for (const Json& warning : lane["warnings"]) {
+        Json& known = object["warnings"];
+        if (std::find(known.begin(), known.end(), warning) == known.end()) known.push_back(warning);
+    }
+    for (const Json& protector : lane["required"]) {
+        Json& known = object["required"];
+        const bool is_new = std::none_of(known.begin(), known.end(), [&](const Json& other) {
+            return other["thumbprint"] == protector["thumbprint"];
+        });
+        if (is_new) known.push_back(protector);
+    }
+}
+
 }  // namespace
+
+std::string shortened(const std::string& text, std::size_t longest) {
+    if (columns_of(text) <= longest) return text;
+    std::vector<std::size_t> starts;  // of characters
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if ((text[i] & '\xc0') != '\x80') starts.push_back(i);
+    }
+    const std::size_t kept = longest - 1;
+    const std::size_t tail = kept / 2;
+    return text.substr(0, starts[kept - tail]) + "…" + text.substr(starts[starts.size() - tail]);
+}
+
+std::string name_of(const restore::RequiredProtector& protector) {
+    const std::string title = protector.title();
+    return title.empty() ? protector.report.thumbprint.short_text() : title;
+}
+
+std::string reason_of(const CoverageInterval& gap) {
+    if (!gap.damage.empty()) return "damaged: " + gap.damage;
+    std::vector<std::string> blockers;
+    for (const format::Thumbprint& thumbprint : gap.blocked_by) blockers.push_back(thumbprint.short_text());
+    return blockers.empty() ? "no slot at all: signet plan names the data keys" : "blocked by " + join(blockers, ", ");
+}
 
 Stretch stretch_of(const std::vector<Plan>& lanes) {
     Stretch all{lanes.front().from, lanes.front().to};
@@ -104,11 +179,8 @@ Json timeline_json(const std::vector<Plan>& lanes) {
     if (lanes.size() == 1) {
         object = all.front();
     } else {
-        object = {{"message_type", "key_report"},
-                  {"series", nullptr},
-                  {"from", nullptr},
-                  {"to", nullptr},
-                  {"restorable", true}};
+        object = {{"message_type", "key_report"}, {"series", nullptr}, {"from", nullptr}, {"to", nullptr},
+                  {"restorable", true},           {"unproven", 0}};
         if (!lanes.empty()) {
             const auto [from, to] = stretch_of(lanes);
             object["from"] = to_rfc3339(from);
@@ -119,15 +191,8 @@ Json timeline_json(const std::vector<Plan>& lanes) {
         object["required"] = Json::array();
         object["coverage"] = Json::array();
         object["nearest"] = {{"before", nullptr}, {"after", nullptr}};
-        for (const Json& lane : all) {
-            for (const Json& protector : lane["required"]) {
-                const auto& known = object["required"];
-                const bool is_new = std::none_of(known.begin(), known.end(), [&](const Json& other) {
-                    return other["thumbprint"] == protector["thumbprint"];
-                });
-                if (is_new) object["required"].push_back(protector);
-            }
-        }
+        object["warnings"] = Json::array();
+        for (const Json& lane : all) add_lane(object, lane);
     }
     object["lanes"] = std::move(all);
     return object;
@@ -136,14 +201,16 @@ Json timeline_json(const std::vector<Plan>& lanes) {
 void print_timeline(Terminal& terminal, const std::vector<Plan>& lanes, std::size_t width) {
     if (lanes.empty()) return terminal.message("no backups");
     const auto [from, to] = stretch_of(lanes);
-    const std::size_t columns = std::max<std::size_t>(20, width - std::min(width, kLabelWidth + 18));
+    const std::size_t besides = 2 + kLabelWidth + 1 + kStatusWidth + 1 + kThumbprintWidth;
+    const std::size_t columns = std::max<std::size_t>(20, width - std::min(width, besides));
     const Scale scale(from, to, columns);
     const std::string start = to_table_time(from).substr(0, 16);
     const std::string end = to_table_time(to).substr(0, 16);
     const std::size_t gap = columns > start.size() + end.size() ? columns - start.size() - end.size() : 1;
-    terminal.result(label("") + start + std::string(gap, ' ') + end);
+    terminal.result(label("") + start + std::string(gap, ' ') + end + " " + zone_of({from, to}));
     for (const Plan& lane : lanes) print_lane(terminal, lane, scale);
-    terminal.result("# restorable   ! not restorable   = protector needed and usable   x needed and not usable");
+    terminal.result("# restorable   ~ restorable if unproven slots hold what they claim   ! not restorable");
+    terminal.result("= protector needed and usable   x needed and not usable");
 }
 
 }  // namespace signet::cli

@@ -56,7 +56,8 @@ std::string name_in(const std::string& location) {
 }
 
 bool same_verdict(const CoverageInterval& left, const CoverageInterval& right) {
-    return left.restorable == right.restorable && left.blocked_by == right.blocked_by;
+    return left.restorable == right.restorable && left.unproven == right.unproven &&
+           left.blocked_by == right.blocked_by && left.damage.empty() == right.damage.empty();
 }
 
 bool succeeds(const Backup& backup, const IdentityId& writer) {
@@ -129,6 +130,14 @@ TimePoint time_of(const RepackEntry& repack, const Catalogue& catalogue) {
     return newest.value_or(repack.entry->head.time);
 }
 
+/// Adds moments that do not begin before the last ones.
+void add_moments(std::vector<Moments>& all, const Moments& more) {
+    if (all.empty() || all.back().to < more.from)
+        all.push_back(more);
+    else
+        all.back().to = std::max(all.back().to, more.to);
+}
+
 void find_nearest(Plan& plan) {
     for (const CoverageInterval& interval : plan.coverage) {
         if (!interval.restorable) continue;
@@ -144,24 +153,11 @@ class Planner::Gathering {
 public:
     Gathering(Planner& planner, std::set<Thumbprint> own) : planner_(planner), own_(std::move(own)) {}
 
-    void add(const RunKey& key, Plan& plan) {
-        const std::vector<const Opener*> openers = planner_.order(key);
-        if (openers.empty()) {
-            plan.orphaned.push_back(key.dek);
-            plan.restorable = false;
-            return;
-        }
-        if (planner_.may_open(*openers.front())) {
-            const bool is_proven = std::any_of(openers.begin(), openers.end(), [&](const Opener* opener) {
-                return opener->is_signed && planner_.may_open(*opener);
-            });
-            plan.unproven += is_proven ? 0 : 1;
-            add_opener(key, *openers.front(), openers);
-            return;
-        }
-        plan.unopenable.push_back(key.dek);
-        plan.restorable = false;
-        for (const Opener* opener : blockers(key)) add_opener(key, *opener, openers);
+    /// A data key that these moments need. Moments come in order.
+    void add(const RunKey& key, const Moments& moments, Plan& plan) {
+        const auto [found, is_new] = chosen_.try_emplace(&key);
+        if (is_new) found->second = choose(key, plan);
+        for (const Opener* opener : found->second) add_moments(required_.at(opener->thumbprint).moments, moments);
     }
 
     [[nodiscard]] std::vector<RequiredProtector> take() {
@@ -175,6 +171,25 @@ public:
     }
 
 private:
+    /// The opener that is used, or those that are missing.
+    std::vector<const Opener*> choose(const RunKey& key, Plan& plan) {
+        const std::vector<const Opener*> openers = planner_.order(key);
+        std::vector<const Opener*> chosen;
+        if (openers.empty()) {
+            plan.orphaned.push_back(key.dek);
+            plan.restorable = false;
+        } else if (planner_.may_open(*openers.front())) {
+            plan.unproven += openers.front()->is_signed ? 0U : 1U;
+            chosen = {openers.front()};
+        } else {
+            plan.unopenable.push_back(key.dek);
+            plan.restorable = false;
+            chosen = blockers(key);
+        }
+        for (const Opener* opener : chosen) add_opener(key, *opener, openers);
+        return chosen;
+    }
+
     void add_opener(const RunKey& key, const Opener& opener, const std::vector<const Opener*>& openers) {
         auto [found, is_new] = required_.try_emplace(opener.thumbprint);
         RequiredProtector& one = found->second;
@@ -207,6 +222,7 @@ private:
 
     Planner& planner_;
     std::set<Thumbprint> own_;
+    std::map<const RunKey*, std::vector<const Opener*>> chosen_;
     std::map<Thumbprint, RequiredProtector> required_;
 };
 
@@ -228,32 +244,39 @@ void Planner::collect_keys() {
         committed.second = std::max(committed.second, run.entry->head.time);
         const bool was_there = !options_.as_of || committed.second <= *options_.as_of;
         const bool is_backup = run.entry->kind == format::EntryKind::backup;
-        collect_key(place.first, run.fields, run.fields.time, is_backup, was_there);
+        collect_key(name_of(*run.entry, run.fields), run.fields, run.fields.time, is_backup, was_there);
     }
     for (const auto& [place, repack] : catalogue_.repacks().entries()) {
         // Whenever it was made: it says what is needed from now on, for whatever moment.
-        collect_key(place.first, repack.fields, time_of(repack, catalogue_), true, true);
+        collect_key(name_of(*repack.entry, repack.fields), repack.fields, time_of(repack, catalogue_), true, true);
     }
 }
 
+RunKeyName Planner::name_of(const format::SignedEntry& entry, const format::SealedPacks& listed) const {
+    const auto role = entry.kind == format::EntryKind::repack ? format::Role::officer : format::Role::writer;
+    const bool is_trusted = catalogue_.trust().trusts(entry.identity, role, entry.head.sequence);
+    return {entry.identity, listed.dek, listed.commitment, is_trusted};
+}
+
 /// was_there  at the moment of the plan: else nobody opens the key by these slots
-void Planner::collect_key(const IdentityId& signer, const format::SealedPacks& listed, TimePoint time,
-                          bool is_committed, bool was_there) {
-    const auto [found_key, is_new] = keys_.try_emplace({signer, listed.dek});
+void Planner::collect_key(const RunKeyName& name, const format::SealedPacks& listed, TimePoint time, bool is_committed,
+                          bool was_there) {
+    const auto [found_key, is_new] = keys_.try_emplace(name);
     RunKey& key = found_key->second;
-    if (is_new || is_committed) {
-        key.dek = listed.dek;
-        key.writer = signer;
-        key.commitment = listed.commitment;
-        key.time = time;
-    }
+    key.dek = name.dek;
+    key.writer = name.signer;
+    key.commitment = name.commitment;
+    key.is_trusted = name.is_trusted;
+    if (is_new || is_committed) key.time = time;
     if (!was_there) return;
     key.has_backup = key.has_backup || is_committed;
     for (const format::Slot& slot : listed.slots) {
         auto found = std::find_if(key.openers.begin(), key.openers.end(),
                                   [&](const Opener& opener) { return opener.thumbprint == slot.thumbprint; });
-        if (found == key.openers.end()) found = key.openers.insert(found, {slot.thumbprint, true, {}, {}, false});
+        if (found == key.openers.end())
+            found = key.openers.insert(found, {slot.thumbprint, key.is_trusted, {}, {}, false});
         found->slots.push_back(&slot);
+        if (!key.is_trusted) continue;
         TimePoint& used = last_used_.try_emplace(slot.thumbprint, time).first->second;
         used = std::max(used, time);
     }
@@ -261,7 +284,7 @@ void Planner::collect_key(const IdentityId& signer, const format::SealedPacks& l
 
 void Planner::add_stored_slots() {
     const auto slots = repository_.list_slots();
-    for (auto& [place, key] : keys_) {
+    for (auto& [name, key] : keys_) {
         const auto [first, last] = slots.equal_range(key.dek);
         for (auto slot = first; slot != last; ++slot) {
             const Thumbprint& thumbprint = slot->second.thumbprint;
@@ -283,19 +306,21 @@ std::map<Thumbprint, std::set<std::string>> Planner::names_of_protectors() const
         names.insert(protector.name);
         for (const std::string& location : protector.locations) add_location(names, location);
     }
-    for (const auto& [place, key] : keys_) {
+    for (const auto& [name, key] : keys_) {
         for (const Opener& opener : key.openers) known.try_emplace(opener.thumbprint);
     }
-    const auto add_slots = [&](const format::SealedPacks& listed) {
+    const auto add_slots = [&](const format::SealedPacks& listed, bool is_trusted) {
         for (const format::Slot& slot : listed.slots) {
             std::set<std::string>& names = known[slot.thumbprint];
-            if (!names.empty()) continue;
+            // Who is not trusted gives nothing a name.
+            if (!is_trusted || !names.empty()) continue;
             names.insert(name_in(slot.location));
             add_location(names, slot.location);
         }
     };
-    for (const auto& [place, run] : catalogue_.runs()) add_slots(run.fields);
-    for (const auto& [place, repack] : catalogue_.repacks().entries()) add_slots(repack.fields);
+    for (const auto& [place, run] : catalogue_.runs())
+        add_slots(run.fields, catalogue_.trust().trusts(place.first, format::Role::writer, place.second));
+    for (const auto& [place, repack] : catalogue_.repacks().entries()) add_slots(repack.fields, true);
     return known;
 }
 
@@ -357,7 +382,7 @@ void Planner::note_failure(const Thumbprint& thumbprint, const Error& error) {
 }
 
 void Planner::disprove(const RunKey& key, const Thumbprint& thumbprint, const std::vector<std::string>& objects) {
-    const auto found = keys_.find({key.writer, key.dek});
+    const auto found = keys_.find(key.name());
     if (found == keys_.end()) return;
     for (Opener& opener : found->second.openers) {
         if (opener.thumbprint == thumbprint) opener.disproved = true;
@@ -376,8 +401,9 @@ std::vector<const Opener*> Planner::order(const RunKey& key) {
         const keyring::ProtectorReport& report = status(opener.thumbprint);
         const auto used = last_used_.find(opener.thumbprint);
         const std::int64_t newest_first = used == last_used_.end() ? 0 : -used->second.ns;
-        return std::tuple(!may_open(opener), report.status != ProtectorStatus::usable, rank_of(report.role),
-                          !opener.is_signed, newest_first, opener.thumbprint);
+        // What anybody can claim comes last, whatever it claims to be for: it must not hide who is really needed.
+        return std::tuple(!may_open(opener), !opener.is_signed, report.status != ProtectorStatus::usable,
+                          rank_of(report.role), newest_first, opener.thumbprint);
     };
     std::sort(openers.begin(), openers.end(),
               [&](const Opener* left, const Opener* right) { return worth(*left) < worth(*right); });
@@ -386,6 +412,11 @@ std::vector<const Opener*> Planner::order(const RunKey& key) {
 
 bool Planner::is_usable(const RunKey& key) {
     return std::any_of(key.openers.begin(), key.openers.end(), [&](const Opener& opener) { return may_open(opener); });
+}
+
+bool Planner::is_proven(const RunKey& key) {
+    return std::any_of(key.openers.begin(), key.openers.end(),
+                       [&](const Opener& opener) { return opener.is_signed && may_open(opener); });
 }
 
 std::string Planner::location_of(const Opener& opener) const {
@@ -404,19 +435,35 @@ std::string Planner::location_of(const Opener& opener) const {
 
 TimePoint Planner::horizon() const { return options_.as_of ? *options_.as_of : resolver_.vaults().clock().now(); }
 
-const RunKey* Planner::key(const IdentityId& writer, const DekId& dek) const {
-    const auto found = keys_.find({writer, dek});
-    return found == keys_.end() ? nullptr : &found->second;
+const RunKey& Planner::key(const format::SignedEntry& entry, const format::SealedPacks& listed) const {
+    const auto found = keys_.find(name_of(entry, listed));
+    invariant(found != keys_.end(), "every entry of the catalogue has its data key");
+    return found->second;
 }
 
 std::vector<const RunKey*> Planner::keys_of(const Backup& backup) const {
     catalogue_.check_reach(backup);
-    std::vector<const RunKey*> needed{key(backup.body.entry->identity, backup.body.listed->dek)};
+    std::vector<const RunKey*> needed{&key(*backup.body.entry, *backup.body.listed)};
+    std::map<DekId, Digest> commitments{{needed.front()->dek, needed.front()->commitment}};
     for (const ReachedEntry& reached : catalogue_.reached_by(backup)) {
-        const RunKey* found = key(reached.entry->identity, reached.listed->dek);
-        if (std::find(needed.begin(), needed.end(), found) == needed.end()) needed.push_back(found);
+        const RunKey& found = key(*reached.entry, *reached.listed);
+        // Packs name their data key by its id alone.
+        if (commitments.emplace(found.dek, found.commitment).first->second != found.commitment) {
+            throw Error(ErrorCode::damaged,
+                        format::journal_name(backup.writer, backup.sequence) + ": needs two data keys of one id, " +
+                            found.dek.hex(),
+                        "its writer made it so; an earlier backup of the series may be whole: signet list");
+        }
+        if (std::find(needed.begin(), needed.end(), &found) == needed.end()) needed.push_back(&found);
     }
     return needed;
+}
+
+Outlook Planner::outlook(const Backup& backup) {
+    const CoverageInterval interval = covered_by(backup);
+    if (!interval.damage.empty()) return Outlook::damaged;
+    if (!interval.restorable) return Outlook::blocked;
+    return interval.unproven ? Outlook::unproven : Outlook::restorable;
 }
 
 bool Planner::restorable(const Backup& backup) {
@@ -438,6 +485,7 @@ CoverageInterval Planner::covered_by(const Backup& backup) {
     std::set<Thumbprint> blocked_by;
     try {
         for (const RunKey* key : keys_of(backup)) {
+            interval.unproven = interval.unproven || !is_proven(*key);
             if (is_usable(*key)) continue;
             interval.restorable = false;
             for (const Opener* opener : blockers(*key)) blocked_by.insert(opener->thumbprint);
@@ -445,7 +493,9 @@ CoverageInterval Planner::covered_by(const Backup& backup) {
     } catch (const Error& error) {
         if (error.code() != ErrorCode::damaged) throw;
         interval.restorable = false;
+        interval.damage = error.what();
     }
+    interval.unproven = interval.unproven && interval.restorable;
     interval.blocked_by.assign(blocked_by.begin(), blocked_by.end());
     return interval;
 }
@@ -476,17 +526,16 @@ Plan Planner::make(const std::vector<const Backup*>& wanted, const Stretch& stre
     plan.coverage = stretch.coverage;
     plan.options = options_;
     std::set<Thumbprint> own;
-    std::set<std::pair<IdentityId, DekId>> seen;
     for (const Backup* backup : wanted) {
-        const RunKey* body = key(backup->body.entry->identity, backup->body.listed->dek);
-        for (const Opener& opener : body->openers) own.insert(opener.thumbprint);
+        for (const Opener& opener : key(*backup->body.entry, *backup->body.listed).openers)
+            own.insert(opener.thumbprint);
     }
     Gathering gathering(*this, std::move(own));
-    for (const Backup* backup : wanted) {
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+        const TimePoint end = i + 1 < wanted.size() ? wanted[i + 1]->time() : plan.to;
+        const Moments moments{std::max(wanted[i]->time(), plan.from), end};
         try {
-            for (const RunKey* key : keys_of(*backup)) {
-                if (seen.insert({key->writer, key->dek}).second) gathering.add(*key, plan);
-            }
+            for (const RunKey* key : keys_of(*wanted[i])) gathering.add(*key, moments, plan);
         } catch (const Error& error) {
             if (broken == Broken::is_thrown || error.code() != ErrorCode::damaged) throw;
             plan.restorable = false;
@@ -540,15 +589,20 @@ Plan Planner::plan(const BackupFilter& filter) {
     const std::vector<const Backup*> series = visible(whole);
     if (series.empty()) throw Error(ErrorCode::usage, "there is no such backup", "signet list shows what there is");
     require_one_series(series);
-    const TimePoint from = filter.from.value_or(series.front()->time());
+    const TimePoint first = series.front()->time();
+    const bool is_clipped = filter.from && *filter.from < first;
+    const TimePoint from = is_clipped ? first : filter.from.value_or(first);
     const TimePoint to = filter.at.value_or(std::max({horizon(), series.back()->time(), from}));
     const std::vector<const Backup*> wanted = within(series, from, to);
     if (wanted.empty()) {
         throw Error(ErrorCode::usage,
                     "there is no backup of " + series.front()->series() + " as old as " + to_rfc3339(to),
-                    "its oldest is of " + to_rfc3339(series.front()->time()));
+                    "its oldest is of " + to_rfc3339(first));
     }
-    return make(wanted, {from, to, coverage(series, horizon())}, Broken::is_thrown);
+    Plan plan = make(wanted, {from, to, coverage(series, horizon())}, Broken::is_thrown);
+    if (is_clipped)
+        plan.warnings.push_back("nothing before " + to_rfc3339(first) + " can be restored: no backup is older");
+    return plan;
 }
 
 std::vector<Plan> Planner::timeline(const BackupFilter& filter) {
@@ -563,11 +617,12 @@ std::vector<Plan> Planner::timeline(const BackupFilter& filter) {
         if (lane == lanes.end()) lane = lanes.insert(lane, {backup->fields->series, {}});
         lane->second.push_back(backup);
     }
+    const TimePoint present = horizon();  // of all lanes the same
     std::vector<Plan> plans;
     plans.reserve(lanes.size());
     for (const auto& [series, backups] : lanes) {
         const TimePoint from = filter.from.value_or(backups.front()->time());
-        const TimePoint to = filter.at.value_or(std::max({horizon(), backups.back()->time(), from}));
+        const TimePoint to = filter.at.value_or(std::max({present, backups.back()->time(), from}));
         const std::vector<const Backup*> wanted = within(backups, from, to);
         if (wanted.empty()) continue;
         Stretch stretch{from, to, coverage(wanted, to)};

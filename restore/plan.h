@@ -27,10 +27,21 @@ struct PlanOptions {
 /// A protector that wraps a data key.
 struct Opener {
     format::Thumbprint thumbprint;
-    bool is_signed = false;  ///< its slot stands in a signed entry; else it is a claim by whoever stored it
+    /// Its slot stands in an entry that its signer was trusted for; else it is a claim by whoever stored or signed it.
+    bool is_signed = false;
     std::vector<format::SlotName> names;     ///< of stored slots
-    std::vector<const format::Slot*> slots;  ///< of signed entries, owned by the catalogue
+    std::vector<const format::Slot*> slots;  ///< of entries, owned by the catalogue
     bool disproved = false;                  ///< the protector was asked, and none of the slots holds the data key
+};
+
+/// What tells one data key from all others. A signer can write any id into an entry, also that of an older data key: so
+/// the id alone names none, and what untrusted entries say is kept apart from what backups rely on.
+struct RunKeyName {
+    IdentityId signer;
+    DekId dek;
+    Digest commitment;
+    bool is_trusted = false;  ///< of entries that the signer was trusted for
+    friend auto operator<=>(const RunKeyName&, const RunKeyName&) = default;
 };
 
 /// A data key and the run that it was made for: of a writer, or of an officer who sealed packs anew.
@@ -38,9 +49,18 @@ struct RunKey {
     DekId dek;
     IdentityId writer;  ///< who signed the run's entries
     Digest commitment;
+    bool is_trusted = false;      ///< the entries are ones that the signer was trusted for
     TimePoint time;               ///< of the run, or of what was sealed anew
     bool has_backup = false;      ///< the run was committed
     std::vector<Opener> openers;  ///< by thumbprint
+
+    [[nodiscard]] RunKeyName name() const { return {writer, dek, commitment, is_trusted}; }
+};
+
+/// Moments: from <= T < to; one moment where both are the same.
+struct Moments {
+    TimePoint from;
+    TimePoint to;
 };
 
 /// A protector in a plan.
@@ -53,7 +73,8 @@ struct RequiredProtector {
     bool escrowed = false;  ///< its private half lies in the repository, sealed: `keyring recover` brings it
     TimePoint needed_from;  ///< times of the runs that made those data keys
     TimePoint needed_to;
-    std::uint64_t backups = 0;  ///< committed runs among them
+    std::vector<Moments> moments;  ///< of those the plan is about: whose restore needs it, in order
+    std::uint64_t backups = 0;     ///< committed runs among the ones that made those data keys
     std::uint64_t logs = 0;
     std::uint64_t deks = 0;
     std::uint64_t unproven = 0;  ///< data keys for which only a stored, unsigned slot says that this opens them
@@ -67,14 +88,25 @@ struct CoverageInterval {
     TimePoint from;
     TimePoint to;
     bool restorable = true;
+    bool unproven = false;  ///< restorable only if a stored, unsigned slot tells the truth
     std::vector<format::Thumbprint> blocked_by;
+    std::string damage;  ///< what is wrong with its backups, of the first of them; "": nothing
     std::uint64_t backups = 0;
+};
+
+/// What can be said of restoring one backup without trying.
+enum class Outlook {
+    restorable,
+    unproven,  ///< only if a stored, unsigned slot tells the truth
+    blocked,   ///< a data key that nothing usable opens
+    damaged,   ///< its reach names what is not there
 };
 
 struct Plan {
     std::string series;             ///< name or id
     std::optional<EntryId> backup;  ///< of a plan for one
-    TimePoint from;                 ///< what was asked for; equal to `to` for a moment
+    /// What was asked for, from the first backup on; equal to `to` for a moment.
+    TimePoint from;
     TimePoint to;
     bool restorable = true;
     std::vector<RequiredProtector> required;  ///< unusable ones first, then by time
@@ -125,13 +157,15 @@ public:
     [[nodiscard]] std::vector<Plan> timeline(const BackupFilter& filter);
 
     /// The data keys that a backup needs, the one of its body first.
-    /// throws  Error{damaged}: its reach names an entry that is not there or has another DEK
+    /// throws  Error{damaged}: its reach names an entry that is not there or has another DEK, or two of them have one
+    /// id
     [[nodiscard]] std::vector<const RunKey*> keys_of(const Backup& backup) const;
     /// Whether everything it needs can be unwrapped, as far as can be known without trying.
+    [[nodiscard]] Outlook outlook(const Backup& backup);
+    /// Whether its writer is trusted and a restore could go ahead, be it by unproven slots.
     [[nodiscard]] bool restorable(const Backup& backup);
-    /// A data key as its writer's entries name it; nullptr when there is none.
-    [[nodiscard]] const RunKey* key(const IdentityId& writer, const DekId& dek) const;
-    [[nodiscard]] const std::map<std::pair<IdentityId, DekId>, RunKey>& keys() const { return keys_; }
+    /// The data key that an entry of the catalogue lists its packs under.
+    [[nodiscard]] const RunKey& key(const format::SignedEntry& entry, const format::SealedPacks& listed) const;
     /// The protectors that a word names: a thumbprint or its beginning, the name of a link, or a location
     /// ("local:prod/2", "prod/2"). throws  Error{usage}: none
     [[nodiscard]] std::set<format::Thumbprint> protectors_named(const std::string& reference) const;
@@ -159,13 +193,15 @@ private:
     /// What becomes of a backup whose reach is broken.
     enum class Broken { is_thrown, is_warning };
     void collect_keys();
-    void collect_key(const IdentityId& signer, const format::SealedPacks& listed, TimePoint time, bool is_committed,
+    [[nodiscard]] RunKeyName name_of(const format::SignedEntry& entry, const format::SealedPacks& listed) const;
+    void collect_key(const RunKeyName& name, const format::SealedPacks& listed, TimePoint time, bool is_committed,
                      bool was_there);
     void add_stored_slots();
     [[nodiscard]] std::map<format::Thumbprint, std::set<std::string>> names_of_protectors() const;
     [[nodiscard]] keyring::ProtectorReport ask(const format::Thumbprint& thumbprint);
     [[nodiscard]] keyring::ProtectorReport recorded(const format::Thumbprint& thumbprint) const;
     [[nodiscard]] bool is_usable(const RunKey& key);
+    [[nodiscard]] bool is_proven(const RunKey& key);
     [[nodiscard]] std::string location_of(const Opener& opener) const;
     [[nodiscard]] TimePoint horizon() const;
     [[nodiscard]] std::vector<const Backup*> visible(const BackupFilter& filter) const;
@@ -180,8 +216,8 @@ private:
     PlanOptions options_;
     std::set<format::Thumbprint> without_;
     std::set<format::Thumbprint> escrowed_;
-    std::map<std::pair<IdentityId, DekId>, RunKey> keys_;
-    std::map<format::Thumbprint, TimePoint> last_used_;  ///< time of the newest run with a signed slot
+    std::map<RunKeyName, RunKey> keys_;
+    std::map<format::Thumbprint, TimePoint> last_used_;  ///< time of the newest trusted run with a slot
     std::map<format::Thumbprint, keyring::ProtectorReport> statuses_;
     std::set<std::string> lies_;  ///< warnings for the plans to come
 };

@@ -1,4 +1,5 @@
 // How a plan is shown: text for people, and one JSON object.
+#include "core/zone.h"
 #include "restore/plan.h"
 
 #include <algorithm>
@@ -9,8 +10,11 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// "2026-03-14 09:30".
-std::string minute(TimePoint time) { return to_table_time(time).substr(0, 16); }
+/// The last moment before `end` for tables: a whole minute, or a second where the minute is before `start`.
+std::string last_moment_text(TimePoint end, TimePoint start) {
+    const std::string minute = to_table_time({end.ns - 1}).substr(0, 16);
+    return minute < first_moment_text(start) ? to_table_time({std::max(end.ns - 1, start.ns)}) : minute;
+}
 
 std::string counted(std::uint64_t count, const char* one) {
     return std::to_string(count) + " " + one + (count == 1 ? "" : "s");
@@ -23,8 +27,8 @@ std::string status_text(const RequiredProtector& one) {
 }
 
 std::string needed_text(const RequiredProtector& one) {
-    std::string text = "needed for " + minute(one.needed_from);
-    if (one.needed_to != one.needed_from) text += " .. " + minute(one.needed_to);
+    std::string text = "needed for " + first_moment_text(one.needed_from);
+    if (one.needed_to != one.needed_from) text += " .. " + first_moment_text(one.needed_to);
     text += " (" + counted(one.backups, "backup");
     if (one.logs > 0) text += ", " + counted(one.logs, "log");
     return text + ")" + (one.inherited ? ", inherited" : "");
@@ -90,13 +94,12 @@ std::string restorable_text(const std::vector<CoverageInterval>& coverage) {
     for (std::size_t i = coverage.size(); i-- > 0;) {
         const CoverageInterval& interval = coverage[i];
         if (!interval.restorable) continue;
-        const std::string until = minute({interval.to.ns - 1});
+        const std::string from = first_moment_text(interval.from);
+        const std::string claim = interval.unproven ? " (unproven)" : "";
         if (i + 1 == coverage.size()) {
-            parts.push_back("every moment from " + minute(interval.from) + " on");
-        } else if (i == 0) {
-            parts.push_back("up to " + until);
+            parts.push_back("every moment from " + from + " on" + claim);
         } else {
-            parts.push_back(minute(interval.from) + " .. " + until);
+            parts.push_back(from + " .. " + last_moment_text(interval.to, interval.from) + claim);
         }
     }
     if (parts.empty()) return "  restorable now: nothing of this series\n";
@@ -111,9 +114,29 @@ Json thumbprints(const std::vector<format::Thumbprint>& all) {
     return list;
 }
 
+/// Of the times in the tables: the first line has its own.
+std::string zone_text(const Plan& plan) {
+    std::vector<TimePoint> times;
+    for (const RequiredProtector& one : plan.required) {
+        times.push_back(one.needed_from);
+        times.push_back(one.needed_to);
+    }
+    if (!plan.restorable) {
+        for (const CoverageInterval& interval : plan.coverage) {
+            times.push_back(interval.from);
+            times.push_back(interval.to);
+        }
+    }
+    if (times.empty()) return {};
+    return "  (times without a zone are " + zone_of(times) + ")\n";
+}
+
 Json moment(const std::optional<TimePoint>& time) { return time ? Json(to_rfc3339(*time)) : Json(nullptr); }
 
 Json to_json(const RequiredProtector& one) {
+    Json moments = Json::array();
+    for (const Moments& some : one.moments)
+        moments.push_back({{"from", to_rfc3339(some.from)}, {"to", to_rfc3339(some.to)}});
     return {{"thumbprint", one.report.thumbprint.text()},
             {"name", one.report.name.empty() ? Json(nullptr) : Json(one.report.name)},
             {"status", std::string(keyring::text(one.report.status))},
@@ -123,6 +146,7 @@ Json to_json(const RequiredProtector& one) {
             {"escrowed", one.escrowed},
             {"needed_from", to_rfc3339(one.needed_from)},
             {"needed_to", to_rfc3339(one.needed_to)},
+            {"moments", std::move(moments)},
             {"backups", one.backups},
             {"logs", one.logs},
             {"deks", one.deks},
@@ -133,7 +157,9 @@ Json to_json(const CoverageInterval& interval) {
     return {{"from", to_rfc3339(interval.from)},
             {"to", to_rfc3339(interval.to)},
             {"restorable", interval.restorable},
+            {"unproven", interval.unproven},
             {"blocked_by", thumbprints(interval.blocked_by)},
+            {"damage", interval.damage.empty() ? Json(nullptr) : Json(interval.damage)},
             {"backups", interval.backups}};
 }
 
@@ -177,13 +203,13 @@ std::string Plan::text() const {
     if (restorable) {
         text = series + when + " can be restored with " + counted(required.size(), "protector") +
                (unproven > 0 ? ", if unproven slots hold what they claim\n" + claims_text(unproven) : "\n") + "\n" +
-               table(required);
+               table(required) + zone_text(*this);
     } else {
         std::vector<RequiredProtector> unusable;
         std::copy_if(required.begin(), required.end(), std::back_inserter(unusable),
                      [](const RequiredProtector& one) { return !one.usable; });
         text = "cannot restore " + series + when + ": " + reason() + "\n\n" + table(unusable) + "\n" + helps(unusable) +
-               restorable_text(coverage);
+               restorable_text(coverage) + zone_text(*this);
     }
     if (!warnings.empty()) text += "\n";
     for (const std::string& warning : warnings) text += "  note: " + warning + "\n";

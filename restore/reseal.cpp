@@ -80,8 +80,8 @@ private:
         });
     }
 
-    [[nodiscard]] const RunKey* key_of_body(const Backup& backup) const {
-        return planner_.key(backup.body.entry->identity, backup.body.listed->dek);
+    [[nodiscard]] const RunKey& key_of_body(const Backup& backup) const {
+        return planner_.key(*backup.body.entry, *backup.body.listed);
     }
 
     void look_at(const Backup& backup) {
@@ -89,20 +89,20 @@ private:
         catalogue.check_reach(backup);  // before anything is noted of it
         bool is_touched = false;
         for (ReachedEntry& reached : catalogue.reached_by(backup)) {
-            const RunKey* key = planner_.key(reached.entry->identity, reached.listed->dek);
-            if (!is_to_be_left(*key)) continue;
+            const RunKey& key = planner_.key(*reached.entry, *reached.listed);
+            if (!is_to_be_left(key)) continue;
             is_touched = true;
-            left_.insert(key);
+            left_.insert(&key);
             WriterWork& work = work_[reached.writer];
             work.example = &backup;
             const EntryPlace place{reached.entry->identity, reached.entry->head.sequence};
             const auto [known, is_new] = work.entries.try_emplace(place, reached);
             if (!is_new) merge(known->second.bitmap, reached.bitmap);
         }
-        const RunKey* key = key_of_body(backup);
-        if (is_to_be_left(*key)) {
+        const RunKey& key = key_of_body(backup);
+        if (is_to_be_left(key)) {
             is_touched = true;
-            left_.insert(key);
+            left_.insert(&key);
             WriterWork& work = work_[backup.writer];
             work.example = &backup;
             work.bodies.push_back(&backup);
@@ -137,7 +137,7 @@ private:
     }
 
     void treat(const IdentityId& writer, const WriterWork& work) {
-        const format::DataKey* key = open(*key_of_body(*work.example));
+        const format::DataKey* key = open(key_of_body(*work.example));
         if (key == nullptr) return;
         const format::BackupBody example = work.example->body.open(*key);
         const format::DataKey fresh = format::DataKey::generate(repository_.config().repository);
@@ -161,7 +161,7 @@ private:
     void seal_bodies(Repacker& repacker, const WriterWork& work) {
         for (const Backup* backup : work.bodies) {
             if (stops()) return;
-            const format::DataKey* key = open(*key_of_body(*backup));
+            const format::DataKey* key = open(key_of_body(*backup));
             if (key == nullptr) continue;
             try {
                 repacker.add_body(backup->sequence, backup->id, backup->body.open_octets(*key));
@@ -176,7 +176,7 @@ private:
     void copy_packs(Repacker& repacker, const WriterWork& work) {
         for (const auto& [place, entry] : work.entries) {
             if (stops()) return;
-            const format::DataKey* key = open(*planner_.key(entry.entry->identity, entry.listed->dek));
+            const format::DataKey* key = open(planner_.key(*entry.entry, *entry.listed));
             if (key == nullptr) continue;
             if (!repacker.add_packs(entry, *key, [this](const Error& error) { report_.failures.push_back(error); })) {
                 return;

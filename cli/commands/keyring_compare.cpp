@@ -40,9 +40,14 @@ Json to_json(const Comparison& comparison) {
                         {"there", side_json(one.there)},
                         {"differences", one.differences}});
     }
-    return {{"message_type", "summary"},           {"arrangement", text(comparison.arrangement)},
-            {"backups", comparison.backups},       {"only_here", comparison.only_here},
-            {"only_there", comparison.only_there}, {"protectors", std::move(rows)}};
+    return {{"message_type", "summary"},
+            {"arrangement", text(comparison.arrangement)},
+            {"backups", comparison.backups},
+            {"only_here", comparison.only_here},
+            {"only_there", comparison.only_there},
+            {"claimed_here", comparison.claimed_here},
+            {"claimed_there", comparison.claimed_there},
+            {"protectors", std::move(rows)}};
 }
 
 std::string side_text(const std::optional<SideView>& side) {
@@ -72,8 +77,19 @@ void print(Terminal& terminal, const Comparison& comparison) {
     terminal.result("arrangement  " + std::string(text(comparison.arrangement)));
 }
 
+/// throws  Error{key_unavailable}: a side opens backups only if somebody's claims are true
+void require_no_claims(const Comparison& comparison) {
+    if (comparison.claimed_here == 0 && comparison.claimed_there == 0) return;
+    throw Error(ErrorCode::key_unavailable,
+                "of " + counted(comparison.backups, "backup") + " " + std::to_string(comparison.claimed_here) +
+                    " open here, and " + std::to_string(comparison.claimed_there) +
+                    " there, only if stored slots that nobody signed tell the truth",
+                "to try them: signet keyring compare --test; what fails gets new slots by signet rewrap");
+}
+
 /// throws  what the comparison found
 void require_equal(const Comparison& comparison) {
+    require_no_claims(comparison);
     if (comparison.only_here > 0 || comparison.only_there > 0) {
         throw Error(ErrorCode::key_unavailable,
                     "of " + counted(comparison.backups, "backup") + " " + std::to_string(comparison.only_here) +
@@ -122,9 +138,10 @@ Command keyring_compare_command() {
         "has it and as the other one does: role, status, dates, kind of vault, purge protection. Says which backups "
         "only one side can open, and how what is wrapped here is opened there: same-keys, by the default protector "
         "itself; own-keys, by another one that wraps as well; or none. The slots in the place of --repo count: name "
-        "the replica's, after a copy.\n\n"
-        "Vaults are asked to describe their keys. With --test each key is really used, on both sides; that asks for "
-        "passphrases and is in both audit logs.\n\n"
+        "the replica's, after a copy. Of stored slots those count that this machine made or opened itself; how many "
+        "backups rest on others is said, and makes neither side ready.\n\n"
+        "Vaults are asked to describe their keys. With --test each key is really used, on both sides, and slots that "
+        "are claims are tried; that asks for passphrases and is in both audit logs.\n\n"
         "Exit code 13 when one side cannot open what the other can, or could not open what comes; 1 when keys that "
         "both have differ in their properties.";
     command.options = {

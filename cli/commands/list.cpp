@@ -19,15 +19,19 @@ std::vector<const restore::Backup*> chosen(Context& context) {
 std::string state_of(Terminal& terminal, const restore::Backup& backup, restore::Planner& planner) {
     if (planner.catalogue().doubt()) return terminal.paint(Terminal::Colour::red, "trust unknown");
     if (!backup.trusted) return terminal.paint(Terminal::Colour::red, "untrusted");
-    bool restorable = false;
-    try {
-        restorable = planner.restorable(backup);
-    } catch (const Error& error) {
-        if (error.code() != ErrorCode::damaged) throw;
-        return terminal.paint(Terminal::Colour::red, "damaged");
+    const std::string whole = backup.fields->has_errors ? "incomplete" : "ok";
+    switch (planner.outlook(backup)) {
+        case restore::Outlook::restorable:
+            return whole;
+        case restore::Outlook::unproven:
+            return terminal.paint(Terminal::Colour::yellow, whole + " (unproven)");
+        case restore::Outlook::blocked:
+            return terminal.paint(Terminal::Colour::red, "key missing");
+        case restore::Outlook::damaged:
+            return terminal.paint(Terminal::Colour::red, "damaged");
     }
-    if (!restorable) return terminal.paint(Terminal::Colour::red, "key missing");
-    return backup.fields->has_errors ? "incomplete" : "ok";
+    invariant(false, "an outlook is one of four");
+    return {};
 }
 
 void print_table(Context& context, const std::vector<const restore::Backup*>& backups) {
@@ -70,7 +74,9 @@ Command list_command() {
     command.description =
         "Lists backups, oldest first. Needs no key: names are shown where the keyring knows the writer's label key, "
         "and the rest is public. The last column says whether a restore could go ahead: \"key missing\" is explained "
-        "by signet plan.";
+        "by signet plan; \"unproven\" means that only stored slots which nobody signed say so, and anybody who can "
+        "write "
+        "to the repository can store those; \"damaged\" by signet check.";
     command.options = with_selection({
         {.name = "from", .takes = Takes::one, .value_name = "T", .help = "not older than this"},
         {.name = "at", .takes = Takes::one, .value_name = "T", .help = "not newer than this"},

@@ -9,7 +9,7 @@
 namespace signet::cli {
 namespace {
 
-constexpr std::size_t kWidth = 100;
+constexpr std::size_t kWidth = 120;
 
 /// Why restores to the end of what is drawn are refused, of all lanes together and of each: each reason once. Lanes of
 /// which that is so are not called restorable.
@@ -40,6 +40,7 @@ ExitCode run(Context& context) {
     restore::BackupFilter filter = selection(context);
     filter.from = time_option(context, "from");
     filter.at = time_option(context, "to");
+    if (filter.from && filter.at && *filter.at < *filter.from) throw Error(ErrorCode::usage, "--to is before --from");
     restore::PlanOptions options;
     options.without_keys = context.options().list("without-key");
     restore::Planner planner(context.headers(), context.repository(), context.resolver(), options);

@@ -4,6 +4,7 @@ Every test gets folders of its own. What many tests start from (a vault, a keyri
 once for each process and copied.
 """
 
+import hashlib
 import json
 import os
 import shutil
@@ -229,6 +230,13 @@ class SignetTest(unittest.TestCase):
         os.chmod(path, 0o600)
         with open(path, "wb") as file:
             file.write(content)
+
+
+def plant_slots(repository, thumbprint, deks):
+    """What anybody can do who can write to the storage: slots of a protector that open nothing."""
+    for dek in deks:
+        octets = os.urandom(300)
+        write(f"{repository}/slots/{thumbprint.replace(':', '-')}/{dek}.{hashlib.sha256(octets).hexdigest()}", octets)
 
 
 def flip(offset=None, bit=0):

@@ -105,6 +105,15 @@ class Rebuilt(SignetTest):
         self.assertEqual((result.last()["deks"], result.last()["broken_backups"]), (1, 1))
         self.assertSays(result.err, broken, "the others are done")
 
+    def test_a_backup_that_refers_to_a_lost_journal_is_damaged_and_the_timeline_says_so(self):
+        self.rebuild()
+        self.backup_again()
+        shutil.rmtree(os.path.join(self.repository, "journal", self.writer))
+        nobody = {"SIGNET_KEYRING": self.path("nobody")}
+        self.assertSays(self.signet("list", env=nobody).out, "damaged")
+        self.assertSays(self.signet("timeline", env=nobody).out, "damaged: journal/", "which is not there")
+        self.assertSays(self.signet("timeline", "--html", env=nobody).out, "damaged: journal/")
+
     def test_the_independent_reader_restores_a_successors_backup(self):
         if subprocess.run([SYSTEM_PYTHON, "-c", "import cryptography, zstandard"], capture_output=True).returncode != 0:
             self.skipTest("python3-cryptography and python3-zstandard are not there")

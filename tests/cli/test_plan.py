@@ -3,7 +3,7 @@
 import os
 from xml.etree import ElementTree
 
-from harness import SignetTest, flip, main, write
+from harness import SignetTest, flip, main, plant_slots, write
 
 
 def two_eras(test):
@@ -151,6 +151,84 @@ class MissingKey(SignetTest):
         self.signet("plan", "--as-of", "2020-01-01", expect=2)
         self.signet("plan", self.ids[0], "--as-of", "2020-01-01", expect=2)
         self.assertTrue(self.signet("plan", "--as-of", "2100-01-01", "--json").json()["restorable"])
+
+
+class Claims(SignetTest):
+    """[security] Slots that somebody stored who can write to the storage and has no key."""
+
+    def setUp(self):
+        super().setUp()
+        self.start_from(two_eras)
+        rows = {row["id"]: row for row in self.signet("list", "--json").json()}
+        self.deks = [need["dek_id"] for need in rows[self.ids[0]]["needs"]]
+        plant_slots(self.repository, self.new, self.deks)
+
+    def lose_the_old_key(self):
+        self.env["SIGNET_KEYRING"] = self.path("without-1")
+        self.signet("keyring", "link", "local:prod/2")
+
+    def test_they_do_not_hide_the_key_that_is_needed(self):
+        plan = self.signet("plan", self.ids[0], "--json").json()
+        self.assertEqual([(one["thumbprint"], one["unproven"]) for one in plan["required"]], [(self.old, 0)])
+        self.assertEqual(plan["unproven"], 0)
+        self.assertNotIn("unproven", self.signet("list").out)
+        self.assertIn("There are no gaps: every backup", self.signet("timeline", "--html").out)
+
+    def test_what_rests_on_them_is_never_called_restorable_without_saying_so(self):
+        self.lose_the_old_key()
+        self.assertSays(self.signet("plan", self.ids[0]).out, "if unproven slots hold what they claim")
+        states = {row["id"]: (row["restorable"], row["unproven"]) for row in self.signet("list", "--json").json()}
+        self.assertEqual([states[one] for one in (self.ids[0], self.ids[3])], [(True, True), (True, False)])
+        self.assertSays(self.signet("list").out, "ok (unproven)")
+        text = self.signet("timeline").out
+        self.assertSays(text, "~", "  claim  2026-01-01 00:00:00 .. 2026-01-10 00:00:00", "is a claim of stored slots")
+        lane = self.signet("timeline", "--json").json()
+        self.assertEqual([stretch["unproven"] for stretch in lane["coverage"]][:2], [True, False])
+        self.assertTrue(lane["warnings"])
+        svg = ElementTree.fromstring(self.signet("timeline", "--svg").raw)
+        self.assertIn("claim", [rect.get("class") for rect in svg.iter("{http://www.w3.org/2000/svg}rect")])
+        self.assertSays("".join(svg.itertext()), "restorable if unproven slots tell the truth")
+        page = self.signet("timeline", "--html").out
+        self.assertSays(page, "<h2>Claims</h2>", "<h2>Warnings</h2>", "only if stored slots that nobody signed")
+        self.assertNotIn("There are no gaps: every backup", page)
+
+    def test_a_restore_that_finds_them_hollow_says_which_key_is_needed(self):
+        self.lose_the_old_key()
+        result = self.signet("restore", self.ids[0], "-t", "out", expect=13)
+        self.assertSays(result.err, self.old[:19], "does not hold data key")
+        self.assertNothingAt(self.path("out"))
+
+
+class Times(SignetTest):
+    def test_what_a_plan_says_can_be_restored_can_be_restored(self):
+        self.init()
+        self.signet("keyring", "policy", "set", "after-rotation=fresh")
+        source = self.sample_tree()
+        self.backup("--series", "s", "--time", "2026-01-01T02:00:40Z", source)
+        self.signet("key", "rotate", "prod")
+        self.backup("--series", "s", "--time", "2026-01-02T02:00:40Z", source)
+        text = self.signet("plan", "--at", "2026-01-01T12:00:00Z", "--without-key", "prod/1", expect=13).out
+        self.assertSays(text, "every moment from 2026-01-02 02:00:40 on", "(times without a zone are UTC)")
+        self.assertSays(self.signet("plan", "--at", "2026-01-01T12:00:00Z", "--without-key", "prod/1", expect=13,
+                                    env={"TZ": "Asia/Kolkata"}).out, "2026-01-02 07:30:40 on", "(times without a zone are UTC+05:30)")
+
+    def test_a_stretch_begins_with_the_first_backup(self):
+        self.init()
+        self.backup("--series", "s", "--time", "2026-01-01T00:00:00Z", self.sample_tree())
+        plan = self.signet("plan", "--from", "2020-01-01", "--to", "2026-01-02T00:00:00Z", "--json").json()
+        self.assertEqual(plan["from"], "2026-01-01T00:00:00Z")
+        self.assertSays("".join(plan["warnings"]), "nothing before 2026-01-01T00:00:00Z")
+        self.signet("timeline", "--from", "2027-01-01", "--to", "2026-01-01", expect=2)
+
+    def test_names_that_differ_at_their_end_are_told_apart(self):
+        self.signet("key", "create", "prod-database-europe")
+        self.signet("keyring", "link", "local:prod-database-europe", "--default")
+        self.signet("init")
+        self.backup("--series", "s", self.sample_tree())
+        self.signet("key", "rotate", "prod-database-europe")
+        self.backup("--series", "s", self.path("source"))
+        self.assertSays(self.signet("timeline").out, "prod-datab…-europe/1", "sha256:")
+        self.assertSays(self.signet("key", "list", "--needed").out, "prod-database-europe/1")
 
 
 def many_entries(test):

@@ -4,7 +4,7 @@ import hashlib
 import os
 import shutil
 
-from harness import SignetTest, flip, main, tree_state, wait_until, write
+from harness import SignetTest, flip, main, plant_slots, tree_state, wait_until, write
 
 
 class ReplicaTest(SignetTest):
@@ -511,6 +511,23 @@ class Comparing(ReplicaTest):
         self.assertTrue(row["there"]["tested"])
         audit = self.signet("keyring", "audit", "-k", self.east_keyring, env={"SIGNET_REPOSITORY": None}).out
         self.assertEqual(audit.count("intent   test"), 2)
+
+    def test_hollow_slots_make_no_replica_ready(self):
+        """[security] Somebody stored slots for the replica's key that hold nothing."""
+        self.wrap_for_east()
+        deks = {need["dek_id"] for row in self.signet("list", "--json").json() for need in row["needs"]}
+        plant_slots(self.repository, self.east_key, deks)
+        result = self.compare(expect=13)
+        report = result.last()
+        self.assertEqual((report["claimed_here"], report["claimed_there"], report["only_here"]), (0, report["backups"], report["backups"]))
+        self.assertSays(result.err, "only if stored slots that nobody signed tell the truth")
+        report = self.compare("--test", expect=13).last()
+        self.assertEqual((report["claimed_there"], report["only_here"]), (0, report["backups"]))
+        self.signet("rewrap", "--all")
+        self.compare()
+        # A machine that has made no slots itself opens them, and then knows.
+        self.assertEqual(self.compare("--no-cache", expect=13).last()["claimed_there"], report["backups"])
+        self.assertEqual(self.compare("--no-cache", "--test").last()["claimed_there"], 0)
 
     def test_nothing_that_opens_what_comes_is_13(self):
         shutil.rmtree(self.repository)

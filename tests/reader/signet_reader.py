@@ -68,7 +68,7 @@ def row_of(repository, backup):
     run = backup.run
     deks = {}
     for entry, _ in [*repository.needed_by(backup), (repository.repacks.body_of(backup)[0], [])]:
-        deks.setdefault(entry.packed.dek_id, entry.packed.slots)
+        deks.setdefault((entry.packed.dek_id, entry.packed.commitment), entry.packed.slots)
     return {
         "id": backup.id.hex(),
         "writer": backup.identity,
@@ -82,7 +82,7 @@ def row_of(repository, backup):
             "id": dek_id.hex(),
             "slots_in_entry": [slot.thumbprint for slot in slots],
             "slots_stored": [parts["thumbprint"].replace("-", ":") for _, parts in repository.slot_names.get(dek_id, ())],
-        } for dek_id, slots in deks.items()],
+        } for (dek_id, _), slots in deks.items()],
         "trusted": repository.trusted(backup),
     }
 

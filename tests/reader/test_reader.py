@@ -297,8 +297,8 @@ def say_trust(example, officer, when, *statements):
     example.repository.sign(officer, 3, when, public)
 
 
-class Repacking(unittest.TestCase):
-    """Section 7: repack entries and tombstones. Two backups under the token's key, the second of which reaches into the first."""
+class TwoBackups(unittest.TestCase):
+    """Two backups under the token's key, the second of which reaches into the first."""
 
     def setUp(self):
         self.example = example = make_example.Example(os.path.join(EXAMPLE, "keys"))
@@ -321,6 +321,15 @@ class Repacking(unittest.TestCase):
     @property
     def objects(self):
         return self.example.repository.objects
+
+    def files(self, number, key):
+        repository = Repository(Memory(self.objects))
+        opened = OpenedBackup(repository, repository.find_backup(self.backups[number].hex()), Keyring(repository, [RsaKey.from_pem(key)]))
+        return {entry.name: entry.size() for _, entry in walk(opened.body.root, opened.entry.name, opened.chunk)}
+
+
+class Repacking(TwoBackups):
+    """Section 7: repack entries and tombstones."""
 
     def replaced(self, number, **changes):
         """All packs of a backup's entry."""
@@ -364,11 +373,6 @@ class Repacking(unittest.TestCase):
         for packs in self.packs:
             for pack_id, *_ in packs:
                 del self.objects[f"packs/{pack_id.hex()[:2]}/{pack_id.hex()}"]
-
-    def files(self, number, key):
-        repository = Repository(Memory(self.objects))
-        opened = OpenedBackup(repository, repository.find_backup(self.backups[number].hex()), Keyring(repository, [RsaKey.from_pem(key)]))
-        return {entry.name: entry.size() for _, entry in walk(opened.body.root, opened.entry.name, opened.chunk)}
 
     def test_what_was_repacked_needs_the_new_key_alone(self):
         self.assertRaises(Unable, self.files, 1, ESCROW)
@@ -428,6 +432,34 @@ class Repacking(unittest.TestCase):
         self.assertEqual(self.files(1, TOKEN), {b"one": 700, b"two": 750})
         self.lose_old_packs()
         self.assertEqual(len(problems(self.objects)), 2)
+
+
+class OneIdForTwoDeks(TwoBackups):
+    """Section 6: whoever signs can give a new DEK the id of an older one."""
+
+    def again(self, words, node, number=0):
+        """A backup whose DEK has the id of that of the backup `number`."""
+        thief = Run(self.writer, words, [])
+        thief.dek_id = self.runs[number].dek_id
+        thief.commitment = make_example.expand(thief.dek, b"signet/dek-commit/v1\0" + self.example.repository.id + thief.dek_id)
+        thief.slots = [thief.store_slot(self.example.token)]
+        root = Node(b"", DIRECTORY, children=node)
+        encoded = make_example.encode(thief, root)
+        thief.end_pack()
+        labels = make_example.labels("host", "user", "series", [b"/"], [])
+        self.runs.append(thief)
+        self.backups.append(thief.commit(1, FIRST + 9 * make_example.DAY, labels, make_example.body(thief, root, encoded)))
+
+    def test_the_older_backup_opens_whoever_is_trusted(self):
+        self.again("thief", [Node(b"three", FILE, data=b"the third file" * 50)])
+        for last in (FOREVER, 2):
+            say_trust(self.example, self.example.officer, FIRST + 10 * make_example.DAY, (self.writer.identity, 1, 1, last))
+            self.assertEqual(self.files(0, TOKEN), {b"one": 700})
+            self.assertEqual(self.files(1, TOKEN), {b"one": 700, b"two": 750})
+
+    def test_what_needs_both_is_refused(self):
+        self.again("thief", [Node(b"one", FILE, data=b"the first file" * 50), Node(b"three", FILE, data=b"the third file" * 50)])
+        self.assertRaisesRegex(Refused, "two DEKs of one id", self.files, 2, TOKEN)
 
 
 class TrustOrder(unittest.TestCase):

@@ -249,7 +249,12 @@ class OpenedBackup:
         # Every DEK, before anything is written anywhere.
         holder, number = repository.repacks.body_of(entry)
         body_dek = keyring.dek(holder.packed, holder.name)
-        self._parts = [(part, packs, keyring.dek(part.packed, part.name)) for part, packs in repository.needed_by(entry)]
+        needed = repository.needed_by(entry)
+        commitments = {holder.packed.dek_id: holder.packed.commitment}
+        for part, _ in needed:
+            if commitments.setdefault(part.packed.dek_id, part.packed.commitment) != part.packed.commitment:
+                raise Refused(entry.name, f"needs two DEKs of one id, {part.packed.dek_id.hex()}")
+        self._parts = [(part, packs, keyring.dek(part.packed, part.name)) for part, packs in needed]
         self.body = open_body(holder, number, entry.kind, body_dek, self._id)
         self.labels = open_labels(entry, self.body.label_key, self._id)
         self._packs = []   # [id, length, dek id, dek, frames, Pack or None]

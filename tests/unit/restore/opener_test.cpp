@@ -173,6 +173,38 @@ TEST_CASE("a stored slot that lies is passed over", "[restore][opener][hostile]"
     }
 }
 
+TEST_CASE("an entry that gives an old data key's id to another takes nothing from the old backup",
+          "[restore][opener][hostile]") {
+    RepositoryBench bench;
+    const EntryId old = bench.back_up(tree({1}), at(1, {"prod"}));
+    const DekId id = bench.catalogue().latest().fields->dek;
+    RunOptions thief = at(2, {"prod"});
+    thief.dek = std::make_shared<format::DataKey>(bench.repository->config().repository, id, crypto::random_secret(32));
+    SECTION("its writer was not trusted for it") {
+        bench.back_up(tree({1, 2}), thief);
+        bench.trust(bench.writer(), 1);
+    }
+    SECTION("neither for this interrupted run") {
+        thief.partial = true;
+        bench.back_up(tree({1, 2}), thief);
+        bench.trust(bench.writer(), 1);
+    }
+    SECTION("its writer is still trusted: what reaches both is damaged, and nothing else") {
+        const EntryId both = bench.back_up(tree({1, 2}), thief);
+        CHECK_THROWS_MATCHES(bench.open(both), Error, has_code(ErrorCode::damaged));
+        CHECK_THROWS_WITH(bench.open(both), Catch::Matchers::Contains("needs two data keys of one id"));
+        thief.reuse = false;
+        CHECK(bench.open(bench.back_up(tree({1, 2}), thief)) != nullptr);
+    }
+    SECTION("it is another writer's") {
+        bench.use_stranger();
+        bench.back_up(tree({2}), thief);
+        bench.trust(bench.writer());
+    }
+    const auto open = bench.open(old);
+    CHECK(open->table().find(open->root().content.references.front().id) != nullptr);
+}
+
 TEST_CASE("a genuine stored slot opens beside others that lie", "[restore][opener][hostile]") {
     RepositoryBench bench;
     bench.add_protector("next");

@@ -78,20 +78,29 @@ PlanModel::PlanModel(const ModelHistory& history, const std::map<Thumbprint, Mod
     : history_(history), protectors_(protectors), question_(std::move(question)) {
     for (const ModelRun& run : history_.runs) {
         places_[{run.writer, run.sequence}] = &run;
-        Key& key = keys_[{run.writer, run.dek}];
-        key.time = run.time;
+        Key& key = keys_[name_of(run)];
+        // What was committed is the run; an interrupted entry counts as long as there is nothing else.
+        if (run.is_backup || !key.is_committed) key.time = run.time;
+        key.is_committed |= run.is_backup;
         const auto stored = history_.stored.find(run.dek);
         if (stored != history_.stored.end()) key.openers.insert(stored->second.begin(), stored->second.end());
         if (question_.as_of && run.committed > *question_.as_of) continue;
         key.has_backup |= run.is_backup;
         for (const Thumbprint& slot : run.slots) {
-            key.is_signed.insert(slot);
             key.openers.insert(slot);
+            // Beyond its trust a writer's word is worth what anybody's is.
+            if (!run.is_believed) continue;
+            key.is_signed.insert(slot);
             const auto used = last_used_.try_emplace(slot, run.time).first;
             used->second = std::max(used->second, run.time);
         }
     }
-    for (auto& [name, key] : keys_) key.chosen = choose(key);
+    for (auto& [name, key] : keys_) {
+        key.chosen = choose(key);
+        key.shown = key.chosen ? std::set{*key.chosen} : key.openers;
+        key.is_proven = std::any_of(key.is_signed.begin(), key.is_signed.end(),
+                                    [&](const Thumbprint& one) { return state_of(one).unwraps; });
+    }
 }
 
 ModelState PlanModel::state_of(const Thumbprint& thumbprint) const {
@@ -124,23 +133,28 @@ const std::vector<const ModelRun*>& PlanModel::visible(int series) const {
 }
 
 std::set<PlanModel::KeyName> PlanModel::needs(const ModelRun& run) const {
-    std::set<KeyName> keys{{run.writer, run.dek}};
-    for (const std::uint64_t sequence : run.reach) keys.insert({run.writer, run_at(run.writer, sequence)->dek});
+    std::set<KeyName> keys{name_of(run)};
+    for (const auto& [writer, sequence] : run.reach) keys.insert(name_of(*run_at(writer, sequence)));
     return keys;
 }
 
-/// The opener that is used: one that unwraps, rather within its dates, rather the default than a linked one than one
-/// of another keyring than a recovery one, rather vouched for by a writer, rather the one in use most recently.
+/// A data key is known by who signed, its id and its commitment; what nobody trusted says is about another one.
+PlanModel::KeyName PlanModel::name_of(const ModelRun& run) {
+    return {run.writer, run.dek, run.commitment, run.is_believed};
+}
+
+/// The opener that is used: one that unwraps, rather vouched for by a trusted writer, rather within its dates, rather
+/// the default than a linked one than one of another keyring than a recovery one, rather the one in use most recently.
 std::optional<Thumbprint> PlanModel::choose(const Key& key) const {
-    using Worth = std::tuple<bool, int, bool, std::int64_t, Thumbprint>;
+    using Worth = std::tuple<bool, bool, int, std::int64_t, Thumbprint>;
     std::optional<Worth> best;
     for (const Thumbprint& opener : key.openers) {
         const ModelState state = state_of(opener);
         if (!state.unwraps) continue;
         const auto known = protectors_.find(opener);
         const auto used = last_used_.find(opener);
-        const Worth worth{state.status != ProtectorStatus::usable, rank_of(known->second.role),
-                          !key.is_signed.contains(opener), used == last_used_.end() ? 0 : -used->second.ns, opener};
+        const Worth worth{!key.is_signed.contains(opener), state.status != ProtectorStatus::usable,
+                          rank_of(known->second.role), used == last_used_.end() ? 0 : -used->second.ns, opener};
         if (!best || worth < *best) best = worth;
     }
     if (!best) return std::nullopt;
@@ -163,28 +177,50 @@ bool PlanModel::is_restorable(const ModelRun& run) const {
                        [&](const KeyName& name) { return keys_.at(name).chosen.has_value(); });
 }
 
-const ModelRun* PlanModel::at(int series, TimePoint moment) const {
-    const ModelRun* newest = nullptr;
-    for (const ModelRun* run : visible(series)) {
-        if (run->time <= moment) newest = run;
-    }
-    return newest;
+bool PlanModel::is_unproven(const ModelRun& run) const {
+    const std::set<KeyName> keys = needs(run);
+    return is_restorable(run) &&
+           !std::all_of(keys.begin(), keys.end(), [&](const KeyName& name) { return keys_.at(name).is_proven; });
 }
 
-std::vector<const ModelRun*> PlanModel::moments(int series, TimePoint from, TimePoint to) const {
+std::vector<const ModelRun*> PlanModel::line_of(const ModelRun& run) const {
+    const auto succeeds = [](const ModelRun& heir, int writer) {
+        return std::count(heir.predecessors.begin(), heir.predecessors.end(), writer) > 0;
+    };
+    std::vector<const ModelRun*> line;
+    for (const ModelRun* other : visible(run.series)) {
+        if (other->writer == run.writer || succeeds(*other, run.writer) || succeeds(run, other->writer))
+            line.push_back(other);
+    }
+    return line;
+}
+
+const ModelRun* PlanModel::newest(const std::vector<const ModelRun*>& backups, TimePoint moment) {
+    const ModelRun* found = nullptr;
+    for (const ModelRun* run : backups) {
+        if (run->time <= moment) found = run;
+    }
+    return found;
+}
+
+const ModelRun* PlanModel::at(int series, TimePoint moment) const { return newest(visible(series), moment); }
+
+/// What the moments from..to, both included, are restored from.
+std::vector<const ModelRun*> PlanModel::moments(const std::vector<const ModelRun*>& backups, TimePoint from,
+                                                TimePoint to) {
     std::set<TimePoint> starts;
-    for (const ModelRun* run : visible(series)) {
+    for (const ModelRun* run : backups) {
         if (run->time > from && run->time <= to) starts.insert(run->time);
     }
     std::vector<const ModelRun*> wanted;
-    if (const ModelRun* first = at(series, from)) wanted.push_back(first);
-    for (const TimePoint start : starts) wanted.push_back(at(series, start));
+    if (const ModelRun* first = newest(backups, from)) wanted.push_back(first);
+    for (const TimePoint start : starts) wanted.push_back(newest(backups, start));
     return wanted;
 }
 
 const std::vector<ModelInterval>& PlanModel::whole(int series) const {
     const auto [found, is_new] = whole_.try_emplace(series);
-    if (is_new) found->second = cover(moments(series, {INT64_MIN}, {INT64_MAX}), horizon());
+    if (is_new) found->second = cover(moments(visible(series), {INT64_MIN}, {INT64_MAX}), horizon());
     return found->second;
 }
 
@@ -196,10 +232,15 @@ std::vector<ModelInterval> PlanModel::cover(const std::vector<const ModelRun*>& 
         next.from = run.time;
         next.to = i + 1 < backups.size() ? backups[i + 1]->time : std::max(end, run.time);
         next.restorable = is_restorable(run);
+        next.is_damaged = run.is_broken;
+        next.unproven = is_unproven(run);
         if (!next.restorable && !run.is_broken) next.blocked_by = blockers(run);
         next.backups = 1;
         ModelInterval* last = intervals.empty() ? nullptr : &intervals.back();
-        if (last != nullptr && last->restorable == next.restorable && last->blocked_by == next.blocked_by) {
+        const auto verdict = [](const ModelInterval& one) {
+            return std::tuple(one.restorable, one.unproven, one.is_damaged, one.blocked_by);
+        };
+        if (last != nullptr && verdict(*last) == verdict(next)) {
             last->to = next.to;
             last->backups += 1;
         } else {
@@ -209,12 +250,29 @@ std::vector<ModelInterval> PlanModel::cover(const std::vector<const ModelRun*>& 
     return intervals;
 }
 
-ModelPlan PlanModel::about(const std::vector<const ModelRun*>& backups) const {
+/// Whom these moments, which a backup is restored for, need.
+void PlanModel::add_moments(ModelPlan& plan, const ModelRun& run, TimePoint from, TimePoint to) const {
+    if (run.is_broken) return;
+    std::set<Thumbprint> needed;
+    for (const KeyName& name : needs(run)) {
+        const std::set<Thumbprint>& shown = keys_.at(name).shown;
+        needed.insert(shown.begin(), shown.end());
+    }
+    for (const Thumbprint& one : needed) {
+        auto& known = plan.required.at(one).moments;
+        if (known.empty() || known.back().second != from)
+            known.emplace_back(from, to);
+        else
+            known.back().second = to;
+    }
+}
+
+ModelPlan PlanModel::about(const std::vector<const ModelRun*>& backups, TimePoint from, TimePoint to) const {
     ModelPlan plan;
     std::set<KeyName> all;
     std::set<Thumbprint> own;
     for (const ModelRun* run : backups) {
-        const Key& key = keys_.at({run->writer, run->dek});
+        const Key& key = keys_.at(name_of(*run));
         own.insert(key.openers.begin(), key.openers.end());
         plan.is_broken |= run->is_broken;
         if (!run->is_broken) all.merge(needs(*run));
@@ -224,13 +282,10 @@ ModelPlan PlanModel::about(const std::vector<const ModelRun*>& backups) const {
         const Key& key = keys_.at(name);
         const auto& opener = key.chosen;
         plan.restorable &= opener.has_value();
-        if (key.openers.empty()) plan.orphaned.insert(name.second);
-        if (!opener && !key.openers.empty()) plan.unopenable.insert(name.second);
-        if (opener && std::none_of(key.is_signed.begin(), key.is_signed.end(),
-                                   [&](const Thumbprint& one) { return state_of(one).unwraps; })) {
-            plan.unproven += 1;
-        }
-        for (const Thumbprint& one : opener ? std::set{*opener} : key.openers) {
+        if (key.openers.empty()) plan.orphaned.insert(std::get<DekId>(name));
+        if (!opener && !key.openers.empty()) plan.unopenable.insert(std::get<DekId>(name));
+        if (opener && !key.is_proven) plan.unproven += 1;
+        for (const Thumbprint& one : key.shown) {
             const bool is_new = !plan.required.contains(one);
             ModelRequired& required = plan.required[one];
             required.status = state_of(one).status;
@@ -245,6 +300,10 @@ ModelPlan PlanModel::about(const std::vector<const ModelRun*>& backups) const {
                 if (other != one) required.alternatives.insert(other);
             }
         }
+    }
+    for (std::size_t i = 0; i < backups.size(); ++i) {
+        const TimePoint end = i + 1 < backups.size() ? backups[i + 1]->time : to;
+        add_moments(plan, *backups[i], std::max(backups[i]->time, from), end);
     }
     return plan;
 }
@@ -263,14 +322,17 @@ void PlanModel::find_nearest(ModelPlan& plan, TimePoint from, TimePoint to) {
 }
 
 ModelPlan PlanModel::plan(const ModelRun& run) const {
-    ModelPlan plan = about({&run});
-    plan.coverage = whole(run.series);
+    ModelPlan plan = about({&run}, run.time, run.time);
+    // Anybody can claim a series' id: what others stored under it is nothing to this backup.
+    plan.coverage = cover(moments(line_of(run), {INT64_MIN}, {INT64_MAX}), horizon());
     find_nearest(plan, run.time, run.time);
     return plan;
 }
 
 ModelPlan PlanModel::plan(int series, TimePoint from, TimePoint to) const {
-    ModelPlan plan = about(moments(series, from, to));
+    const std::vector<const ModelRun*>& all = visible(series);
+    if (!all.empty()) from = std::max(from, all.front()->time);  // there is nothing before
+    ModelPlan plan = about(moments(all, from, to), from, to);
     plan.coverage = whole(series);
     find_nearest(plan, from, to);
     return plan;
@@ -282,8 +344,8 @@ std::optional<ModelPlan> PlanModel::lane(int series, std::optional<TimePoint> fr
     const TimePoint start = from.value_or(all.front()->time);
     const TimePoint end = to.value_or(std::max({horizon(), all.back()->time, start}));
     if (at(series, end) == nullptr) return std::nullopt;
-    const std::vector<const ModelRun*> wanted = moments(series, start, end);
-    ModelPlan plan = about(wanted);
+    const std::vector<const ModelRun*> wanted = moments(all, start, end);
+    ModelPlan plan = about(wanted, start, end);
     plan.coverage = cover(wanted, end);
     plan.coverage.front().from = std::max(plan.coverage.front().from, start);
     find_nearest(plan, start, end);

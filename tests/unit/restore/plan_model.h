@@ -12,6 +12,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 namespace signet::restore::test {
@@ -41,15 +42,18 @@ struct ModelRun {
     int writer = 0;
     std::uint64_t sequence = 0;
     bool is_backup = true;
-    bool is_trusted = true;
-    bool is_broken = false;  ///< its reach names what is not there
+    bool is_believed = true;  ///< the writer was trusted for this entry
+    bool is_trusted = true;   ///< and so were the writers of all that it reaches for that
+    bool is_broken = false;   ///< its reach names what is not there, or two data keys of one id
     int series = 0;
     TimePoint time;
     TimePoint committed;  ///< the latest signing time of it and those before it in the journal
     DekId dek;
+    Digest commitment;
     EntryId entry;
     std::set<Thumbprint> slots;
-    std::vector<std::uint64_t> reach;  ///< sequence numbers in the same journal
+    std::vector<int> predecessors;                     ///< whose place the writer took
+    std::vector<std::pair<int, std::uint64_t>> reach;  ///< writer and sequence number
 };
 
 struct ModelHistory {
@@ -77,12 +81,15 @@ struct ModelRequired {
     TimePoint from, to;
     std::uint64_t backups = 0, deks = 0, unproven = 0;
     std::set<Thumbprint> alternatives;
+    std::vector<std::pair<TimePoint, TimePoint>> moments;
     friend bool operator==(const ModelRequired&, const ModelRequired&) = default;
 };
 
 struct ModelInterval {
     TimePoint from, to;
     bool restorable = true;
+    bool unproven = false;
+    bool is_damaged = false;
     std::set<Thumbprint> blocked_by;
     std::uint64_t backups = 0;
     friend bool operator==(const ModelInterval&, const ModelInterval&) = default;
@@ -109,6 +116,12 @@ public:
     /// Backups of a series that count, by (time, writer, sequence).
     [[nodiscard]] const std::vector<const ModelRun*>& visible(int series) const;
     [[nodiscard]] bool is_restorable(const ModelRun& run) const;
+    /// Restorable, but one of its data keys has no opener at hand that a trusted writer vouches for.
+    [[nodiscard]] bool is_unproven(const ModelRun& run) const;
+    /// Of its series those that count and are its writer's, or of who succeeded whom.
+    [[nodiscard]] std::vector<const ModelRun*> line_of(const ModelRun& run) const;
+    /// The newest that is not after a moment; nullptr: none.
+    [[nodiscard]] static const ModelRun* newest(const std::vector<const ModelRun*>& backups, TimePoint moment);
     /// The backup that a moment is restored from; nullptr: none.
     [[nodiscard]] const ModelRun* at(int series, TimePoint moment) const;
     [[nodiscard]] ModelPlan plan(const ModelRun& run) const;
@@ -121,20 +134,26 @@ public:
 private:
     struct Key {
         TimePoint time;
-        bool has_backup = false;
+        bool is_committed = false;  ///< ever
+        bool has_backup = false;    ///< committed in time
         std::set<Thumbprint> is_signed;
         std::set<Thumbprint> openers;
         std::optional<Thumbprint> chosen;
+        bool is_proven = false;
+        std::set<Thumbprint> shown;  ///< the chosen one, or all
     };
-    using KeyName = std::pair<int, DekId>;
+    using KeyName = std::tuple<int, DekId, Digest, bool>;
+    [[nodiscard]] static KeyName name_of(const ModelRun& run);
     [[nodiscard]] const ModelRun* run_at(int writer, std::uint64_t sequence) const;
     [[nodiscard]] std::set<KeyName> needs(const ModelRun& run) const;
     [[nodiscard]] std::optional<Thumbprint> choose(const Key& key) const;
     [[nodiscard]] std::set<Thumbprint> blockers(const ModelRun& run) const;
-    [[nodiscard]] std::vector<const ModelRun*> moments(int series, TimePoint from, TimePoint to) const;
+    [[nodiscard]] static std::vector<const ModelRun*> moments(const std::vector<const ModelRun*>& backups,
+                                                              TimePoint from, TimePoint to);
     [[nodiscard]] const std::vector<ModelInterval>& whole(int series) const;
     [[nodiscard]] std::vector<ModelInterval> cover(const std::vector<const ModelRun*>& backups, TimePoint end) const;
-    [[nodiscard]] ModelPlan about(const std::vector<const ModelRun*>& backups) const;
+    [[nodiscard]] ModelPlan about(const std::vector<const ModelRun*>& backups, TimePoint from, TimePoint to) const;
+    void add_moments(ModelPlan& plan, const ModelRun& run, TimePoint from, TimePoint to) const;
     static void find_nearest(ModelPlan& plan, TimePoint from, TimePoint to);
 
     const ModelHistory& history_;

@@ -228,6 +228,7 @@ private:
         signet::test::JournalWriter journal;
         TimePoint committed{INT64_MIN};
         std::vector<int> series;
+        std::vector<int> predecessors;
         std::vector<std::size_t> runs;  ///< places in model.runs
         std::uint64_t trusted_until = UINT64_MAX;
     };
@@ -238,7 +239,15 @@ private:
 
     void add_writer() {
         format::WriterKeys keys{crypto::random_secret(32), crypto::random_secret(32), crypto::random_secret(32)};
-        Writer writer{{*repository, crypto::SigningKey::generate(), std::move(keys)}, {INT64_MIN}, {}, {}, UINT64_MAX};
+        Writer writer{
+            {*repository, crypto::SigningKey::generate(), std::move(keys)}, {INT64_MIN}, {}, {}, {}, UINT64_MAX};
+        const bool is_heir = !writers_.empty() && chance(40);
+        if (is_heir) {
+            writer.predecessors = writers_.back().predecessors;
+            writer.predecessors.push_back(static_cast<int>(writers_.size()) - 1);
+        }
+        // An heir goes on with the series; and anybody can claim the id of another's.
+        if (is_heir || (!writers_.empty() && chance(30))) writer.series.push_back(below(series_count()));
         for (int i = below(3); i >= 0; --i) {
             writer.series.push_back(series_count());
             series_ids.push_back(writer.journal.series("s" + std::to_string(i)));
@@ -251,24 +260,40 @@ private:
     void back_up(const Thumbprint& protector) {
         const int number = below(static_cast<int>(writers_.size()));
         Writer& writer = writers_[static_cast<std::size_t>(number)];
-        const format::DataKey dek = format::DataKey::generate(repository->config().repository);
+        const format::DataKey dek = make_data_key();
         ModelRun run;
         run.writer = number;
+        run.predecessors = writer.predecessors;
         run.series = writer.series[static_cast<std::size_t>(below(static_cast<int>(writer.series.size())))];
         run.time = now_;
         if (chance(5)) run.time.ns -= below(2000) * kHour;  // --time, of an older state
         if (chance(6) && !writer.runs.empty()) run.time = model.runs[writer.runs.back()].time;
         run.dek = dek.id();
+        run.commitment = dek.commitment();
         run.slots.insert(protector);
         while (chance(25)) run.slots.insert(any_protector());
         if (chance(12)) {
             ModelRun partial = run;
             partial.is_backup = false;
             if (chance(30)) partial.slots.insert(any_protector());
+            if (chance(30)) partial.time.ns -= below(100) * kHour;
             append(writer, std::move(partial), dek);
             if (chance(40)) return;
         }
         append(writer, std::move(run), dek);
+    }
+
+    /// A fresh one mostly. Who signs can also give it the id of an older one, or use that again.
+    format::DataKey make_data_key() {
+        const RepositoryId& id = repository->config().repository;
+        if (made_.empty() || !chance(5)) {
+            made_.push_back(format::DataKey::generate(id));
+        } else {
+            const format::DataKey& older = made_[static_cast<std::size_t>(below(static_cast<int>(made_.size())))];
+            if (chance(50)) return older.clone();
+            made_.emplace_back(id, older.id(), crypto::random_secret(32));
+        }
+        return made_.back().clone();
     }
 
     void append(Writer& writer, ModelRun run, const format::DataKey& dek) {
@@ -282,6 +307,8 @@ private:
             fields.slots.push_back(signet::test::hollow_slot(dek, one, "local:k/1"));
         fields.packs.resize(static_cast<std::size_t>(below(3) + 1));
         for (format::PackInfo& pack : fields.packs) pack = {crypto::random_id<PackId>(), 1000};
+        for (const int one : run.predecessors)
+            fields.predecessors.push_back(model.writers[static_cast<std::size_t>(one)]);
         fields.reach = reach_of(writer, run);
 
         TimePoint signed_at = now_;
@@ -296,17 +323,30 @@ private:
         model.runs.push_back(std::move(run));
     }
 
+    /// The runs of a writer's own journal (0), or of its n-th predecessor's.
+    const std::vector<std::size_t>& runs_of(const Writer& writer, std::size_t journal) const {
+        if (journal == 0) return writer.runs;
+        return writers_[static_cast<std::size_t>(writer.predecessors[journal - 1])].runs;
+    }
+
     std::vector<format::Reach> reach_of(Writer& writer, ModelRun& run) {
-        std::map<std::uint64_t, format::Reach> reach;
-        const int known = static_cast<int>(writer.runs.size());
-        for (int i = known == 0 || chance(15) ? 0 : below(12); i > 0; --i) {
+        std::map<std::pair<std::uint64_t, std::uint64_t>, format::Reach> reach;
+        std::map<DekId, Digest> commitments{{run.dek, run.commitment}};
+        for (int i = chance(15) ? 0 : below(12); i > 0; --i) {
+            const std::size_t journal =
+                chance(75) ? 0 : static_cast<std::size_t>(below(static_cast<int>(writer.predecessors.size()) + 1));
+            const std::vector<std::size_t>& runs = runs_of(writer, journal);
+            const int known = static_cast<int>(runs.size());
+            if (known == 0) continue;
             // Mostly recent ones, as a host that backs up every day has them.
             const int back = chance(70) ? below(std::min(known, 15)) : below(known);
-            const ModelRun& earlier = model.runs[writer.runs[static_cast<std::size_t>(known - 1 - back)]];
-            format::Reach& one = reach[earlier.sequence];
+            const ModelRun& earlier = model.runs[runs[static_cast<std::size_t>(known - 1 - back)]];
+            format::Reach& one = reach[{journal, earlier.sequence}];
+            one.journal = journal;
             one.sequence = earlier.sequence;
             one.dek = earlier.dek;
             one.set(static_cast<std::size_t>(below(static_cast<int>(packs_.at(earlier.entry)))));
+            run.is_broken |= commitments.emplace(earlier.dek, earlier.commitment).first->second != earlier.commitment;
         }
         if (!reach.empty() && below(300) == 0) {
             run.is_broken = true;
@@ -316,8 +356,9 @@ private:
                 reach.begin()->second.set(9);
         }
         std::vector<format::Reach> list;
-        for (auto& [sequence, one] : reach) {
-            run.reach.push_back(sequence);
+        for (auto& [place, one] : reach) {
+            const bool is_own = place.first == 0;
+            run.reach.emplace_back(is_own ? run.writer : run.predecessors[place.first - 1], place.second);
             list.push_back(one);
         }
         return list;
@@ -337,8 +378,14 @@ private:
         signet::test::JournalWriter officer(*repository, crypto::SigningKey::from_seed(world_.officer->seed().clone()),
                                             {});
         for (const format::TrustStatement& statement : fields.statements) officer.append({{statement}}, now_);
+        const auto is_believed = [&](int writer, std::uint64_t sequence) {
+            return sequence <= writers_[static_cast<std::size_t>(writer)].trusted_until;
+        };
         for (ModelRun& run : model.runs) {
-            run.is_trusted = run.sequence <= writers_[static_cast<std::size_t>(run.writer)].trusted_until;
+            run.is_believed = is_believed(run.writer, run.sequence);
+            run.is_trusted = run.is_believed && std::all_of(run.reach.begin(), run.reach.end(), [&](const auto& place) {
+                                 return is_believed(place.first, place.second);
+                             });
         }
     }
 
@@ -364,6 +411,7 @@ private:
     std::vector<Writer> writers_;
     std::vector<Thumbprint> protectors_;
     std::map<EntryId, std::size_t> packs_;
+    std::vector<format::DataKey> made_;
     TimePoint now_ = kStart;
 };
 
@@ -411,6 +459,11 @@ private:
     }
 
     TimePoint any_time() {
+        // Often the very moment of a backup: whether bounds count is seen there alone.
+        if (history_.chance(40)) {
+            const auto& runs = history_.model.runs;
+            return runs[static_cast<std::size_t>(history_.below(static_cast<int>(runs.size())))].time;
+        }
         const auto span = static_cast<std::uint64_t>(history_.end().ns - kStart.ns + 100 * kHour);
         return {kStart.ns - 50 * kHour + static_cast<std::int64_t>(history_.random()() % span)};
     }
@@ -442,14 +495,17 @@ private:
         same("number of protectors", plan.required.size(), expected.required.size());
         for (const RequiredProtector& one : plan.required) {
             const auto found = expected.required.find(one.report.thumbprint);
-            ModelRequired planned{one.report.status, one.usable, one.inherited, one.needed_from,         one.needed_to,
-                                  one.backups,       one.deks,   one.unproven,  as_set(one.alternatives)};
+            ModelRequired planned{one.report.status, one.usable, one.inherited, one.needed_from,          one.needed_to,
+                                  one.backups,       one.deks,   one.unproven,  as_set(one.alternatives), {}};
+            for (const Moments& some : one.moments) planned.moments.emplace_back(some.from, some.to);
             same("a protector", found != expected.required.end() && planned == found->second, true);
         }
         same("number of intervals", plan.coverage.size(), expected.coverage.size());
         for (std::size_t i = 0; i < std::min(plan.coverage.size(), expected.coverage.size()); ++i) {
             const CoverageInterval& one = plan.coverage[i];
-            const ModelInterval planned{one.from, one.to, one.restorable, as_set(one.blocked_by), one.backups};
+            const ModelInterval planned{
+                one.from,   one.to, one.restorable, one.unproven, !one.damage.empty(), as_set(one.blocked_by),
+                one.backups};
             same("an interval", planned == expected.coverage[i], true);
         }
     }
@@ -458,6 +514,8 @@ private:
         const Backup& backup = catalogue_.find(run.entry.hex());
         CAPTURE(run.sequence, run.series);
         same("restorable(backup)", planner_.restorable(backup), model_.is_restorable(run));
+        same("unproven(backup)", planner_.outlook(backup) == Outlook::unproven, model_.is_unproven(run));
+        same("damaged(backup)", planner_.outlook(backup) == Outlook::damaged, run.is_broken);
         if (run.is_broken) {
             same("refused", refused([&] { (void)planner_.plan(backup); }), std::optional(ErrorCode::damaged));
             return;
@@ -467,7 +525,7 @@ private:
         // Any moment of the series, found one by one, agrees with the intervals.
         for (int i = 0; i < 5; ++i) {
             const TimePoint moment = any_time();
-            const ModelRun* at = model_.at(run.series, moment);
+            const ModelRun* at = PlanModel::newest(model_.line_of(run), moment);
             const auto interval = std::find_if(plan.coverage.begin(), plan.coverage.end(),
                                                [&](const auto& one) { return one.from <= moment && moment < one.to; });
             if (interval == plan.coverage.end()) continue;
@@ -490,8 +548,10 @@ private:
         for (const ModelRun& run : history_.model.runs) {
             const bool was_there = !question_.as_of || run.committed <= *question_.as_of;
             if (!run.is_backup || run.series != series || !was_there || (filter.at && run.time > *filter.at)) continue;
-            if (newest == nullptr || std::tuple(newest->time, newest->sequence) < std::tuple(run.time, run.sequence))
-                newest = &run;
+            const auto place = [&](const ModelRun& one) {
+                return std::tuple(one.time, history_.model.writers[static_cast<std::size_t>(one.writer)], one.sequence);
+            };
+            if (newest == nullptr || place(*newest) < place(run)) newest = &run;
         }
         if (newest == nullptr || !newest->is_trusted) {
             const auto expected = newest == nullptr ? ErrorCode::usage : ErrorCode::refused;

@@ -68,7 +68,7 @@ public:
     Run(RepositoryBench& bench, const RunOptions& options)
         : bench_(bench),
           options_(options),
-          dek(format::DataKey::generate(bench.repository->config().repository)),
+          dek(options.dek ? options.dek->clone() : format::DataKey::generate(bench.repository->config().repository)),
           hmac_(bench.keys_.id_key.reveal()) {}
 
     format::Content store(const std::string& octets, format::ChunkKind kind) {

@@ -82,6 +82,8 @@ struct RunOptions {
     std::size_t frame_size = 16 * 1024;
     std::size_t pack_size = 64 * 1024;
     std::size_t list_size = 0;  ///< references in a list chunk; 0: no lists
+    /// Not a fresh data key: what no honest writer does.
+    std::shared_ptr<const format::DataKey> dek = nullptr;
     /// Changes the public fields or the body before they are sealed and signed.
     std::function<void(format::BackupPublic&, format::BackupBody&)> change;
 };

@@ -299,3 +299,23 @@ TEST_CASE("a reseal goes into the journals of predecessors", "[restore][reseal]"
     for (const std::string& pack : old_packs) bench.store->lose(pack);
     CHECK(restored(bench, third) == before);
 }
+
+TEST_CASE("what was sealed anew is planned for from then on, and for the time of its backups",
+          "[restore][reseal][plan]") {
+    Eras eras;
+    RepositoryBench& bench = eras.bench;
+    const TimePoint before = Clock::system().now();
+    static_cast<void>(reseal_all(bench));
+    const Catalogue catalogue = bench.catalogue();
+    PlanOptions options;
+    SECTION("now") {}
+    SECTION("as of a time before: the old packs are not gone back to") { options.as_of = before; }
+    Planner planner(catalogue, *bench.repository, bench.resolver, options);
+    const Plan plan = planner.plan(catalogue.find(eras.second.hex()));
+    CHECK(plan.restorable);
+    REQUIRE(plan.required.size() == 1);
+    CHECK(plan.required[0].report.thumbprint == bench.thumbprint("next"));
+    CHECK(plan.required[0].unproven == 0);
+    CHECK(plan.required[0].needed_from == at(2, "prod").time);
+    CHECK(plan.required[0].needed_to == at(2, "prod").time);
+}
