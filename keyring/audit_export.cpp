@@ -41,6 +41,7 @@ AuditEventClass class_of_note(const AuditRecord& record) {
     if (record.operation.rfind("key-", 0) == 0) return {"SIGNET020", "key changed", 5};
     if (record.operation == "access-ok") return {"SIGNET040", "access to the default protector is back", 5};
     if (record.operation.rfind("access-", 0) == 0) return {"SIGNET041", "access to the default protector is lost", 3};
+    if (record.operation == "failover") return {"SIGNET012", "twin used in the place of a vault out of reach", 4};
     if (is_one_of(record.operation, {"revalidate", "use-twin"})) {
         return {"SIGNET031", "refusal lifted by a person", 4};
     }

@@ -72,6 +72,9 @@ public:
     }
     [[nodiscard]] bool exists() const { return static_cast<bool>(fd_); }
     [[nodiscard]] int fd() const { return fd_.get(); }
+    void sync() const {
+        if (::fdatasync(fd_.get()) != 0) throw Error::from_errno("sync", path_, errno);
+    }
 
     /// The last `count` octets.
     [[nodiscard]] Bytes last(std::size_t count) const {
@@ -139,7 +142,7 @@ Appended append(const std::string& path, const Clock& clock, Json line, bool syn
     if (!tail.ends_with_line_feed) text.insert(0, "\n");
     write_full(log.fd(), as_bytes(text), path);
     if (sync) {
-        if (::fdatasync(log.fd()) != 0) throw Error::from_errno("sync", path, errno);
+        log.sync();
         if (sequence == 1) sync_folder(folder_of(path));
     }
     return {sequence, std::move(line), digest};
@@ -367,7 +370,10 @@ void AuditLog::read(const Listener& take) const {
 
 Digest AuditLog::head() const {
     const LogFile log(path_, O_RDONLY);
-    return log.exists() ? log.tail().head : Digest{};
+    if (!log.exists()) return {};
+    // It is signed: a power cut must not take back what a repository says was there.
+    log.sync();
+    return log.tail().head;
 }
 
 AuditReport AuditLog::verify(std::span<const Digest> signed_heads) const {

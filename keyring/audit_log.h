@@ -81,7 +81,7 @@ public:
     /// Every line from the beginning, whatever the chain says of it: see verify().
     void read(const Listener& take) const;
 
-    /// SHA-256 of the last line; zero when there is none.
+    /// SHA-256 of the last line, which is on the disk by then; zero when there is none. throws  Error{io}
     [[nodiscard]] Digest head() const;
     /// Walks the whole chain. signed_heads  heads that journal entries signed: each must be a line of the log
     [[nodiscard]] AuditReport verify(std::span<const Digest> signed_heads = {}) const;

@@ -97,7 +97,7 @@ struct Told {
 /// opens no way to a twin.
 struct Refusal {
     std::string location;
-    std::string operation;  ///< "describe", "wrap", "unwrap"
+    std::string operation;  ///< "describe", "login", "unwrap", "test"
     Outcome outcome = Outcome::denied;
     TimePoint since;
 };
@@ -195,12 +195,19 @@ public:
     FollowReport refresh_followed(Vaults& vaults);
 
     // What vaults answered.
-    /// What a vault says about a protector. A local vault that is missing from the file system that held it is
-    /// `not_found`, not an outage: see vault_place.h.
-    [[nodiscard]] Answer<KeyDescription> describe(const Location& location, Vaults& vaults);
+    /// What a vault says about a protector that this keyring or one beside it has linked. Remembers where a local vault
+    /// was; one that is missing from the file system that held it is `not_found`, not an outage: see vault_place.h.
+    [[nodiscard]] Answer<KeyDescription> describe(const Location& location, Vaults& vaults,
+                                                  Login login = Login::allowed);
+    /// Whether a local vault is missing from the file system that held it, as this keyring remembers that.
+    [[nodiscard]] bool is_taken_away(const std::string& folder) const;
+    [[nodiscard]] static Answer<KeyDescription> taken_away(const std::string& folder);
     /// The refusal that is remembered of a location; one that stops unwrapping before one that only stops wrapping.
     [[nodiscard]] const Refusal* refusal(const std::string& location) const;
-    /// Remembers a refusal, or clears it after `ok`. Writes only on a change; a keyring that cannot be written is left.
+    /// Whether it is remembered that the location did not take a passphrase or PIN.
+    [[nodiscard]] bool has_refused_login(const std::string& location) const;
+    /// Remembers a refusal of a location that this keyring or one beside it has linked, or clears it after `ok`. Writes
+    /// only on a change; a keyring that cannot be written is left.
     void note_answer(const std::string& location, const std::string& operation, Outcome outcome) noexcept;
     /// Remembers that a passphrase or PIN was not taken, when a file or command gave it: what a person types wrong is
     /// no answer of the vault.
@@ -340,9 +347,9 @@ private:
                                                       Vaults& vaults);
     void audited_wrap(const crypto::RsaPublicKey& key, const std::string& location, const std::string& object);
     [[nodiscard]] LinkTest::Result test_location(const Link& link, const std::string& location, Vaults& vaults);
+    [[nodiscard]] Answer<KeyDescription> newest_at(const Location& place, const std::string& linked, Vaults& vaults);
     void follow(const Link& link, Vaults& vaults, FollowReport& report);
     [[nodiscard]] std::string why_not_followed(const Link& link, const KeyDescription& key, Vaults& vaults);
-    [[nodiscard]] bool is_taken_away(const std::string& folder) const;
     void note_vault_place(const std::string& folder) noexcept;
     std::string folder_;
     const Clock* clock_;

@@ -220,6 +220,11 @@ bool Keyring::is_taken_away(const std::string& folder) const {
     return known != content_.vault_places.end() && is_vault_missing(folder) && file_system_of(folder) == known->second;
 }
 
+Answer<KeyDescription> Keyring::taken_away(const std::string& folder) {
+    return Answer<KeyDescription>::refuse(
+        Outcome::not_found, "the vault is gone from " + folder + ", and the file system that held it is there");
+}
+
 void Keyring::note_vault_place(const std::string& folder) noexcept {
     if (is_vault_missing(folder)) return;
     try {
@@ -234,15 +239,15 @@ void Keyring::note_vault_place(const std::string& folder) noexcept {
     }
 }
 
-Answer<KeyDescription> Keyring::describe(const Location& location, Vaults& vaults) {
-    auto answer = vaults.at(location).describe(location);
+Answer<KeyDescription> Keyring::describe(const Location& location, Vaults& vaults, Login login) {
+    Vault& vault = vaults.at(location);
+    auto answer = login == Login::spared ? vault.describe_shown(location) : vault.describe(location);
     const std::string folder = vault_folder(location, vaults.default_folder());
-    if (folder.empty() || !is_linked(content_.links, location.text())) return answer;
+    if (folder.empty()) return answer;
     if (answer.ok()) {
         note_vault_place(folder);
     } else if (may_fail_over(answer.outcome) && is_taken_away(folder)) {
-        return Answer<KeyDescription>::refuse(
-            Outcome::not_found, "the vault is gone from " + folder + ", and the file system that held it is there");
+        return taken_away(folder);
     }
     return answer;
 }
@@ -252,20 +257,23 @@ Answer<KeyDescription> Keyring::describe(const Location& location, Vaults& vault
 Answer<KeyDescription> Keyring::audited_test(const format::Thumbprint& thumbprint, const Location& location,
                                              Vaults& vaults) {
     const std::string place = location.text();
+    // Of what is only about to be linked nothing is kept.
+    const bool is_known = is_linked(content_.links, place);
     const std::uint64_t intent = audit_.intent({"test", thumbprint, place, {}});
     try {
-        auto answer = describe(location, vaults);
+        auto answer = is_known ? describe(location, vaults) : vaults.at(location).describe(location);
         if (answer.ok() && answer.value->thumbprint != thumbprint) {
             answer = Answer<KeyDescription>::refuse(Outcome::not_found,
                                                     "another key is there: " + answer.value->thumbprint.short_text());
         }
         if (answer.ok()) answer = vaults.at(location).test(location);
         audit_.outcome(intent, answer.outcome, answer.detail);
-        note_answer(place, "test", answer.outcome);
+        // It may be known from a keyring beside this one, and a refusal of it be remembered here.
+        if (is_known || answer.ok()) note_answer(place, "test", answer.outcome);
         return answer;
     } catch (const Error& error) {
         audit_.outcome(intent, Outcome::credential_rejected, error.what());
-        note_rejected(location, "test", error, vaults);
+        if (is_known) note_rejected(location, "test", error, vaults);
         throw;
     }
 }
@@ -421,6 +429,7 @@ LinkReport Keyring::set_default(const format::Thumbprint& thumbprint, Vaults& va
 
     LinkReport report;
     bool answered = false;
+    bool passed_over = false;
     if (link.wrap_only()) {
         audited_wrap(link.public_key(), link.locations.front(), "test");
         answered = true;
@@ -429,7 +438,13 @@ LinkReport Keyring::set_default(const format::Thumbprint& thumbprint, Vaults& va
         const Location location = Location::parse(place);
         if (!location.can_unwrap()) continue;
         const auto tested = audited_test(thumbprint, location, vaults);
-        if (may_fail_over(tested.outcome)) continue;
+        if (may_fail_over(tested.outcome)) {
+            // An outage after a refusal opens no way to a twin.
+            if (const Refusal* known = refusal(place))
+                throw_refusal(known->outcome, tested.detail + "; refused since " + to_rfc3339(known->since), location);
+            passed_over = true;
+            continue;
+        }
         if (!tested.ok()) throw_refusal(tested.outcome, tested.detail, location);
         check_rules(*tested.value, LinkRole::default_, clock_->now(), report.warnings);
         report.proven = tested.value->can_unwrap;
@@ -446,8 +461,10 @@ LinkReport Keyring::set_default(const format::Thumbprint& thumbprint, Vaults& va
         report.former_default = make_default(next.links, chosen);
         mark_state(chosen, "enabled", clock_->now());
         if (report.proven) chosen.last_unwrapped = clock_->now();
-        chosen.lost_since = std::nullopt;  // it was tested just now
-        chosen.lost_why.clear();
+        if (!passed_over) {
+            chosen.lost_since = std::nullopt;  // what refused was tested just now
+            chosen.lost_why.clear();
+        }
         report.link = chosen;
     });
     audit_.note({"default", thumbprint, link.locations.front(), {}});
@@ -528,9 +545,22 @@ std::string Keyring::why_not_followed(const Link& link, const KeyDescription& ke
     }
 }
 
+/// Does not log in once the place has refused that: every run would spend another try.
+Answer<KeyDescription> Keyring::newest_at(const Location& place, const std::string& linked, Vaults& vaults) {
+    Vault& vault = vaults.at(place);
+    if (has_refused_login(linked) && vaults.gives_secrets_unattended(place)) return vault.newest_shown(place);
+    try {
+        return vault.newest(place);
+    } catch (const Error& error) {
+        note_rejected(Location::parse(linked), "login", error, vaults);
+        if (error.code() != ErrorCode::wrong_passphrase || !has_refused_login(linked)) throw;
+        return Answer<KeyDescription>::refuse(Outcome::credential_rejected, error.what());
+    }
+}
+
 void Keyring::follow(const Link& link, Vaults& vaults, FollowReport& report) {
     const Location place = Location::parse(link.follow);
-    const auto newest = vaults.at(place).newest(place);
+    const auto newest = newest_at(place, link.locations.front(), vaults);
     if (!newest.ok()) {
         report.warnings.push_back(place.text() + ": " + newest.detail + "; the newest version is not known");
         return;
@@ -605,11 +635,19 @@ const Refusal* Keyring::refusal(const std::string& location) const {
     return found;
 }
 
+bool Keyring::has_refused_login(const std::string& location) const {
+    return std::any_of(content_.refusals.begin(), content_.refusals.end(), [&](const Refusal& refusal) {
+        return refusal.location == location && refusal.outcome == Outcome::credential_rejected;
+    });
+}
+
 void Keyring::note_answer(const std::string& location, const std::string& operation, Outcome outcome) noexcept {
     if (may_fail_over(outcome)) return;
     // The state of a key is seen by describing it; whether we are allowed to use it only by using it.
     const bool proves_all = operation == "unwrap" || operation == "test";
-    const std::string what = is_state(outcome) ? "describe" : operation;
+    const std::string what = is_state(outcome)                         ? "describe"
+                             : outcome == Outcome::credential_rejected ? "login"
+                                                                       : operation;
     const auto is_answered = [&](const Refusal& refusal) {
         // That a key is outside its dates is not undone by its unwrapping.
         const bool is_undone = outcome == Outcome::ok && proves_all && stops_unwrapping(refusal.outcome);
@@ -618,7 +656,7 @@ void Keyring::note_answer(const std::string& location, const std::string& operat
     const auto& known = content_.refusals;
     const auto found = std::find_if(known.begin(), known.end(), is_answered);
     const bool same = outcome == Outcome::ok ? found == known.end() : found != known.end() && found->outcome == outcome;
-    if (same || !is_linked(content_.links, location)) return;
+    if (same) return;
     try {
         change([&](Content& next) {
             std::erase_if(next.refusals, is_answered);

@@ -72,11 +72,22 @@ Answer<T> Pkcs11Vault::answer(const Pkcs11Uri& uri, const Use& use) {
     }
 }
 
-KeyDescription Pkcs11Vault::describe_on(Pkcs11Token& token, const Location& location, const Pkcs11Uri& uri) {
+/// To a token that may show its keys to their owner alone. throws  as log_in()
+void Pkcs11Vault::log_in_to_see(Pkcs11Token& token, const Pkcs11Uri& uri, Login login) {
+    if (login == Login::spared) {
+        throw Pkcs11Error(Outcome::credential_rejected,
+                          "the " + token.shown() +
+                              " shows no such key without a login, and has refused the PIN before, so it is not tried "
+                              "again; when the PIN is right: signet keyring test");
+    }
+    token.log_in(uri, passphrases_);
+}
+
+KeyDescription Pkcs11Vault::describe_on(Pkcs11Token& token, const Location& location, const Pkcs11Uri& uri,
+                                        Login login) {
     std::vector<Pkcs11Key> keys = read_keys(token.session(), uri);
     if (keys.empty() && !token.is_open()) {
-        // It may show its keys to their owner alone.
-        token.log_in(uri, passphrases_);
+        log_in_to_see(token, uri, login);
         keys = read_keys(token.session(), uri);
     }
     if (keys.empty()) throw Pkcs11Error(Outcome::not_found, "the " + token.shown() + " has no such key");
@@ -88,23 +99,37 @@ Answer<KeyDescription> Pkcs11Vault::describe(const Location& location) {
     return answer<KeyDescription>(uri, [&](Pkcs11Token& token) { return describe_on(token, location, uri); });
 }
 
+Answer<KeyDescription> Pkcs11Vault::describe_shown(const Location& location) {
+    const Pkcs11Uri uri = Pkcs11Uri::parse(location.uri);
+    return answer<KeyDescription>(uri,
+                                  [&](Pkcs11Token& token) { return describe_on(token, location, uri, Login::spared); });
+}
+
+KeyDescription Pkcs11Vault::newest_on(Pkcs11Token& token, const Location& location, const Pkcs11Uri& uri, Login login) {
+    std::vector<Pkcs11Key> keys = versions_of(token, uri, location.name);
+    if (keys.empty() && !token.is_open()) {
+        log_in_to_see(token, uri, login);
+        keys = versions_of(token, uri, location.name);
+    }
+    std::erase_if(keys, [&](const Pkcs11Key& key) { return !may_wrap(key.dates.state(clock_.now())); });
+    const auto newest = newest_of(keys);
+    if (!newest) {
+        throw Pkcs11Error(Outcome::not_found,
+                          "no version of " + location.name + " on the " + token.shown() + " that may wrap");
+    }
+    return description_of(*newest, location.with_version(VersionedLabel::parse(newest->label).version), clock_.now());
+}
+
 Answer<KeyDescription> Pkcs11Vault::newest(const Location& location) {
     const Pkcs11Uri uri = Pkcs11Uri::parse(location.uri);
-    return answer<KeyDescription>(uri, [&](Pkcs11Token& token) {
-        std::vector<Pkcs11Key> keys = versions_of(token, uri, location.name);
-        if (keys.empty() && !token.is_open()) {
-            token.log_in(uri, passphrases_);
-            keys = versions_of(token, uri, location.name);
-        }
-        std::erase_if(keys, [&](const Pkcs11Key& key) { return !may_wrap(key.dates.state(clock_.now())); });
-        const auto newest = newest_of(keys);
-        if (!newest) {
-            throw Pkcs11Error(Outcome::not_found,
-                              "no version of " + location.name + " on the " + token.shown() + " that may wrap");
-        }
-        return description_of(*newest, location.with_version(VersionedLabel::parse(newest->label).version),
-                              clock_.now());
-    });
+    return answer<KeyDescription>(uri,
+                                  [&](Pkcs11Token& token) { return newest_on(token, location, uri, Login::allowed); });
+}
+
+Answer<KeyDescription> Pkcs11Vault::newest_shown(const Location& location) {
+    const Pkcs11Uri uri = Pkcs11Uri::parse(location.uri);
+    return answer<KeyDescription>(uri,
+                                  [&](Pkcs11Token& token) { return newest_on(token, location, uri, Login::spared); });
 }
 
 Answer<Bytes> Pkcs11Vault::wrap(const Location& location, ByteView plaintext) {

@@ -30,6 +30,7 @@ public:
 
     /// Without a login, where the token shows the public half or a certificate to everybody; else it logs in.
     [[nodiscard]] Answer<KeyDescription> describe(const Location& location) override;
+    [[nodiscard]] Answer<KeyDescription> describe_shown(const Location& location) override;
     [[nodiscard]] Answer<Bytes> wrap(const Location& location, ByteView plaintext) override;
     /// throws  Error{wrong_passphrase}: the token does not take the PIN
     [[nodiscard]] Answer<SecretBytes> unwrap(const Location& location, ByteView wrapped) override;
@@ -37,6 +38,7 @@ public:
     /// By the labels that are shown; what anybody could have put there, so use it only once it has unwrapped. Logs in
     /// to a token that shows no key without.
     [[nodiscard]] Answer<KeyDescription> newest(const Location& location) override;
+    [[nodiscard]] Answer<KeyDescription> newest_shown(const Location& location) override;
 
     // For the key officer. They throw as create() does.
 
@@ -54,7 +56,11 @@ public:
     [[nodiscard]] std::vector<TokenKey> list(std::string_view uri);
 
 private:
-    [[nodiscard]] KeyDescription describe_on(Pkcs11Token& token, const Location& location, const Pkcs11Uri& uri);
+    [[nodiscard]] KeyDescription describe_on(Pkcs11Token& token, const Location& location, const Pkcs11Uri& uri,
+                                             Login login = Login::allowed);
+    [[nodiscard]] KeyDescription newest_on(Pkcs11Token& token, const Location& location, const Pkcs11Uri& uri,
+                                           Login login);
+    void log_in_to_see(Pkcs11Token& token, const Pkcs11Uri& uri, Login login);
     template <class T, class Use>
     [[nodiscard]] Answer<T> answer(const Pkcs11Uri& uri, const Use& use);
     template <class Make>

@@ -1,10 +1,14 @@
 #include "keyring/resolver.h"
 
 #include <algorithm>
+#include <array>
+#include <thread>
 
+#include "core/crypto/random.h"
 #include "core/error.h"
 #include "format/limits.h"
 #include "keyring/pkcs11_vault.h"
+#include "keyring/vault_place.h"
 
 namespace signet::keyring {
 namespace {
@@ -24,8 +28,8 @@ ProtectorStatus status_of(Outcome outcome) {
             return ProtectorStatus::deleted;
         case Outcome::unavailable:
         case Outcome::throttled:
-        case Outcome::integrity:
             return ProtectorStatus::unreachable;
+        case Outcome::integrity:
         case Outcome::denied:
         case Outcome::credential_rejected:
         case Outcome::untrusted:
@@ -33,6 +37,17 @@ ProtectorStatus status_of(Outcome outcome) {
             return ProtectorStatus::denied;
     }
     return ProtectorStatus::denied;
+}
+
+/// Between the attempts at a vault that has too many calls.
+constexpr std::array kWaits = {std::chrono::seconds(1), std::chrono::seconds(2), std::chrono::seconds(4),
+                               std::chrono::seconds(8)};
+
+/// Three to five quarters of it: hosts that were turned away together do not come back together.
+std::chrono::milliseconds about(std::chrono::milliseconds wait) {
+    std::array<std::uint8_t, 1> random{};
+    crypto::random_fill(random);
+    return wait * 3 / 4 + wait * random[0] / (2 * 256);
 }
 
 /// A text from a repository, fit for a terminal.
@@ -155,10 +170,13 @@ struct Resolver::Found {
     Location location;  ///< that answered, or the first
     std::string detail;
     std::optional<KeyDescription> key;
+    std::vector<Passed> passed;  ///< before it
 };
 
-Resolver::Resolver(KeyringSet& keyrings, Vaults& vaults, std::function<void(const std::string&)> warn)
-    : keyrings_(keyrings), vaults_(vaults), warn_(std::move(warn)) {}
+Resolver::Resolver(KeyringSet& keyrings, Vaults& vaults, std::function<void(const std::string&)> warn, Wait wait)
+    : keyrings_(keyrings), vaults_(vaults), warn_(std::move(warn)), wait_(std::move(wait)) {
+    if (!wait_) wait_ = [](std::chrono::milliseconds time) { std::this_thread::sleep_for(time); };
+}
 
 void Resolver::warn_once(const std::string& sentence) {
     if (!warn_ || std::find(warned_.begin(), warned_.end(), sentence) != warned_.end()) return;
@@ -166,29 +184,90 @@ void Resolver::warn_once(const std::string& sentence) {
     warn_(sentence);
 }
 
-Resolver::Found Resolver::look(const KnownProtector& protector, Use use, const std::vector<std::string>& skipped) {
+void Resolver::warn_of_twin(const KnownProtector& protector, const std::string& place, const std::string& twin) {
+    warn_once("protector " + label(protector.thumbprint, protector.name) + " cannot be reached in " + place +
+              "; its twin is used: " + twin);
+}
+
+/// What any of the keyrings remembers; one that stops unwrapping before one that only stops wrapping.
+const Refusal* Resolver::refusal(const std::string& place) const {
+    const Refusal* found = nullptr;
+    for (const Keyring& keyring : keyrings_.all()) {
+        const Refusal* known = keyring.refusal(place);
+        if (known == nullptr) continue;
+        if (found == nullptr || (!stops_unwrapping(found->outcome) && stops_unwrapping(known->outcome))) found = known;
+    }
+    return found;
+}
+
+/// Asks again, a few times, while the vault says that it has too many calls. Whatever else fails is not waited for: a
+/// disk or a token that is away stays away.
+template <class Ask>
+auto Resolver::patiently(const std::string& place, const Ask& ask) {
+    auto answer = ask();
+    if (impatient_.contains(place)) return answer;
+    for (const auto& wait : kWaits) {
+        if (answer.outcome != Outcome::throttled) return answer;
+        wait_(about(wait));
+        answer = ask();
+    }
+    if (answer.outcome == Outcome::throttled) impatient_.insert(place);
+    return answer;
+}
+
+/// What a location says, as all keyrings together know it. throws  Error{wrong_passphrase}: a person typed a wrong one
+Answer<KeyDescription> Resolver::ask_once(const Location& location) {
+    const auto& all = keyrings_.all();
+    const std::string place = location.text();
+    const bool is_login_refused =
+        vaults_.gives_secrets_unattended(location) &&
+        std::any_of(all.begin(), all.end(), [&](const Keyring& one) { return one.has_refused_login(place); });
+    try {
+        auto answer = keyrings_.own().describe(location, vaults_, is_login_refused ? Login::spared : Login::allowed);
+        const std::string folder = vault_folder(location, vaults_.default_folder());
+        if (folder.empty() || !may_fail_over(answer.outcome)) return answer;
+        if (std::any_of(all.begin(), all.end(), [&](const Keyring& one) { return one.is_taken_away(folder); }))
+            return Keyring::taken_away(folder);
+        return answer;
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::wrong_passphrase || !vaults_.gives_secrets_unattended(location)) throw;
+        keyrings_.own().note_rejected(location, "login", error, vaults_);
+        return Answer<KeyDescription>::refuse(Outcome::credential_rejected, error.what());
+    }
+}
+
+/// The same, where another key in its place is none.
+Answer<KeyDescription> Resolver::ask(const format::Thumbprint& thumbprint, const Location& location) {
+    auto answer = patiently(location.text(), [&] { return ask_once(location); });
+    if (!answer.ok() || answer.value->thumbprint == thumbprint) return answer;
+    return Answer<KeyDescription>::refuse(Outcome::not_found,
+                                          "another key is there: " + answer.value->thumbprint.short_text());
+}
+
+Resolver::Found Resolver::look(const KnownProtector& protector, Use use, const std::vector<Passed>& skipped) {
+    const auto is_skipped = [&](const std::string& place) {
+        return std::any_of(skipped.begin(), skipped.end(), [&](const Passed& one) { return one.place == place; });
+    };
     Found found;
     for (const std::string& place : protector.locations) {
         const Location location = Location::parse(place);
-        if (!location.can_unwrap() || std::find(skipped.begin(), skipped.end(), place) != skipped.end()) continue;
+        if (!location.can_unwrap() || is_skipped(place)) continue;
         const bool is_first = !found.any;
         found.any = true;
 
-        auto answer = keyrings_.own().describe(location, vaults_);
-        if (answer.ok() && answer.value->thumbprint != protector.thumbprint) {
-            answer = Answer<KeyDescription>::refuse(Outcome::not_found,
-                                                    "another key is there: " + answer.value->thumbprint.short_text());
-        }
+        auto answer = ask(protector.thumbprint, location);
         if (answer.ok()) {
             found.outcome = refusal_of(answer.value->state);
             found.location = location;
             found.detail.clear();
             found.key = std::move(answer.value);
             keyrings_.own().note_answer(place, "describe", found.outcome);
+            const bool serves = use == Use::wrap ? found.outcome == Outcome::ok : may_unwrap(found.key->state);
+            if (!is_first && serves) warn_of_twin(protector, found.passed.front().place, place);
             return found;
         }
         keyrings_.own().note_answer(place, "describe", answer.outcome);
-        const Refusal* latched = keyrings_.own().refusal(place);
+        const Refusal* latched = refusal(place);
         const bool counts = latched != nullptr && (use == Use::wrap || stops_unwrapping(latched->outcome));
         const bool remembered = may_fail_over(answer.outcome) && counts;
         const Outcome outcome = remembered ? latched->outcome : answer.outcome;
@@ -200,6 +279,7 @@ Resolver::Found Resolver::look(const KnownProtector& protector, Use use, const s
         }
         // What refuses is a decision, and no twin undoes it.
         if (!may_fail_over(outcome)) return found;
+        found.passed.push_back({place, outcome, answer.detail});
     }
     return found;
 }
@@ -247,8 +327,7 @@ bool Resolver::unwraps_unattended(const format::Thumbprint& thumbprint) {
 }
 
 /// A location whose key may unwrap now. throws  Error{key_unavailable}, Error{damaged}: there is none
-Resolver::Found Resolver::require_unwrapping(const KnownProtector& protector, const std::vector<std::string>& skipped,
-                                             const std::string& why) {
+Resolver::Found Resolver::require_unwrapping(const KnownProtector& protector, const std::vector<Passed>& skipped) {
     const std::string who = "protector " + label(protector.thumbprint, protector.name);
     Found found = look(protector, Use::unwrap, skipped);
     if (!found.any && skipped.empty()) {
@@ -257,8 +336,9 @@ Resolver::Found Resolver::require_unwrapping(const KnownProtector& protector, co
             "link its private half: signet keyring link LOCATION --thumbprint " + protector.thumbprint.short_text());
     }
     if (!found.any) {
-        throw Error(ErrorCode::key_unavailable, who + " is out of reach: " + skipped.back() + in_brackets(why),
-                    hint_for(Outcome::unavailable, Location::parse(skipped.back()), protector.thumbprint));
+        throw Error(ErrorCode::key_unavailable,
+                    who + " is out of reach: " + skipped.front().place + in_brackets(skipped.front().detail),
+                    hint_for(Outcome::unavailable, Location::parse(skipped.front().place), protector.thumbprint));
     }
     if (!found.key || !may_unwrap(found.key->state)) {
         const bool damaged = found.outcome == Outcome::integrity;
@@ -291,6 +371,16 @@ Answer<SecretBytes> Resolver::audited_unwrap(const format::Slot& slot, const Loc
     }
 }
 
+/// Before a twin is used: from where, why, and to where.
+void Resolver::note_failover(const format::Slot& slot, const std::vector<Passed>& passed, const std::string& twin) {
+    std::string from;
+    for (const Passed& one : passed) {
+        from += (from.empty() ? "from " : "; from ") + one.place + ": " + std::string(keyring::text(one.outcome)) +
+                in_brackets(one.detail);
+    }
+    keyrings_.own().audit().note({"failover", slot.thumbprint, twin, "dek " + slot.dek.hex()}, from);
+}
+
 format::DataKey Resolver::unwrap(const format::Slot& slot) {
     const std::lock_guard lock(mutex_);
     const auto protector = keyrings_.find(slot.thumbprint);
@@ -301,13 +391,17 @@ format::DataKey Resolver::unwrap(const format::Slot& slot) {
                         in_brackets(place.empty() ? "" : "it was " + place),
                     "signet keyring link " + for_command(place));
     }
-    std::vector<std::string> skipped;
-    std::string why_skipped;
+    std::vector<Passed> passed;
     for (;;) {
-        const Found found = require_unwrapping(*protector, skipped, why_skipped);
+        const Found found = require_unwrapping(*protector, passed);
         const std::string place = found.location.text();
+        passed.insert(passed.end(), found.passed.begin(), found.passed.end());
+        if (!passed.empty()) {
+            warn_of_twin(*protector, passed.front().place, place);
+            note_failover(slot, passed, place);
+        }
         std::optional<format::DataKey> key;
-        const auto answer = audited_unwrap(slot, found.location, key);
+        const auto answer = patiently(place, [&] { return audited_unwrap(slot, found.location, key); });
         // What does not decrypt says nothing about access.
         if (answer.outcome != Outcome::integrity) keyrings_.own().note_answer(place, "unwrap", answer.outcome);
         if (key) {
@@ -315,11 +409,10 @@ format::DataKey Resolver::unwrap(const format::Slot& slot) {
             return std::move(*key);
         }
 
-        const Refusal* latched = keyrings_.own().refusal(place);
+        const Refusal* latched = refusal(place);
         const bool remembered = latched != nullptr && stops_unwrapping(latched->outcome);
         if (may_fail_over(answer.outcome) && !remembered) {
-            skipped.push_back(place);
-            why_skipped = answer.detail;
+            passed.push_back({place, answer.outcome, answer.detail});
             continue;
         }
         const Outcome why = remembered ? latched->outcome : answer.outcome;

@@ -4,9 +4,11 @@
 #include "format/slot.h"
 #include "keyring/keyring.h"
 
+#include <chrono>
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -47,8 +49,10 @@ struct ProtectorReport {
 /// For several threads at once.
 class Resolver {
 public:
+    /// Waits before a vault that has too many calls is asked again; empty: really.
+    using Wait = std::function<void(std::chrono::milliseconds)>;
     /// keyrings, vaults  outlive the resolver. warn  takes one sentence, at most once for each
-    Resolver(KeyringSet& keyrings, Vaults& vaults, std::function<void(const std::string&)> warn = {});
+    Resolver(KeyringSet& keyrings, Vaults& vaults, std::function<void(const std::string&)> warn = {}, Wait wait = {});
 
     /// Describes; never unwraps and never asks for a passphrase.
     [[nodiscard]] ProtectorReport status(const format::Thumbprint& thumbprint);
@@ -56,7 +60,8 @@ public:
     /// known or comes unattended.
     [[nodiscard]] bool unwraps_unattended(const format::Thumbprint& thumbprint);
 
-    /// Opens a data key. A twin is tried only when a location is out of reach, never when it refuses.
+    /// Opens a data key. A twin is tried only when a location is out of reach, never when it refuses; a warning and a
+    /// line of the audit log say so.
     /// The slot's own location is shown when the protector is missing.
     /// throws  Error{key_unavailable}, Error{wrong_passphrase}, Error{damaged}: the slot is not what its protector
     /// wrapped
@@ -80,12 +85,24 @@ public:
 
 private:
     struct Found;
+    /// A location that is out of reach, so that a twin may be asked.
+    struct Passed {
+        std::string place;
+        Outcome outcome = Outcome::unavailable;
+        std::string detail;
+    };
     /// What a protector is looked at for: its dates stop wrapping alone.
     enum class Use { unwrap, wrap };
     [[nodiscard]] Found look(const KnownProtector& protector, Use use = Use::unwrap,
-                             const std::vector<std::string>& skipped = {});
-    [[nodiscard]] Found require_unwrapping(const KnownProtector& protector, const std::vector<std::string>& skipped,
-                                           const std::string& why);
+                             const std::vector<Passed>& skipped = {});
+    [[nodiscard]] Answer<KeyDescription> ask(const format::Thumbprint& thumbprint, const Location& location);
+    [[nodiscard]] Answer<KeyDescription> ask_once(const Location& location);
+    [[nodiscard]] const Refusal* refusal(const std::string& place) const;
+    template <class Ask>
+    [[nodiscard]] auto patiently(const std::string& place, const Ask& ask);
+    [[nodiscard]] Found require_unwrapping(const KnownProtector& protector, const std::vector<Passed>& skipped);
+    void warn_of_twin(const KnownProtector& protector, const std::string& place, const std::string& twin);
+    void note_failover(const format::Slot& slot, const std::vector<Passed>& passed, const std::string& twin);
     [[nodiscard]] Answer<SecretBytes> audited_unwrap(const format::Slot& slot, const Location& location,
                                                      std::optional<format::DataKey>& key);
     [[nodiscard]] ProtectorReport status_locked(const format::Thumbprint& thumbprint);
@@ -97,6 +114,8 @@ private:
     KeyringSet& keyrings_;
     Vaults& vaults_;
     std::function<void(const std::string&)> warn_;
+    Wait wait_;
+    std::set<std::string> impatient_;  ///< places that had too many calls to the end; not waited for again
     std::vector<std::string> warned_;
 };
 

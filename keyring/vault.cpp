@@ -78,7 +78,11 @@ Answer<KeyDescription> Vault::test(const Location& location) {
     return described;
 }
 
+Answer<KeyDescription> Vault::describe_shown(const Location& location) { return describe(location); }
+
 Answer<KeyDescription> Vault::newest(const Location& location) { return describe(location); }
+
+Answer<KeyDescription> Vault::newest_shown(const Location& location) { return newest(location); }
 
 bool Vault::unwraps_unattended(const Location& location) {
     static_cast<void>(location);

@@ -53,18 +53,26 @@ struct Answer {
 /// hint
 [[nodiscard]] KeyDescription require_key(Answer<KeyDescription> answer, const Location& location);
 
+/// Whether a vault that shows nothing without a login may be logged in to. Spared: it has refused the login before, and
+/// a few more tries would lock it.
+enum class Login { allowed, spared };
+
 /// Refusals are answers. Exceptions are for what ends the command: Error{wrong_passphrase}, Error{usage}.
 class Vault {
 public:
     virtual ~Vault() = default;
     /// Never unlocks anything and never asks for a passphrase, except where a token hides even public halves.
     [[nodiscard]] virtual Answer<KeyDescription> describe(const Location& location) = 0;
+    /// The same from what is shown without a login.
+    [[nodiscard]] virtual Answer<KeyDescription> describe_shown(const Location& location);
     [[nodiscard]] virtual Answer<Bytes> wrap(const Location& location, ByteView plaintext) = 0;
     [[nodiscard]] virtual Answer<SecretBytes> unwrap(const Location& location, ByteView wrapped) = 0;
     /// Whether unwrap() would ask nobody.
     [[nodiscard]] virtual bool unwraps_unattended(const Location& location);
     /// The newest version of a location without one that may wrap now; where a vault has no versions, the key itself.
     [[nodiscard]] virtual Answer<KeyDescription> newest(const Location& location);
+    /// The same from what is shown without a login.
+    [[nodiscard]] virtual Answer<KeyDescription> newest_shown(const Location& location);
     /// Wraps 32 random octets, unwraps them and compares. A vault without private halves only wraps. The state is not
     /// judged: what is outside its dates is wrapped for with the public half.
     [[nodiscard]] Answer<KeyDescription> test(const Location& location);

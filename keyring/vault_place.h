@@ -6,6 +6,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "keyring/location.h"
 
@@ -18,8 +19,12 @@ namespace signet::keyring {
 [[nodiscard]] bool is_vault_missing(const std::string& folder);
 
 /// How the system knows the file system that holds a folder, or the nearest folder above it that is there. The same
-/// after a restart for ext4, btrfs and ZFS; for others perhaps another one, which counts as out of reach.
+/// after a restart for ext4, btrfs and ZFS; for others perhaps another one, which counts as out of reach. NFS and FUSE
+/// have no id: there it is what was mounted, "nfs4 server:/export".
 /// returns  empty where it cannot be told
 [[nodiscard]] std::string file_system_of(const std::string& folder);
+
+/// Type and source of a file system, in the words of /proc/self/mountinfo. device  "0:53"; returns  empty: not mounted
+[[nodiscard]] std::string mounted_as(std::string_view mountinfo, std::string_view device);
 
 }  // namespace signet::keyring

@@ -1,3 +1,4 @@
+#include "cli/access.h"
 #include "cli/commands/commands.h"
 #include "cli/key_state_change.h"
 #include "cli/link_view.h"
@@ -6,8 +7,18 @@
 namespace signet::cli {
 namespace {
 
+/// throws  Error{refused}: access is lost; then a person revalidates, which the audit log has
+void require_access(Context& context, const format::Thumbprint& wanted) {
+    const Access access = look_at_access(context);
+    if (!is_lost(access)) return;
+    throw Error(ErrorCode::refused,
+                "while access is lost no setting is changed: this keyring is " + access_text(access),
+                "to go on with this one: signet keyring revalidate --use-key " + wanted.short_text());
+}
+
 ExitCode run(Context& context) {
     const format::Thumbprint thumbprint = context.keyring().get(context.arguments().front()).thumbprint;
+    require_access(context, thumbprint);
     const keyring::LinkReport report = context.keyring().set_default(thumbprint, context.vaults());
     print_link_report(context, report);
     remind_of_key_backup(context, report.link);

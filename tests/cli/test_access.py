@@ -141,6 +141,7 @@ class Access(SignetTest):
         self.signet("keyring", "link", "local:other")
         self.lose_for_long()
         self.assertEqual(self.state(expect=13), "needs-revalidation")
+        self.assertMessage(self.signet("keyring", "default", "other", expect=17), "while access is lost", "revalidate --use-key")
         self.signet("keyring", "revalidate", "--use-key", "other")
         self.assertEqual(self.signet("keyring", "show", "--json").json()["state"], "ok")
         self.backup(self.source)

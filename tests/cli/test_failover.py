@@ -3,6 +3,7 @@ the first vault says or somebody has done to it ever does. Every cause is tried 
 """
 
 import collections
+import json
 import os
 import shutil
 import socket
@@ -81,11 +82,38 @@ class Matrix:
             with self.subTest(outage.name):
                 kept = self.keep_west()
                 outage.start()
-                self.restore()
+                self.assertEqual(self.restore().err.count("its twin is used"), 1)
                 self.assertEqual(self.opened_at(), "east")
                 self.backup(self.source)
                 self.bring_back_west(kept)
                 self.assertWell()
+
+    def test_a_failover_is_in_the_audit_log(self):
+        """[R130, R145] From where, why, and to where."""
+        self.put_west_out_of_reach()
+        self.restore()
+        lines = [json.loads(line) for line in self.signet("keyring", "audit", "--export").out.splitlines()]
+        failover = next(line for line in lines if line.get("operation") == "failover")
+        self.assertEqual(failover["event_id"], "SIGNET012")
+        self.assertSays(failover["location"], "east")
+        self.assertSays(failover["detail"], "from ", "west", ": unavailable")
+
+    def test_vaults_that_another_keyring_links_are_believed_too(self):
+        """[R113, R131] The host's own keyring has not seen them yet, and keeps what they refuse."""
+        fleet = self.env["SIGNET_KEYRING"]
+        for number, cause in enumerate(self.refusals()):
+            with self.subTest(cause.name):
+                kept = self.keep_west()
+                self.env["SIGNET_KEYRING"] = self.path(f"host{number}") + ":" + fleet
+                cause.withdraw()
+                self.restore(expect=cause.code)
+                self.put_west_out_of_reach()
+                self.assertMessage(self.restore(expect=13), "refused since")
+                self.bring_back_west(kept)
+                self.restore()
+                self.put_west_out_of_reach()
+                self.restore()
+                self.bring_back_west(kept)
 
     def test_a_twin_that_refuses_is_believed_too(self):
         """[R131] The first vault is out of reach, and the second one has decided."""
@@ -214,6 +242,7 @@ class LocalVaults(Matrix, SignetTest):
             file.truncate(100)
         self.restore(expect=(13, 14))
         self.signet("backup", self.source, expect=14)
+        self.assertEqual(self.signet("keyring", "show", "--json").json()["state"], "inaccessible")
         self.put_west_out_of_reach()
         self.restore(expect=(13, 14))
         self.bring_back_west(kept)

@@ -335,6 +335,34 @@ class Tokens(TokenTest):
         self.signet("keyring", "link", self.location(), "--default")
         self.assertEqual(self.calls("C_Login"), 1)
 
+    def test_a_pin_that_is_refused_before_a_token_shows_its_key_is_remembered(self):
+        """[R115, R131] No outage leads to the twin, and nothing but a person's test tries the PIN again."""
+        self.with_token()
+        pin_of_b = self.write("pin-of-b", PIN + "\n")
+        self.make_token("vault-b")
+        self.import_key("vault-b")
+        self.pkcs11_tool("vault-a", "--delete-object", "--type", "pubkey", "--label", "prod")
+        self.signet("keyring", "link", self.location(), "--default")
+        self.signet("keyring", "link", self.location("vault-b", pin=pin_of_b), "--twin-of", "prod")
+        self.signet("init")
+        source = self.sample_tree()
+        self.backup(source)
+        self.calls("C_Login")
+        write(self.pin_file, "00000000\n")
+        self.assertMessage(self.signet("restore", "-t", "out", expect=13), "CKR_PIN_INCORRECT")
+        self.assertEqual(self.calls("C_Login"), 1)
+        for words, code in ((["restore", "-t", "out"], 13), (["backup", source], 13), (["status"], 13), (["keyring", "show"], 0),
+                            (["plan"], 13)):
+            self.assertSays(str(self.signet(*words, expect=code)), "has refused the PIN before")
+        self.assertEqual(self.calls("C_Login"), 0)
+        os.rename(self.token, self.path("away"))
+        self.assertMessage(self.signet("restore", "-t", "out", expect=13), "refused since")
+        os.rename(self.path("away"), self.token)
+        write(self.pin_file, PIN + "\n")
+        self.signet("keyring", "test")
+        self.signet("restore", "-t", "out")
+        self.backup(source)
+
     # Keys made on a token.
 
     def test_a_key_is_made_on_the_token_and_stays_there(self):

@@ -76,10 +76,9 @@ TEST_CASE("every kind of line has an event id of its own that never changes [R11
                                                "SIGNET001", "SIGNET001", "SIGNET001", "SIGNET001", "SIGNET003",
                                                "SIGNET001", "SIGNET001", "SIGNET004"});
     const std::vector<std::pair<std::string, std::string>> notes = {
-        {"key-create", "SIGNET020"}, {"key-disable", "SIGNET021"},
-        {"key-purge", "SIGNET021"},  {"link", "SIGNET030"},
-        {"unlink", "SIGNET030"},     {"use-twin", "SIGNET031"},
-        {"access-ok", "SIGNET040"},  {"access-inaccessible", "SIGNET041"}};
+        {"key-create", "SIGNET020"}, {"key-disable", "SIGNET021"}, {"key-purge", "SIGNET021"},
+        {"link", "SIGNET030"},       {"unlink", "SIGNET030"},      {"use-twin", "SIGNET031"},
+        {"failover", "SIGNET012"},   {"access-ok", "SIGNET040"},   {"access-inaccessible", "SIGNET041"}};
     for (const auto& [operation, id] : notes) {
         Log other;
         other.log.note({operation, kThumbprint, {}, {}});

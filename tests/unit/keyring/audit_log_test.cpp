@@ -40,6 +40,11 @@ struct Log {
     }
 };
 
+TEST_CASE("a head is given away only once its line is on the disk", "[keyring][audit]") {
+    // A device cannot be synced.
+    REQUIRE_THROWS_MATCHES(AuditLog("/dev/zero").head(), Error, has_code(ErrorCode::io));
+}
+
 TEST_CASE("an empty audit log has no head and is intact", "[keyring][audit]") {
     const Log test;
     CHECK(test.log.head().is_zero());

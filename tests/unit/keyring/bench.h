@@ -95,11 +95,14 @@ private:
 struct Resolving {
     KeyringSet keyrings;
     std::vector<std::string> warnings;
+    std::vector<std::chrono::milliseconds> waits;  ///< none of them is really waited
     Resolver resolver;
 
     explicit Resolving(Bench& bench, std::vector<Keyring> others = {})
         : keyrings(all(bench, std::move(others))),
-          resolver(keyrings, bench.vaults, [this](const std::string& text) { warnings.push_back(text); }) {}
+          resolver(
+              keyrings, bench.vaults, [this](const std::string& text) { warnings.push_back(text); },
+              [this](std::chrono::milliseconds time) { waits.push_back(time); }) {}
 
 private:
     static std::vector<Keyring> all(Bench& bench, std::vector<Keyring> others) {
@@ -121,8 +124,19 @@ public:
     std::optional<std::string> region;
     bool forgets = false;  ///< unwraps to something else than was wrapped
     int unwrap_calls = 0;
+    int throttles = 0;           ///< so many times it has too many calls before it says what it is told
+    bool rejects_login = false;  ///< it shows its owner alone what it has, and does not take the PIN
+    int logins = 0;              ///< that were rejected
 
     [[nodiscard]] Answer<KeyDescription> describe(const Location& location) override {
+        if (throttles > 0) {
+            --throttles;
+            return Answer<KeyDescription>::refuse(Outcome::throttled, "too many calls");
+        }
+        if (rejects_login) {
+            ++logins;
+            throw Error(ErrorCode::wrong_passphrase, "the token does not take this PIN");
+        }
         if (describes != Outcome::ok) return Answer<KeyDescription>::refuse(describes, "as told");
         KeyDescription description;
         description.public_key = key_.public_key();
@@ -135,6 +149,10 @@ public:
         description.region = region;
         description.can_unwrap = true;
         return Answer<KeyDescription>::of(std::move(description));
+    }
+    [[nodiscard]] Answer<KeyDescription> describe_shown(const Location& location) override {
+        if (rejects_login) return Answer<KeyDescription>::refuse(Outcome::credential_rejected, "shows nothing");
+        return describe(location);
     }
     [[nodiscard]] Answer<Bytes> wrap(const Location&, ByteView plaintext) override {
         return Answer<Bytes>::of(key_.public_key().wrap(plaintext));

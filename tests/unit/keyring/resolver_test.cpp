@@ -159,11 +159,11 @@ TEST_CASE("status says what is wrong and what to do", "[keyring][resolver]") {
     CHECK(status().status == ProtectorStatus::unreachable);
     mend_disk(bench.vault_folder);
     put_content(bench.vault_folder + "/vault.json", "junk");
-    CHECK(status().status == ProtectorStatus::unreachable);
+    CHECK(status().status == ProtectorStatus::denied);
     CHECK_FALSE(status().can_unwrap);
 }
 
-TEST_CASE("every outcome has a status", "[keyring][resolver]") {
+TEST_CASE("every outcome has a status, and only an outage is one that heals by itself", "[keyring][resolver]") {
     Bench bench;
     FakeVault& fake = install_fake(bench, "local:/far#prod", crypto::RsaPrivateKey::generate(2048));
     const auto thumbprint = bench.keyring().link(at("local:/far#prod/1"), {}, bench.vaults).link.thumbprint;
@@ -180,7 +180,7 @@ TEST_CASE("every outcome has a status", "[keyring][resolver]") {
         {Outcome::credential_rejected, ProtectorStatus::denied},
         {Outcome::untrusted, ProtectorStatus::denied},
         {Outcome::misuse, ProtectorStatus::denied},
-        {Outcome::integrity, ProtectorStatus::unreachable}};
+        {Outcome::integrity, ProtectorStatus::denied}};
     for (const auto& [outcome, status] : expected) {
         CAPTURE(text(outcome));
         fake.describes = Outcome::ok;
@@ -459,6 +459,113 @@ TEST_CASE("an outage is bridged by a twin, and by nothing but an outage [R130]",
     CHECK(with.resolver.status(bench.thumbprint).status == ProtectorStatus::unreachable);
 }
 
+TEST_CASE("a failover is warned about once, and each stands in the audit log with its cause [R130, R145]",
+          "[keyring][twin]") {
+    Twins bench;
+    const DataKey key = DataKey::generate(kRepository);
+    const Slot slot = Resolving(bench).resolver.wrap(key, bench.thumbprint);
+    const bool by_describing = GENERATE(true, false);
+    (by_describing ? bench.near.describes : bench.near.unwraps) = Outcome::unavailable;
+    Resolving with(bench);
+    CHECK(same_key(with.resolver.unwrap(slot), key));
+    CHECK(same_key(with.resolver.unwrap(slot), key));
+    REQUIRE(with.warnings.size() == 1);
+    CHECK(with.warnings.front().find("cannot be reached in local:/near#prod/1; its twin is used: local:/far#prod/1") !=
+          std::string::npos);
+    std::vector<AuditRecord> failovers;
+    with.keyrings.own().audit().read([&](const AuditRecord& record) {
+        if (record.operation == "failover") failovers.push_back(record);
+    });
+    REQUIRE(failovers.size() == 2);
+    CHECK(failovers[0].location == "local:/far#prod/1");
+    CHECK(failovers[0].thumbprint == bench.thumbprint.text());
+    CHECK(failovers[0].object == "dek " + slot.dek.hex());
+    CHECK(failovers[0].detail == "from local:/near#prod/1: unavailable (as told)");
+}
+
+TEST_CASE("a vault with too many calls is asked again before its twin is, in bounds and once in a run [R130]",
+          "[keyring][twin]") {
+    Twins bench;
+    const DataKey key = DataKey::generate(kRepository);
+    const Slot slot = Resolving(bench).resolver.wrap(key, bench.thumbprint);
+    Resolving patient(bench);
+    bench.near.throttles = 4;
+    CHECK(same_key(patient.resolver.unwrap(slot), key));
+    CHECK(patient.waits.size() == 4);
+    CHECK(bench.far.unwrap_calls == 0);
+    CHECK(patient.warnings.empty());
+
+    Resolving in_vain(bench);
+    bench.near.describes = Outcome::throttled;
+    CHECK(same_key(in_vain.resolver.unwrap(slot), key));
+    CHECK(same_key(in_vain.resolver.unwrap(slot), key));
+    CHECK(bench.far.unwrap_calls == 2);
+    REQUIRE(in_vain.waits.size() == 4);
+    for (std::size_t i = 0; i < in_vain.waits.size(); ++i) {
+        const std::chrono::milliseconds nominal = std::chrono::seconds(1) * (1 << i);
+        CHECK(in_vain.waits[i] >= nominal * 3 / 4);
+        CHECK(in_vain.waits[i] <= nominal * 5 / 4);
+    }
+
+    Resolving away(bench);
+    bench.near.describes = Outcome::unavailable;
+    CHECK(same_key(away.resolver.unwrap(slot), key));
+    CHECK(away.waits.empty());
+}
+
+TEST_CASE("a login that is refused while describing is remembered, and not tried again unasked [R115] [R131]",
+          "[keyring][twin]") {
+    Twins bench;
+    const DataKey key = DataKey::generate(kRepository);
+    const Slot slot = Resolving(bench).resolver.wrap(key, bench.thumbprint);
+    bench.near.rejects_login = true;
+    CHECK(Resolving(bench).resolver.status(bench.thumbprint).status == ProtectorStatus::denied);
+    REQUIRE(bench.keyring().refusal("local:/near#prod/1") != nullptr);
+    CHECK(bench.keyring().refusal("local:/near#prod/1")->outcome == Outcome::credential_rejected);
+    CHECK_THROWS_AS(Resolving(bench).resolver.unwrap(slot), Error);
+    CHECK_THROWS_AS(Resolving(bench).resolver.wrap(key, bench.thumbprint), Error);
+    CHECK(bench.near.logins == 1);
+
+    bench.near.rejects_login = false;
+    bench.near.describes = Outcome::unavailable;
+    CHECK_THROWS_AS(Resolving(bench).resolver.unwrap(slot), Error);
+    // That the key is seen says nothing about the login.
+    bench.near.describes = Outcome::ok;
+    CHECK(Resolving(bench).resolver.status(bench.thumbprint).status == ProtectorStatus::usable);
+    bench.near.describes = Outcome::unavailable;
+    CHECK_THROWS_AS(Resolving(bench).resolver.unwrap(slot), Error);
+    CHECK(bench.far.unwrap_calls == 0);
+
+    bench.near.describes = Outcome::ok;
+    CHECK(bench.keyring().test(bench.thumbprint, bench.vaults).ok());
+    CHECK(bench.keyring().refusal("local:/near#prod/1") == nullptr);
+}
+
+TEST_CASE("a person's test logs in to what has refused a login before", "[keyring][twin]") {
+    Twins bench;
+    bench.near.rejects_login = true;
+    CHECK(Resolving(bench).resolver.status(bench.thumbprint).status == ProtectorStatus::denied);
+    CHECK_THROWS_AS(bench.keyring().test(bench.thumbprint, bench.vaults), Error);
+    CHECK(bench.near.logins == 2);
+}
+
+TEST_CASE("a login that a person got wrong while describing ends the command and is not remembered",
+          "[keyring][twin]") {
+    Twins bench;
+    PassphraseSource prompt([](const PassphraseRequest&) { return secret("sesame"); },
+                            PassphraseSource::Manner::prompt);
+    Vaults vaults(bench.vault_folder, prompt, bench.clock);
+    auto fake = std::make_unique<FakeVault>(crypto::RsaPrivateKey::generate(2048), bench.clock);
+    fake->rejects_login = true;
+    vaults.replace(at("local:/near#prod"), std::move(fake));
+    std::vector<Keyring> own;
+    own.push_back(bench.keyring());
+    KeyringSet keyrings(std::move(own));
+    REQUIRE_THROWS_MATCHES(Resolver(keyrings, vaults).status(bench.thumbprint), Error,
+                           has_code(ErrorCode::wrong_passphrase));
+    CHECK(bench.keyring().refusal("local:/near#prod/1") == nullptr);
+}
+
 TEST_CASE("a refusal is never bypassed through a twin [R131]", "[keyring][twin]") {
     Twins bench;
     const DataKey key = DataKey::generate(kRepository);
@@ -633,6 +740,38 @@ TEST_CASE(
 }
 
 TEST_CASE(
+    "a vault that another keyring saw and that was taken away is a refusal, also to a host that never saw it [R113]",
+    "[keyring][resolver]") {
+    Bench bench;
+    const auto prod = bench.vault().create_key("prod", 2048).thumbprint;
+    const std::string fleet = bench.folder / "fleet";
+    Keyring::open(fleet, false, bench.clock).link(at("local:prod"), {.role = LinkRole::default_}, bench.vaults);
+    const auto status = [&] {
+        std::vector<Keyring> others;
+        others.push_back(Keyring::open(fleet, true, bench.clock));
+        return Resolving(bench, std::move(others)).resolver.status(prod);
+    };
+    const bool host_saw_it = GENERATE(true, false);
+    if (host_saw_it) CHECK(status().status == ProtectorStatus::usable);
+    std::filesystem::rename(bench.vault_folder, bench.folder / "elsewhere");
+    CHECK(status().status == ProtectorStatus::deleted);
+    CHECK(status().detail.find("the vault is gone") != std::string::npos);
+}
+
+TEST_CASE("a file system without an id is known by what was mounted [R113]", "[keyring]") {
+    constexpr std::string_view kMounts =
+        "24 1 8:2 / / rw,relatime shared:1 - ext4 /dev/sda2 rw\n"
+        "61 24 0:53 / /mnt/vault rw shared:30 master:2 - nfs4 server:/export rw,vers=4.2\n"
+        "62 24 0:54 / /mnt/other rw - fuse.sshfs anna@host:/srv rw\n";
+    CHECK(mounted_as(kMounts, "0:53") == "nfs4 server:/export");
+    CHECK(mounted_as(kMounts, "0:54") == "fuse.sshfs anna@host:/srv");
+    CHECK(mounted_as(kMounts, "0:5").empty());
+    CHECK(mounted_as("torn 1 0:53", "0:53").empty());
+    // Of the machine as it is.
+    CHECK_FALSE(file_system_of("/").empty());
+}
+
+TEST_CASE(
     "a local vault whose disk fails is an outage, whatever else keeps it from being read is a refusal [R104] [R131]",
     "[keyring][resolver]") {
     Linked bench;
@@ -692,6 +831,66 @@ TEST_CASE("without a location that unwraps no refusal is lifted [R131]", "[keyri
                            has_code(ErrorCode::key_unavailable));
     CHECK(bench.keyring().refusal("local:/near#prod/1") != nullptr);
     CHECK(bench.keyring().find(bench.thumbprint)->locations.front() == "local:/near#prod/1");
+}
+
+TEST_CASE("a refusal of what only another keyring links is kept, and opens no way to its twin [R131]",
+          "[keyring][twin]") {
+    Twins bench;  // whose keyring is the fleet's
+    const std::string fleet = bench.keyring_folder;
+    bench.keyring_folder = bench.folder / "host";
+    const auto resolve = [&] {
+        std::vector<Keyring> others;
+        others.push_back(Keyring::open(fleet, true, bench.clock));
+        return std::make_unique<Resolving>(bench, std::move(others));
+    };
+    std::vector<Keyring> alone;
+    alone.push_back(Keyring::open(fleet, true, bench.clock));
+    KeyringSet at_fleet(std::move(alone));
+    const DataKey key = DataKey::generate(kRepository);
+    const Slot slot = Resolver(at_fleet, bench.vaults).wrap(key, bench.thumbprint);
+    const bool by_describing = GENERATE(true, false);
+    (by_describing ? bench.near.describes : bench.near.unwraps) = Outcome::denied;
+    CHECK_THROWS_AS(resolve()->resolver.unwrap(slot), Error);
+    REQUIRE(bench.keyring().refusal("local:/near#prod/1") != nullptr);
+    CHECK(Keyring::open(fleet).refusal("local:/near#prod/1") == nullptr);
+    bench.near.describes = Outcome::unavailable;
+    CHECK_THROWS_AS(resolve()->resolver.unwrap(slot), Error);
+    CHECK(bench.far.unwrap_calls == 0);
+    bench.near.describes = bench.near.unwraps = Outcome::ok;
+    CHECK(same_key(resolve()->resolver.unwrap(slot), key));
+    CHECK(bench.keyring().refusal("local:/near#prod/1") == nullptr);
+}
+
+TEST_CASE("what another keyring remembers as refused opens no way to a twin [R131]", "[keyring][twin]") {
+    Twins bench;
+    const DataKey key = DataKey::generate(kRepository);
+    const Slot slot = Resolving(bench).resolver.wrap(key, bench.thumbprint);
+    bench.near.unwraps = Outcome::denied;
+    CHECK_THROWS_AS(Resolving(bench).resolver.unwrap(slot), Error);
+    bench.near.describes = Outcome::unavailable;
+    std::vector<Keyring> others;
+    others.push_back(bench.keyring());
+    bench.keyring_folder = bench.folder / "host";
+    CHECK_THROWS_AS(Resolving(bench, std::move(others)).resolver.unwrap(slot), Error);
+    CHECK(bench.far.unwrap_calls == 0);
+}
+
+TEST_CASE("a twin makes no default of a protector whose first location has refused [R131]", "[keyring][twin]") {
+    Twins bench;
+    const Slot slot = Resolving(bench).resolver.wrap(DataKey::generate(kRepository), bench.thumbprint);
+    bench.near.unwraps = Outcome::denied;
+    CHECK_THROWS_AS(Resolving(bench).resolver.unwrap(slot), Error);
+    bench.near.describes = Outcome::unavailable;
+    REQUIRE_THROWS_MATCHES(bench.keyring().set_default(bench.thumbprint, bench.vaults), Error,
+                           has_code(ErrorCode::key_unavailable));
+    CHECK(bench.far.unwrap_calls == 0);
+    bench.near.describes = bench.near.unwraps = Outcome::ok;
+    CHECK_NOTHROW(bench.keyring().set_default(bench.thumbprint, bench.vaults));
+    // An outage alone is bridged, and says nothing about an earlier refusal.
+    bench.keyring().note_access(bench.thumbprint, ProtectorStatus::denied, "as told", kNsPerSecond);
+    bench.near.describes = Outcome::unavailable;
+    CHECK_NOTHROW(bench.keyring().set_default(bench.thumbprint, bench.vaults));
+    CHECK(bench.keyring().find(bench.thumbprint)->lost_since);
 }
 
 TEST_CASE("another key under a linked name is not used", "[keyring][resolver]") {
