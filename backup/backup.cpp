@@ -165,6 +165,7 @@ private:
     void finish(Committer& committer, PackWriter& packs, Pipeline::Result& result, const OldState& old_state,
                 NewState& new_state);
     [[nodiscard]] Standing stand(const keyring::KeyringSet& keyrings);
+    void hold_to_keyring();
     [[nodiscard]] bool believes(const IdentityId& identity, std::uint64_t sequence) const;
     void hold_to_config();
     void hold_to_journal();
@@ -173,6 +174,7 @@ private:
     void check_trust() const;
     [[nodiscard]] Standing standing_now() const;
     void hold_to_fence(const std::vector<format::Reach>& reach) const;
+    void look_again(const std::vector<format::Reach>& reach) const;
     [[nodiscard]] bool is_first_behind_fence() const;
     void note_seen(const std::map<IdentityId, keyring::SeenEntry>& entries);
     void note_ended(const Committer& committer);
@@ -196,6 +198,7 @@ private:
     std::string series_name_;
     SeriesId series_;
     FileLock lock_;  ///< before the history is read: what a run that was waited for has stored is part of it
+    std::optional<keyring::SeenEntry> seen_;  ///< of the writer's journal, and known before the history is read
     Standing standing_;
     History history_;
     keyring::ProvenSlots proven_;
@@ -233,9 +236,9 @@ std::vector<format::Slot> Run::wrap(const keyring::Policy& policy) {
     keyring::require_proof(policy, keyring_, wrapping.protectors.front(), Clock::system().now());
     report_.protectors = wrapping.protectors;
     auto slots = resolver_.wrap_for_backup(dek_, wrapping.protectors);
-    if (!request_.dry_run) {
-        for (const auto& slot : slots) repository_.put_slot(slot);
-    }
+    if (request_.dry_run) return slots;
+    if (request_.on_wrapped) request_.on_wrapped(wrapping.protectors);
+    for (const auto& slot : slots) repository_.put_slot(slot);
     return slots;
 }
 
@@ -303,9 +306,26 @@ void Run::keep_what_is_stored(Committer& committer, PackWriter& packs) {
     }
 }
 
+/// All that is read of the repository is read after this.
 Standing Run::stand(const keyring::KeyringSet& keyrings) {
+    hold_to_keyring();
     hold_to_config();
+    if (const auto* pin = keyring_.pin(repository_.config().repository)) {
+        const auto seen = pin->seen.find(writer_.identity());
+        if (seen != pin->seen.end()) seen_ = seen->second;
+    }
     return standing_of(repository_, keyrings);
+}
+
+/// Somebody may have changed the keyring while this run waited for its series.
+void Run::hold_to_keyring() {
+    keyring_.refresh();
+    keyring_.require_not_paused();
+    const auto writer = keyring_.writer_if_present();
+    const auto own = keyring_.own_journal(repository_.config().repository, writer_.identity());
+    if (writer && writer->identity() == writer_.identity() && own.predecessors == own_.predecessors) return;
+    throw Error(ErrorCode::refused, "this keyring became another writer while the backup waited for its turn",
+                "run it again: it is made as the writer that the keyring is now");
 }
 
 /// What is not trusted a backup must not refer to: no restore would accept it. A writer that is not trusted at all, or
@@ -373,19 +393,15 @@ void Run::hold_to_config() {
 /// Whatever this keyring has seen of its journal must still be there, and nobody else may have added to it: a host
 /// never forks its own journal unknowingly.
 void Run::hold_to_journal() {
-    const RepositoryId& repository = repository_.config().repository;
-    keyring_.require_own(repository, writer_.identity(), history_.own_entries());
-    const auto* pin = keyring_.pin(repository);
-    if (pin == nullptr) return;
-    const auto seen = pin->seen.find(writer_.identity());
-    if (seen == pin->seen.end()) return;
+    keyring_.require_own(repository_.config().repository, writer_.identity(), history_.own_entries());
+    // Not what the keyring knows by now: another series of this writer may have ended since the journal was read.
+    if (!seen_ || seen_->sequence == 0) return;
     const auto& entries = history_.journal().entries;
-    const auto sequence = seen->second.sequence;
-    if (entries.size() < sequence || entries[sequence - 1].id != seen->second.entry) {
+    const auto sequence = seen_->sequence;
+    if (entries.size() < sequence || entries[sequence - 1].id != seen_->entry) {
         throw Error(ErrorCode::damaged,
                     format::journal_name(writer_.identity(), sequence) + ": this keyring has seen it (" +
-                        seen->second.entry.short_hex(16) +
-                        "), and now it is gone or another: the repository was rolled back",
+                        seen_->entry.short_hex(16) + "), and now it is gone or another: the repository was rolled back",
                     "bring the missing entries back, or accept the loss with `signet keyring adopt`");
     }
 }
@@ -409,17 +425,19 @@ bool Run::is_first_behind_fence() const {
            latest->entry->head.policy != standing_.policy_entry;
 }
 
-/// An officer may have said while the run was under way that a protector is to go. Who waits for this writer must not
-/// be told too late: once a backup of it has obeyed, none that has not may follow. So this is asked again when another
-/// run of this writer came first; until then the newest backup is an old one, and is waited for.
+/// An officer may have said while the run was under way that a protector is to go, or that one which was to go is
+/// compromised: then not even what was wrapped anew may be referred to. Who waits for this writer must not be told too
+/// late: once a backup of it has obeyed, none that has not may follow.
 void Run::hold_to_fence(const std::vector<format::Reach>& reach) const {
     const Standing now = standing_now();
     if (now.policy_entry == standing_.policy_entry) return;
     const auto refuse_new = [&](const format::Thumbprint& protector) {
-        if (!now.policy.is_fenced(protector) || standing_.policy.is_fenced(protector)) return;
+        const bool is_exposed = now.policy.is_compromised(protector) && !standing_.policy.is_compromised(protector);
+        const bool is_to_go = now.policy.is_fenced(protector) && !standing_.policy.is_fenced(protector);
+        if (!is_exposed && !is_to_go) return;
         throw Error(ErrorCode::refused,
                     "the policy of this repository changed while the backup ran: protector " + protector.short_text() +
-                        " is to go, and this backup would need it",
+                        (is_exposed ? " is compromised" : " is to go") + ", and this backup would need it",
                     "run it again: it obeys the policy that is in force now");
     };
     for (const auto& protector : report_.protectors) refuse_new(protector);
@@ -427,6 +445,24 @@ void Run::hold_to_fence(const std::vector<format::Reach>& reach) const {
         const KnownDek& dek = history_.deks().at(part.dek);
         for (const auto& slot : dek.slots) refuse_new(slot.thumbprint);
         for (const auto& claim : dek.claims) refuse_new(claim.slot.thumbprint);
+    }
+}
+
+/// After the commit. Who shreds, or destroys a key, looks at journals first, and this looks at packs and policy after
+/// committing: one of the two sees it.
+void Run::look_again(const std::vector<format::Reach>& reach) const {
+    try {
+        history_.require_marked();
+        hold_to_fence(reach);
+    } catch (const Error& error) {
+        if (error.code() == ErrorCode::refused) {
+            throw Error(ErrorCode::refused,
+                        "backup " + report_.backup->short_hex(8) + " was made under an older policy; " + error.what(),
+                        "forget it and run again: what it stored serves the next one");
+        }
+        if (error.code() != ErrorCode::io) throw;
+        warn(std::string("whether all packs are still there, and the policy the same, could not be seen: ") +
+             error.what());
     }
 }
 
@@ -446,7 +482,6 @@ BackupReport Run::execute() {
     report_.dek = dek_.id();
     const auto labels = labels_of(request_, series_name_);
     check_request(request_, labels);
-    keyring_.require_not_paused();
     hold_to_journal();
     if (!request_.dry_run) note_seen(standing_.newest);
     check_trust();
@@ -540,13 +575,7 @@ void Run::finish(Committer& committer, PackWriter& packs, Pipeline::Result& resu
     report_.backup =
         committer.commit(waiting_, reach, std::move(body), report_.errors > 0, [&] { hold_to_fence(reach); });
     waiting_.clear();
-    // Who shreds looks at journals after deleting, and this looks at packs after committing: one of the two sees it.
-    try {
-        history_.require_marked();
-    } catch (const Error& error) {
-        if (error.code() != ErrorCode::io) throw;
-        warn(std::string("whether all packs are still there could not be seen: ") + error.what());
-    }
+    look_again(reach);
     new_state.commit(result.sources);
 }
 

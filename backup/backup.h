@@ -63,6 +63,9 @@ struct BackupRequest {
     std::vector<std::string> stream_command;  ///< recorded; the caller runs it
     /// Called once the stream has ended and before the commit; an Error thrown here abandons the run.
     std::function<void()> confirm_stream;
+    /// Called with the protectors that wrap this run's data key, before anything is stored; an Error thrown here
+    /// abandons the run. Not in a dry run.
+    std::function<void(const std::vector<format::Thumbprint>&)> on_wrapped;
     std::atomic<bool>* interrupted = nullptr;
     Progress* progress = nullptr;
     /// Called (from one thread at a time) for each file that could not be read, and for warnings.
@@ -99,7 +102,9 @@ struct BackupReport {
 /// default was
 ///         taken away while the run went on;
 ///         Error{interrupted}; Error{io}: the repository cannot be written; Error{failed}: none of the sources exists;
-///         Error{damaged}, Error{refused}: the repository is not the one this keyring has seen
+///         Error{damaged}, Error{refused}: the repository is not the one this keyring has seen; Error{refused}: the
+///         keyring is paused, or an officer took a protector out of use meanwhile (a backup that was made all the same
+///         is named, and is to be forgotten)
 [[nodiscard]] BackupReport run_backup(const BackupRequest& request, const storage::Repository& repository,
                                       keyring::KeyringSet& keyrings, keyring::Resolver& resolver);
 

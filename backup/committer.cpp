@@ -61,6 +61,8 @@ EntryId Committer::append(format::EntryKind kind, const format::BackupPublic& fi
         head.policy = setup_.policy;
         const auto object =
             format::make_backup_entry(kind, head, fields, setup_.labels, body, setup_.dek, setup_.writer.key);
+        // The last thing before: packs were flushed and indexes stored meanwhile, or another run took the number.
+        if (require_allowed) require_allowed();
         if (setup_.repository.append_entry(identity, next_sequence_, object)) {
             previous_ = EntryId::from(crypto::sha256(object).view());
             ++next_sequence_;
@@ -73,7 +75,6 @@ EntryId Committer::append(format::EntryKind kind, const format::BackupPublic& fi
             throw Error(ErrorCode::damaged, format::journal_name(identity, before) + " exists and cannot be read",
                         "run signet check");
         }
-        if (require_allowed) require_allowed();
     }
 }
 

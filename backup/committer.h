@@ -30,8 +30,8 @@ public:
     /// Commits packs stored so far, so that a later run can refer to them.
     void partial(const std::vector<format::IndexedPack>& packs);
     /// Commits the backup. reach  of earlier runs; the run's own partial entries are added. require_allowed  asked
-    /// again whenever another run of this writer took the number that this one wanted: the other may have obeyed a
-    /// newer policy, and whoever saw that counts on this entry too. throws  as require_allowed
+    /// when all else is done, and again whenever another run of this writer took the number that this one wanted: the
+    /// other may have obeyed a newer policy, and whoever saw that counts on this entry too. throws  as require_allowed
     [[nodiscard]] EntryId commit(const std::vector<format::IndexedPack>& packs, std::vector<format::Reach> reach,
                                  format::BackupBody body, bool has_errors,
                                  const std::function<void()>& require_allowed);

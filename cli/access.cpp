@@ -11,10 +11,15 @@ namespace {
 
 using keyring::AccessState;
 
-/// What one default protector says; remembers since when it is refused.
-Access look_at(Context& context, const keyring::Link& link, std::int64_t heal_window_ns) {
+/// Within it nothing heals.
+constexpr std::int64_t kNoWindow = -1;
+
+/// What one default protector says; remembers since when it is refused. heal_window  nothing: no policy was read, which
+/// alone says when a loss is over; it is judged by the default then, and stays on record
+Access look_at(Context& context, const keyring::Link& link, const std::optional<std::int64_t>& heal_window) {
+    const std::int64_t heal_window_ns = heal_window.value_or(keyring::Policy{}.heal_window_ns);
     const keyring::ProtectorReport report = context.resolver().status(link.thumbprint);
-    context.keyring().note_access(link.thumbprint, report.status, report.detail, heal_window_ns);
+    context.keyring().note_access(link.thumbprint, report.status, report.detail, heal_window.value_or(kNoWindow));
     Access access;
     access.thumbprint = link.thumbprint;
     access.protector = link.name + " (" + link.thumbprint.short_text() + ")";
@@ -30,30 +35,34 @@ Access look_at(Context& context, const keyring::Link& link, std::int64_t heal_wi
     return access;
 }
 
-/// A repository that cannot be read must not hide what vaults say.
-std::int64_t heal_window(Context& context) {
-    try {
-        return policy_in_force(context).heal_window_ns;
-    } catch (const Error& error) {
-        context.terminal().warning(std::string("the policy cannot be read, so its defaults hold here: ") +
-                                   error.what());
-        return keyring::Policy{}.heal_window_ns;
-    }
-}
-
-}  // namespace
-
-keyring::Policy policy_in_force(Context& context) {
-    if (!context.has_repository()) return {};
+/// Nothing where no repository is named, or none is there yet.
+std::optional<keyring::Policy> policy_if_any(Context& context) {
+    if (!context.has_repository()) return std::nullopt;
     try {
         const keyring::Trust trust = load_trust(context);
         return trust.policy() ? keyring::Policy::from_values(trust.policy()->values) : keyring::Policy{};
     } catch (const Error& error) {
         // A variable may name a repository that is yet to be made.
         if (error.code() != ErrorCode::no_repository) throw;
-        return {};
+        return std::nullopt;
     }
 }
+
+/// A repository that cannot be read must not hide what vaults say.
+std::optional<std::int64_t> heal_window(Context& context) {
+    try {
+        const auto policy = policy_if_any(context);
+        return policy ? std::optional(policy->heal_window_ns) : std::nullopt;
+    } catch (const Error& error) {
+        context.terminal().warning(std::string("the policy cannot be read, so its defaults hold here: ") +
+                                   error.what());
+        return std::nullopt;
+    }
+}
+
+}  // namespace
+
+keyring::Policy policy_in_force(Context& context) { return policy_if_any(context).value_or(keyring::Policy{}); }
 
 std::vector<format::Thumbprint> require_wrapping(Context& context) {
     const keyring::Policy policy = policy_in_force(context);
@@ -65,15 +74,18 @@ std::vector<format::Thumbprint> require_wrapping(Context& context) {
 }
 
 Access look_at_access(Context& context) {
-    const std::int64_t heal_window_ns = heal_window(context);
+    const std::optional<std::int64_t> window = heal_window(context);
     Access worst;
     // A copy: what is remembered changes the links.
     const std::vector<keyring::Link> links = context.keyring().links();
     for (const keyring::Link& link : links) {
         if (link.role != keyring::LinkRole::default_) continue;
-        Access access = look_at(context, link, heal_window_ns);
+        Access access = look_at(context, link, window);
         if (access.state > worst.state) worst = std::move(access);
     }
+    // A loss that is still on record is not over yet, and nobody is told that it is.
+    const bool is_provisional = !window && worst.state == AccessState::ok && worst.since;
+    if (is_provisional) return worst;
     context.keyring().note_state(text(worst.state), worst.thumbprint, worst.why);
     tell_of_state(context, worst);
     return worst;

@@ -62,20 +62,22 @@ NamedProtector named_protector(Context& context, const std::string& reference) {
 
 bool raise_fence(Context& context, const NamedProtector& protector, FenceKind kind) {
     if (is_replica(context, context.repository())) return false;
-    NumberedPolicy next = current_policy(context);
-    const auto before = next.policy.values();
-    std::vector<format::Thumbprint>& list = list_of(next.policy, kind);
-    const auto place = std::lower_bound(list.begin(), list.end(), protector.thumbprint);
-    if (place == list.end() || *place != protector.thumbprint) list.insert(place, protector.thumbprint);
-    next.policy.public_keys.erase(protector.thumbprint);
-    name_successor(context, protector, next.policy);
-    if (next.policy.values() == before) return false;
-    ++next.number;
-    const format::SignedEntry entry = append_policy(context, next);
+    const PolicyChange raise = [&](keyring::Policy& policy) {
+        std::vector<format::Thumbprint>& list = list_of(policy, kind);
+        const auto place = std::lower_bound(list.begin(), list.end(), protector.thumbprint);
+        if (place == list.end() || *place != protector.thumbprint) list.insert(place, protector.thumbprint);
+        policy.public_keys.erase(protector.thumbprint);
+        name_successor(context, protector, policy);
+    };
+    const keyring::Policy before = current_policy(context).policy;
+    keyring::Policy after = before;
+    raise(after);
+    if (after.values() == before.values()) return false;
+    const SaidPolicy said = change_policy(context, raise);
     context.keyring().audit().note(
         {kind == FenceKind::retiring ? "fence-retiring" : "fence-compromised", protector.thumbprint, protector.name,
          "repository " + context.repository().config().repository.hex()},
-        "policy " + std::to_string(next.number) + ", entry " + entry.id.hex());
+        "policy " + std::to_string(said.policy.number) + ", entry " + said.entry.hex());
     return true;
 }
 

@@ -89,12 +89,29 @@ private:
         for (const restore::RunKey* key : planner_.keys_of(backup)) {
             if (!needs_doomed(*key)) continue;
             is_affected = true;
-            is_lost = is_lost || !opens_without_doomed(*key);
+            if (opens_without_doomed(*key)) continue;
+            is_lost = true;
+            if (is_reachable(*key)) impact.reachable = std::max(impact.reachable.value_or(TimePoint{}), made(*key));
         }
         if (!is_affected) return;
         if (impact.backups++ == 0) impact.from = backup.time();
         impact.to = backup.time();
         if (is_lost) impact.lost.push_back(&backup);
+    }
+
+    /// A run counts every signed slot of a protector that stays: it does not unwrap. Slots that somebody stored say
+    /// nothing here either.
+    [[nodiscard]] bool is_reachable(const restore::RunKey& key) const {
+        return std::any_of(key.openers.begin(), key.openers.end(),
+                           [&](const restore::Opener& opener) { return opener.is_signed && counts_as_other(opener); });
+    }
+
+    /// When its run began, whatever time its backup claims.
+    [[nodiscard]] TimePoint made(const restore::RunKey& key) const {
+        for (const auto& [place, run] : context_.catalogue(false).runs()) {
+            if (place.first == key.writer && run.fields.dek == key.dek) return run.fields.started;
+        }
+        return key.time;
     }
 
     [[nodiscard]] bool needs_doomed(const restore::RunKey& key) const {
@@ -129,21 +146,10 @@ private:
             if (!known || !doomed_.keys.contains(opener.thumbprint)) continue;
             for (const std::string& text : known->locations) {
                 const keyring::Location location = keyring::Location::parse(text);
-                if (is_elsewhere(location) && opens_at(location, key, opener)) return true;
+                if (is_in_another_vault(context_, location) && opens_at(location, key, opener)) return true;
             }
         }
         return false;
-    }
-
-    /// By the file, not its name: a vault by way of a link is the same vault.
-    [[nodiscard]] bool is_elsewhere(const keyring::Location& location) {
-        if (!location.can_unwrap()) return false;
-        if (location.scheme != keyring::Location::Scheme::local) return true;
-        if (location.folder.empty()) return false;
-        std::error_code error;
-        const bool is_same = std::filesystem::equivalent(location.folder + "/vault.json",
-                                                         context_.vaults().default_folder() + "/vault.json", error);
-        return !error && !is_same;
     }
 
     /// Slot by slot, those that the writer signed first: what somebody else stored is looked at when they fail, and
@@ -225,6 +231,16 @@ Json backup_json(const restore::Backup& backup) {
 }
 
 }  // namespace
+
+bool is_in_another_vault(Context& context, const keyring::Location& location) {
+    if (!location.can_unwrap()) return false;
+    if (location.scheme != keyring::Location::Scheme::local) return true;
+    if (location.folder.empty()) return false;
+    std::error_code error;
+    const bool is_same = std::filesystem::equivalent(location.folder + "/vault.json",
+                                                     context.vaults().default_folder() + "/vault.json", error);
+    return !error && !is_same;
+}
 
 std::vector<std::string> untrusted_sentences(const std::vector<UntrustedNeed>& needs, const std::string& keys) {
     std::vector<std::string> sentences;

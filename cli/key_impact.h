@@ -39,10 +39,17 @@ struct KeyImpact {
     std::uint64_t backups = 0;      ///< trusted ones that have a data key which these keys open
     TimePoint from, to;             ///< of the first and the last of them
     std::vector<const restore::Backup*>
-        lost;                              ///< those with a data key that nothing else opens; owned by the catalogue
+        lost;  ///< those with a data key that nothing else opens; owned by the catalogue
+    /// When the newest data key of `lost` was made that backups to come may still refer to: by a signed slot another
+    /// protector opens it, which is not within reach here.
+    std::optional<TimePoint> reachable;
     std::vector<std::string> unknown;      ///< why some trusted backups could not be judged
     std::vector<UntrustedNeed> untrusted;  ///< undecided writers first; they are no objection
 };
+
+/// Whether a location is in another vault than the local one that this command changes: by the file, not its name, as a
+/// vault by way of a link is the same vault.
+[[nodiscard]] bool is_in_another_vault(Context& context, const keyring::Location& location);
 
 /// For people, a sentence for each of these writers, the undecided ones with the command that decides. keys  "prod/1"
 [[nodiscard]] std::vector<std::string> untrusted_sentences(const std::vector<UntrustedNeed>& needs,

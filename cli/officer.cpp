@@ -119,7 +119,8 @@ crypto::SigningKey officer_of(Context& context, format::EntryKind kind) {
         if (kind != format::EntryKind::trust || own != repository.config().officer) throw *officers.doubt;
         context.terminal().warning(officers.doubt->what());
     }
-    if (!own || officers.trust.find(*own, format::Role::officer) == nullptr) {
+    // One who was withdrawn is still known, and what he signs has no effect.
+    if (!own || !officers.trust.trusts(*own, format::Role::officer, repository.load_journal(*own).entries.size() + 1)) {
         throw Error(ErrorCode::refused,
                     own ? "this keyring's officer " + own->short_hex(16) + " is no officer of the repository"
                         : "this keyring has no officer, and only an officer can do this",
@@ -133,10 +134,15 @@ crypto::SigningKey officer_of(Context& context, format::EntryKind kind) {
 
 format::SignedEntry append_officer_entry(Context& context, format::EntryKind kind, const Bytes& fields,
                                          TimePoint not_before) {
+    return append_officer_entry(context, kind, [&] { return fields; }, not_before);
+}
+
+format::SignedEntry append_officer_entry(Context& context, format::EntryKind kind,
+                                         const std::function<Bytes()>& make_fields, TimePoint not_before) {
     pin_on_first_contact(context);
     const crypto::SigningKey key = officer_of(context, kind);
     const EntryMaker make = [&](const format::EntryHead& head, const crypto::SigningKey& signer) {
-        return format::make_plain_entry(kind, head, fields, signer);
+        return format::make_plain_entry(kind, head, make_fields(), signer);
     };
     return append_to_journal(context, key, make, not_before);
 }
@@ -165,7 +171,9 @@ NumberedPolicy current_policy(Context& context) {
     return {keyring::Policy::from_values(trust.policy()->values), trust.policy()->number};
 }
 
-format::SignedEntry append_policy(Context& context, const NumberedPolicy& policy) {
+namespace {
+
+Bytes encode_policy(const NumberedPolicy& policy) {
     const std::map<std::string, std::string> values = policy.policy.values();
     if (values.size() > format::kMaxPolicyValues) {
         throw Error(ErrorCode::usage, "a policy has at most " + std::to_string(format::kMaxPolicyValues) + " values");
@@ -173,7 +181,49 @@ format::SignedEntry append_policy(Context& context, const NumberedPolicy& policy
     format::PolicyFields fields;
     fields.number = policy.number;
     fields.values.assign(values.begin(), values.end());
-    return append_officer_entry(context, format::EntryKind::policy, fields.encode());
+    return fields.encode();
+}
+
+NumberedPolicy next_policy(Context& context, const PolicyChange& change) {
+    NumberedPolicy next = current_policy(context);
+    change(next.policy);
+    ++next.number;
+    return next;
+}
+
+/// Two officers have a journal each, and one can sign while the other does.
+void require_in_force(Context& context, const SaidPolicy& said) {
+    const keyring::Trust trust = load_officers(context).trust;
+    const std::string number = std::to_string(said.policy.number);
+    const std::string hint = "see what is in force now (signet keyring policy), and say again what is lacking";
+    if (!trust.policy() || trust.policy()->entry != said.entry) {
+        throw Error(ErrorCode::refused,
+                    "policy " + number +
+                        " was signed and is not in force: another one was signed just now, or this officer is "
+                        "trusted no more",
+                    hint);
+    }
+    for (const auto& [entry, other] : trust.policies()) {
+        if (entry == said.entry || other.number < said.policy.number) continue;
+        throw Error(ErrorCode::refused,
+                    "policy " + number + " is in force, and officer " + other.officer.short_hex(16) +
+                        " signed one at the same time, which is not",
+                    hint);
+    }
+}
+
+}  // namespace
+
+SaidPolicy change_policy(Context& context, const PolicyChange& change) {
+    // What is wrong with it is told before a passphrase is asked for.
+    (void)encode_policy(next_policy(context, change));
+    SaidPolicy said;
+    said.entry = append_officer_entry(context, format::EntryKind::policy, [&] {
+                     said.policy = next_policy(context, change);
+                     return encode_policy(said.policy);
+                 }).id;
+    require_in_force(context, said);
+    return said;
 }
 
 void pin_on_first_contact(Context& context) {

@@ -42,6 +42,10 @@ format::SignedEntry append_to_journal(Context& context, const crypto::SigningKey
 /// An entry of the officer without a sealed part. not_before  as in append_to_journal()
 format::SignedEntry append_officer_entry(Context& context, format::EntryKind kind, const Bytes& fields,
                                          TimePoint not_before = {});
+/// The same where the fields depend on what stands in the repository: they are made when the passphrase was given and
+/// the officer's journal was read, and made again when another process was faster.
+format::SignedEntry append_officer_entry(Context& context, format::EntryKind kind,
+                                         const std::function<Bytes()>& make_fields, TimePoint not_before = {});
 /// That what was signed does not count, and how that ends. what  "backup … is not forgotten"
 /// winner  the entry that counts instead; nullptr: none does, so the signer is not trusted for its own
 /// said_as  whether officers alone say such things
@@ -55,8 +59,19 @@ struct NumberedPolicy {
 };
 /// throws  as load_trust(); Error{unsupported}: a value that this version cannot obey
 [[nodiscard]] NumberedPolicy current_policy(Context& context);
-/// Signs a policy, as the officer. policy  its number is the one after the policy in force. throws  as officer_of()
-format::SignedEntry append_policy(Context& context, const NumberedPolicy& policy);
+
+/// What a command changes in the policy in force, whatever that says by then. May be called more than once.
+using PolicyChange = std::function<void(keyring::Policy&)>;
+/// What was signed.
+struct SaidPolicy {
+    NumberedPolicy policy;
+    EntryId entry;
+};
+/// Signs the policy in force with a change, as the officer, under the next number. Waits for a passphrase before it
+/// reads the policy that counts, and loses nothing that another process signed meanwhile.
+/// throws  as officer_of(), as `change`; Error{refused}: it was signed and is not in force, or has put out of force
+///         what another officer signed at the same time
+SaidPolicy change_policy(Context& context, const PolicyChange& change);
 
 /// Pins a repository that this keyring does not know, with a notice that shows the officer's fingerprint; or compares.
 /// throws  Error{refused}: pinned to another officer or config

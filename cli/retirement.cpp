@@ -23,6 +23,16 @@ std::string date_text(const Retirement& one) {
     return "no date: the retention rule names no time (policy keep-within)";
 }
 
+/// The newest backup that can come to need it: those that do, and those that may still be made. After a rotation a run
+/// refers to what other protectors open too until the horizon, whether or not they are within reach here.
+std::optional<TimePoint> needed_until(const keyring::Policy& policy, const KeyImpact& impact, TimePoint now) {
+    std::optional<TimePoint> until;
+    for (const restore::Backup* backup : impact.lost) until = std::max(until.value_or(backup->time()), backup->time());
+    if (!impact.reachable || policy.after_rotation == keyring::AfterRotation::fresh) return until;
+    const TimePoint horizon{impact.reachable->ns + policy.dedup_horizon_ns};
+    return horizon > now ? std::max(until.value_or(horizon), horizon) : until;
+}
+
 }  // namespace
 
 std::optional<TimePoint> free_from(const keyring::Policy& policy, const restore::Catalogue& catalogue,
@@ -47,12 +57,13 @@ Retirement judge_retirement(Context& context, const NamedProtector& protector, r
     one.backups = impact.backups;
     one.needing = impact.lost.size();
     for (const restore::Backup* backup : impact.lost)
-        one.newest = one.newest ? std::max(*one.newest, backup->time()) : backup->time();
+        one.newest = std::max(one.newest.value_or(backup->time()), backup->time());
     one.obstacles = impact.unknown;
     one.untrusted = impact.untrusted;
     one.free = one.fenced && one.waiting.empty() && one.needing == 0 && one.obstacles.empty();
     if (!one.free && one.obstacles.empty())
-        one.from = free_from(policy.policy, catalogue, protector.thumbprint, one.newest);
+        one.from = free_from(policy.policy, catalogue, protector.thumbprint,
+                             needed_until(policy.policy, impact, context.clock().now()));
     return one;
 }
 

@@ -3,24 +3,31 @@
 namespace signet::keyring {
 namespace {
 
-/// Thumbprints, separated by blanks.
-constexpr const char* kSetting = "escrow";
+/// Thumbprints, separated by blanks: how earlier versions kept the marks.
+constexpr const char* kOldSetting = "escrow";
 
-std::string setting(const Keyring& keyring) {
-    const auto found = keyring.settings().find(kSetting);
-    return found == keyring.settings().end() ? std::string() : found->second;
+/// One setting for each protector: so that of two processes that mark one each neither undoes the other's.
+std::string setting_of(const format::Thumbprint& thumbprint) { return "escrow:" + thumbprint.text(); }
+
+bool is_marked(const std::map<std::string, std::string>& settings, const format::Thumbprint& thumbprint) {
+    if (settings.contains(setting_of(thumbprint))) return true;
+    const auto old = settings.find(kOldSetting);
+    return old != settings.end() && old->second.find(thumbprint.text()) != std::string::npos;
 }
 
 }  // namespace
 
 bool is_escrow(const Keyring& keyring, const format::Thumbprint& thumbprint) {
-    return setting(keyring).find(thumbprint.text()) != std::string::npos;
+    return is_marked(keyring.settings(), thumbprint);
 }
 
 void mark_escrow(Keyring& keyring, const format::Thumbprint& thumbprint) {
-    if (is_escrow(keyring, thumbprint)) return;
-    const std::string before = setting(keyring);
-    keyring.set_setting(kSetting, before.empty() ? thumbprint.text() : before + " " + thumbprint.text());
+    if (!is_escrow(keyring, thumbprint)) keyring.set_setting(setting_of(thumbprint), "yes");
+}
+
+void pass_on_escrow_mark(std::map<std::string, std::string>& settings, const format::Thumbprint& from,
+                         const format::Thumbprint& to) {
+    if (is_marked(settings, from)) settings[setting_of(to)] = "yes";
 }
 
 }  // namespace signet::keyring

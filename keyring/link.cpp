@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "format/config.h"
 #include "format/encoding.h"
+#include "keyring/escrow_mark.h"
 #include "keyring/keyring.h"
 #include "keyring/pkcs11_vault.h"
 #include "keyring/vault_place.h"
@@ -609,6 +610,7 @@ void Keyring::follow(const Link& link, Vaults& vaults, FollowReport& report) {
         const bool same_place = same_provider(fresh->provider, old->provider) && fresh->region == old->region;
         if (fresh->role == LinkRole::linked && same_place) std::swap(fresh->role, old->role);
         mark_state(*fresh, "enabled", clock_->now());
+        pass_on_escrow_mark(next.settings, link.thumbprint, key.thumbprint);
         report.changes.push_back({link.thumbprint, key.thumbprint, key.location.text(), fresh->role});
     });
     audit_.note({"follow", key.thumbprint, key.location.text(), {}}, "after " + link.thumbprint.text());

@@ -1,5 +1,6 @@
 #include "restore/fence.h"
 
+#include <algorithm>
 #include <set>
 
 #include "keyring/policy.h"
@@ -23,6 +24,11 @@ std::set<EntryId> fences_of(const keyring::Trust& trust, const format::Thumbprin
     return fences;
 }
 
+bool is_wrapped_under(const Backup& backup, const format::Thumbprint& protector) {
+    return std::any_of(backup.fields->slots.begin(), backup.fields->slots.end(),
+                       [&](const format::Slot& slot) { return slot.thumbprint == protector; });
+}
+
 bool is_live(const keyring::Trust& trust, const storage::Journal& journal) {
     const keyring::TrustedIdentity* writer = trust.find(journal.identity, format::Role::writer);
     return writer != nullptr && writer->first_sequence <= writer->last_sequence &&
@@ -42,7 +48,10 @@ std::vector<WaitingWriter> waiting_writers(const Catalogue& catalogue, const for
             if (backup.writer == journal.identity && (newest == nullptr || newest->sequence < backup.sequence))
                 newest = &backup;
         }
-        if (newest == nullptr || fences.contains(newest->entry->head.policy)) continue;
+        if (newest == nullptr) continue;
+        // A program that does not know these names puts the policy's id into its manifests and obeys nothing.
+        const bool has_obeyed = fences.contains(newest->entry->head.policy) && !is_wrapped_under(*newest, protector);
+        if (has_obeyed) continue;
         waiting.push_back({journal.identity, newest->labels ? newest->labels->host : std::string(), newest->time(),
                            journal.entries.size()});
     }

@@ -8,7 +8,8 @@
 
 namespace signet::restore {
 
-/// A writer whose newest backup did not obey a policy that says that the protector is to go.
+/// A writer whose newest backup did not obey a policy that says that the protector is to go: it names none, or is
+/// wrapped under the protector all the same.
 struct WaitingWriter {
     IdentityId identity;
     std::string host;           ///< empty where the names of this writer are not known

@@ -34,28 +34,24 @@ void connect_to_terminal(Terminal& terminal, backup::BackupRequest& request) {
     };
 }
 
-/// A default that was rotated elsewhere takes over before the run; so that the repository stays recoverable, the escrow
-/// protector's new version must be in it.
-void prepare_protectors(Context& context) {
+/// A default that was rotated elsewhere takes over before the run.
+void follow_rotation(Context& context) {
     const keyring::FollowReport report = context.keyring().refresh_followed(context.vaults());
     for (const std::string& warning : report.warnings) context.terminal().warning(warning);
-    for (const auto& change : report.changes) {
-        if (keyring::is_escrow(context.keyring(), change.from)) keyring::mark_escrow(context.keyring(), change.to);
-    }
+}
+
+/// So that the repository stays recoverable, an escrow protector that wraps must be in it: whichever does, as another
+/// version may have taken over while the run waited for its turn.
+void keep_recoverable(Context& context, const format::Thumbprint& protector) {
     const storage::Repository& repository = context.repository();
-    const format::RepositoryConfig& config = repository.config();
-    const keyring::ProtectorRegion region = region_of(context, repository);
-    const keyring::Link* link = context.keyring().default_link(region.provider, region.region);
-    if (link == nullptr || !keyring::is_escrow(context.keyring(), link->thumbprint) ||
-        has_escrow(repository.store(), link->thumbprint))
-        return;
+    if (!keyring::is_escrow(context.keyring(), protector) || has_escrow(repository.store(), protector)) return;
     if (context.passphrases().manner() == keyring::PassphraseSource::Manner::unattended &&
         context.vaults().has_local()) {
-        store_escrow(context, repository.store(), config.repository, link->thumbprint);
+        store_escrow(context, repository.store(), repository.config().repository, protector);
         return;
     }
     context.terminal().warning(
-        "this repository does not hold the escrow protector " + link->thumbprint.short_text() +
+        "this repository does not hold the escrow protector " + protector.short_text() +
         ": repository and passphrase alone will not restore this backup; give --passphrase-file to this "
         "command once to store it");
 }
@@ -88,6 +84,9 @@ backup::BackupReport make_backup(Context& context, backup::BackupRequest request
     backup::Progress progress;
     request.progress = &progress;
     request.interrupted = &interrupted();
+    request.on_wrapped = [&](const std::vector<format::Thumbprint>& protectors) {
+        for (const format::Thumbprint& protector : protectors) keep_recoverable(context, protector);
+    };
     const ProgressPolicy policy = progress_policy(context.terminal(), context.options().flag("progress"));
     const ProgressReporter reporter(context.terminal(), policy, [&] { return progress_state(progress); });
     return backup::run_backup(request, context.repository(), context.keyrings(), context.resolver());
@@ -107,7 +106,7 @@ ExitCode run(Context& context) {
         require_primary(context);
         pin_on_first_contact(context);
         request.region = region_of(context, context.repository());
-        prepare_protectors(context);
+        follow_rotation(context);
         check_access(context);
         run_hooks(context, "run-before", variables);
         report = make_backup(context, request);

@@ -4,8 +4,29 @@
 #include "cli/key_view.h"
 #include "cli/token_key.h"
 
+#include <algorithm>
+
 namespace signet::cli {
 namespace {
+
+/// How restores get at another copy of a deleted key. They never do by themselves: a deletion is somebody's word.
+void tell_of_twins(Context& context, const std::vector<keyring::KeyVersion>& versions) {
+    for (const keyring::KeyVersion& key : versions) {
+        const keyring::Link* link = context.keyring().find(key.thumbprint);
+        if (link == nullptr) continue;
+        const auto twin = std::find_if(link->locations.begin(), link->locations.end(), [&](const std::string& place) {
+            return is_in_another_vault(context, keyring::Location::parse(place));
+        });
+        if (twin == link->locations.end()) continue;
+        const bool is_default = link->role == keyring::LinkRole::default_;
+        const std::string unlinked = "signet keyring unlink " + link->thumbprint.short_text() + " --force && ";
+        context.terminal().warning(key.reference() + " is in " + printable(*twin) +
+                                   " too; no restore goes there by itself after a deletion: " +
+                                   (is_default ? "signet keyring revalidate --use-twin"
+                                               : unlinked + "signet keyring link " + keyring::for_command(*twin) +
+                                                     (link->role == keyring::LinkRole::recovery ? " --recovery" : "")));
+    }
+}
 
 ExitCode run(Context& context) {
     const std::string& reference = context.arguments().front();
@@ -37,6 +58,7 @@ ExitCode run(Context& context) {
     keys.soft_delete(reference, retention);
     print_versions(context, reference);
     warn_of_wrapping_links(context, versions, "it is recovered or replaced");
+    tell_of_twins(context, versions);
     return ExitCode::done;
 }
 

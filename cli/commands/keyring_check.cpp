@@ -31,18 +31,16 @@ std::vector<format::Thumbprint> test_unused(Context& context, const ProtectorNee
 
 /// Signs when these were proven, for hosts that cannot unwrap. Proofs of protectors that no longer matter are dropped.
 void publish(Context& context, const ProtectorNeeds& needs, const std::vector<format::Thumbprint>& proven) {
-    NumberedPolicy next = current_policy(context);
-    ++next.number;
-    keyring::Policy& policy = next.policy;
-    std::map<format::Thumbprint, TimePoint> proofs;
-    for (const ProtectorNeed& need : needs.protectors) {
-        if (const auto before = policy.proven(need.report.thumbprint)) proofs[need.report.thumbprint] = *before;
-    }
-    for (const format::Thumbprint& thumbprint : proven) proofs[thumbprint] = context.clock().now();
-    policy.forget_proofs();
-    for (const auto& [thumbprint, when] : proofs) policy.set_proven(thumbprint, when);
-    (void)append_policy(context, next);
-    context.terminal().message("policy " + std::to_string(next.number) + " says that " +
+    const SaidPolicy said = change_policy(context, [&](keyring::Policy& policy) {
+        std::map<format::Thumbprint, TimePoint> proofs;
+        for (const ProtectorNeed& need : needs.protectors) {
+            if (const auto before = policy.proven(need.report.thumbprint)) proofs[need.report.thumbprint] = *before;
+        }
+        for (const format::Thumbprint& thumbprint : proven) proofs[thumbprint] = context.clock().now();
+        policy.forget_proofs();
+        for (const auto& [thumbprint, when] : proofs) policy.set_proven(thumbprint, when);
+    });
+    context.terminal().message("policy " + std::to_string(said.policy.number) + " says that " +
                                counted(proven.size(), "protector was", "protectors were") + " proven now");
 }
 

@@ -27,7 +27,7 @@ ExitCode show(Context& context) {
         values[name] = value;
         const bool is_proof = name.starts_with("proven:");
         table.add({printable(name), short_value(name, value),
-                   is_proof ? "when an officer last proved this protector"
+                   is_proof                               ? "when an officer last proved this protector"
                    : current.policy.others.contains(name) ? "unknown to this version"
                                                           : "hosts may link it, for wrapping alone"});
     }
@@ -45,29 +45,30 @@ void carry_public_half(Context& context, keyring::Policy& policy) {
     if (link != nullptr) policy.public_keys[link->thumbprint] = link->spki;
 }
 
+/// word  NAME=VALUE
+void set_value(keyring::Policy& policy, const std::string& word) {
+    const std::size_t equals = word.find('=');
+    if (equals == std::string::npos || equals == 0) throw Error(ErrorCode::usage, "not NAME=VALUE: " + printable(word));
+    policy.set(word.substr(0, equals), word.substr(equals + 1));
+}
+
 ExitCode set(Context& context) {
     const std::vector<std::string>& words = context.arguments();
     if (words.size() < 2)
         throw Error(ErrorCode::usage, "keyring policy set needs NAME=VALUE",
                     "signet keyring policy set after-rotation=rewrap");
     require_settings_open(look_at_access(context));
-    NumberedPolicy next = current_policy(context);
-    for (std::size_t i = 1; i < words.size(); ++i) {
-        const std::size_t equals = words[i].find('=');
-        if (equals == std::string::npos || equals == 0)
-            throw Error(ErrorCode::usage, "not NAME=VALUE: " + printable(words[i]));
-        next.policy.set(words[i].substr(0, equals), words[i].substr(equals + 1));
-    }
-    carry_public_half(context, next.policy);
-    ++next.number;
-    const format::SignedEntry entry = append_policy(context, next);
+    const SaidPolicy said = change_policy(context, [&](keyring::Policy& policy) {
+        for (std::size_t i = 1; i < words.size(); ++i) set_value(policy, words[i]);
+        carry_public_half(context, policy);
+    });
     if (context.terminal().json()) {
         context.terminal().object(Json{{"message_type", "summary"},
-                                       {"number", next.number},
-                                       {"entry", entry.id.hex()},
-                                       {"policy", next.policy.values()}});
+                                       {"number", said.policy.number},
+                                       {"entry", said.entry.hex()},
+                                       {"policy", said.policy.policy.values()}});
     } else {
-        context.terminal().result("policy " + std::to_string(next.number) + " is in force");
+        context.terminal().result("policy " + std::to_string(said.policy.number) + " is in force");
     }
     return ExitCode::done;
 }

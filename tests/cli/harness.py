@@ -4,6 +4,8 @@ Every test gets folders of its own. What many tests start from (a vault, a keyri
 once for each process and copied.
 """
 
+import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -272,6 +274,23 @@ def wait_until(condition, seconds=20):
             return True
         time.sleep(0.02)
     return False
+
+
+@contextlib.contextmanager
+def locked(path):
+    """Holds a lock file, as a run of that series does."""
+    with open(path) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def has_open(process, path):
+    """Whether a running process has a file open: it waits for that lock."""
+    folder = f"/proc/{process.pid}/fd"
+    try:
+        return any(os.path.realpath(os.path.join(folder, name)) == path for name in os.listdir(folder))
+    except FileNotFoundError:
+        return False
 
 
 def interrupt(process, signal_number=signal.SIGINT):

@@ -110,6 +110,18 @@ class Access(SignetTest):
         self.assertEqual([link["thumbprint"] for link in after["links"]], [link["thumbprint"] for link in before["links"]])
         self.assertEqual(after["policy"]["heal-window"], "1s")
 
+    def test_a_loss_is_not_forgotten_by_who_does_not_read_the_policy(self):
+        """[R107][security]"""
+        self.lose_for_long()
+        self.signet("key", "enable", "prod")
+        self.assertEqual(self.state(expect=13), "needs-revalidation")
+        for repository in (None, self.path("nowhere")):
+            self.signet("keyring", "show", env={"SIGNET_REPOSITORY": repository})
+            self.signet("keyring", "test", *self.hook, env={"SIGNET_REPOSITORY": repository})
+            self.assertEqual(self.told(), [])
+            self.assertEqual(self.state(expect=13), "needs-revalidation")
+        self.signet("keyring", "revalidate")
+
     def test_revalidation_opens_a_data_key_with_every_protector_that_backups_need(self):
         """[R107]"""
         old = self.signet("list", "--json").json()[0]["protector_thumbprint"]

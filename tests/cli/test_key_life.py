@@ -5,6 +5,8 @@ import datetime
 import hashlib
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import unittest
@@ -132,7 +134,25 @@ class Deletion(Life):
         self.signet("key", "backup", "prod", "-o", "prod.backup")
         self.signet("--vault", self.path("twin"), "key", "restore", "prod.backup")
         self.signet("keyring", "link", "local:" + self.path("twin") + "#prod", "--twin-of", "prod")
-        self.assertSays(self.signet("key", "delete", "prod").err, "each has another opener")
+        self.assertSays(self.signet("key", "delete", "prod").err, "each has another opener", "no restore goes there by itself",
+                        "signet keyring revalidate --use-twin")
+        self.signet("restore", "latest", "-t", "early", expect=13)
+        self.signet("keyring", "revalidate", "--use-twin")
+        self.signet("restore", "latest", "-t", "out")
+
+    def test_the_copy_of_a_deleted_key_that_is_no_default_is_linked_by_hand(self):
+        """[R127]"""
+        self.from_template()
+        self.signet("key", "backup", "prod", "-o", "prod.backup")
+        self.signet("--vault", self.path("twin"), "key", "restore", "prod.backup")
+        self.signet("keyring", "link", "local:" + self.path("twin") + "#prod", "--twin-of", "prod")
+        self.signet("key", "rotate", "prod")
+        said = self.signet("key", "delete", "prod/1").err
+        command, = re.findall(r"signet keyring unlink .*", said)
+        self.signet("restore", "latest", "-t", "early", expect=13)
+        for words in command.split(" && "):
+            self.signet(*shlex.split(words)[1:])
+        self.signet("restore", "latest", "-t", "out")
 
     def test_slots_that_somebody_stored_do_not_hide_what_a_twin_opens(self):
         """[R127][security]"""

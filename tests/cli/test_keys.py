@@ -6,7 +6,7 @@ import subprocess
 import time
 import unittest
 
-from harness import SignetTest, main, write
+from harness import SignetTest, has_open, locked, main, wait_until, write
 
 
 class Keys(SignetTest):
@@ -251,6 +251,19 @@ class KeyringLinks(SignetTest):
         self.signet("restore", "latest", "-t", "out")
         self.signet("keyring", "resume")
         self.signet("backup", self.source)
+
+    def test_a_backup_that_waits_for_its_turn_sees_the_pause(self):
+        """[R116]"""
+        self.from_template()
+        lock, = [self.path("keyring", "locks", name) for name in os.listdir(self.path("keyring", "locks"))]
+        words = ["backup", "--series", "home", "--lock-wait", "60s", self.source]
+        before = self.objects()
+        with locked(lock):
+            waiting = self.start(*words)
+            self.assertTrue(wait_until(lambda: has_open(waiting, lock)))
+            self.signet("keyring", "pause", "--reason", "moving the vault")
+        self.assertMessage(self.finish(waiting, words, 17), "moving the vault")
+        self.assertEqual(self.objects(), before)
 
     def test_a_recovery_kit_names_everything_and_holds_no_secret(self):
         self.from_template()

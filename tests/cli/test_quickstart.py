@@ -3,7 +3,7 @@
 import hashlib
 import os
 
-from harness import PASSPHRASE, SignetTest, main, write
+from harness import PASSPHRASE, SignetTest, has_open, locked, main, wait_until, write
 
 
 class QuickStart(SignetTest):
@@ -164,6 +164,24 @@ class BareMachine(SignetTest):
         self.signet("key", "rotate", "escrow")
         write(f"{source}/more", "more")
         self.backup(source)
+        self.bare()
+        self.signet("keyring", "recover", "--officer", officer)
+        self.signet("restore", "latest", "-t", "out")
+        self.assertSameTree(source, self.path("out") + source)
+
+    def test_one_that_is_rotated_while_a_backup_waits_for_its_turn_is_in_the_repository_as_well(self):
+        """[R5][security] By another keyring, which does not know that it is an escrow protector."""
+        officer = self.signet("init", "--json").last()["officer"]
+        source = self.sample_tree()
+        self.backup(source)
+        lock, = [self.path("keyring", "locks", name) for name in os.listdir(self.path("keyring", "locks"))]
+        words = ["backup", "--lock-wait", "60s", source]
+        with locked(lock):
+            waiting = self.start(*words)
+            self.assertTrue(wait_until(lambda: has_open(waiting, lock)))
+            self.signet("key", "rotate", "escrow", env={"SIGNET_KEYRING": self.path("officers"), "SIGNET_REPOSITORY": None})
+        self.finish(waiting, words, 0)
+        self.assertEqual(len({name.split(".")[0] for name in self.objects("escrow")}), 2)
         self.bare()
         self.signet("keyring", "recover", "--officer", officer)
         self.signet("restore", "latest", "-t", "out")

@@ -1,10 +1,11 @@
 """Protectors that are to go: the fence, who has not obeyed it yet, and the date from which they can be destroyed."""
 
+import datetime
 import hashlib
 import os
 import shutil
 
-from harness import SignetTest, flip, main, tree_state, write
+from harness import SignetTest, flip, main, tree_state, wait_until, write
 
 
 class Retire(SignetTest):
@@ -107,6 +108,29 @@ class Fence(Retire):
         self.signet("keyring", "trust", self.writer, "--until", "1")
         self.assertEqual(self.one()["waiting"], [])
 
+    def start_at_prompt(self, *words):
+        """Starts a command that waits where it asks for the passphrase, until there is a file called `go`."""
+        ask = f"touch {self.path('asked')}; while [ ! -e {self.path('go')} ]; do sleep 0.02; done; cat {self.env['SIGNET_PASSPHRASE_FILE']}"
+        process = self.start(*words, env={"SIGNET_PASSPHRASE_FILE": None, "SIGNET_PASSPHRASE_COMMAND": ask})
+        self.assertTrue(wait_until(lambda: os.path.exists(self.path("asked"))))
+        return process
+
+    def test_a_policy_that_is_signed_while_another_waits_for_the_passphrase_keeps_both(self):
+        """[R96][security]"""
+        setting = ["keyring", "policy", "set", "keep-within=30d"]
+        retiring = ["key", "retire", "prod/1"]
+        for slow, fast in ((setting, retiring), (retiring, setting)):
+            with self.subTest(slow):
+                process = self.start_at_prompt(*slow)
+                self.signet(*fast, expect=(0, 17))
+                self.write("go")
+                self.finish(process, slow, (0, 17))
+                policy = self.policy()
+                self.assertEqual((policy["retiring"], policy["keep-within"]), (self.old, "30d"))
+                for name in ("asked", "go"):
+                    os.remove(self.path(name))
+                self.signet("keyring", "policy", "set", "keep-within=", "retiring=none")
+
     def test_it_is_raised_once(self):
         self.retire()
         before = self.objects("journal")
@@ -205,6 +229,27 @@ class Date(Retire):
         self.assertGreaterEqual(self.needed()[self.old]["safe_to_destroy"], "2027-01-02T00:00:00Z")
         row = self.one()
         self.assertEqual((row["needing"], row["from"]), (1, "2027-01-02T00:00:00Z"))
+
+    def test_the_date_counts_backups_to_come_that_may_still_refer_to_what_it_opens(self):
+        """[R96] An offline recovery protector opens that too: hosts rely on it, and this one cannot prove it."""
+        self.signet("--vault", self.path("safe"), "key", "create", "offline", "--size", "2048")
+        write(self.path("offline.pem"), self.signet("--vault", self.path("safe"), "key", "export-public", "offline").out)
+        self.signet("keyring", "link", "public:offline.pem", "--recovery")
+        self.signet("keyring", "policy", "set", "keep-within=30d", "dedup-horizon=90d", "after-rotation=inherit")
+        self.signet("keyring", "default", self.old[:19])
+        self.write("source/new", os.urandom(50000))
+        self.backup("--series", "home", "--time", "2026-02-01T00:00:00Z", self.source)
+        self.signet("keyring", "default", self.new[:19])
+        self.retire()
+        self.own_backup()
+        self.host_backup()
+        before = self.one()["from"]
+        self.own_backup()
+        row = self.one()
+        self.assertGreater(row["needing"], 1)
+        self.assertEqual(row["from"], before)
+        made = datetime.datetime.now(datetime.timezone.utc)
+        self.assertAlmostEqual((datetime.datetime.fromisoformat(before.replace("Z", "+00:00")) - made).total_seconds() / 86400, 120, delta=0.1)
 
     def test_two_that_are_to_go_do_not_vouch_for_each_other(self):
         """[R96][security]"""

@@ -175,6 +175,18 @@ class Trust(SignetTest):
         self.assertMessage(self.signet("keyring", "trust", writer, env=deputy, expect=1), "not in force")
         self.signet("restore", self.second, "-t", "out2", expect=17)
 
+    def test_a_withdrawn_officer_signs_nothing(self):
+        deputy = self.other_host()
+        self.signet("init", "-r", self.path("elsewhere"), env=deputy)
+        officer = self.signet("keyring", "show", "--json", env=deputy).json()["officer"]
+        self.signet("keyring", "trust", officer, "--role", "officer")
+        self.signet("keyring", "policy", "set", "keep-within=3d", env=deputy)
+        for until in ("1", "0"):
+            self.signet("keyring", "trust", officer, "--role", "officer", "--until", until)
+            before = self.objects("journal")
+            self.assertMessage(self.signet("keyring", "policy", "set", "keep-within=4d", env=deputy, expect=17), "is no officer of the repository")
+            self.assertEqual(self.objects("journal"), before)
+
     def test_another_repository_in_the_place_of_a_known_one_is_refused(self):
         """[security: a forged repository, with an id and an officer of its own, is no first contact]"""
         forger = self.other_host("forger")

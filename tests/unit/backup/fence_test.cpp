@@ -170,31 +170,62 @@ TEST_CASE("a fence that is raised while a backup runs stops what would need the 
 
 namespace {
 
-/// A store that does something just before the first index segment is there: behind the last look at the policy, and
-/// before the entry.
+/// When something happens beside a run.
+enum class Moment {
+    listing,   ///< packs are listed: journals were read before
+    flushing,  ///< packs are flushed once they are all there; indexes and the entry come next
+    entry,     ///< the entry is about to get its name: behind the last look at the policy
+};
+
+/// An object that does something before it gets the name of a journal's entry.
+class InterludeObject final : public storage::PendingObject {
+public:
+    InterludeObject(std::unique_ptr<storage::PendingObject> object, std::function<void()> interlude)
+        : object_(std::move(object)), interlude_(std::move(interlude)) {}
+    void write(ByteView bytes) override { object_->write(bytes); }
+    void write_aligned(MutableByteView buffer, std::size_t length) override { object_->write_aligned(buffer, length); }
+    [[nodiscard]] bool commit(std::string_view name, storage::Durability durability) override {
+        if (name.starts_with("journal/")) interlude_();
+        return object_->commit(name, durability);
+    }
+
+private:
+    std::unique_ptr<storage::PendingObject> object_;
+    std::function<void()> interlude_;
+};
+
+/// A store that does something once, at a certain moment of a run.
 class InterludeStore final : public storage::Store {
 public:
-    InterludeStore(std::shared_ptr<storage::Store> store, std::function<void()> interlude)
-        : store_(std::move(store)), interlude_(std::move(interlude)) {}
-    [[nodiscard]] std::unique_ptr<storage::PendingObject> create() override { return store_->create(); }
-    /// Packs are flushed once they are all there, and indexes come next.
+    InterludeStore(std::shared_ptr<storage::Store> store, Moment moment, std::function<void()> interlude)
+        : store_(std::move(store)), moment_(moment), interlude_(std::move(interlude)) {}
+    [[nodiscard]] std::unique_ptr<storage::PendingObject> create() override {
+        return std::make_unique<InterludeObject>(store_->create(), [this] { reach(Moment::entry); });
+    }
     void flush() override {
         store_->flush();
-        if (!interlude_) return;
-        const auto interlude = std::exchange(interlude_, {});
-        interlude();
+        reach(Moment::flushing);
     }
     [[nodiscard]] std::unique_ptr<storage::ObjectReader> open_if_present(std::string_view name) const override {
         return store_->open_if_present(name);
     }
     [[nodiscard]] std::optional<std::uint64_t> size(std::string_view name) const override { return store_->size(name); }
-    [[nodiscard]] storage::CompleteListing list(std::string_view prefix) const override { return store_->list(prefix); }
+    [[nodiscard]] storage::CompleteListing list(std::string_view prefix) const override {
+        if (prefix == "packs/") reach(Moment::listing);
+        return store_->list(prefix);
+    }
     bool remove(std::string_view name) override { return store_->remove(name); }
     [[nodiscard]] std::string location() const override { return store_->location(); }
 
 private:
+    void reach(Moment moment) const {
+        if (moment != moment_ || !interlude_) return;
+        const auto interlude = std::exchange(interlude_, {});
+        interlude();
+    }
     std::shared_ptr<storage::Store> store_;
-    std::function<void()> interlude_;
+    Moment moment_;
+    mutable std::function<void()> interlude_;
 };
 
 std::size_t backups_in(const storage::Journal& journal) {
@@ -215,7 +246,7 @@ TEST_CASE("a run that another one of its writer overtook behind a fence is held 
     auto other = bench.request();
     other.series = "another";
     const bool is_fence_raised = GENERATE(true, false);
-    auto store = std::make_shared<InterludeStore>(bench.store, [&] {
+    auto store = std::make_shared<InterludeStore>(bench.store, Moment::flushing, [&] {
         if (is_fence_raised) bench.policies({{"after-rotation", "inherit"}, {"retiring", bench.old.text()}});
         const auto report = bench.run(other);
         REQUIRE(report.backup.has_value());
@@ -234,6 +265,66 @@ TEST_CASE("a run that another one of its writer overtook behind a fence is held 
     // What it stored is not lost: the next run finds it, and obeys.
     CHECK(bench.run().backup.has_value());
     CHECK_FALSE(bench.refers_to_the_old());
+}
+
+TEST_CASE("a run behind a fence ends when its protector turns out to be compromised meanwhile [R98][security]",
+          "[backup]") {
+    FenceBench bench;
+    bench.policy("retiring", bench.old.text());
+    auto request = bench.request();
+    bench.put("g", EngineBench::noise(900, 4));
+    bool has_said = false;
+    request.on_item = [&](std::string_view, const std::string&, std::uint64_t) {
+        if (!has_said) bench.policies({{"compromised", bench.old.text()}, {"retiring", bench.old.text()}});
+        has_said = true;
+    };
+    const auto before = backups_in(bench.journal());
+    CHECK_THROWS_MATCHES(bench.run(request), Error, has_code(ErrorCode::refused));
+    REQUIRE(has_said);
+    CHECK(backups_in(bench.journal()) == before);
+    CHECK(bench.run().backup.has_value());
+    CHECK_FALSE(bench.refers_to_the_old());
+}
+
+TEST_CASE("a fence that is raised while a run commits stops it, or is told with the backup to forget [R96][security]",
+          "[backup]") {
+    FenceBench bench;
+    bench.policy("after-rotation", "inherit");
+    (void)bench.run();
+    REQUIRE(bench.refers_to_the_old());
+    bench.put("g", EngineBench::noise(90'000, 5));
+    const Moment moment = GENERATE(Moment::flushing, Moment::entry);
+    auto store = std::make_shared<InterludeStore>(bench.store, moment, [&] {
+        bench.policies({{"after-rotation", "inherit"}, {"retiring", bench.old.text()}});
+    });
+    const auto repository = storage::Repository::open(store);
+    const auto before = backups_in(bench.journal());
+    const bool is_too_late = moment == Moment::entry;
+    try {
+        (void)run_backup(bench.request(), repository, bench.keyrings, bench.resolver);
+        FAIL("nothing was said");
+    } catch (const Error& error) {
+        CHECK(error.code() == ErrorCode::refused);
+        CHECK((error.hint().find("forget it") != std::string::npos) == is_too_late);
+        const auto made = bench.journal().entries.back().id.short_hex(8);
+        CHECK((std::string(error.what()).find("backup " + made) != std::string::npos) == is_too_late);
+    }
+    CHECK(backups_in(bench.journal()) == before + (is_too_late ? 1 : 0));
+    CHECK(bench.run().data_added < 100'000 + 70'000);
+    CHECK_FALSE(bench.refers_to_the_old());
+}
+
+TEST_CASE("another series that ends while a run begins is no rollback", "[backup]") {
+    EngineBench bench;
+    bench.put("f", "content");
+    (void)bench.run();
+    auto other = bench.request();
+    other.series = "another";
+    auto store =
+        std::make_shared<InterludeStore>(bench.store, Moment::listing, [&] { REQUIRE(bench.run(other).backup); });
+    const auto repository = storage::Repository::open(store);
+    CHECK(run_backup(bench.request(), repository, bench.keyrings, bench.resolver).backup.has_value());
+    CHECK(backups_in(bench.journal()) == 3);
 }
 
 TEST_CASE("the first backup behind a fence is never skipped: somebody waits for it [R96]", "[backup]") {
