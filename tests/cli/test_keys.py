@@ -206,7 +206,7 @@ class KeyringLinks(SignetTest):
         self.signet("keyring", "link", "local:prod", "--default", env={"SIGNET_KEYRING": db})
         rows = self.signet("key", "list", "--linked", "--keyring", self.env["SIGNET_KEYRING"], "--keyring", db, "--json").json()
         self.assertEqual([(row["name"], row["role"], row["keyring"]) for row in rows],
-                         [("prod/1", "default", self.env["SIGNET_KEYRING"]), ("prod/1", "default", db)])
+                         [("prod", "default", self.env["SIGNET_KEYRING"]), ("prod", "default", db)])
         self.assertEqual(rows[0]["thumbprint"], rows[1]["thumbprint"])
         self.assertSays(self.signet("key", "list", "--linked", "--keyring", db).out, db, "local:prod/1")
         self.signet("key", "list", "--linked", "--needed", expect=2)

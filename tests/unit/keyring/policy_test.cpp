@@ -71,7 +71,7 @@ TEST_CASE("a value that a policy name cannot have is refused", "[keyring][policy
         CHECK_THROWS_MATCHES(Policy::from_values({{name, value}}), Error, has_code(ErrorCode::unsupported));
     }
     CHECK(policy.values().empty());
-    CHECK(policy_names().size() == 15);
+    CHECK(policy_names().size() == 16);
 }
 
 TEST_CASE("a policy names four regions for replicas at most [R137]", "[keyring][policy]") {
