@@ -392,7 +392,7 @@ class TwoOfficers(SignetTest):
         deputy, officer = self.deputy("one")
         self.signet("keyring", "trust", officer, "--role", "officer", "--until", "0")
         before = self.objects("journal")
-        self.assertMessage(self.signet("forget", self.second, "--shred", env=deputy, expect=17), "is not trusted for its next entry")
+        self.assertMessage(self.signet("forget", self.second, "--shred", env=deputy, expect=17), "is no officer of the repository")
         self.assertEqual(self.objects("journal"), before)
         self.assertEqual(list(self.rows()), [self.first, self.second])
 

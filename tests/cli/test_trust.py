@@ -276,6 +276,7 @@ class WriteOnlyHost(SignetTest):
         self.assertEqual(plan["required"][0]["status"], "wrap-only")
 
     def test_it_deduplicates_with_and_without_its_cache(self):
+        """[R82] A host that can unwrap nothing."""
         write(f"{self.source}/fresh", os.urandom(5000))
         self.assertLess(self.backup("--series", "host", self.source)["data_added"], 9000)
         shutil.rmtree(self.env["SIGNET_CACHE_DIR"], ignore_errors=True)
