@@ -184,7 +184,25 @@ void Resolver::warn_once(const std::string& sentence) {
     warn_(sentence);
 }
 
+namespace {
+
+/// The place without the key: the folder of a vault, the token.
+std::string vault_of(const std::string& place) {
+    const Location location = Location::parse(place);
+    if (location.scheme != Location::Scheme::pkcs11) return location.folder;
+    const std::size_t object = location.uri.find("object=");
+    if (object == std::string::npos) return location.uri;
+    std::string token = location.uri;
+    return token.erase(object, token.find_first_of(";?", object) - object);
+}
+
+}  // namespace
+
+/// Of each vault that is away once: whoever restores may need many keys of it. The audit log has every use.
 void Resolver::warn_of_twin(const KnownProtector& protector, const std::string& place, const std::string& twin) {
+    const std::string way = vault_of(place) + " -> " + vault_of(twin);
+    if (std::find(warned_.begin(), warned_.end(), way) != warned_.end()) return;
+    warned_.push_back(way);
     warn_once("protector " + label(protector.thumbprint, protector.name) + " cannot be reached in " + place +
               "; its twin is used: " + twin);
 }
