@@ -66,7 +66,7 @@ void ask_all(std::map<Thumbprint, ModelProtector>& protectors) {
             }
             if (place->told == Told::well)
                 place->remembered.reset();
-            else if (place->is_own)
+            else  // whichever keyring links it, the host's own one remembers
                 place->remembered = place->told;
             break;
         }

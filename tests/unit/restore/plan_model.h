@@ -26,7 +26,6 @@ struct ModelPlace {
     Told told = Told::well;
     std::optional<TimePoint> not_before;
     std::optional<TimePoint> expires;
-    bool is_own = true;              ///< linked in the host's own keyring, which remembers refusals
     std::optional<Told> remembered;  ///< the refusal that it gave last, until it answers well again
 };
 

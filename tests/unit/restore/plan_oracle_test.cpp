@@ -143,7 +143,6 @@ private:
     ModelPlace* link_private(const crypto::RsaPrivateKey& key, int number, const std::string& vault, bool is_own,
                              const keyring::LinkOptions& options) {
         ModelPlace& place = places_.emplace_back();
-        place.is_own = is_own;
         const auto location = keyring::Location::parse("local:/" + vault + "#key" + std::to_string(number) + "/1");
         vaults.replace(location, std::make_unique<ToldVault>(key, place));
         (void)(is_own ? made_.front() : made_.back()).link(location, options, vaults);
