@@ -2,6 +2,7 @@
 
 #include "cli/config_file.h"
 #include "cli/places.h"
+#include "cli/table.h"
 #include "cli/words.h"
 #include "core/clock.h"
 #include "core/error.h"
@@ -99,16 +100,6 @@ constexpr std::array<ExclusiveGroup, 8> kExclusive = {{
 
 bool is_passphrase_option(const std::string& name) { return name.compare(0, 11, "passphrase-") == 0; }
 
-std::vector<std::string> split_at_colons(const std::string& text) {
-    std::vector<std::string> parts;
-    for (std::size_t from = 0; from <= text.size();) {
-        const std::size_t to = std::min(text.find(':', from), text.size());
-        if (to > from) parts.push_back(text.substr(from, to - from));
-        from = to + 1;
-    }
-    return parts;
-}
-
 std::string see(const Command& command) { return "see: signet help " + command.name; }
 
 }  // namespace
@@ -149,7 +140,7 @@ public:
                 where = known.name;
             } else {
                 const bool is_list = std::string_view(known.option) == "keyring";
-                store({{known.option, is_list ? split_at_colons(value) : std::vector<std::string>{value}}}, known.name);
+                store({{known.option, is_list ? split(value, ':') : std::vector<std::string>{value}}}, known.name);
             }
         }
         store(passphrases, passphrases.size() == 1 ? where : "environment");

@@ -33,16 +33,6 @@ constexpr RuleOption kRules[] = {
 };
 constexpr const char* kGroups[] = {"writer", "series", "host", "paths", "tags"};
 
-std::vector<std::string> parts(const std::string& text) {
-    std::vector<std::string> list;
-    for (std::size_t at = 0; at <= text.size();) {
-        const std::size_t comma = std::min(text.find(',', at), text.size());
-        if (comma > at) list.push_back(text.substr(at, comma - at));
-        at = comma + 1;
-    }
-    return list;
-}
-
 RetentionRules rules_of(const Options& options) {
     RetentionRules rules;
     for (std::size_t i = 0; i < kPeriods.size(); ++i) {
@@ -51,13 +41,13 @@ RetentionRules rules_of(const Options& options) {
         rules.within[i] = options.text(kRules[i].within);
         if (rules.within[i]) signet::backup::check_keep_span(kRules[i].within, *rules.within[i]);
     }
-    for (const std::string& tags : options.list("keep-tag")) rules.tags.push_back(parts(tags));
+    for (const std::string& tags : options.list("keep-tag")) rules.tags.push_back(split(tags, ','));
     return rules;
 }
 
 std::set<std::string> groups_of(const Options& options) {
     std::set<std::string> groups;
-    for (const std::string& name : parts(options.text_or("group-by", "writer,series"))) {
+    for (const std::string& name : split(options.text_or("group-by", "writer,series"), ',')) {
         if (std::find(std::begin(kGroups), std::end(kGroups), name) == std::end(kGroups)) {
             throw Error(ErrorCode::usage, "--group-by: there is no group \"" + name + "\"",
                         "use writer, series, host, paths and tags, with commas between them");
@@ -73,7 +63,7 @@ std::string sorted(std::vector<std::string> texts) {
 }
 
 /// What the backups of one group have in common. throws  Error{refused}: names are needed and not known
-std::string title_of(const restore::Backup& backup, const std::set<std::string>& groups) {
+std::string group_of(const restore::Backup& backup, const std::set<std::string>& groups) {
     std::vector<std::string> title;
     if (groups.contains("writer")) title.push_back("writer " + backup.writer.short_hex(8));
     if (groups.contains("series")) title.push_back("series " + backup.series());
@@ -110,7 +100,7 @@ std::vector<RetentionGroup> grouped(Context& context) {
             continue;
         }
         const SeriesId series = groups.contains("series") ? backup->fields->series : SeriesId{};
-        RetentionGroup& group = found[{title_of(*backup, groups), series}];
+        RetentionGroup& group = found[{group_of(*backup, groups), series}];
         group.backups.push_back(backup);
     }
     if (left_alone > 0) {

@@ -36,4 +36,14 @@ void Table::print(Terminal& terminal) const {
     }
 }
 
+std::vector<std::string> split(std::string_view text, char separator) {
+    std::vector<std::string> parts;
+    for (std::size_t from = 0; from < text.size();) {
+        const std::size_t to = std::min(text.find(separator, from), text.size());
+        if (to > from) parts.emplace_back(text.substr(from, to - from));
+        from = to + 1;
+    }
+    return parts;
+}
+
 }  // namespace signet::cli

@@ -25,5 +25,7 @@ private:
 [[nodiscard]] std::size_t columns_of(std::string_view text);
 /// Texts with a separator between them.
 [[nodiscard]] std::string join(const std::vector<std::string>& texts, std::string_view separator);
+/// The parts between separators, without empty ones.
+[[nodiscard]] std::vector<std::string> split(std::string_view text, char separator);
 
 }  // namespace signet::cli

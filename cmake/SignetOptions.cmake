@@ -17,10 +17,10 @@ target_compile_options(
               -Wformat=2
               -fno-omit-frame-pointer)
 if(SIGNET_WERROR)
-    # g++ 12 reports these two for correct code of its own library (std::optional, std::vector) when it inlines deeply.
     target_compile_options(signet_options INTERFACE -Werror)
     if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-        # g++ 12 raises false alarms of these inside the standard library; of the last one at -O3.
+        # g++ 12 reports these for correct code of its own library (std::optional, std::vector) when it inlines deeply; the
+        # last one at -O3.
         target_compile_options(signet_options INTERFACE -Wno-error=maybe-uninitialized -Wno-error=stringop-overflow
                                                         $<$<CONFIG:Release>:-Wno-error=restrict>)
     endif()

@@ -7,6 +7,7 @@
 #include "core/crypto/random.h"
 #include "core/error.h"
 #include "format/limits.h"
+#include "keyring/pkcs11_uri.h"
 #include "keyring/pkcs11_vault.h"
 #include "keyring/vault_place.h"
 
@@ -190,10 +191,7 @@ namespace {
 std::string vault_of(const std::string& place) {
     const Location location = Location::parse(place);
     if (location.scheme != Location::Scheme::pkcs11) return location.folder;
-    const std::size_t object = location.uri.find("object=");
-    if (object == std::string::npos) return location.uri;
-    std::string token = location.uri;
-    return token.erase(object, token.find_first_of(";?", object) - object);
+    return Pkcs11Uri::parse(location.uri).without_key().text();
 }
 
 }  // namespace

@@ -42,7 +42,7 @@ std::vector<const restore::Backup*> counting(Context& context, std::vector<const
 
 /// Signs that they are forgotten. throws  Error{refused}: that would not count
 void sign_forgotten(Context& context, const std::vector<const restore::Backup*>& backups) {
-    if (!context.dry_run() && !backups.empty()) append_tombstones(context, backups, format::TombstoneAction::forgotten);
+    if (!context.dry_run()) append_tombstones(context, backups, format::TombstoneAction::forgotten);
 }
 
 ExitCode print_summary(Context& context, const std::vector<const restore::Backup*>& backups) {
