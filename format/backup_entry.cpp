@@ -3,6 +3,7 @@
 #include "core/crypto/digest.h"
 #include "format/encoding.h"
 #include "format/limits.h"
+#include "format/log_name.h"
 #include "format/names.h"
 #include "format/sealed_part.h"
 
@@ -33,19 +34,6 @@ bool stands_twice(const std::vector<IdentityId>& identities) {
         if (std::find(identities.begin(), each, *each) != each) return true;
     }
     return false;
-}
-
-void encode_predecessors(ByteWriter& writer, const std::vector<IdentityId>& predecessors) {
-    invariant(predecessors.size() <= kMaxPredecessors && !stands_twice(predecessors), "at most 16 predecessors");
-    writer.varint(predecessors.size());
-    for (const IdentityId& identity : predecessors) writer.id(identity);
-}
-
-std::vector<IdentityId> decode_predecessors(ByteReader& reader) {
-    std::vector<IdentityId> predecessors(read_count(reader, kMaxPredecessors, IdentityId::kSize));
-    for (IdentityId& identity : predecessors) identity = reader.id<IdentityId>();
-    if (stands_twice(predecessors)) reader.fail("a predecessor that stands twice");
-    return predecessors;
 }
 
 /// Whether a reach item may follow the one before.
@@ -81,6 +69,28 @@ std::vector<Reach> decode_reach(ByteReader& reader, std::size_t journals) {
         item.bitmap = read_bitmap(reader);
     }
     return reach;
+}
+
+void encode_base(ByteWriter& writer, const BasePlace& base) {
+    invariant(base.timeline != 0 && base.start <= base.stop && is_segment_size(base.segment_size),
+              "the place of a base");
+    writer.u64(base.system);
+    writer.u32(base.timeline);
+    writer.u64(base.start);
+    writer.u64(base.stop);
+    writer.u32(base.segment_size);
+}
+
+BasePlace decode_base(ByteReader& reader) {
+    BasePlace base;
+    base.system = reader.u64();
+    base.timeline = reader.u32();
+    base.start = reader.u64();
+    base.stop = reader.u64();
+    base.segment_size = reader.u32();
+    if (base.timeline == 0 || base.start > base.stop || !is_segment_size(base.segment_size))
+        reader.fail("the place of a base");
+    return base;
 }
 
 using Names = std::vector<std::pair<std::uint32_t, std::string>>;
@@ -151,7 +161,7 @@ struct Halves {
 };
 
 Halves decode_halves(const SignedEntry& entry, std::string_view what) {
-    invariant(is_backup_kind(entry.kind), "a backup or partial entry");
+    invariant(has_labels_and_body(entry.kind), "an entry with names and a body");
     ByteReader reader(entry.sealed_part(), what);
     Halves halves;
     halves.labels = Half::decode(reader);
@@ -164,7 +174,21 @@ std::string name_of(const SignedEntry& entry) { return journal_name(entry.identi
 
 }  // namespace
 
+void encode_predecessors(ByteWriter& writer, const std::vector<IdentityId>& predecessors) {
+    invariant(predecessors.size() <= kMaxPredecessors && !stands_twice(predecessors), "at most 16 predecessors");
+    writer.varint(predecessors.size());
+    for (const IdentityId& identity : predecessors) writer.id(identity);
+}
+
+std::vector<IdentityId> decode_predecessors(ByteReader& reader) {
+    std::vector<IdentityId> predecessors(read_count(reader, kMaxPredecessors, IdentityId::kSize));
+    for (IdentityId& identity : predecessors) identity = reader.id<IdentityId>();
+    if (stands_twice(predecessors)) reader.fail("a predecessor that stands twice");
+    return predecessors;
+}
+
 void BackupPublic::encode(ByteWriter& writer) const {
+    invariant((kind == BackupKind::base) == base.has_value(), "a base has a place, and nothing else has");
     writer.id(run);
     writer.id(series);
     writer.u8(static_cast<std::uint8_t>(kind));
@@ -176,6 +200,7 @@ void BackupPublic::encode(ByteWriter& writer) const {
     encode_predecessors(writer, predecessors);
     invariant(reach.empty() || reach.back().journal <= predecessors.size(), "reach names journals of predecessors");
     encode_reach(writer, reach);
+    if (base) encode_base(writer, *base);
 }
 
 BackupPublic BackupPublic::decode(ByteView bytes, std::string_view what) {
@@ -184,7 +209,7 @@ BackupPublic BackupPublic::decode(ByteView bytes, std::string_view what) {
     fields.run = reader.id<RunId>();
     fields.series = reader.id<SeriesId>();
     const std::uint8_t kind = reader.u8();
-    if (kind != static_cast<std::uint8_t>(BackupKind::files) && kind != static_cast<std::uint8_t>(BackupKind::stream)) {
+    if (kind < static_cast<std::uint8_t>(BackupKind::files) || kind > static_cast<std::uint8_t>(BackupKind::base)) {
         reader.fail("unknown kind of backup");
     }
     fields.kind = static_cast<BackupKind>(kind);
@@ -197,6 +222,7 @@ BackupPublic BackupPublic::decode(ByteView bytes, std::string_view what) {
     fields.decode_packs(reader, what);
     fields.predecessors = decode_predecessors(reader);
     fields.reach = decode_reach(reader, fields.predecessors.size());
+    if (fields.kind == BackupKind::base) fields.base = decode_base(reader);
     reader.expect_end();
     return fields;
 }
@@ -210,6 +236,7 @@ BackupPublic backup_public(const SignedEntry& entry) {
     if (std::find(predecessors.begin(), predecessors.end(), entry.identity) != predecessors.end()) {
         throw_damaged(what, "names its own signer as a predecessor");
     }
+    if (fields.base && entry.kind != EntryKind::backup) throw_damaged(what, "a partial entry is no base");
     const auto comes_later = [&](const Reach& item) {
         return item.journal == 0 && item.sequence >= entry.head.sequence;
     };
@@ -323,6 +350,8 @@ Bytes make_backup_entry(EntryKind kind, EntryHead head, const BackupPublic& fiel
     wipe(body_octets);
     return sign_entry(std::move(prefix), sealed.view(), key);
 }
+
+bool has_labels_and_body(EntryKind kind) { return is_backup_kind(kind) || kind == EntryKind::log_epoch; }
 
 void drop_body(SignedEntry& entry) {
     if (!entry.has_body) return;

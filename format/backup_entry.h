@@ -5,9 +5,25 @@
 #include "format/sealed_packs.h"
 #include "format/tree.h"
 
+#include <optional>
+
 namespace signet::format {
 
-enum class BackupKind : std::uint8_t { files = 1, stream = 2 };
+enum class BackupKind : std::uint8_t {
+    files = 1,
+    stream = 2,
+    base = 3,  ///< a PostgreSQL cluster that logs are replayed over
+};
+
+/// What a base says of its place in the write-ahead log.
+struct BasePlace {
+    std::uint64_t system = 0;  ///< system identifier
+    std::uint32_t timeline = 0;
+    std::uint64_t start = 0;  ///< logs are replayed from this position on
+    std::uint64_t stop = 0;   ///< and it is consistent from this one on
+    std::uint32_t segment_size = 0;
+    friend bool operator==(const BasePlace&, const BasePlace&) = default;
+};
 
 /// Which packs of an earlier entry, of the same journal or of a predecessor's, are used.
 struct Reach {
@@ -32,6 +48,7 @@ struct BackupPublic : SealedPacks {
     TimePoint finished;
     std::vector<IdentityId> predecessors;  ///< writers whose place the signer has taken, the oldest first
     std::vector<Reach> reach;              ///< ascending by (journal, sequence)
+    std::optional<BasePlace> base;         ///< of a base
 
     /// In whose journal a reached entry stands. signer  of this entry
     [[nodiscard]] const IdentityId& writer_of(const Reach& item, const IdentityId& signer) const {
@@ -47,6 +64,10 @@ struct BackupPublic : SealedPacks {
 /// no predecessor of its own, reach to earlier entries only. throws  Error{damaged}: also when the entry is of another
 /// kind
 [[nodiscard]] BackupPublic backup_public(const SignedEntry& entry);
+
+/// The predecessors of an entry's signer; used by every entry that has a DEK of a writer.
+void encode_predecessors(ByteWriter& writer, const std::vector<IdentityId>& predecessors);
+[[nodiscard]] std::vector<IdentityId> decode_predecessors(ByteReader& reader);
 
 /// A list of tags, ascending, without duplicates. throws  Error{usage}: a tag that is not UTF-8
 void encode_tags(ByteWriter& writer, const std::vector<std::string>& tags);
@@ -99,7 +120,9 @@ struct BackupBody {
 [[nodiscard]] Bytes make_backup_entry(EntryKind kind, EntryHead head, const BackupPublic& fields, const Labels& labels,
                                       const BackupBody& body, const DataKey& dek, const crypto::SigningKey& key);
 
-/// Lets go of the body and the signature of a backup or partial entry; what stays is what plans and lists need.
+/// Whether entries of this kind seal labels and a body: backup, partial and log epoch entries.
+[[nodiscard]] bool has_labels_and_body(EntryKind kind);
+/// Lets go of the body and the signature of such an entry; what stays is what plans and lists need.
 /// open_labels() works as before, open_body() not any more. throws  Error{damaged}: the sealed part has no such halves
 void drop_body(SignedEntry& entry);
 

@@ -76,12 +76,17 @@ void verify_signature(ByteView object, std::string_view name) {
     }
 }
 
+bool is_known_kind(std::uint8_t kind) {
+    const bool is_first =
+        kind >= static_cast<std::uint8_t>(EntryKind::backup) && kind <= static_cast<std::uint8_t>(EntryKind::tombstone);
+    return is_first || kind == static_cast<std::uint8_t>(EntryKind::log_epoch);
+}
+
 void check_version_and_kind(const Envelope& envelope, std::string_view name) {
     if (envelope.version != 1) {
         throw_unsupported(name, "made by another version (" + std::to_string(envelope.version) + ")");
     }
-    if (envelope.kind < static_cast<std::uint8_t>(EntryKind::backup) ||
-        envelope.kind > static_cast<std::uint8_t>(EntryKind::tombstone)) {
+    if (!is_known_kind(envelope.kind)) {
         throw_unsupported(name, "unknown kind of entry " + std::to_string(envelope.kind));
     }
     const auto kind = static_cast<EntryKind>(envelope.kind);

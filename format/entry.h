@@ -17,6 +17,7 @@ enum class EntryKind : std::uint8_t {
     remark = 5,
     repack = 6,
     tombstone = 7,
+    log_epoch = 10,
 };
 
 /// The fields every entry starts with.

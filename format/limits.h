@@ -39,6 +39,11 @@ inline constexpr std::size_t kMaxProblems = 1000;
 inline constexpr std::size_t kMaxStatements = 1000;
 inline constexpr std::size_t kMaxTombstones = 65'536;
 inline constexpr std::size_t kMaxPolicyValues = 256;
+inline constexpr std::uint64_t kMaxLogsInEpoch = 65'536;
+inline constexpr std::uint64_t kMaxLogSize = std::uint64_t{64} * 1024 * kMiB;
+inline constexpr std::size_t kMaxLogTrailer = 64 * kKiB;
+inline constexpr std::size_t kMaxClosedEpochs = 1024;
+inline constexpr std::size_t kMaxSwitches = 4096;                     // timelines in a history
 inline constexpr std::uint64_t kMaxSequence = 9'999'999'999;          // ten decimal digits
 inline constexpr std::uint64_t kMaxFileSize = 0x7fff'ffff'ffff'ffff;  // octets of a content, or of a file with holes
 

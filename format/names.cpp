@@ -23,6 +23,24 @@ std::optional<std::string_view> take_until(std::string_view& text, char separato
     return part;
 }
 
+std::string sequence_text(std::uint64_t sequence) {
+    std::string digits = std::to_string(sequence);
+    digits.insert(0, kSequenceDigits - digits.size(), '0');
+    return digits;
+}
+
+/// Ten digits that are not all zero.
+std::optional<std::uint64_t> parse_sequence(std::string_view text) {
+    if (text.size() != kSequenceDigits) return std::nullopt;
+    std::uint64_t sequence = 0;
+    for (const char digit : text) {
+        if (digit < '0' || digit > '9') return std::nullopt;
+        sequence = sequence * 10 + static_cast<std::uint64_t>(digit - '0');
+    }
+    if (sequence == 0) return std::nullopt;
+    return sequence;
+}
+
 /// A thumbprint spelt as in object names, with a hyphen.
 std::optional<Thumbprint> parse_object_thumbprint(std::string_view text) {
     if (text.find(':') != std::string_view::npos) return std::nullopt;
@@ -33,9 +51,12 @@ std::optional<Thumbprint> parse_object_thumbprint(std::string_view text) {
 
 std::string journal_name(const IdentityId& identity, std::uint64_t sequence) {
     invariant(sequence >= 1 && sequence <= kMaxSequence, "sequence number outside 1 to 9,999,999,999");
-    std::string digits = std::to_string(sequence);
-    digits.insert(0, kSequenceDigits - digits.size(), '0');
-    return "journal/" + identity.hex() + "/" + digits;
+    return "journal/" + identity.hex() + "/" + sequence_text(sequence);
+}
+
+std::string log_name(const DekId& epoch, std::uint64_t number) {
+    invariant(number >= 1 && number <= kMaxLogsInEpoch, "number of a log outside 1 to 65,536");
+    return "logs/" + epoch.hex() + "/" + sequence_text(number);
 }
 
 std::string slot_name(const Thumbprint& thumbprint, const DekId& dek, const Digest& content) {
@@ -58,14 +79,19 @@ std::optional<JournalName> parse_journal_name(std::string_view name) {
     const auto identity_text = take_until(name, '/');
     if (!identity_text) return std::nullopt;
     const auto identity = IdentityId::parse(*identity_text);
-    if (!identity || name.size() != kSequenceDigits) return std::nullopt;
-    std::uint64_t sequence = 0;
-    for (const char digit : name) {
-        if (digit < '0' || digit > '9') return std::nullopt;
-        sequence = sequence * 10 + static_cast<std::uint64_t>(digit - '0');
-    }
-    if (sequence == 0) return std::nullopt;
-    return JournalName{*identity, sequence};
+    const auto sequence = parse_sequence(name);
+    if (!identity || !sequence) return std::nullopt;
+    return JournalName{*identity, *sequence};
+}
+
+std::optional<LogName> parse_log_name(std::string_view name) {
+    if (!take(name, "logs/")) return std::nullopt;
+    const auto epoch_text = take_until(name, '/');
+    if (!epoch_text) return std::nullopt;
+    const auto epoch = DekId::parse(*epoch_text);
+    const auto number = parse_sequence(name);
+    if (!epoch || !number || *number > kMaxLogsInEpoch) return std::nullopt;
+    return LogName{*epoch, *number};
 }
 
 std::optional<SlotName> parse_slot_name(std::string_view name) {

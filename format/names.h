@@ -15,6 +15,8 @@ inline constexpr const char* kConfigName = "config.json";
 [[nodiscard]] std::string slot_name(const Thumbprint& thumbprint, const DekId& dek, const Digest& content);
 [[nodiscard]] std::string pack_name(const PackId& pack);
 [[nodiscard]] std::string index_name(const IndexId& index);
+/// number  1 to 65,536
+[[nodiscard]] std::string log_name(const DekId& epoch, std::uint64_t number);
 [[nodiscard]] std::string escrow_name(const Thumbprint& thumbprint, const Digest& content);
 
 struct JournalName {
@@ -26,6 +28,10 @@ struct SlotName {
     DekId dek;
     Digest content;
 };
+struct LogName {
+    DekId dek;
+    std::uint64_t number = 0;
+};
 struct EscrowName {
     Thumbprint thumbprint;
     Digest content;
@@ -36,5 +42,6 @@ struct EscrowName {
 [[nodiscard]] std::optional<EscrowName> parse_escrow_name(std::string_view name);
 [[nodiscard]] std::optional<PackId> parse_pack_name(std::string_view name);
 [[nodiscard]] std::optional<IndexId> parse_index_name(std::string_view name);
+[[nodiscard]] std::optional<LogName> parse_log_name(std::string_view name);
 
 }  // namespace signet::format

@@ -29,7 +29,7 @@ std::vector<Info> decode_objects(ByteReader& reader, std::uint64_t limit) {
 
 }  // namespace
 
-void SealedPacks::encode_packs(ByteWriter& writer) const {
+void SlottedKey::encode_key(ByteWriter& writer) const {
     invariant(!slots.empty() && slots.size() <= kMaxSlotsInEntry, "1 to 64 slots in an entry");
     writer.id(dek);
     writer.id(commitment);
@@ -38,11 +38,15 @@ void SealedPacks::encode_packs(ByteWriter& writer) const {
         invariant(slot.dek == dek && slot.commitment == commitment, "slots of this entry's data key");
         writer.blob(slot.encode());
     }
+}
+
+void SealedPacks::encode_packs(ByteWriter& writer) const {
+    encode_key(writer);
     encode_objects(writer, packs, kMaxPack);
     encode_objects(writer, indexes, kMaxIndexObject);
 }
 
-void SealedPacks::decode_packs(ByteReader& reader, std::string_view what) {
+void SlottedKey::decode_key(ByteReader& reader, std::string_view what) {
     dek = reader.id<DekId>();
     commitment = reader.id<Digest>();
     const std::size_t count = read_count(reader, kMaxSlotsInEntry, 1);
@@ -52,6 +56,10 @@ void SealedPacks::decode_packs(ByteReader& reader, std::string_view what) {
         if (slot.dek != dek || slot.commitment != commitment) reader.fail("slot of another data key");
         if (slot.repository != slots.front().repository) reader.fail("slot of another repository");
     }
+}
+
+void SealedPacks::decode_packs(ByteReader& reader, std::string_view what) {
+    decode_key(reader, what);
     packs = decode_objects<PackInfo>(reader, kMaxPack);
     indexes = decode_objects<IndexInfo>(reader, kMaxIndexObject);
 }

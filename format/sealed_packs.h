@@ -18,17 +18,26 @@ struct IndexInfo {
     std::uint64_t size = 0;
 };
 
-/// Packs under one DEK.
-struct SealedPacks {
+/// A DEK and the slots that an entry gives for it.
+struct SlottedKey {
     DekId dek;
     Digest commitment;
     std::vector<Slot> slots;
+
+    /// DEK id, commitment, slots. There are 1 to 64 slots, all of this DEK.
+    void encode_key(ByteWriter& writer) const;
+    /// throws  Error{damaged}: also when a slot is of another DEK, or slots are of two repositories. what  the entry
+    void decode_key(ByteReader& reader, std::string_view what);
+};
+
+/// Packs under one DEK.
+struct SealedPacks : SlottedKey {
     std::vector<PackInfo> packs;
     std::vector<IndexInfo> indexes;
 
-    /// DEK id, commitment, slots, packs, index segments. There are 1 to 64 slots, all of this DEK.
+    /// The key, packs, index segments.
     void encode_packs(ByteWriter& writer) const;
-    /// throws  Error{damaged}: also when a slot is of another DEK, or slots are of two repositories. what  the entry
+    /// throws  Error{damaged}: as decode_key()
     void decode_packs(ByteReader& reader, std::string_view what);
 };
 

@@ -1,21 +1,18 @@
 #include "storage/repository.h"
 
 #include <algorithm>
-#include <atomic>
-#include <exception>
 #include <span>
-#include <thread>
 #include <utility>
 
 #include "core/crypto/digest.h"
 #include "format/limits.h"
+#include "storage/parallel.h"
 
 namespace signet::storage {
 namespace {
 
 constexpr std::string_view kJournalPrefix = "journal/";
 constexpr std::string_view kSlotPrefix = "slots/";
-constexpr std::size_t kReaders = 8;
 
 /// What reading one entry gave: the entry, or why it is not believed.
 struct ReadEntry {
@@ -32,29 +29,6 @@ ReadEntry read_entry(const Store& store, const IdentityId& identity, std::uint64
         if (error.code() == ErrorCode::damaged || error.code() == ErrorCode::unsupported) return {std::nullopt, error};
         throw;
     }
-}
-
-/// Calls `work(i)` for every i below `count`, several at a time; the first exception ends it and is thrown.
-template <class Work>
-void for_each_in_parallel(std::size_t count, const Work& work) {
-    const std::size_t workers = std::min(kReaders, count / 4 + 1);
-    std::atomic<std::size_t> next{0};
-    std::exception_ptr failure;
-    std::atomic_flag failed = ATOMIC_FLAG_INIT;
-    const auto run = [&] {
-        try {
-            for (std::size_t i = next.fetch_add(1); i < count; i = next.fetch_add(1)) work(i);
-        } catch (...) {
-            if (!failed.test_and_set()) failure = std::current_exception();
-            next.store(count);
-        }
-    };
-    {
-        std::vector<std::jthread> helpers;
-        for (std::size_t i = 1; i < workers; ++i) helpers.emplace_back(run);
-        run();
-    }
-    if (failure) std::rethrow_exception(failure);
 }
 
 /// Sequence number and size of each object of a journal, ascending.
@@ -131,7 +105,7 @@ std::vector<format::SignedEntry> still_known(const Store& store, const JournalCa
 bool is_worth_keeping(std::size_t known, std::size_t believed) { return believed - known > 16 + known / 16; }
 
 void drop_body_if_any(format::SignedEntry& entry) {
-    if (entry.kind != format::EntryKind::backup && entry.kind != format::EntryKind::partial) return;
+    if (!format::has_labels_and_body(entry.kind)) return;
     try {
         format::drop_body(entry);
     } catch (const Error&) {

@@ -5,6 +5,8 @@
     signet_reader.py REPO verify  [KEYS]
     signet_reader.py REPO restore BACKUP|latest TARGET KEYS [--root /sub/path]
     signet_reader.py REPO dump    BACKUP|latest KEYS [--tree]
+    signet_reader.py REPO logs    [--officer FP]
+    signet_reader.py REPO fetch   LOG TARGET KEYS
 
 KEYS: --key PEM (PKCS#8, may be repeated) or --escrow-passphrase-file FILE (one newline at its end is not part of it).
 
@@ -19,7 +21,8 @@ from signet_format.backup import TOTALS, Keyring, OpenedBackup, Repository
 from signet_format.contents import DIRECTORY, FILE, TYPES, printable, walk
 from signet_format.crypto import RsaKey
 from signet_format.errors import Refused, Unable
-from signet_format.journal import FILES
+from signet_format.journal import BACKUP_KINDS
+from signet_format.logs import KINDS, read_log
 from signet_format.restore import Restorer, find
 from signet_format.store import Folder
 from signet_format.verify import Verifier
@@ -54,7 +57,7 @@ def worst(problems):
     return max((problem.exit_code for problem in problems), default=0)
 
 
-# -- the four commands ------------------------------------------------------------------------------------------------
+# -- the commands -----------------------------------------------------------------------------------------------------
 
 def list_backups(arguments):
     repository = Repository(Folder(arguments.repository), arguments.officer)
@@ -74,7 +77,7 @@ def row_of(repository, backup):
         "writer": backup.identity,
         "sequence": backup.sequence,
         "time": run.time,
-        "kind": "files" if run.backup_kind == FILES else "stream",
+        "kind": BACKUP_KINDS[run.backup_kind],
         "incomplete": bool(run.flags & 1),
         "packs": len(run.packs),
         "reached_packs": sum(len(packs) for _, packs in repository.named_by(backup)) - len(run.packs),
@@ -136,6 +139,36 @@ def dump(arguments):
     return 0
 
 
+def list_logs(arguments):
+    repository = Repository(Folder(arguments.repository), arguments.officer)
+    rows, refused = [], list(repository.bad_epochs)
+    for epoch in repository.logs():
+        refused += epoch.refused
+        for place, log in sorted(epoch.logs.items()):
+            rows.append({"name": log.title, "object": log.name, "kind": KINDS[log.kind], "timeline": log.timeline, "position": log.position,
+                         "number": log.number, "modified": log.modified, "size": log.size, "id": log.id.hex(),
+                         "switches": [list(switch) for switch in log.switches], "system": epoch.entry.epoch.system})
+    show(rows)
+    for problem in [*repository.journals.problems, *refused]:
+        say(f"refused: {problem}")
+    return worst([*repository.journals.problems, *refused])
+
+
+def fetch_log(arguments):
+    repository = Repository(Folder(arguments.repository), arguments.officer)
+    keyring = Keyring(repository, [RsaKey.from_pem(path) for path in arguments.key], passphrase_of(arguments))
+    for epoch in repository.logs():
+        for _, log in sorted(epoch.logs.items()):
+            if log.title != arguments.log:
+                continue
+            dek = keyring.dek(epoch.entry.epoch, epoch.entry.name)
+            content = read_log(repository.store, log, dek, repository.config.repository, epoch.entry.epoch.dek_id)
+            with open(arguments.target, "xb") as file:
+                file.write(content)
+            return 0
+    raise Unable(f"no log {arguments.log}")
+
+
 def tree_row(path, entry):
     row = {"path": "/" + printable(b"/".join(path)), "type": TYPES[entry.type], "mode": f"{entry.mode:04o}", "uid": entry.uid,
            "gid": entry.gid, "mtime": entry.mtime()}
@@ -193,6 +226,10 @@ def parse_arguments(words):
     made.add_argument("backup")
     made.add_argument("--tree", action="store_true", help="all entries, too")
     made.add_argument("--root", default="/", help="with --tree: from this path on")
+    command("logs", list_logs, keys=False)
+    made = command("fetch", fetch_log)
+    made.add_argument("log")
+    made.add_argument("target")
     return parser.parse_args(words)
 
 

@@ -721,7 +721,8 @@ class HostileWriter(unittest.TestCase):
                 (lambda public: public + b"\0", "after the last field"),
                 (lambda public: public[:-1], "ends within"),
                 (lambda public: public[:33] + b"\2" + public[34:], "unknown flags"),
-                (lambda public: public[:32] + b"\3" + public[33:], "unknown kind of backup"),
+                (lambda public: public[:32] + b"\4" + public[33:], "unknown kind of backup"),
+                (lambda public: public[:32] + b"\3" + public[33:], "ends within"),
                 (lambda public: public[:-1] + b"\1\0\1" + bytes(16) + b"\1\1", "sequence number is 1"),
                 (lambda public: public[:-1] + b"\x80\0", "could be shorter")):
             with self.subTest(why):

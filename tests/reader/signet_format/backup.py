@@ -8,7 +8,8 @@ from .contents import parse_tree_entry
 from .crypto import Sealed, hkdf_expand, hmac_sha256, same_octets
 from .encoding import U32_MAX, Octets, ascending
 from .errors import Refused, Unable
-from .journal import BACKUP, REMARK, Trust, order_of_statements, read_journals
+from .journal import BACKUP, LOG_EPOCH, REMARK, Trust, order_of_statements, read_journals
+from .logs import EpochLogs
 from .packs import KINDS_IN_FRAME, Pack, chunk_id, read_index
 from .repacks import Repacks, named_parts
 from .slots import open_escrow, open_slot, read_escrow, read_slot
@@ -30,6 +31,32 @@ class Repository:
         self.slot_names = {}  # DEK id -> names of slots that claim to be of it
         for name, parts in self.listing["slot"]:
             self.slot_names.setdefault(bytes.fromhex(parts["dek"]), []).append((name, parts))
+        self.closed_epochs = {}  # DEK id -> how it ended
+        self.bad_epochs = []
+        self._close_epochs()
+
+    def epochs(self):
+        """Log epochs that count, in the order in which they were opened."""
+        return sorted((entry for entry in self.journals.entries() if entry.kind == LOG_EPOCH and self.trusted(entry)),
+                      key=lambda entry: (entry.time, entry.identity, entry.sequence))
+
+    def _close_epochs(self):
+        for entries in self.journals.of.values():
+            opened = {}
+            for entry in entries:
+                if entry.kind != LOG_EPOCH or not self.trusted(entry):
+                    continue
+                for closed in entry.epoch.closed:
+                    known = self.closed_epochs.get(closed.dek_id)
+                    if opened.get(closed.dek_id) != entry.epoch.series_id or known not in (None, closed):
+                        self.bad_epochs.append(Refused(entry.name, f"closes {closed.dek_id.hex()}, which it cannot"))
+                    else:
+                        self.closed_epochs[closed.dek_id] = closed
+                opened[entry.epoch.dek_id] = entry.epoch.series_id
+
+    def logs(self):
+        """The logs of every epoch that counts."""
+        return [EpochLogs(self, entry) for entry in self.epochs()]
 
     def trusted(self, entry):
         """Its writer is trusted for it, and those of the entries that it reaches for theirs."""

@@ -6,6 +6,7 @@ from typing import Optional
 from .crypto import identity_of, sha256, signature_is_right
 from .encoding import MIB, Octets, ascending
 from .errors import Refused, UnknownVersion
+from .logs import is_segment_size, parse_epoch
 from .packs import INDEX_LIMIT, PACK_LIMIT
 from .slots import SLOT_LIMIT, parse_slot
 from .store import journal_name
@@ -16,13 +17,14 @@ SEQUENCE_LIMIT = 9_999_999_999
 ENTRY_LIMIT = 20 + 2 * PART_LIMIT + SIGNATURE
 SIGNER_AT = 20 + 16 + 32  # where the public key stands, in every kind
 
-BACKUP, PARTIAL, TRUST, POLICY, REMARK, REPACK, TOMBSTONE = 1, 2, 3, 4, 5, 6, 7
+BACKUP, PARTIAL, TRUST, POLICY, REMARK, REPACK, TOMBSTONE, LOG_EPOCH = 1, 2, 3, 4, 5, 6, 7, 10
 KINDS = {BACKUP: "backup", PARTIAL: "partial", TRUST: "trust", POLICY: "policy", REMARK: "remark", REPACK: "repack",
-         TOMBSTONE: "tombstone"}
-SEALED = (BACKUP, PARTIAL, REMARK)  # the kinds that have a sealed part; in a repack entry it depends
+         TOMBSTONE: "tombstone", LOG_EPOCH: "log epoch"}
+SEALED = (BACKUP, PARTIAL, REMARK, LOG_EPOCH)  # the kinds that have a sealed part; in a repack entry it depends
 WRITER, OFFICER = 1, 2
 ROLES = {WRITER: "writer", OFFICER: "officer"}
-FILES, STREAM = 1, 2
+FILES, STREAM, BASE = 1, 2, 3
+BACKUP_KINDS = {FILES: "files", STREAM: "stream", BASE: "base"}
 
 
 @dataclass
@@ -53,6 +55,7 @@ class Run:
     indexes: list  # (id, length)
     predecessors: list  # identities
     reach: list
+    base: Optional[tuple] = None  # system identifier, timeline, start, stop, segment size
 
     def writer_of(self, reach, signer):
         return self.predecessors[reach.journal - 1] if reach.journal else signer
@@ -119,6 +122,7 @@ class Entry:
     remark_writer: str = ""
     repack: Optional[Repack] = None                  # kind 6
     tombstones: list = member(default_factory=list)  # kind 7
+    epoch: Optional[object] = None                   # kind 10
 
     @property
     def packed(self):
@@ -145,10 +149,10 @@ def parse_entry(octets, name, identity, sequence, config):
     field = Octets(octets, name)
     field.magic(b"SIGNETJE")
     kind = field.u8("kind")
-    if kind > max(KINDS):
-        raise UnknownVersion(name, f"an entry of kind {kind}: made by a newer version")
+    if kind == 0:
+        field.refuse("unknown kind of entry 0")
     if kind not in KINDS:
-        field.refuse(f"unknown kind of entry {kind}")
+        raise UnknownVersion(name, f"an entry of kind {kind}: made by a newer version")
     if field.u8("signature algorithm") != 1:
         field.refuse("unknown signature algorithm")
     public_length, sealed_length = field.u32(), field.u32()
@@ -194,6 +198,8 @@ def parse_entry(octets, name, identity, sequence, config):
                 public.refuse(f"unknown action {entry.tombstones[-1].action}")
         if not ascending([(said.writer, said.sequence) for said in entry.tombstones]):
             public.refuse("statements are not ascending")
+    elif kind == LOG_EPOCH:
+        entry.epoch = parse_epoch(public, entry, config, parse_slots)
     else:
         entry.remark_on = public.take(32, "entry id")
         entry.remark_writer = public.take(32, "identity").hex()
@@ -203,13 +209,18 @@ def parse_entry(octets, name, identity, sequence, config):
     return entry
 
 
-def parse_packs(public, entry, run, config):
-    """Slots, packs and index segments of one DEK, in a run's entry or a repack entry."""
+def parse_slots(public, entry, run, config):
+    """Slots of one DEK."""
     for i in range(public.varint("count of slots", 1, 64)):
         slot = parse_slot(public.blob("slot", 0, SLOT_LIMIT), f"{entry.name} (slot {i})", config.repository)
         if slot.dek_id != run.dek_id or slot.commitment != run.commitment:
             public.refuse(f"slot {i} is of another DEK")
         run.slots.append(slot)
+
+
+def parse_packs(public, entry, run, config):
+    """Slots, packs and index segments of one DEK, in a run's entry or a repack entry."""
+    parse_slots(public, entry, run, config)
     run.packs = [(public.take(32, "pack id"), public.varint("length of a pack", 0, PACK_LIMIT))
                  for _ in range(public.varint("count of packs"))]
     run.indexes = [(public.take(32, "index id"), public.varint("length of an index", 0, INDEX_LIMIT))
@@ -251,7 +262,7 @@ def parse_run(public, entry, config):
     run = Run(run_id=public.take(16), series_id=public.take(16), backup_kind=public.u8(), flags=public.u8(),
               time=public.time(), began=public.time(), ended=public.time(), dek_id=public.take(16),
               commitment=public.take(32), slots=[], packs=[], indexes=[], predecessors=[], reach=[])
-    if run.backup_kind not in (FILES, STREAM):
+    if run.backup_kind not in BACKUP_KINDS or run.backup_kind == BASE and entry.kind != BACKUP:
         public.refuse(f"unknown kind of backup {run.backup_kind}")
     if run.flags & ~1:
         public.refuse("unknown flags")
@@ -267,6 +278,10 @@ def parse_run(public, entry, config):
         run.reach.append(Reach(journal, sequence, public.take(16, "DEK id"), parse_bitmap(public)))
     if not ascending([(reach.journal, reach.sequence) for reach in run.reach]):
         public.refuse("reach is not ascending")
+    if run.backup_kind == BASE:
+        run.base = (public.u64(), public.u32("timeline"), public.u64("start"), public.u64("stop"), public.u32("segment size"))
+        if run.base[1] == 0 or run.base[2] > run.base[3] or not is_segment_size(run.base[4]):
+            public.refuse("the place of a base")
     return run
 
 
@@ -361,6 +376,10 @@ class Trust:
         return {(said.identity, role): (said.first, said.last)
                 for entry in self._entries if entry.identity in level and self.officer(entry.identity, entry.sequence)
                 for said in entry.statements if said.role == role and (said.identity, role) not in self._ranges}
+
+    def range_of_writer(self, identity):
+        """First and last trusted sequence number; None where nobody trusts it."""
+        return self._ranges.get((identity, WRITER))
 
     def _has(self, identity, role, sequence):
         first, last = self._ranges.get((identity, role), (1, 0))

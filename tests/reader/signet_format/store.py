@@ -13,12 +13,17 @@ NAMES = {
     "slot": re.compile(r"slots/(?P<thumbprint>(?:sha256|kms)-[0-9a-f]{64})/(?P<dek>[0-9a-f]{32})\.(?P<sha256>[0-9a-f]{64})"),
     "pack": re.compile(r"packs/(?P<digits>[0-9a-f]{2})/(?P<sha256>(?P=digits)[0-9a-f]{62})"),
     "index": re.compile(r"indexes/(?P<sha256>[0-9a-f]{64})"),
+    "log": re.compile(r"logs/(?P<epoch>[0-9a-f]{32})/(?P<sequence>[0-9]{10})"),
     "escrow": re.compile(r"escrow/(?P<thumbprint>(?:sha256|kms)-[0-9a-f]{64})\.(?P<sha256>[0-9a-f]{64})"),
 }
 
 
 def journal_name(identity, sequence):
     return f"journal/{identity}/{sequence:010d}"
+
+
+def log_name(dek_id, place):
+    return f"logs/{dek_id.hex()}/{place:010d}"
 
 
 def pack_name(pack_id):

@@ -4,6 +4,7 @@ from .backup import Keyring, OpenedBackup, Repository, ids_in_frame, open_body, 
 from .contents import FILE, data_pieces, walk
 from .errors import Refused, Unable
 from .journal import BACKUP, REMARK
+from .logs import read_log
 from .packs import Pack, read_index, read_index_header, read_pack_header
 from .slots import open_escrow, open_slot, read_escrow, read_slot
 from .store import index_name, pack_name
@@ -15,7 +16,7 @@ class Verifier:
         self.notes = []    # what could not be checked
         self.counts = dict.fromkeys(("entries", "slots", "escrow objects", "packs", "index segments", "opened entries",
                                      "opened slots", "opened packs", "opened frames", "opened chunks", "walked backups",
-                                     "walked entries"), 0)
+                                     "walked entries", "logs", "opened logs"), 0)
         self._store = store
         self._passphrase = passphrase
         self._repository = Repository(store, pinned_officer)  # raises what is wrong with config.json
@@ -30,11 +31,13 @@ class Verifier:
         self.counts["entries"] = sum(1 for _ in self._repository.journals.entries())
         self._check_objects()
         self._check_entries()
+        self._check_logs()
         self._keyring = Keyring(self._repository, self._keys)
         self._check_escrow()
         if self._keyring.keys:
             self._open_slots()
             self._open_entries()
+            self._open_logs()
         return not self.refused
 
     def _attempt(self, act, *arguments):
@@ -83,6 +86,21 @@ class Verifier:
                     self._attempt(self._check_named_pack, entry, pack_id, length)
                 for index_id, length in entry.packed.indexes:
                     self._attempt(self._check_named_index, entry, index_id, length)
+
+    def _check_logs(self):
+        self.refused += self._repository.bad_epochs
+        self._epochs = self._repository.logs()
+        for epoch in self._epochs:
+            self.refused += epoch.refused
+            self.counts["logs"] += len(epoch.logs)
+
+    def _open_logs(self):
+        for epoch in self._epochs:
+            fields = epoch.entry.epoch
+            dek = self._attempt(self._keyring.dek, fields, epoch.entry.name)
+            for log in epoch.logs.values() if dek else ():
+                if self._attempt(read_log, self._store, log, dek, self._id, fields.dek_id) is not None:
+                    self.counts["opened logs"] += 1
 
     def _note_what_may_be_gone(self):
         """Packs and index segments of forgotten backups, and what others stand for, as far as no other backup needs them."""

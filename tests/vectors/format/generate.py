@@ -207,6 +207,7 @@ def entries():
     add("ok-backup", good, "ok", "", "a backup")
     add("ok-partial", backup(PARTIAL, head(1), public(reached=[])), "ok", "", "a partial entry, the first", sequence=1)
     add("ok-stream", backup(fields=public(kind=2, flags=1)), "ok", "", "a stream that could not be read whole")
+    add("ok-base", backup(fields=public(kind=3, base=base_place())), "ok", "", "a base of a PostgreSQL cluster")
     add("ok-successor", backup(fields=public(
         predecessors=[stable(f"predecessor {i}", 32) for i in range(16)],
         reached=[(0, 1, OTHER_DEK.id, b"\1"), (1, 7, OTHER_DEK.id, b"\2"), (16, 2, OTHER_DEK.id, b"\1")])), "ok", "",
@@ -271,7 +272,14 @@ def entries():
            slots=[rsa_slot(), rsa_slot(repository=OTHER_REPOSITORY)])
     fields("slot-with-octet-left-over", "a slot with an octet left over", slots=[rsa_slot() + b"\0"])
     fields("unknown-flags", "flag 1", flags=2)
-    fields("unknown-backup-kind", "backup kind 3", kind=3)
+    fields("unknown-backup-kind", "backup kind 4", kind=4)
+    fields("base-without-place", "a base that does not say where it is", kind=3)
+    fields("base-of-no-timeline", "a base of timeline 0", kind=3, base=base_place(timeline=0))
+    fields("base-that-stops-first", "a base that stops before it starts", kind=3, base=base_place(stop=0x2000027))
+    fields("base-segment-size", "a base with segments of 3 MiB", kind=3, base=base_place(segment_size=3 << 20))
+    fields("place-of-no-base", "a stream with the place of a base", kind=2, base=base_place())
+    add("base-of-a-partial-entry", backup(PARTIAL, fields=public(kind=3, base=base_place())), stage="fields",
+        comment="a partial entry that is a base")
     fields("reach-not-ascending", "reach in another order",
            reached=[(0, 1, OTHER_DEK.id, b"\1"), (0, 1, OTHER_DEK.id, b"\2")])
     fields("reach-of-itself", "reach to this very entry", reached=[(0, 2, OTHER_DEK.id, b"\1")])

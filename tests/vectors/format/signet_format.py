@@ -184,12 +184,16 @@ def reach(items): return counted([varint(journal) + varint(sequence) + dek + blo
 
 
 def backup_public(dek, slots, run=None, series=None, kind=1, flags=0, time=1_700_000_000_000_000_000, packs=(),
-                  indexes=(), predecessors=(), reached=(), counted_packs=None, counted_slots=None):
+                  indexes=(), predecessors=(), reached=(), counted_packs=None, counted_slots=None, base=b""):
     return ((run or stable("run", 16)) + (series or stable("series", 16)) + u8(kind) + u8(flags) + i64(time) +
             i64(time - 5_000_000_000) + i64(time + 1) + dek.id + dek.commitment +
             (counted_slots if counted_slots is not None else counted([blob(s) for s in slots])) +
             (counted_packs if counted_packs is not None else listed(packs)) + listed(indexes) +
-            counted(predecessors) + reach(reached))
+            counted(predecessors) + reach(reached) + base)
+
+
+def base_place(system=7_123_456_789, timeline=1, start=0x2000028, stop=0x2000100, segment_size=1 << 24):
+    return u64(system) + u32(timeline) + u64(start) + u64(stop) + u32(segment_size)
 
 
 def labels(host="db1", user="root", series="nightly", paths=("/srv",), tags=("monthly", "release"), command=(),
