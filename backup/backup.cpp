@@ -213,6 +213,7 @@ private:
     std::chrono::steady_clock::time_point last_access_;
     bool has_lost_access_ = false;
     std::size_t problem_octets_ = 0;
+    TimePoint complete_;  ///< when all was read: a base is consistent by then
 };
 
 FileLock Run::lock_series(const BackupRequest& request, const keyring::Keyring& keyring, const RepositoryId& repository,
@@ -523,6 +524,7 @@ BackupReport Run::execute() {
     try {
         result = Pipeline::run({request_, sources, cutter, keys_.id_key, table, history_, *packs, old_state,
                                 !state_path().empty(), new_state, report_, on_problem});
+        complete_ = Clock::system().now();
         if (request_.confirm_stream) request_.confirm_stream();
         if (request_.interrupted != nullptr && *request_.interrupted)
             throw Error(ErrorCode::interrupted, "interrupted");
@@ -564,6 +566,7 @@ void Run::finish(Committer& committer, PackWriter& packs, Pipeline::Result& resu
     rotation_.carry_out(reach);
     format::BackupBody body;
     body.root = std::move(result.root);
+    if (result.base) committer.set_base(*result.base, request_.time.value_or(complete_));
     body.owners = named(result.owners, owner_name);
     body.groups = named(result.groups, group_name);
     body.statistics = statistics;

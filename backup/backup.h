@@ -61,6 +61,7 @@ struct BackupRequest {
     int stream_fd = -1;
     std::string stream_name = "stdin";        ///< --stdin-filename
     std::vector<std::string> stream_command;  ///< recorded; the caller runs it
+    bool is_base = false;                     ///< the stream is the tar of a PostgreSQL base backup
     /// Called once the stream has ended and before the commit; an Error thrown here abandons the run.
     std::function<void()> confirm_stream;
     /// Called with the protectors that wrap this run's data key, before anything is stored; an Error thrown here

@@ -36,6 +36,12 @@ public:
                                  format::BackupBody body, bool has_errors,
                                  const std::function<void()>& require_allowed);
 
+    /// What commit() is to say of a base.
+    void set_base(const format::BasePlace& base, TimePoint complete) {
+        setup_.fields.kind = format::BackupKind::base;
+        setup_.fields.base = base;
+        setup_.fields.time = complete;
+    }
     /// The newest entry of the journal, this run's or one before it; sequence 0 when there is none.
     [[nodiscard]] keyring::SeenEntry last() const { return {next_sequence_ - 1, previous_}; }
 

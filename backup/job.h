@@ -142,8 +142,8 @@ struct WalkedEntry {
 
 /// What the walk tells the tree builder, in order.
 struct WalkEvent {
-    enum class Kind { enter, leave } kind = Kind::enter;
-    // enter: a folder with all its entries but subfolders
+    enum class Kind { enter, leave, fold } kind = Kind::enter;
+    // enter: a folder with all its entries but subfolders. fold: files alone, whose contents are made ahead of it
     std::string path;
     format::Entry entry;  ///< the folder itself, without content
     std::vector<WalkedEntry> entries;

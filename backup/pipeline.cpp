@@ -1,5 +1,6 @@
 #include "backup/pipeline.h"
 
+#include "backup/base_walk.h"
 #include "core/error.h"
 
 #include <algorithm>
@@ -93,8 +94,13 @@ Pipeline::Result Pipeline::run(const Setup& setup) {
     TreeBuilder builder({shared, setup.cutter, ids.clone(), level, setup.new_state, setup.report, on_problem,
                          request.on_item, request.progress, abandoned});
     format::BackupStatistics known;
-    Walk walk({request, setup.sources, setup.old_state, setup.table, setup.history, setup.report, known, small_files,
-               large_files, events, on_problem, abandoned, setup.use_state});
+    const Walk::Setup walk_setup{request,      setup.sources, setup.old_state, setup.table, setup.history,
+                                 setup.report, known,         small_files,     large_files, events,
+                                 on_problem,   abandoned,     setup.use_state};
+    Walk walk(walk_setup);
+    // A tar comes as one stream: whoever walks it reads it as well.
+    Reader tar_reader(setup.cutter, buffers, work, abandoned, hooks);
+    BaseWalk base_walk(walk_setup, tar_reader);
 
     std::vector<std::thread> readers;
     const auto start_readers = [&](int count, BoundedQueue<ReadJob>& queue) {
@@ -130,7 +136,16 @@ Pipeline::Result Pipeline::run(const Setup& setup) {
         });
     });
 
-    if (!abandoned) guarded([&] { request.stream_fd >= 0 ? walk.run_stream() : walk.run(); });
+    if (!abandoned) {
+        guarded([&] {
+            if (request.is_base)
+                base_walk.run(request.stream_fd);
+            else if (request.stream_fd >= 0)
+                walk.run_stream();
+            else
+                walk.run();
+        });
+    }
     if (request.progress != nullptr) request.progress->scan_finished = true;
     small_files.close();
     large_files.close();
@@ -142,8 +157,13 @@ Pipeline::Result Pipeline::run(const Setup& setup) {
     if (!abandoned) guarded([&] { builder.finish(); });
     failure.rethrow();
 
-    Result result{builder.root(), builder.sources(), builder.statistics(), ascending(walk.owners()),
-                  ascending(walk.groups())};
+    Result result;
+    result.root = builder.root();
+    result.sources = builder.sources();
+    result.statistics = builder.statistics();
+    result.owners = ascending(request.is_base ? base_walk.owners() : walk.owners());
+    result.groups = ascending(request.is_base ? base_walk.groups() : walk.groups());
+    if (request.is_base) result.base = base_walk.place();
     result.statistics.files += known.files;
     result.statistics.others += known.others;
     result.statistics.bytes += known.bytes;

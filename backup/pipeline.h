@@ -32,6 +32,7 @@ public:
         std::vector<std::uint32_t> owners;  ///< ascending
         std::vector<std::uint32_t> groups;
         std::uint64_t added_data = 0;  ///< octets of files that were not stored before
+        std::optional<format::BasePlace> base;
     };
 
     /// Runs all stages to their end; every frame has been handed to `packs` then.

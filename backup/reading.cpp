@@ -296,6 +296,31 @@ void Reader::read_large(const std::shared_ptr<FileJob>& file) {
     file->read_done();
 }
 
+void Reader::read_pulled(const std::shared_ptr<FileJob>& file, std::uint64_t size,
+                         const std::function<std::size_t(MutableByteView)>& pull) {
+    if (hooks_.starting) hooks_.starting(file->path);
+    Stream stream(*this, file);
+    std::optional<CutRule> rule;
+    std::uint64_t left = size;
+    while (left > 0 && !abandoned_) {
+        const auto room = stream.room();
+        if (room.empty()) break;
+        const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(room.size(), left));
+        const auto got = pull(room.first(wanted));
+        stream.filled(got);
+        left -= got;
+        if (!rule) rule = rule_for_file(file->name, size, stream.pending().first(std::min<std::size_t>(got, 16384)));
+        stream.cut(*rule, left == 0 || got < wanted);
+        if (!stream.pass_on(false)) break;
+        if (hooks_.read) hooks_.read(got);
+        if (got < wanted) break;
+    }
+    (void)stream.pass_on(true);
+    file->content_size = size - left;
+    file->failed = abandoned_;
+    file->read_done();
+}
+
 void Reader::read_stream(const std::shared_ptr<FileJob>& file, int fd) {
     if (hooks_.starting) hooks_.starting(file->path);
     Stream stream(*this, file);

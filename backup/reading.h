@@ -26,6 +26,9 @@ public:
 
     /// Reads everything in the job and hands it on. Failures of a source are noted in its FileJob.
     void read(const ReadJob& job);
+    /// The same of one file whose octets come from elsewhere. pull  fills what it is given, less only at the end
+    void read_pulled(const std::shared_ptr<FileJob>& file, std::uint64_t size,
+                     const std::function<std::size_t(MutableByteView)>& pull);
 
 private:
     void read_group(const ReadJob& job);

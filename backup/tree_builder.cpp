@@ -31,6 +31,7 @@ TreeBuilder::TreeBuilder(Setup setup)
 
 bool TreeBuilder::take(WalkEvent event) {
     if (event.kind == WalkEvent::Kind::enter) return enter(event);
+    if (event.kind == WalkEvent::Kind::fold) return fold_ahead(event);
     leave();
     return true;
 }
@@ -73,6 +74,15 @@ bool TreeBuilder::fold(FileJob& job) {
     }
     if (setup_.abandoned) return false;
     job.content = lists.finish(job.content_size);
+    return true;
+}
+
+/// Of files that are in no folder yet. Nobody will ask for their chunks: no state is kept of such a run.
+bool TreeBuilder::fold_ahead(const WalkEvent& event) {
+    for (const auto& walked : event.entries) {
+        if (!fold(*walked.job)) return false;
+        walked.job->chunks = {};
+    }
     return true;
 }
 

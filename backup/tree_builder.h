@@ -54,6 +54,7 @@ private:
     [[nodiscard]] format::Content store(ByteView content);
     [[nodiscard]] ChunkId store_chunk(format::ChunkKind kind, ByteView chunk);
     [[nodiscard]] bool fold(FileJob& job);
+    [[nodiscard]] bool fold_ahead(const WalkEvent& event);
     Setup setup_;
     SealContext context_;
     FrameGatherer gatherer_;

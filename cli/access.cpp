@@ -121,4 +121,18 @@ void require_settings_open(const Access& access) {
                 "bring the key back (signet key …), link another one, or signet keyring revalidate");
 }
 
+void follow_rotation(Context& context) {
+    const keyring::FollowReport report = context.keyring().refresh_followed(context.vaults());
+    for (const std::string& warning : report.warnings) context.terminal().warning(warning);
+}
+
+void check_access(Context& context) {
+    const Access access = look_at_access(context);
+    if (access.state == keyring::AccessState::needs_revalidation && policy_in_force(context).backups_wait)
+        require_revalidated(access);
+    if (access.state == keyring::AccessState::degraded || access.state == keyring::AccessState::needs_revalidation) {
+        context.terminal().warning("this keyring is " + access_text(access));
+    }
+}
+
 }  // namespace signet::cli

@@ -44,4 +44,10 @@ void require_revalidated(const Access& access);
 /// throws  Error{refused}: it is lost
 void require_settings_open(const Access& access);
 
+/// A default that was rotated elsewhere takes over before the run.
+void follow_rotation(Context& context);
+/// Looks, tells who is to be told, and warns. A protector that is refused stops the run when it wraps. After a long
+/// loss a person may have to look first. throws  Error{refused}: that is so
+void check_access(Context& context);
+
 }  // namespace signet::cli

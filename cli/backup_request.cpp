@@ -64,9 +64,37 @@ void refuse_missing(const std::vector<std::string>& paths) {
     throw Error(ErrorCode::usage, "nothing to back up: " + printable(paths.front()) + " does not exist");
 }
 
+bool is_base(const Options& options) {
+    const std::string kind = options.text_or("kind", "files");
+    if (kind == "postgres") return true;
+    if (kind == "files") return false;
+    throw Error(ErrorCode::usage, "--kind is files or postgres: " + kind);
+}
+
+/// A base backup comes from standard input, or from the command behind --, or from the usual one.
+void check_base(const Context& context) {
+    const Options& options = context.options();
+    if (!options.given("series"))
+        throw Error(ErrorCode::usage, "--kind postgres needs --series NAME", "the one that signet log push is given");
+    if (options.given("stdin-from-command") || options.given("stdin-filename"))
+        throw Error(
+            ErrorCode::usage,
+            "--kind postgres takes the command behind -- as it is, without --stdin-from-command and --stdin-filename");
+    if (options.arguments().size() != options.after_dashes().size())
+        throw Error(ErrorCode::usage,
+                    "--kind postgres and a path cannot be given together: " + context.arguments().front());
+}
+
+const std::vector<std::string>& base_command() {
+    static const std::vector<std::string> command = {"pg_basebackup", "-D", "-", "-Ft", "-X", "none", "-c", "fast"};
+    return command;
+}
+
 void check(const Context& context) {
     const Options& options = context.options();
-    const bool stream = options.flag("stdin") || options.flag("stdin-from-command");
+    const bool base = is_base(options);
+    if (base) check_base(context);
+    const bool stream = base || options.flag("stdin") || options.flag("stdin-from-command");
     if (!stream && options.given("stdin-filename")) {
         throw Error(ErrorCode::usage, "--stdin-filename needs --stdin or --stdin-from-command");
     }
@@ -164,6 +192,12 @@ std::vector<OptionSpec> backup_options() {
          .takes = Takes::many,
          .value_name = "FILE",
          .help = "paths, each ended by a zero octet"},
+        {.name = "kind",
+         .takes = Takes::one,
+         .value_name = "KIND",
+         .help = "files (as when nothing is said), or postgres: a base backup, by pg_basebackup, by the command behind "
+                 "--, or "
+                 "from --stdin"},
         {.name = "stdin", .help = "back up standard input"},
         {.name = "stdin-from-command",
          .help = "run the command behind -- and back up its output, if its exit status is 0"},
@@ -201,9 +235,13 @@ std::vector<OptionSpec> backup_options() {
 backup::BackupRequest backup_request(const Context& context) {
     check(context);
     const Options& options = context.options();
-    const bool stream = options.flag("stdin") || options.flag("stdin-from-command");
+    const bool base = is_base(options);
+    const bool stream = base || options.flag("stdin") || options.flag("stdin-from-command");
     backup::BackupRequest request;
+    request.is_base = base;
     if (options.flag("stdin-from-command")) request.stream_command = context.arguments();
+    if (base && !options.flag("stdin"))
+        request.stream_command = context.arguments().empty() ? base_command() : context.arguments();
     if (!stream) request.paths = sources(context);
     if (!stream && request.paths.empty()) {
         throw Error(ErrorCode::usage, "nothing to back up", "signet backup PATH…");

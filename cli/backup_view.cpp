@@ -21,7 +21,10 @@ Json needs_json(const restore::Backup& backup, const restore::Planner& planner) 
 
 }  // namespace
 
-std::string_view kind_text(format::BackupKind kind) { return kind == format::BackupKind::stream ? "stream" : "files"; }
+std::string_view kind_text(format::BackupKind kind) {
+    if (kind == format::BackupKind::base) return "base";
+    return kind == format::BackupKind::stream ? "stream" : "files";
+}
 
 std::string protector_of(const restore::Backup& backup) {
     return backup.body.listed->slots.empty() ? "" : backup.body.listed->slots.front().thumbprint.text();

@@ -5,6 +5,8 @@
 #include "core/crypto/digest.h"
 #include "format/limits.h"
 #include "format/names.h"
+#include "restore/log_archive.h"
+#include "storage/logs.h"
 
 #include <algorithm>
 #include <exception>
@@ -173,9 +175,16 @@ void Checker::expect(const std::string& name, const std::string& used_as, std::u
 
 void Checker::check_references() {
     std::set<DekId> known_keys;
+    const auto check_slots = [&](const std::string& entry, const format::SlottedKey& listed) {
+        known_keys.insert(listed.dek);
+        for (const format::Slot& slot : listed.slots) {
+            const Bytes object = slot.encode();
+            expect(format::slot_name(slot.thumbprint, slot.dek, crypto::sha256(object)), slot.dek.hex(), object.size(),
+                   entry);
+        }
+    };
     const auto check_entry = [&](const restore::EntryPlace& place, const format::SealedPacks& listed) {
         const std::string entry = format::journal_name(place.first, place.second);
-        known_keys.insert(listed.dek);
         for (const format::PackInfo& pack : listed.packs) {
             const std::string name = format::pack_name(pack.id);
             expect(name, name, pack.size, entry);
@@ -184,14 +193,12 @@ void Checker::check_references() {
             const std::string name = format::index_name(index.id);
             expect(name, name, index.size, entry);
         }
-        for (const format::Slot& slot : listed.slots) {
-            const Bytes object = slot.encode();
-            expect(format::slot_name(slot.thumbprint, slot.dek, crypto::sha256(object)), slot.dek.hex(), object.size(),
-                   entry);
-        }
+        check_slots(entry, listed);
     };
     for (const auto& [place, run] : catalogue_.runs()) check_entry(place, run.fields);
     for (const auto& [place, repack] : catalogue_.repacks().entries()) check_entry(place, repack.fields);
+    for (const restore::LogEpoch& epoch : catalogue_.log_epochs())
+        check_slots(format::journal_name(epoch.entry->identity, epoch.entry->head.sequence), epoch.fields);
     std::uint64_t leftovers = 0;
     for (const storage::ObjectInfo& info : listing_) {
         const bool by_hash = format::parse_pack_name(info.name) || format::parse_index_name(info.name);
@@ -203,6 +210,26 @@ void Checker::check_references() {
     if (leftovers > 0) {
         report_.information.push_back(counted(leftovers, "object") + " of unfinished runs, which nothing needs");
     }
+}
+
+void Checker::check_logs() {
+    if (catalogue_.doubt()) return;
+    std::uint64_t others = 0;
+    for (const restore::LogSeries& series : restore::load_logs(context_.repository(), catalogue_, std::nullopt)) {
+        for (const restore::LogProblem& problem : series.problems) {
+            if (!is_damage(problem.error))
+                report_.information.emplace_back(problem.error.what());
+            else
+                damage("logs/" + problem.epoch->fields.dek.hex(), problem.error.what());
+        }
+    }
+    std::set<DekId> known;
+    for (const restore::LogEpoch& epoch : catalogue_.log_epochs()) known.insert(epoch.fields.dek);
+    for (const storage::ObjectInfo& info : listing_) {
+        const auto log = format::parse_log_name(info.name);
+        if (log && !known.contains(log->dek)) ++others;
+    }
+    if (others > 0) report_.information.push_back(counted(others, "log") + " of epochs that no entry opens");
 }
 
 void Checker::check_hash(const storage::ObjectInfo& info, const std::string& expected) {
@@ -228,12 +255,18 @@ void Checker::check_object(const storage::ObjectInfo& info) {
     ++objects_;
     if (info.name == format::kConfigName || format::parse_journal_name(info.name)) return;  // verified already
     const std::string expected = hash_in_name(info.name);
-    if (expected.empty()) {
+    const bool is_log = format::parse_log_name(info.name).has_value();
+    if (expected.empty() && !is_log) {
         const std::lock_guard lock(mutex_);
         report_.information.push_back(info.name + ": no object of the repository");
         return;
     }
     try {
+        if (is_log) {
+            (void)storage::verify_log(*context_.repository().store().open_object(info.name), info.name);
+            bytes_ += info.size;
+            return;
+        }
         check_hash(info, expected);
         if (const auto slot = format::parse_slot_name(info.name)) {
             if (context_.repository().load_slot(*slot).repository != catalogue_.repository()) {
@@ -255,6 +288,7 @@ void Checker::check_object(const storage::ObjectInfo& info) {
 void Checker::check_objects() {
     check_journals();
     check_references();
+    check_logs();
     const auto& objects = listing_.objects();
     std::atomic<std::size_t> next{0};
     std::exception_ptr failure;

@@ -54,6 +54,8 @@ private:
     void check_seen();
     void check_journals();
     void check_references();
+    /// That no log of an epoch is missing or altered.
+    void check_logs();
     void check_object(const storage::ObjectInfo& info);
     void check_hash(const storage::ObjectInfo& info, const std::string& expected);
     void damage(const std::string& object, const std::string& message);

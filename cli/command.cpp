@@ -10,9 +10,8 @@
 namespace signet::cli {
 namespace {
 
-constexpr std::array kPlanned = {"mount",        "repair",         "prune",         "consolidate",   "log push",
-                                 "log fetch",    "log list",       "log check",     "drill run",     "drill history",
-                                 "drill report", "drill schedule", "keyring setup", "keyring import"};
+constexpr std::array kPlanned = {"mount",         "repair",       "prune",          "consolidate",   "drill run",
+                                 "drill history", "drill report", "drill schedule", "keyring setup", "keyring import"};
 
 constexpr std::array kGroups = {"key", "keyring", "log", "drill"};
 
@@ -78,6 +77,10 @@ const std::vector<Command>& commands() {
                                              reseal_command(),
                                              forget_command(),
                                              undelete_command(),
+                                             log_push_command(),
+                                             log_fetch_command(),
+                                             log_list_command(),
+                                             log_check_command(),
                                              status_command(),
                                              metrics_command(),
                                              key_create_command(),

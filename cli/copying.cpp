@@ -99,6 +99,9 @@ restore::RewrapReport add_slots(Context& context, const storage::Repository& tar
     require_unfenced(policy, context.keyring(), wrapping.protectors);
     options.protectors = std::move(wrapping.protectors);
     options.proven = &proven;
+    for (const restore::LogEpoch& epoch : catalogue.log_epochs()) {
+        if (epoch.trusted) options.logs.push_back(&epoch);
+    }
     options.stop = [] { return interrupted().load(); };
     return restore::rewrap(target, planner, context.resolver(), backups, options);
 }

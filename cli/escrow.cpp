@@ -120,4 +120,18 @@ std::vector<OpenEscrow> open_escrows(Context& context, const storage::Repository
                 "link them: signet keyring link LOCATION");
 }
 
+void keep_recoverable(Context& context, const format::Thumbprint& protector) {
+    const storage::Repository& repository = context.repository();
+    if (!keyring::is_escrow(context.keyring(), protector) || has_escrow(repository.store(), protector)) return;
+    if (context.passphrases().manner() == keyring::PassphraseSource::Manner::unattended &&
+        context.vaults().has_local()) {
+        store_escrow(context, repository.store(), repository.config().repository, protector);
+        return;
+    }
+    context.terminal().warning(
+        "this repository does not hold the escrow protector " + protector.short_text() +
+        ": repository and passphrase alone will not restore this backup; give --passphrase-file to this "
+        "command once to store it");
+}
+
 }  // namespace signet::cli

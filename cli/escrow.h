@@ -22,6 +22,10 @@ void store_escrow(Context& context, storage::Store& store, const RepositoryId& r
 /// Whether the repository has an escrow object of this protector.
 [[nodiscard]] bool has_escrow(const storage::Store& store, const format::Thumbprint& thumbprint);
 
+/// So that the repository stays recoverable, an escrow protector that wraps must be in it: whichever does, as another
+/// version may have taken over while the run waited for its turn.
+void keep_recoverable(Context& context, const format::Thumbprint& protector);
+
 /// What stands in an escrow object.
 struct OpenEscrow {
     format::Thumbprint thumbprint;

@@ -12,6 +12,7 @@ enum class ExitCode : int {
     failed = 1,
     usage = 2,
     incomplete = 3,  ///< done, but something could not be read or written
+    absent = 4,      ///< of log fetch alone: what was asked for was never stored
     no_repository = 10,
     busy = 11,
     wrong_passphrase = 12,

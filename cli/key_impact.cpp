@@ -50,6 +50,9 @@ public:
                 if (backup.trusted) impact.unknown.emplace_back(error.what());
             }
         }
+        for (const restore::LogEpoch& epoch : catalogue.log_epochs()) {
+            if (epoch.trusted) judge(epoch, impact);
+        }
         for (const bool is_undecided : {true, false}) {
             for (const auto& [writer, need] : untrusted_) {
                 if (need.is_undecided == is_undecided) impact.untrusted.push_back(need);
@@ -97,6 +100,13 @@ private:
         if (impact.backups++ == 0) impact.from = backup.time();
         impact.to = backup.time();
         if (is_lost) impact.lost.push_back(&backup);
+    }
+
+    void judge(const restore::LogEpoch& epoch, KeyImpact& impact) {
+        const restore::RunKey& key = planner_.key(*epoch.entry, epoch.fields);
+        if (!needs_doomed(key) || opens_without_doomed(key)) return;
+        impact.lost_logs.push_back("the logs of series " + epoch.series() + " from " + to_table_time(epoch.opened()) +
+                                   " on (epoch " + epoch.fields.dek.short_hex() + ")");
     }
 
     /// A run counts every signed slot of a protector that stays: it does not unwrap. Slots that somebody stored say
@@ -209,6 +219,11 @@ std::string objection(const KeyImpact& impact) {
         return counted(impact.lost.size(), "backup") + " could not be restored without " + keys + ": " +
                first_few(impact.lost);
     }
+    if (!impact.lost_logs.empty()) {
+        return counted(impact.lost_logs.size(), "log epoch") + " could not be opened without " + keys + ": " +
+               impact.lost_logs.front() +
+               (impact.lost_logs.size() == 1 ? "" : " and " + std::to_string(impact.lost_logs.size() - 1) + " more");
+    }
     if (!impact.unknown.empty()) return "not every backup could be judged: " + impact.unknown.front();
     return {};
 }
@@ -290,12 +305,17 @@ void print_impact(Context& context, const KeyImpact& impact) {
                              {"from", any ? Json(to_rfc3339(impact.from)) : Json(nullptr)},
                              {"to", any ? Json(to_rfc3339(impact.to)) : Json(nullptr)},
                              {"lost", std::move(lost)},
+                             {"lost_log_epochs", impact.lost_logs.size()},
                              {"unknown", impact.unknown},
                              {"untrusted", untrusted_json(impact.untrusted)}});
         return;
     }
     const std::string keys = join(impact.keys, ", ");
     for (const std::string& sentence : untrusted_sentences(impact.untrusted, keys)) terminal.warning(sentence);
+    if (!impact.lost_logs.empty()) {
+        terminal.message(counted(impact.lost_logs.size(), "log epoch") + " open with nothing else than " + keys + ": " +
+                         impact.lost_logs.front());
+    }
     if (impact.backups == 0) {
         terminal.message("no backup in " + context.repository_location() + " needs " + keys);
         return;

@@ -43,6 +43,8 @@ struct KeyImpact {
     /// When the newest data key of `lost` was made that backups to come may still refer to: by a signed slot another
     /// protector opens it, which is not within reach here.
     std::optional<TimePoint> reachable;
+    /// Log epochs that nothing else opens, a sentence for each.
+    std::vector<std::string> lost_logs;
     std::vector<std::string> unknown;      ///< why some trusted backups could not be judged
     std::vector<UntrustedNeed> untrusted;  ///< undecided writers first; they are no objection
 };

@@ -1,5 +1,6 @@
 // signet: one binary, one command each time. Everything that goes wrong ends here, as a message and an exit code.
 
+#include "cli/caller.h"
 #include "cli/context.h"
 #include "cli/help.h"
 #include "cli/signals.h"
@@ -96,10 +97,11 @@ int main(int argc, char** argv) {
     // Many threads that hand memory to each other: with an arena for each it would lie about unused.
     ::mallopt(M_ARENA_MAX, 2);
     harden_process();
-    cli::install_signal_handlers();
     std::vector<std::string> words(argv + 1, argv + argc);
+    const cli::Caller caller = cli::caller_of(words);
+    cli::install_signal_handlers(cli::number_for(caller, cli::ExitCode::interrupted));
     if (words.size() == 1 && words.front() == "--version") words.front() = "version";
     cli::Terminal terminal;
     terminal.configure(cli::has_word(words, "--json"), 0);
-    return cli::number(cli::guarded(words, terminal));
+    return cli::number_for(caller, cli::guarded(words, terminal));
 }

@@ -59,6 +59,7 @@ Retirement judge_retirement(Context& context, const NamedProtector& protector, r
     for (const restore::Backup* backup : impact.lost)
         one.newest = std::max(one.newest.value_or(backup->time()), backup->time());
     one.obstacles = impact.unknown;
+    for (const std::string& logs : impact.lost_logs) one.obstacles.push_back("nothing else opens " + logs);
     one.untrusted = impact.untrusted;
     one.free = one.fenced && one.waiting.empty() && one.needing == 0 && one.obstacles.empty();
     if (!one.free && one.obstacles.empty())

@@ -1,6 +1,5 @@
 #include "cli/signals.h"
 
-#include "cli/exit_code.h"
 #include "core/error.h"
 
 #include <unistd.h>
@@ -11,11 +10,13 @@ namespace {
 
 std::atomic<bool> interrupted_flag{false};
 std::atomic<bool> progress_requested{false};
-static_assert(std::atomic<bool>::is_always_lock_free, "signal handlers set these");
+std::atomic<int> exit_at_once{130};
+static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int>::is_always_lock_free,
+              "signal handlers set these");
 
 extern "C" void on_end_signal(int) {
     // The second one is from somebody who does not want to wait. The repository stays valid: a commit is one object.
-    if (interrupted_flag.exchange(true)) _exit(number(ExitCode::interrupted));
+    if (interrupted_flag.exchange(true)) _exit(exit_at_once.load());
 }
 
 extern "C" void on_progress_signal(int) { progress_requested.store(true); }
@@ -30,7 +31,8 @@ void handle(int signal_number, void (*handler)(int), int flags) {
 
 }  // namespace
 
-void install_signal_handlers() {
+void install_signal_handlers(int at_once) {
+    exit_at_once.store(at_once);
     // No SA_RESTART on the first: a prompt that waits for a passphrase must wake up.
     for (const int signal_number : {SIGINT, SIGTERM}) handle(signal_number, on_end_signal, 0);
     // nohup asks for HUP to stay ignored.

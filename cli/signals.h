@@ -5,9 +5,9 @@
 
 namespace signet::cli {
 
-/// Installs the handlers: INT, TERM and HUP ask for an orderly end (a second one ends at once with 130), USR1 asks
-/// for a progress line, PIPE is ignored so that a closed standard output becomes an error and not a death.
-void install_signal_handlers();
+/// Installs the handlers: INT, TERM and HUP ask for an orderly end (a second one ends at once with `at_once`), USR1
+/// asks for a progress line, PIPE is ignored so that a closed standard output becomes an error and not a death.
+void install_signal_handlers(int at_once);
 
 /// Set once INT, TERM or HUP arrived.
 [[nodiscard]] std::atomic<bool>& interrupted();

@@ -208,6 +208,11 @@ void Catalogue::judge(const storage::Repository& repository, const std::vector<c
                     auto fields = format::backup_public(entry);
                     runs_.emplace(std::pair(entry.identity, entry.head.sequence),
                                   storage::RunEntry{&entry, std::move(fields)});
+                } else if (entry.kind == format::EntryKind::log_epoch) {
+                    LogEpoch epoch;
+                    epoch.entry = &entry;
+                    epoch.fields = format::log_epoch_public(entry);
+                    log_epochs_.push_back(std::move(epoch));
                 }
             } catch (const Error& error) {
                 if (!is_damage(error)) throw;
@@ -227,6 +232,7 @@ void Catalogue::judge(const storage::Repository& repository, const std::vector<c
     repacks_ = Repacks(journals_, runs_, trust_,
                        [&](const format::SignedEntry& entry, const Error& error) { note_damage(entry, error); });
     take_tombstones();
+    judge_epochs();
     std::pair<IdentityId, TimePoint> latest;
     for (const auto& [place, run] : runs_) {
         // A clock set back does not make an entry older than the one before it.
@@ -245,6 +251,36 @@ void Catalogue::judge(const storage::Repository& repository, const std::vector<c
         (tombstones_.is_forgotten(backup.id) ? forgotten_ : backups_).push_back(std::move(backup));
     }
     for (auto& [place, error] : problems) note_finding(place.first, place.second, std::move(error));
+}
+
+/// Who is trusted for which epoch, and which of them have ended. They come journal by journal, in order.
+void Catalogue::judge_epochs() {
+    for (std::size_t i = 0; i < log_epochs_.size(); ++i) {
+        LogEpoch& epoch = log_epochs_[i];
+        const IdentityId& writer = epoch.entry->identity;
+        epoch.trusted = trust_.trusts(writer, format::Role::writer, epoch.entry->head.sequence);
+        const keyring::TrustedIdentity* known = trust_.find(writer, format::Role::writer);
+        epoch.counts_open = epoch.trusted && known != nullptr && known->last_sequence == UINT64_MAX;
+        if (!epoch.trusted) continue;
+        for (const format::ClosedEpoch& closed : epoch.fields.closed) {
+            const auto end = log_epochs_.begin() + static_cast<std::ptrdiff_t>(i);
+            const auto ended = std::find_if(log_epochs_.begin(), end, [&](const LogEpoch& one) {
+                return one.fields.dek == closed.epoch && one.entry->identity == writer &&
+                       one.fields.series == epoch.fields.series;
+            });
+            const std::pair said(closed.logs, closed.last);
+            if (ended == end || (ended->closed && *ended->closed != said)) {
+                note_damage(*epoch.entry, Error(ErrorCode::damaged, name_of(*epoch.entry) + ": closes log epoch " +
+                                                                        closed.epoch.hex() + ", which it cannot"));
+                continue;
+            }
+            ended->closed = said;
+        }
+    }
+    std::sort(log_epochs_.begin(), log_epochs_.end(), [](const LogEpoch& left, const LogEpoch& right) {
+        return std::tuple(left.opened(), left.entry->identity, left.entry->head.sequence) <
+               std::tuple(right.opened(), right.entry->identity, right.entry->head.sequence);
+    });
 }
 
 void Catalogue::note_finding(const IdentityId& identity, std::uint64_t sequence, Error error) {
@@ -344,7 +380,16 @@ void Catalogue::learn_names(const storage::Repository& repository, keyring::Keyr
         // An empty key stands for "not known", so that each writer is asked about once.
         label_keys_.emplace(backup.writer, key ? std::move(*key) : SecretBytes());
     }
+    for (const LogEpoch& epoch : log_epochs_) {
+        if (label_keys_.contains(epoch.entry->identity)) continue;
+        auto key = keyrings.label_key(id, epoch.entry->identity);
+        label_keys_.emplace(epoch.entry->identity, key ? std::move(*key) : SecretBytes());
+    }
     share_label_keys();
+    for (LogEpoch& epoch : log_epochs_) {
+        const SecretBytes* key = label_key(epoch.entry->identity);
+        if (key != nullptr) epoch.labels = format::open_labels(*epoch.entry, *key);
+    }
     for (Backup& backup : backups_) {
         const SecretBytes* key = label_key(backup.writer);
         if (key == nullptr) continue;
@@ -431,9 +476,14 @@ void Catalogue::check_reach(const Backup& backup) const {
     }
 }
 
+bool Catalogue::names_series(std::string_view word, const std::optional<format::Labels>& labels,
+                             const SeriesId& series) {
+    if (labels && labels->series == word) return true;
+    return word.size() >= kFewestSeriesDigits && is_hex(word) && series.hex().starts_with(word);
+}
+
 bool Catalogue::is_series(const Backup& backup, const std::string& series) const {
-    if (backup.labels && backup.labels->series == series) return true;
-    return series.size() >= kFewestSeriesDigits && is_hex(series) && backup.fields->series.hex().starts_with(series);
+    return names_series(series, backup.labels, backup.fields->series);
 }
 
 bool Catalogue::matches(const Backup& backup, const BackupFilter& filter) const {

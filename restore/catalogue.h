@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/clock.h"
+#include "format/log_epoch.h"
 #include "keyring/keyring.h"
 #include "keyring/officers.h"
 #include "restore/reach.h"
@@ -39,6 +40,21 @@ struct Backup {
     [[nodiscard]] std::string series() const { return labels ? labels->series : fields->series.hex(); }
     /// For messages: "prod-db at 2026-03-14 09:30:05 (1a2b3c4d)".
     [[nodiscard]] std::string describe() const;
+};
+
+/// The logs of a series under one data key, as the entry that opened it says.
+struct LogEpoch {
+    const format::SignedEntry* entry = nullptr;  ///< owned by the catalogue
+    format::LogEpochPublic fields;
+    bool trusted = false;  ///< its writer was trusted for it
+    /// With how many logs it ended and which was the last, as a later entry says that counts.
+    std::optional<std::pair<std::uint64_t, format::LogId>> closed;
+    /// Whether logs count that no entry closes: not where the writer's trust has an end.
+    bool counts_open = false;
+    std::optional<format::Labels> labels;  ///< nothing without the writer's label key
+
+    [[nodiscard]] std::string series() const { return labels ? labels->series : fields.series.hex(); }
+    [[nodiscard]] TimePoint opened() const { return entry->head.time; }
 };
 
 /// Which backups.
@@ -137,6 +153,11 @@ public:
     [[nodiscard]] const RunEntries& runs() const { return runs_; }
     /// Repack entries that count.
     [[nodiscard]] const Repacks& repacks() const { return repacks_; }
+    /// Every log epoch, also untrusted ones, by (time of signing, writer, sequence).
+    [[nodiscard]] const std::vector<LogEpoch>& log_epochs() const { return log_epochs_; }
+    /// Whether a word names that series: its name, or at least 8 digits of its id.
+    [[nodiscard]] static bool names_series(std::string_view word, const std::optional<format::Labels>& labels,
+                                           const SeriesId& series);
 
     /// Those that match, oldest first; untrusted ones too.
     [[nodiscard]] std::vector<const Backup*> select(const BackupFilter& filter) const;
@@ -161,6 +182,7 @@ private:
     Catalogue() = default;
     void judge(const storage::Repository& repository, const std::vector<const keyring::RepositoryPin*>& pins);
     void judge_trust(Backup& backup) const;
+    void judge_epochs();
     void share_label_keys();
     void learn_names(const storage::Repository& repository, keyring::KeyringSet& keyrings);
     void apply_remarks();
@@ -176,6 +198,7 @@ private:
     std::vector<storage::Journal> journals_;
     RunEntries runs_;
     Repacks repacks_;
+    std::vector<LogEpoch> log_epochs_;
     std::vector<Backup> backups_;
     std::vector<Backup> forgotten_;
     storage::Tombstones tombstones_;

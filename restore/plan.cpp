@@ -160,6 +160,17 @@ public:
         for (const Opener* opener : found->second) add_moments(required_.at(opener->thumbprint).moments, moments);
     }
 
+    /// The same of logs. moments  that they are replayed for
+    void add(const RunKey& key, const NeededLogs& logs, const Moments& moments, Plan& plan) {
+        add(key, moments, plan);
+        for (const Opener* opener : chosen_.at(&key)) {
+            RequiredProtector& one = required_.at(opener->thumbprint);
+            one.logs += logs.count;
+            one.needed_from = std::min(one.needed_from, logs.from);
+            one.needed_to = std::max(one.needed_to, logs.to);
+        }
+    }
+
     [[nodiscard]] std::vector<RequiredProtector> take() {
         std::vector<RequiredProtector> all;
         for (auto& [thumbprint, one] : required_) all.push_back(std::move(one));
@@ -250,16 +261,22 @@ void Planner::collect_keys() {
         // Whenever it was made: it says what is needed from now on, for whatever moment.
         collect_key(name_of(*repack.entry, repack.fields), repack.fields, time_of(repack, catalogue_), true, true);
     }
+    for (const LogEpoch& epoch : catalogue_.log_epochs()) {
+        const RunKeyName name = name_of(*epoch.entry, epoch.fields);
+        const bool was_there = !options_.as_of || epoch.opened() <= *options_.as_of;
+        collect_key(name, epoch.fields, epoch.opened(), false, was_there);
+        keys_.at(name).is_of_logs = true;
+    }
 }
 
-RunKeyName Planner::name_of(const format::SignedEntry& entry, const format::SealedPacks& listed) const {
+RunKeyName Planner::name_of(const format::SignedEntry& entry, const format::SlottedKey& listed) const {
     const auto role = entry.kind == format::EntryKind::repack ? format::Role::officer : format::Role::writer;
     const bool is_trusted = catalogue_.trust().trusts(entry.identity, role, entry.head.sequence);
     return {entry.identity, listed.dek, listed.commitment, is_trusted};
 }
 
 /// was_there  at the moment of the plan: else nobody opens the key by these slots
-void Planner::collect_key(const RunKeyName& name, const format::SealedPacks& listed, TimePoint time, bool is_committed,
+void Planner::collect_key(const RunKeyName& name, const format::SlottedKey& listed, TimePoint time, bool is_committed,
                           bool was_there) {
     const auto [found_key, is_new] = keys_.try_emplace(name);
     RunKey& key = found_key->second;
@@ -309,7 +326,7 @@ std::map<Thumbprint, std::set<std::string>> Planner::names_of_protectors() const
     for (const auto& [name, key] : keys_) {
         for (const Opener& opener : key.openers) known.try_emplace(opener.thumbprint);
     }
-    const auto add_slots = [&](const format::SealedPacks& listed, bool is_trusted) {
+    const auto add_slots = [&](const format::SlottedKey& listed, bool is_trusted) {
         for (const format::Slot& slot : listed.slots) {
             std::set<std::string>& names = known[slot.thumbprint];
             // Who is not trusted gives nothing a name.
@@ -321,6 +338,7 @@ std::map<Thumbprint, std::set<std::string>> Planner::names_of_protectors() const
     for (const auto& [place, run] : catalogue_.runs())
         add_slots(run.fields, catalogue_.trust().trusts(place.first, format::Role::writer, place.second));
     for (const auto& [place, repack] : catalogue_.repacks().entries()) add_slots(repack.fields, true);
+    for (const LogEpoch& epoch : catalogue_.log_epochs()) add_slots(epoch.fields, epoch.trusted);
     return known;
 }
 
@@ -435,7 +453,7 @@ std::string Planner::location_of(const Opener& opener) const {
 
 TimePoint Planner::horizon() const { return options_.as_of ? *options_.as_of : resolver_.vaults().clock().now(); }
 
-const RunKey& Planner::key(const format::SignedEntry& entry, const format::SealedPacks& listed) const {
+const RunKey& Planner::key(const format::SignedEntry& entry, const format::SlottedKey& listed) const {
     const auto found = keys_.find(name_of(entry, listed));
     invariant(found != keys_.end(), "every entry of the catalogue has its data key");
     return found->second;
@@ -518,6 +536,25 @@ std::vector<CoverageInterval> Planner::coverage(const std::vector<const Backup*>
     return intervals;
 }
 
+void Planner::add_warnings(Plan& plan) const {
+    for (const RequiredProtector& one : plan.required) {
+        const std::string name =
+            one.report.thumbprint.short_text() + (one.report.name.empty() ? "" : " " + one.report.name);
+        if (one.usable && one.report.status != ProtectorStatus::usable) {
+            plan.warnings.push_back(name + " is " + std::string(text(one.report.status)) + ", and still unwraps");
+        }
+        if (one.unproven > 0) {
+            plan.warnings.push_back(name + ": that it opens " + std::to_string(one.unproven) + " of " +
+                                    std::to_string(one.deks) + " data keys is a claim of stored slots, not proven");
+        }
+    }
+    for (const DekId& dek : plan.orphaned) plan.warnings.push_back("data key " + dek.hex() + " has no slot at all");
+    plan.warnings.insert(plan.warnings.end(), lies_.begin(), lies_.end());
+    for (const JournalFinding& finding : catalogue_.findings()) {
+        if (finding.trusted) plan.warnings.emplace_back(finding.error.what());
+    }
+}
+
 Plan Planner::make(const std::vector<const Backup*>& wanted, const Stretch& stretch, Broken broken) {
     Plan plan;
     plan.series = wanted.back()->series();
@@ -544,23 +581,7 @@ Plan Planner::make(const std::vector<const Backup*>& wanted, const Stretch& stre
     }
     plan.required = gathering.take();
     if (!plan.restorable) find_nearest(plan);
-
-    for (const RequiredProtector& one : plan.required) {
-        const std::string name =
-            one.report.thumbprint.short_text() + (one.report.name.empty() ? "" : " " + one.report.name);
-        if (one.usable && one.report.status != ProtectorStatus::usable) {
-            plan.warnings.push_back(name + " is " + std::string(text(one.report.status)) + ", and still unwraps");
-        }
-        if (one.unproven > 0) {
-            plan.warnings.push_back(name + ": that it opens " + std::to_string(one.unproven) + " of " +
-                                    std::to_string(one.deks) + " data keys is a claim of stored slots, not proven");
-        }
-    }
-    for (const DekId& dek : plan.orphaned) plan.warnings.push_back("data key " + dek.hex() + " has no slot at all");
-    plan.warnings.insert(plan.warnings.end(), lies_.begin(), lies_.end());
-    for (const JournalFinding& finding : catalogue_.findings()) {
-        if (finding.trusted) plan.warnings.emplace_back(finding.error.what());
-    }
+    add_warnings(plan);
     return plan;
 }
 
@@ -571,13 +592,46 @@ Plan Planner::plan(const Backup& backup) {
                                           to_rfc3339(*options_.as_of) + ": it was signed at " +
                                           to_rfc3339(backup.entry->head.time));
     }
+    Plan plan =
+        make({&backup}, {backup.time(), backup.time(), coverage(series_of(backup), horizon())}, Broken::is_thrown);
+    plan.backup = backup.id;
+    return plan;
+}
+
+std::vector<const Backup*> Planner::series_of(const Backup& backup) const {
     std::vector<const Backup*> series = visible({});
     // Anybody can claim a series' id: only who succeeded whom makes backups of different writers one series.
     std::erase_if(series, [&](const Backup* other) {
         return other->fields->series != backup.fields->series || !is_of_one_line(*other, backup);
     });
-    Plan plan = make({&backup}, {backup.time(), backup.time(), coverage(series, horizon())}, Broken::is_thrown);
-    plan.backup = backup.id;
+    return series;
+}
+
+Plan Planner::plan(const Backup& base, const std::vector<NeededLogs>& logs, TimePoint at) {
+    catalogue_.require_no_doubt();
+    Plan plan;
+    plan.series = base.series();
+    plan.backup = base.id;
+    plan.from = at;
+    plan.to = at;
+    plan.options = options_;
+    plan.coverage = coverage(series_of(base), horizon());
+    std::set<Thumbprint> own;
+    for (const Opener& opener : key(*base.body.entry, *base.body.listed).openers) own.insert(opener.thumbprint);
+    for (const NeededLogs& some : logs) {
+        for (const Opener& opener : key(*some.epoch->entry, some.epoch->fields).openers) own.insert(opener.thumbprint);
+    }
+    Gathering gathering(*this, std::move(own));
+    for (const RunKey* one : keys_of(base)) gathering.add(*one, {at, at}, plan);
+    TimePoint reached = base.time();
+    for (const NeededLogs& some : logs) {
+        const bool opened_so_far = plan.restorable;
+        gathering.add(key(*some.epoch->entry, some.epoch->fields), some, {at, at}, plan);
+        if (opened_so_far && !plan.restorable) plan.reachable = reached;
+        if (plan.restorable) reached = std::max(reached, some.to);
+    }
+    plan.required = gathering.take();
+    add_warnings(plan);
     return plan;
 }
 

@@ -52,6 +52,7 @@ struct RunKey {
     bool is_trusted = false;      ///< the entries are ones that the signer was trusted for
     TimePoint time;               ///< of the run, or of what was sealed anew
     bool has_backup = false;      ///< the run was committed
+    bool is_of_logs = false;      ///< made for a log epoch
     std::vector<Opener> openers;  ///< by thumbprint
 
     [[nodiscard]] RunKeyName name() const { return {writer, dek, commitment, is_trusted}; }
@@ -94,6 +95,14 @@ struct CoverageInterval {
     std::uint64_t backups = 0;
 };
 
+/// Logs under one data key that a restore needs.
+struct NeededLogs {
+    const LogEpoch* epoch = nullptr;
+    TimePoint from;  ///< of the first and the last of them
+    TimePoint to;
+    std::uint64_t count = 0;
+};
+
 /// What can be said of restoring one backup without trying.
 enum class Outlook {
     restorable,
@@ -116,6 +125,8 @@ struct Plan {
     std::vector<CoverageInterval> coverage;  ///< of the whole series; of a timeline: from `from` to `to`
     std::optional<TimePoint> before;         ///< nearest restorable moments; only when not restorable
     std::optional<TimePoint> after;
+    /// Of a plan with logs, where a key is missing: up to when the logs can be replayed that open.
+    std::optional<TimePoint> reachable;
     std::vector<std::string> warnings;  ///< "sha256:… expires on …", claims, untrusted or damaged entries
     PlanOptions options;
 
@@ -148,6 +159,10 @@ public:
     /// What this backup needs. All plans: throws  Error{damaged}: an officer's journal is broken
     /// throws  Error{usage}: it was not there at `as_of`; Error{damaged}: as keys_of()
     [[nodiscard]] Plan plan(const Backup& backup);
+    /// What a base and the logs after it need. logs  in the order of their replay; at  the moment that is restored
+    [[nodiscard]] Plan plan(const Backup& base, const std::vector<NeededLogs>& logs, TimePoint at);
+    /// Whether a data key could be unwrapped, as far as is known without trying.
+    [[nodiscard]] bool can_open(const RunKey& key) { return is_usable(key); }
     /// What any moment of a stretch needs that has a backup. filter  its series; `from` and `at` of it bound the
     /// stretch, else all of it
     /// throws  Error{usage}: no backup of that series covers it, or several series match; Error{damaged}: as keys_of()
@@ -165,7 +180,7 @@ public:
     /// Whether its writer is trusted and a restore could go ahead, be it by unproven slots.
     [[nodiscard]] bool restorable(const Backup& backup);
     /// The data key that an entry of the catalogue lists its packs under.
-    [[nodiscard]] const RunKey& key(const format::SignedEntry& entry, const format::SealedPacks& listed) const;
+    [[nodiscard]] const RunKey& key(const format::SignedEntry& entry, const format::SlottedKey& listed) const;
     /// The protectors that a word names: a thumbprint or its beginning, the name of a link, or a location
     /// ("local:prod/2", "prod/2"). throws  Error{usage}: none
     [[nodiscard]] std::set<format::Thumbprint> protectors_named(const std::string& reference) const;
@@ -193,8 +208,8 @@ private:
     /// What becomes of a backup whose reach is broken.
     enum class Broken { is_thrown, is_warning };
     void collect_keys();
-    [[nodiscard]] RunKeyName name_of(const format::SignedEntry& entry, const format::SealedPacks& listed) const;
-    void collect_key(const RunKeyName& name, const format::SealedPacks& listed, TimePoint time, bool is_committed,
+    [[nodiscard]] RunKeyName name_of(const format::SignedEntry& entry, const format::SlottedKey& listed) const;
+    void collect_key(const RunKeyName& name, const format::SlottedKey& listed, TimePoint time, bool is_committed,
                      bool was_there);
     void add_stored_slots();
     [[nodiscard]] std::map<format::Thumbprint, std::set<std::string>> names_of_protectors() const;
@@ -208,6 +223,8 @@ private:
     [[nodiscard]] CoverageInterval covered_by(const Backup& backup);
     /// series  ascending, not empty. end  of the newest one's time
     [[nodiscard]] std::vector<CoverageInterval> coverage(const std::vector<const Backup*>& series, TimePoint end);
+    void add_warnings(Plan& plan) const;
+    [[nodiscard]] std::vector<const Backup*> series_of(const Backup& backup) const;
     [[nodiscard]] Plan make(const std::vector<const Backup*>& wanted, const Stretch& stretch, Broken broken);
 
     const Catalogue& catalogue_;

@@ -209,7 +209,10 @@ std::string Plan::text() const {
         std::copy_if(required.begin(), required.end(), std::back_inserter(unusable),
                      [](const RequiredProtector& one) { return !one.usable; });
         text = "cannot restore " + series + when + ": " + reason() + "\n\n" + table(unusable) + "\n" + helps(unusable) +
-               restorable_text(coverage) + zone_text(*this);
+               (reachable
+                    ? "  with the keys at hand every moment can be restored up to " + to_table_time(*reachable) + "\n"
+                    : restorable_text(coverage)) +
+               zone_text(*this);
     }
     if (!warnings.empty()) text += "\n";
     for (const std::string& warning : warnings) text += "  note: " + warning + "\n";
@@ -228,6 +231,7 @@ std::string Plan::json() const {
     for (const RequiredProtector& one : required) object["required"].push_back(to_json(one));
     object["coverage"] = Json::array();
     for (const CoverageInterval& interval : coverage) object["coverage"].push_back(to_json(interval));
+    if (reachable) object["reachable"] = to_rfc3339(*reachable);
     object["nearest"] = {{"before", moment(before)}, {"after", moment(after)}};
     object["warnings"] = warnings;
     if (!options.without_keys.empty()) object["without_keys"] = options.without_keys;

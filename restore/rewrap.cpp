@@ -23,6 +23,7 @@ public:
                                                          : options_.protectors;
         for (const Thumbprint& target : report_.protectors) require_wrapping(target);
         report_.backups = backups.size();
+        report_.log_epochs = options_.logs.size();
         const std::vector<const RunKey*> keys = keys_of(backups);
         report_.deks = keys.size();
         for (std::size_t i = 0; i < keys.size(); ++i) {
@@ -63,6 +64,7 @@ private:
                 report_.broken.push_back(error);
             }
         }
+        for (const LogEpoch* epoch : options_.logs) keys.push_back(&planner_.key(*epoch->entry, epoch->fields));
         std::sort(keys.begin(), keys.end(), [](const RunKey* left, const RunKey* right) {
             return left->time != right->time ? left->time > right->time : left->dek < right->dek;
         });

@@ -16,6 +16,7 @@ struct RewrapOptions {
     bool dry_run = false;
     /// Under which protectors: the default first. Empty: the resolver's wrapping_protectors()
     std::vector<format::Thumbprint> protectors = {};
+    std::vector<const LogEpoch*> logs = {};  ///< whose data keys are treated as well: trusted ones of the catalogue
     /// Slots that this host wrote or opened before: they count without being opened again. May be nullptr.
     keyring::ProvenSlots* proven = nullptr;
     /// Asked before each data key: whether to stop here.
@@ -25,7 +26,8 @@ struct RewrapOptions {
 struct RewrapReport {
     std::vector<format::Thumbprint> protectors;  ///< that every data key is to be wrapped by: the default first
     std::uint64_t backups = 0;
-    std::uint64_t deks = 0;       ///< data keys that these backups need
+    std::uint64_t log_epochs = 0;
+    std::uint64_t deks = 0;       ///< data keys that these backups and logs need
     std::uint64_t rewrapped = 0;  ///< of these: got a slot (in a dry run: would get one)
     std::uint64_t already = 0;    ///< had all slots, each signed or opened just now
     std::uint64_t slots_added = 0;

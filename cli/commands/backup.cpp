@@ -9,7 +9,6 @@
 #include "cli/signals.h"
 #include "cli/stream_source.h"
 #include "cli/table.h"
-#include "keyring/escrow_mark.h"
 
 namespace signet::cli {
 namespace {
@@ -34,41 +33,9 @@ void connect_to_terminal(Terminal& terminal, backup::BackupRequest& request) {
     };
 }
 
-/// A default that was rotated elsewhere takes over before the run.
-void follow_rotation(Context& context) {
-    const keyring::FollowReport report = context.keyring().refresh_followed(context.vaults());
-    for (const std::string& warning : report.warnings) context.terminal().warning(warning);
-}
-
-/// So that the repository stays recoverable, an escrow protector that wraps must be in it: whichever does, as another
-/// version may have taken over while the run waited for its turn.
-void keep_recoverable(Context& context, const format::Thumbprint& protector) {
-    const storage::Repository& repository = context.repository();
-    if (!keyring::is_escrow(context.keyring(), protector) || has_escrow(repository.store(), protector)) return;
-    if (context.passphrases().manner() == keyring::PassphraseSource::Manner::unattended &&
-        context.vaults().has_local()) {
-        store_escrow(context, repository.store(), repository.config().repository, protector);
-        return;
-    }
-    context.terminal().warning(
-        "this repository does not hold the escrow protector " + protector.short_text() +
-        ": repository and passphrase alone will not restore this backup; give --passphrase-file to this "
-        "command once to store it");
-}
-
 bool writer_is_trusted(Context& context) {
     const auto writer = context.keyring().writer_if_present();
     return writer && load_trust(context).find(writer->identity(), format::Role::writer) != nullptr;
-}
-
-/// A protector that is refused stops the run when it wraps. After a long loss a person may have to look first.
-void check_access(Context& context) {
-    const Access access = look_at_access(context);
-    if (access.state == keyring::AccessState::needs_revalidation && policy_in_force(context).backups_wait)
-        require_revalidated(access);
-    if (access.state == keyring::AccessState::degraded || access.state == keyring::AccessState::needs_revalidation) {
-        context.terminal().warning("this keyring is " + access_text(access));
-    }
 }
 
 backup::BackupReport make_backup(Context& context, backup::BackupRequest request) {
@@ -146,7 +113,7 @@ ExitCode run(Context& context) {
 Command backup_command() {
     Command command;
     command.name = "backup";
-    command.synopsis = "PATH… | --stdin | --stdin-from-command -- CMD…";
+    command.synopsis = "PATH… | --stdin | --stdin-from-command -- CMD… | --kind postgres [-- CMD…]";
     command.summary = "make a backup";
     command.description =
         "Backs up the paths with everything below them, as one backup: files, folders, links, devices, owners, modes, "
@@ -156,6 +123,11 @@ Command backup_command() {
         "An interrupted run leaves a valid repository, and the next run uses what it had stored.\n\n"
         "Patterns match path components (*, ?, [a-z]; ** for any number of them). One that starts with / is matched "
         "from the root, another at any place. What starts with ! takes back what earlier patterns matched.\n\n"
+        "--kind postgres makes the base that logs are replayed over (signet log push): the tar of pg_basebackup is "
+        "understood "
+        "while it passes, so that its files can be listed and restored one by one, and those that did not change are "
+        "not "
+        "stored again. It needs --series, the one that the logs are pushed to.\n\n"
         "Hooks run through sh -c with SIGNET_OPERATION, SIGNET_REPOSITORY, SIGNET_SERIES, SIGNET_PATHS and, "
         "afterwards, SIGNET_EXIT_CODE, SIGNET_BACKUP_ID or SIGNET_ERROR.";
     command.options = backup_options();
@@ -165,6 +137,7 @@ Command backup_command() {
         {"signet backup --exclude '*.tmp' --exclude-caches -x /", "The whole system without what can be made again"},
         {"signet backup --stdin-filename prod.sql --stdin-from-command -- pg_dump prod",
          "A database, if the dump goes well"},
+        {"signet backup --kind postgres --series pay-prod", "The base of a PostgreSQL cluster"},
         {"signet backup --json /home | tail -1", "The summary for a program"}};
     command.dry_run = DryRun::honoured;
     command.run = run;

@@ -24,6 +24,10 @@ namespace signet::cli {
 [[nodiscard]] Command reseal_command();
 [[nodiscard]] Command forget_command();
 [[nodiscard]] Command undelete_command();
+[[nodiscard]] Command log_push_command();
+[[nodiscard]] Command log_fetch_command();
+[[nodiscard]] Command log_list_command();
+[[nodiscard]] Command log_check_command();
 [[nodiscard]] Command status_command();
 [[nodiscard]] Command metrics_command();
 

@@ -1,4 +1,5 @@
 #include "cli/commands/commands.h"
+#include "cli/moment.h"
 #include "cli/selection.h"
 #include "restore/latest.h"
 
@@ -21,6 +22,8 @@ restore::Plan make_plan(Context& context, restore::Planner& planner) {
         const auto reference =
             restore::BackupReference::parse(context.arguments().empty() ? "latest" : context.arguments().front());
         refuse_rules_beside_id(context, reference);
+        if (is_of_logs(context, planner.catalogue(), reference.backup))
+            return plan_moment(planner, find_moment(context, planner.catalogue(), reference.backup));
         restore::BackupFilter filter = selection(context);
         filter.as_of = time_option(context, "as-of");
         return planner.plan(planner.catalogue().resolve(reference.backup, filter));
@@ -95,6 +98,7 @@ Command plan_command() {
          .value_name = "T",
          .help = "as the repository stood then, or as dates will have it"},
         {.name = "offline", .help = "ask no vault: what the keyring remembers decides"},
+        timeline_option(),
     });
     command.arguments = {"backup", 0, 1};
     command.examples = {{"signet plan", "Could the newest backup be restored now?"},

@@ -1,9 +1,13 @@
 #include "cli/commands/commands.h"
 #include "cli/lists.h"
+#include "cli/moment.h"
 #include "cli/progress.h"
+#include "cli/recovery.h"
 #include "cli/selection.h"
 #include "cli/signals.h"
 #include "restore/extractor.h"
+
+#include <unistd.h>
 
 namespace signet::cli {
 namespace {
@@ -125,31 +129,82 @@ void print_report(Terminal& terminal, const restore::RestoreReport& report, cons
     if (report.content_errors > 0) terminal.message(counted(report.content_errors, "thing") + " could not be restored");
 }
 
-ExitCode run(Context& context) {
-    Terminal& terminal = context.terminal();
-    const BackupAndPaths wanted = backup_and_paths(context.arguments());
-    restore::RestoreRequest request = request_of(context, wanted);
-    connect_to_terminal(terminal, request);
-    // Every key first: nothing is written while one is missing.
-    const auto open = context.open(choose(context, wanted.reference), request.salvage);
-    context.forget_catalogue();
-    const restore::Backup& backup = open->backup();
-    for (const auto& [dek, why] : open->missing_keys()) {
-        terminal.warning("data key " + dek.short_hex() + " does not open, and what it seals is left out: " + why);
+restore::RestoreReport restore_all(Context& context, restore::OpenBackup& open, restore::RestoreRequest& request) {
+    for (const auto& [dek, why] : open.missing_keys()) {
+        context.terminal().warning("data key " + dek.short_hex() +
+                                   " does not open, and what it seals is left out: " + why);
     }
     restore::RestoreProgress progress;
     request.progress = &progress;
-    restore::RestoreReport report;
-    {
-        const ProgressPolicy policy = progress_policy(terminal, context.options().flag("progress"));
-        const ProgressReporter reporter(terminal, policy, [&] { return state_of(progress); });
-        report = restore::restore_files(*open, request);
+    const ProgressPolicy policy = progress_policy(context.terminal(), context.options().flag("progress"));
+    const ProgressReporter reporter(context.terminal(), policy, [&] { return state_of(progress); });
+    return restore::restore_files(open, request);
+}
+
+ExitCode finish(Terminal& terminal, const restore::RestoreReport& report, const restore::OpenBackup& open,
+                const std::string& target, const Json& more) {
+    if (terminal.json()) {
+        Json object = report_json(report, open.backup(), target);
+        object.update(more);
+        terminal.object(object);
+    } else {
+        print_report(terminal, report, open.backup(), target);
     }
-    if (terminal.json())
-        terminal.object(report_json(report, backup, request.target));
-    else
-        print_report(terminal, report, backup, request.target);
-    return report.content_errors > 0 || !open->missing_keys().empty() ? ExitCode::incomplete : ExitCode::done;
+    return report.content_errors > 0 || !open.missing_keys().empty() ? ExitCode::incomplete : ExitCode::done;
+}
+
+void refuse_for_cluster(const Context& context, const BackupAndPaths& wanted) {
+    for (const char* name : {"include", "iinclude", "include-file", "exclude", "iexclude", "exclude-file", "delete",
+                             "overwrite", "salvage"}) {
+        if (context.options().given(name))
+            throw Error(ErrorCode::usage, "--" + std::string(name) + " means nothing for a whole cluster",
+                        "to restore files of the base alone, name it by its id and give paths");
+    }
+    if (!wanted.paths.empty() || wanted.reference.path != "/")
+        throw Error(ErrorCode::usage, "a moment of a cluster is restored whole",
+                    "to restore files of the base alone, name it by its id and give paths");
+}
+
+/// A whole cluster as it was at a moment. Every key of base and logs is opened before anything is written.
+ExitCode restore_cluster(Context& context, const BackupAndPaths& wanted, restore::RestoreRequest& request) {
+    refuse_for_cluster(context, wanted);
+    const Moment moment = find_moment(context, context.catalogue(), wanted.reference.backup);
+    restore::Plan plan = plan_moment(context.planner(), moment);
+    if (!plan.restorable) throw restore::KeyUnavailable(std::move(plan));
+    const restore::LogKeys keys = open_logs(context, moment);
+    const auto open = context.open(*moment.path.base);
+    require_empty_target(request.target);
+    const restore::RestoreReport report = restore_all(context, *open, request);
+    Terminal& terminal = context.terminal();
+    Json more = {
+        {"time", to_rfc3339(moment.at())}, {"timeline", moment.path.timeline}, {"logs", moment.path.segments.size()}};
+    if (report.dry_run || report.content_errors > 0) return finish(terminal, report, *open, request.target, more);
+    std::optional<std::pair<unsigned, unsigned>> owner;
+    if (::geteuid() == 0 && !request.plain) owner = {open->root().uid, open->root().gid};
+    const std::string keys_file = prepare_recovery(context, moment, keys, request.target, owner);
+    set_text(more, "keys_file", keys_file);
+    const ExitCode code = finish(terminal, report, *open, request.target, more);
+    terminal.result("recovery replays " + counted(moment.path.segments.size(), "log") + " up to " +
+                    (moment.path.target ? "" : "the last one, ") + to_table_time(moment.at()) +
+                    "; start the server in it: pg_ctl -D " + printable(request.target) + " start");
+    terminal.result("the keys of these logs are in " + printable(keys_file) + " until recovery ends");
+    return code;
+}
+
+ExitCode run(Context& context) {
+    const BackupAndPaths wanted = backup_and_paths(context.arguments());
+    restore::RestoreRequest request = request_of(context, wanted);
+    connect_to_terminal(context.terminal(), request);
+    const bool is_part = !wanted.paths.empty() || wanted.reference.path != "/";
+    const bool is_by_id = wanted.reference.backup != "latest";
+    if (is_by_id) refuse_rules_beside_id(context, wanted.reference);
+    if (!(is_by_id && is_part) && is_of_logs(context, context.catalogue(), wanted.reference.backup))
+        return restore_cluster(context, wanted, request);
+    // Every key first: nothing is written while one is missing.
+    const auto open = context.open(choose(context, wanted.reference), request.salvage);
+    context.forget_catalogue();
+    const restore::RestoreReport report = restore_all(context, *open, request);
+    return finish(context.terminal(), report, *open, request.target, Json::object());
 }
 
 }  // namespace
@@ -166,6 +221,13 @@ Command restore_command() {
         "missing, nothing is created, the exit code is 13, and the report says which protectors are missing, for "
         "which time they are needed, and what can be restored without them. Only backups of trusted writers are "
         "accepted (17).\n\n"
+        "A series with logs (signet log push) is restored to any moment: the newest base before it and the logs after "
+        "that. "
+        "A gap, a moment before the base was complete or after the last log is refused before a byte is written, and "
+        "the "
+        "message names the last moment that can be reached; latest is that moment. DIR becomes the cluster, with the "
+        "settings "
+        "that make PostgreSQL replay the logs when it is started, and with archive_mode = off.\n\n"
         "As root, owners, setuid bits, devices, sockets and security attributes come back; --plain leaves them out. "
         "As another user, what the system refuses is counted and said. Holes are always restored.";
     command.options = with_selection({
@@ -203,6 +265,7 @@ Command restore_command() {
          .help = "owners and groups by name where this host knows the name, else by number"},
         {.name = "salvage", .help = "restore what opens, list what does not, exit code 3"},
     });
+    for (OptionSpec& option : recovery_options()) command.options.push_back(std::move(option));
     command.arguments = {"backup", 0, Arguments::kAnyNumber};
     command.examples = {{"signet restore latest -t /mnt/restore", "Everything"},
                         {"signet restore latest -t /tmp/out /home/anna/letters", "One folder"},

@@ -17,6 +17,22 @@ std::function<bool()> stop_after(const std::optional<std::string>& span) {
     return [end] { return interrupted().load() || std::chrono::steady_clock::now() >= end; };
 }
 
+/// Those of the chosen series: a rule that only backups have leaves logs out.
+std::vector<const restore::LogEpoch*> chosen_logs(Context& context) {
+    std::vector<const restore::LogEpoch*> logs;
+    for (const char* name : {"host", "path", "tag", "from", "to"}) {
+        if (context.options().given(name)) return logs;
+    }
+    if (!chooses_by_rule(context)) return logs;
+    const auto series = context.options().text("series");
+    for (const restore::LogEpoch& epoch : context.catalogue().log_epochs()) {
+        if (!epoch.trusted) continue;
+        if (!series || restore::Catalogue::names_series(*series, epoch.labels, epoch.fields.series))
+            logs.push_back(&epoch);
+    }
+    return logs;
+}
+
 void print(Context& context, const restore::RewrapReport& report) {
     Terminal& terminal = context.terminal();
     if (terminal.json()) {
@@ -24,6 +40,7 @@ void print(Context& context, const restore::RewrapReport& report) {
         for (const format::Thumbprint& one : report.protectors) protectors.push_back(one.text());
         terminal.object(Json{{"message_type", "summary"},
                              {"backups", report.backups},
+                             {"log_epochs", report.log_epochs},
                              {"deks", report.deks},
                              {"rewrapped", report.rewrapped},
                              {"already", report.already},
@@ -39,6 +56,7 @@ void print(Context& context, const restore::RewrapReport& report) {
     for (const format::Thumbprint& one : report.protectors)
         names.push_back(context.resolver().status(one).name + " (" + one.short_text() + ")");
     terminal.result(counted(report.deks, "data key") + " of " + counted(report.backups, "backup") +
+                    (report.log_epochs == 0 ? std::string() : " and " + counted(report.log_epochs, "log epoch")) +
                     ", to be opened by " + printable(join(names, " and by ")));
     terminal.result(std::string(context.dry_run() ? "  would be wrapped  " : "  wrapped anew      ") +
                     std::to_string(report.rewrapped));
@@ -55,6 +73,7 @@ ExitCode run(Context& context) {
     options.dry_run = context.dry_run();
     options.stop = stop_after(context.options().text("max-duration"));
     const std::vector<const restore::Backup*> backups = trusted_choice(context);
+    options.logs = chosen_logs(context);
     options.protectors = require_wrapping(context);
     keyring::ProvenSlots proven = context.proven_slots(context.repository().config().repository);
     options.proven = &proven;
@@ -94,6 +113,7 @@ Command rewrap_command() {
         "no data is read, and no pack, index or entry changes. What has such a slot already is left alone, once its "
         "protector has opened it; so the command may be stopped at any moment, by --max-duration too, and be run "
         "again. Backups may run meanwhile.\n\n"
+        "Logs are treated with their series (--all, --series), whole epochs at a time.\n\n"
         "In a replica the default is that of the replica's region.\n\n"
         "The older protector's slots stay. Before it is destroyed, signet key delete says whether anything still "
         "needs it.\n\n"

@@ -1,0 +1,42 @@
+#include "cli/log_series.h"
+
+namespace signet::cli {
+
+std::string log_series_name(const Context& context) {
+    const auto series = context.options().text("series");
+    if (series && !series->empty()) return *series;
+    throw Error(ErrorCode::usage, "of which record these logs are was not said",
+                "give --series NAME, the same as for the backups that they continue");
+}
+
+restore::LogSeries load_log_series(Context& context, const std::string& series) {
+    std::vector<restore::LogSeries> found = restore::load_logs(context.repository(), context.headers(), series);
+    if (found.empty()) {
+        throw Error(ErrorCode::usage, "there are no logs of a series called \"" + series + "\"",
+                    "signet log list shows what there is");
+    }
+    if (found.size() > 1) {
+        throw Error(ErrorCode::usage, std::to_string(found.size()) + " series are called \"" + series + "\"",
+                    "give the id of one: signet log list --json shows them");
+    }
+    return std::move(found.front());
+}
+
+std::vector<const restore::Backup*> bases_of(const restore::Catalogue& catalogue, const SeriesId& series) {
+    std::vector<const restore::Backup*> bases;
+    for (const restore::Backup& backup : catalogue.backups()) {
+        if (backup.trusted && backup.fields->series == series && backup.fields->base) bases.push_back(&backup);
+    }
+    return bases;
+}
+
+format::DataKey open_epoch(Context& context, const restore::LogEpoch& epoch) {
+    const restore::RunKey& key = context.planner().key(*epoch.entry, epoch.fields);
+    return restore::unwrap_key(context.repository(), context.planner(), context.resolver(), key);
+}
+
+restore::LogPlace place_of(const storage::Repository& repository, const restore::Log& log) {
+    return {repository.config().repository, log.epoch->fields.dek, log.number, log.log.id};
+}
+
+}  // namespace signet::cli

@@ -1,0 +1,28 @@
+// The one series of logs that a command is about.
+#pragma once
+
+#include "cli/context.h"
+#include "restore/log_archive.h"
+#include "restore/log_reader.h"
+
+#include <string>
+
+namespace signet::cli {
+
+/// --series, which every command about one record needs. throws  Error{usage}: it was not given
+[[nodiscard]] std::string log_series_name(const Context& context);
+
+/// The logs of that series. throws  Error{usage}: it has none, or several series are called so
+[[nodiscard]] restore::LogSeries load_log_series(Context& context, const std::string& series);
+
+/// The trusted bases of the same series, oldest first.
+[[nodiscard]] std::vector<const restore::Backup*> bases_of(const restore::Catalogue& catalogue, const SeriesId& series);
+
+/// Really unwraps the data key of an epoch.
+/// throws  Error{key_unavailable}, Error{wrong_passphrase}, Error{damaged}
+[[nodiscard]] format::DataKey open_epoch(Context& context, const restore::LogEpoch& epoch);
+
+/// A log as `restore::read_log` takes it.
+[[nodiscard]] restore::LogPlace place_of(const storage::Repository& repository, const restore::Log& log);
+
+}  // namespace signet::cli

@@ -1,0 +1,151 @@
+#include "cli/recovery.h"
+
+#include "cli/log_series.h"
+#include "cli/places.h"
+#include "core/file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <filesystem>
+
+namespace signet::cli {
+namespace {
+
+constexpr mode_t kFileMode = 0600;
+constexpr mode_t kClusterMode = 0700;
+
+/// For sh.
+std::string in_shell(const std::string& text) {
+    std::string quoted = "'";
+    for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    return quoted + "'";
+}
+
+/// For a command that PostgreSQL expands: % is its sign.
+std::string without_percent(const std::string& text) {
+    std::string result;
+    for (const char c : text) result += c == '%' ? std::string("%%") : std::string(1, c);
+    return result;
+}
+
+/// A value in postgresql.conf.
+std::string in_conf(const std::string& text) {
+    std::string quoted = "'";
+    for (const char c : text)
+        quoted += c == '\'' ? std::string("''") : c == '\\' ? std::string("\\\\") : std::string(1, c);
+    return quoted + "'";
+}
+
+/// Of this program, so that recovery runs the same one.
+std::string own_path() {
+    std::array<char, PATH_MAX> path{};
+    const ssize_t size = ::readlink("/proc/self/exe", path.data(), path.size());
+    return size <= 0 || static_cast<std::size_t>(size) == path.size()
+               ? std::string("signet")
+               : std::string(path.data(), static_cast<std::size_t>(size));
+}
+
+/// "2026-11-22 18:00:00.123456+00": PostgreSQL knows microseconds.
+std::string target_text(TimePoint at) {
+    const TimePoint micro{at.ns - ((at.ns % 1000) + 1000) % 1000};
+    std::string text = to_rfc3339(micro);
+    text[text.find('T')] = ' ';
+    text.replace(text.size() - 1, 1, "+00");
+    return text;
+}
+
+std::string settings(Context& context, const Moment& moment, const std::string& keys_file) {
+    const std::string fetch = without_percent(in_shell(own_path()) + " log fetch -r " +
+                                              in_shell(canonical_place(context.repository_location())) +
+                                              " --keys-file " + in_shell(keys_file)) +
+                              " %f %p";
+    std::string text = "\n# Written by signet restore: recovery to " + to_rfc3339(moment.at()) + "\n";
+    text += "restore_command = " + in_conf(fetch) + "\n";
+    text += "recovery_end_command = " + in_conf("rm -f " + without_percent(in_shell(keys_file))) + "\n";
+    text += "recovery_target_timeline = '" + std::to_string(moment.path.timeline) + "'\n";
+    if (moment.path.target) {
+        text += "recovery_target_time = " + in_conf(target_text(*moment.path.target)) + "\n";
+        text += "recovery_target_action = 'promote'\n";
+    }
+    // Its logs would go into the same series as those of the cluster that it was.
+    if (!context.options().flag("keep-archiving")) text += "archive_mode = off\n";
+    return text;
+}
+
+void append(const std::string& path, const std::string& text,
+            const std::optional<std::pair<unsigned, unsigned>>& owner) {
+    UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, kFileMode));
+    if (!fd) throw Error::from_errno("open", path, errno);
+    if (owner && ::fchown(fd.get(), owner->first, owner->second) != 0)
+        throw Error::from_errno("set the owner of", path, errno);
+    write_full(fd.get(), as_bytes(text), path);
+    if (::fsync(fd.get()) != 0) throw Error::from_errno("sync", path, errno);
+    fd.close(path);
+}
+
+}  // namespace
+
+std::vector<OptionSpec> recovery_options() {
+    return {timeline_option(),
+            {.name = "keys-file",
+             .takes = Takes::one,
+             .value_name = "FILE",
+             .help = "of a series with logs: where the keys for recovery are kept; in memory when nothing is said"},
+            {.name = "keep-archiving", .help = "of a series with logs: leave archive_mode as it was"}};
+}
+
+restore::LogKeys open_logs(Context& context, const Moment& moment) {
+    const storage::Repository& repository = context.repository();
+    restore::LogKeys keys(repository.config().repository, repository.config_hash(), moment.logs.name);
+    for (const restore::NeededLogs& some : moment.path.needed()) {
+        try {
+            keys.add_key(open_epoch(context, *some.epoch));
+        } catch (const Error& error) {
+            if (error.code() != ErrorCode::key_unavailable) throw;
+            throw restore::KeyUnavailable(plan_moment(context.planner(), moment));
+        }
+    }
+    for (const auto* logs : {&moment.path.histories, &moment.path.segments}) {
+        for (const restore::Log* log : *logs)
+            keys.add_log(log->name(), {log->epoch->fields.dek, log->number, log->log.id});
+    }
+    return keys;
+}
+
+void require_empty_target(const std::string& folder) {
+    std::error_code failed;
+    const bool is_there = std::filesystem::exists(folder, failed);
+    if (!is_there && !failed) return;
+    if (!failed && std::filesystem::is_directory(folder, failed) && std::filesystem::is_empty(folder, failed)) return;
+    throw Error(ErrorCode::refused,
+                "a cluster is restored into an empty folder, and " + folder + " is none; nothing was written",
+                "name another one, or empty it when no server runs there");
+}
+
+std::string prepare_recovery(Context& context, const Moment& moment, const restore::LogKeys& keys,
+                             const std::string& folder, const std::optional<std::pair<unsigned, unsigned>>& owner) {
+    const std::string path = absolute_path(context.options().text_or("keys-file", ""));
+    const std::string keys_file = context.options().given("keys-file") ? path : restore::new_log_keys_path();
+    if (!restore::is_in_memory(keys_file))
+        context.terminal().warning(keys_file +
+                                   " is not in memory: the keys of these logs will be on a disk until recovery ends");
+    keys.save(keys_file, owner);
+    try {
+        append(folder + "/postgresql.auto.conf", settings(context, moment, keys_file), owner);
+        append(folder + "/recovery.signal", "", owner);
+        if (::chmod(folder.c_str(), kClusterMode) != 0) throw Error::from_errno("set the mode of", folder, errno);
+        if (owner && ::chown(folder.c_str(), owner->first, owner->second) != 0)
+            throw Error::from_errno("set the owner of", folder, errno);
+        sync_folder(folder);
+    } catch (const Error&) {
+        static_cast<void>(::unlink(keys_file.c_str()));
+        throw;
+    }
+    return keys_file;
+}
+
+}  // namespace signet::cli

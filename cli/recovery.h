@@ -1,0 +1,27 @@
+// What a restored PostgreSQL cluster needs to replay its logs up to a moment: its configuration, and the keys of the
+// plan for as long as recovery takes.
+#pragma once
+
+#include "cli/moment.h"
+#include "restore/log_keys.h"
+
+#include <string>
+
+namespace signet::cli {
+
+/// Options of restore that are about it.
+[[nodiscard]] std::vector<OptionSpec> recovery_options();
+
+/// Really unwraps the data key of every epoch that the moment needs.
+/// throws  KeyUnavailable: with the plan; Error{wrong_passphrase}; Error{damaged}
+[[nodiscard]] restore::LogKeys open_logs(Context& context, const Moment& moment);
+
+/// Refuses a target that a cluster may be running in, or that is not empty. throws  Error{refused}
+void require_empty_target(const std::string& folder);
+
+/// Writes recovery.signal and the settings into a restored cluster, and the keys where recovery finds them.
+/// owner  uid and gid of the cluster; nothing: who runs this. returns  the file with the keys
+std::string prepare_recovery(Context& context, const Moment& moment, const restore::LogKeys& keys,
+                             const std::string& folder, const std::optional<std::pair<unsigned, unsigned>>& owner);
+
+}  // namespace signet::cli

@@ -1,0 +1,162 @@
+#include "restore/log_archive.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "format/names.h"
+
+namespace signet::restore {
+namespace {
+
+using format::LogFamily;
+using format::LogKind;
+
+/// Of one series: the order of the record. Names break ties, so that it is the same every time.
+bool comes_before(const Log& left, const Log& right) {
+    const auto key = [](const Log& log) {
+        const format::LogTrailer& trailer = log.trailer();
+        const bool is_generic = trailer.kind == LogKind::generic;
+        return std::tuple(trailer.timeline, is_generic ? trailer.number.value_or(0) : trailer.position,
+                          is_generic && !trailer.number ? trailer.stored : TimePoint{}, static_cast<int>(trailer.kind),
+                          trailer.name, log.epoch->opened(), log.number);
+    };
+    return key(left) < key(right);
+}
+
+LogSeries& series_of(std::vector<LogSeries>& all, const LogEpoch& epoch) {
+    const auto found =
+        std::find_if(all.begin(), all.end(), [&](const LogSeries& one) { return one.id == epoch.fields.series; });
+    if (found != all.end()) return *found;
+    return all.emplace_back(LogSeries{epoch.fields.series, epoch.series(), epoch.fields.source, {}, {}});
+}
+
+void take(LogSeries& series, const LogEpoch& epoch, storage::EpochLogs read) {
+    for (auto& [number, error] : read.problems) series.problems.push_back({&epoch, std::move(error)});
+    for (auto& [number, log] : read.logs) series.logs.push_back({&epoch, number, std::move(log)});
+}
+
+/// Numbers of the logs of a kind that can be counted, with the log at each.
+using Numbered = std::map<std::uint64_t, const Log*>;
+
+std::map<std::uint32_t, Numbered> segments_of(const LogSeries& series) {
+    std::map<std::uint32_t, Numbered> segments;
+    for (const Log& log : series.logs) {
+        const format::LogTrailer& trailer = log.trailer();
+        if (trailer.kind == LogKind::segment)
+            segments[trailer.timeline].emplace(trailer.position / series.source.segment_size, &log);
+        else if (trailer.kind == LogKind::generic && trailer.number)
+            segments[0].emplace(*trailer.number, &log);
+    }
+    return segments;
+}
+
+}  // namespace
+
+std::string Log::object() const { return format::log_name(epoch->fields.dek, number); }
+
+const Log* LogSeries::find(std::string_view wanted) const {
+    const Log* first = nullptr;
+    for (const Log& log : logs) {
+        if (log.name() != wanted) continue;
+        const auto order = [](const Log& one) {
+            return std::tuple(one.epoch->opened(), one.epoch->entry->identity, one.number);
+        };
+        if (first == nullptr || order(log) < order(*first)) first = &log;
+    }
+    return first;
+}
+
+std::map<std::uint32_t, const Log*> LogSeries::histories() const {
+    std::map<std::uint32_t, const Log*> histories;
+    for (const Log& log : logs) {
+        if (log.trailer().kind == LogKind::history) histories.emplace(log.trailer().timeline, &log);
+    }
+    return histories;
+}
+
+std::vector<LogGap> LogSeries::gaps() const {
+    std::vector<LogGap> gaps;
+    for (const auto& [timeline, numbered] : segments_of(*this)) {
+        const std::uint32_t of = timeline;  // clang 14 captures no structured binding
+        const auto name_of = [&](std::uint64_t number) {
+            return source.family == LogFamily::postgres
+                       ? format::segment_name(of, number * source.segment_size, source.segment_size)
+                       : format::LogSequence::parse(source.sequence).name_of(number);
+        };
+        const Log* before = nullptr;
+        std::uint64_t expected = 0;
+        for (const auto& [number, log] : numbered) {
+            if (before != nullptr && number != expected) {
+                gaps.push_back({name_of(expected), name_of(number - 1), number - expected, timeline,
+                                before->trailer().modified, log->trailer().modified});
+            }
+            before = log;
+            expected = number + 1;
+        }
+    }
+    return gaps;
+}
+
+bool LogSeries::is_in_gap(std::string_view wanted) const {
+    std::uint32_t timeline = 0;
+    std::uint64_t number = 0;
+    if (source.family == LogFamily::postgres) {
+        const auto parsed = format::parse_postgres_name(wanted, source.segment_size);
+        if (!parsed || parsed->kind != LogKind::segment) return false;
+        timeline = parsed->timeline;
+        number = parsed->position / source.segment_size;
+    } else {
+        if (source.sequence.empty()) return false;
+        const auto parsed = format::LogSequence::parse(source.sequence).number_of(wanted);
+        if (!parsed) return false;
+        number = *parsed;
+    }
+    const auto segments = segments_of(*this);
+    const auto found = segments.find(timeline);
+    if (found == segments.end() || found->second.empty()) return false;
+    return number > found->second.begin()->first && number < found->second.rbegin()->first;
+}
+
+std::vector<LogSeries> load_logs(const storage::Repository& repository, const Catalogue& catalogue,
+                                 const std::optional<std::string>& series) {
+    catalogue.require_no_doubt();
+    std::vector<const LogEpoch*> epochs;
+    std::vector<LogSeries> all;
+    for (const LogEpoch& epoch : catalogue.log_epochs()) {
+        if (series && !Catalogue::names_series(*series, epoch.labels, epoch.fields.series)) continue;
+        if (!epoch.trusted) {
+            series_of(all, epoch)
+                .problems.push_back({&epoch, Error(ErrorCode::refused,
+                                                   "log epoch " + epoch.fields.dek.short_hex() + " of series " +
+                                                       epoch.series() + " is by writer " + epoch.entry->identity.hex() +
+                                                       ", who is not trusted for it")});
+            continue;
+        }
+        epochs.push_back(&epoch);
+    }
+    const auto listed =
+        epochs.empty() ? std::map<DekId, storage::LogNumbers>() : storage::list_logs(repository.store());
+    std::vector<storage::WantedEpoch> wanted;
+    for (const LogEpoch* epoch : epochs) {
+        const auto numbers = listed.find(epoch->fields.dek);
+        storage::WantedEpoch one{epoch->fields.dek, epoch->entry->head.signer,
+                                 numbers == listed.end() ? storage::LogNumbers{} : numbers->second, epoch->closed};
+        // What nobody closed cannot be told from what was added after the writer was cut off.
+        if (!epoch->closed && !epoch->counts_open) {
+            series_of(all, *epoch)
+                .problems.push_back(
+                    {epoch, Error(ErrorCode::refused, std::to_string(one.numbers.size()) + " logs of epoch " +
+                                                          epoch->fields.dek.short_hex() +
+                                                          " do not count: trust in their writer has an end, and no "
+                                                          "entry before it closes the epoch")});
+            one.numbers.clear();
+        }
+        wanted.push_back(std::move(one));
+    }
+    auto read = storage::read_epochs(repository.store(), repository.config().repository, wanted);
+    for (std::size_t i = 0; i < read.size(); ++i) take(series_of(all, *epochs[i]), *epochs[i], std::move(read[i]));
+    for (LogSeries& one : all) std::sort(one.logs.begin(), one.logs.end(), comes_before);
+    return all;
+}
+
+}  // namespace signet::restore

@@ -1,0 +1,66 @@
+// The logs of a repository as everybody can see them: which count, under which names, and what is missing.
+#pragma once
+
+#include "restore/catalogue.h"
+#include "storage/logs.h"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace signet::restore {
+
+/// A log that counts.
+struct Log {
+    const LogEpoch* epoch = nullptr;  ///< owned by the catalogue
+    std::uint64_t number = 0;         ///< in its epoch
+    format::SignedLog log;
+
+    [[nodiscard]] const format::LogTrailer& trailer() const { return log.trailer; }
+    [[nodiscard]] const std::string& name() const { return log.trailer.name; }
+    /// Of the object in the repository.
+    [[nodiscard]] std::string object() const;
+};
+
+/// Something that was stored and is not there as it was, or logs that do not count.
+struct LogProblem {
+    const LogEpoch* epoch = nullptr;
+    Error error;
+};
+
+/// A stretch that was never stored, or is lost.
+struct LogGap {
+    std::string first;  ///< names
+    std::string last;
+    std::uint64_t count = 0;
+    std::uint32_t timeline = 0;       ///< of PostgreSQL's
+    std::optional<TimePoint> before;  ///< of the log before and after it
+    std::optional<TimePoint> after;
+};
+
+/// The logs of one series.
+struct LogSeries {
+    SeriesId id;
+    std::string name;  ///< or its id in hexadecimal
+    format::LogSource source;
+    std::vector<Log> logs;  ///< in the order of the record
+    std::vector<LogProblem> problems;
+
+    /// The first of that name that counts; nullptr: none.
+    [[nodiscard]] const Log* find(std::string_view wanted) const;
+    /// What is missing between two logs that are there.
+    [[nodiscard]] std::vector<LogGap> gaps() const;
+    /// The histories, by timeline.
+    [[nodiscard]] std::map<std::uint32_t, const Log*> histories() const;
+    /// Where a segment of that name would lie in a stretch that others prove to have been there: neither before the
+    /// first segment of its timeline nor after the last. Generic ones by number.
+    [[nodiscard]] bool is_in_gap(std::string_view wanted) const;
+};
+
+/// Reads the ends of all logs that a word names, or of all series. series  as in BackupFilter
+/// throws  Error{damaged}: an officer's journal is broken; Error{io}
+[[nodiscard]] std::vector<LogSeries> load_logs(const storage::Repository& repository, const Catalogue& catalogue,
+                                               const std::optional<std::string>& series);
+
+}  // namespace signet::restore

@@ -1,0 +1,272 @@
+"""A real PostgreSQL: it archives under load, its protector is rotated meanwhile, and it comes back as it was at a moment."""
+
+import glob
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+import time
+import unittest
+
+from harness import SIGNET, SignetTest, main
+
+BINARIES = sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda path: int(path.split("/")[4]))
+USER = "postgres"  # a server does not run as root
+
+
+def why_not():
+    if not BINARIES or not os.path.exists(BINARIES[-1] + "/initdb"):
+        return "PostgreSQL is not installed (package postgresql): nothing was tried with it"
+    if os.geteuid() == 0:
+        try:
+            pwd.getpwnam(USER)
+        except KeyError:
+            return f"there is no user {USER} to run a server as"
+    return None
+
+
+class Cluster:
+    """A server in a folder, without a network."""
+
+    def __init__(self, test, name):
+        self.test, self.data, self.log = test, test.path(name), test.path(name + ".log")
+        self.socket = test.path("s")
+        os.makedirs(self.socket, exist_ok=True)
+        test.own(self.socket)
+
+    def tool(self, *words, expect=0, **more):
+        return self.test.as_user([BINARIES[-1] + "/" + words[0], *words[1:]], expect, **more)
+
+    def make(self):
+        self.tool("initdb", "-D", self.data, "-U", "admin", "--auth=trust", "--wal-segsize=1", "--data-checksums", "-E", "UTF8")
+        with open(self.data + "/postgresql.conf", "a") as file:
+            file.write(f"listen_addresses = ''\nunix_socket_directories = '{self.socket}'\nmax_wal_size = 64MB\nshared_buffers = 16MB\n"
+                       f"archive_mode = on\narchive_command = '{SIGNET} log push --series pg --check-every 0s %p'\nlog_min_messages = info\n")
+
+    def start(self, expect=0):
+        return self.tool("pg_ctl", "-D", self.data, "-w", "-t", "90", "-l", self.log, "start", expect=expect)
+
+    def stop(self, mode="fast"):
+        self.tool("pg_ctl", "-D", self.data, "-w", "-m", mode, "stop")
+
+    def sql(self, text):
+        return self.tool("psql", "-XAtq", "-h", self.socket, "-U", "admin", "-d", "postgres", "-v", "ON_ERROR_STOP=1", "-c", text).strip()
+
+    def wait(self, query, wanted, seconds=60):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if self.sql(query) == wanted:
+                return
+            time.sleep(0.1)
+        self.test.fail(f"{query} is not {wanted}: {self.sql(query)}\n{self.tail()}")
+
+    def tail(self):
+        with open(self.log) as file:
+            return file.read()[-4000:]
+
+    def checksums(self):
+        return self.sql("select (select md5(string_agg(t::text, ',' order by id)) || count(*) from load t) || (select count(*) from beat)")
+
+    def load(self, rows):
+        for _ in range(5):
+            self.sql(f"insert into load (text) select md5(random()::text) || repeat('x', 100) from generate_series(1, {rows // 5})")
+        self.sql("update load set text = md5(text) where id % 10 = 0")
+
+    def moment(self):
+        """Now, and what is in the tables: nothing commits for a while before and after."""
+        time.sleep(0.3)
+        at = self.sql("select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")
+        sums = self.checksums()
+        time.sleep(0.3)
+        self.sql("insert into beat default values")
+        return at, sums
+
+    def archived(self):
+        name = self.sql("select pg_walfile_name(pg_switch_wal())")
+        self.wait(f"select last_archived_wal >= '{name}' from pg_stat_archiver", "t")
+        return name
+
+
+@unittest.skipIf(why_not(), why_not() or "")
+class Postgres(SignetTest):
+    def setUp(self):
+        super().setUp()
+        self.user = {"user": USER, "group": pwd.getpwnam(USER).pw_gid, "extra_groups": []} if os.geteuid() == 0 else {}
+        self.own(self.scratch)
+        for folder, folders, files in os.walk(self.scratch):
+            for name in folders + files:
+                self.own(os.path.join(folder, name))
+        self.init()
+        self.clusters = []
+        self.addCleanup(self.stop_all)
+
+    def own(self, path):
+        if os.geteuid() == 0:
+            entry = pwd.getpwnam(USER)
+            os.chown(path, entry.pw_uid, entry.pw_gid)
+
+    def start(self, *words, **more):
+        return super().start(*words, **dict(self.user, **more))
+
+    def as_user(self, words, expect=0, **more):
+        # A server keeps the output open: it goes to a file.
+        out = self.path("out.txt")
+        with open(out, "wb") as file:
+            ended = subprocess.run(words, env=self.env, cwd=self.scratch, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT,
+                                   timeout=150, **self.user, **more)
+        with open(out, encoding="utf-8", errors="replace") as file:
+            text = file.read()
+        if expect is not None:
+            self.assertEqual(ended.returncode == 0, expect == 0, f"{words}\n{text}")
+        return text
+
+    def cluster(self, name):
+        self.clusters.append(Cluster(self, name))
+        return self.clusters[-1]
+
+    def stop_all(self):
+        for cluster in self.clusters:
+            if os.path.exists(cluster.data + "/postmaster.pid"):
+                cluster.tool("pg_ctl", "-D", cluster.data, "-w", "-m", "immediate", "stop", expect=None)
+
+    def base(self, cluster, *words):
+        return self.backup("--kind", "postgres", "--series", "pg", *words, "--", BINARIES[-1] + "/pg_basebackup", "-h", cluster.socket,
+                           "-U", "admin", "-D", "-", "-Ft", "-X", "none", "-c", "fast")
+
+    def restore(self, name, *words, expect=0):
+        return self.signet("restore", "--json", "--series", "pg", "-t", self.path(name), *words, expect=expect)
+
+    def assertComesBack(self, name, sums, *words):
+        summary = self.restore(name, *words).last()
+        cluster = self.cluster(name)
+        keys = summary["keys_file"]
+        self.assertEqual(os.stat(keys).st_mode & 0o777, 0o600)
+        cluster.start()
+        cluster.wait("select pg_is_in_recovery()", "f")
+        self.assertEqual(cluster.checksums(), sums, cluster.tail())
+        self.assertEqual(cluster.sql("show archive_mode"), "off")
+        cluster.wait("select 1", "1")
+        for _ in range(100):
+            if not os.path.exists(keys):
+                break
+            time.sleep(0.1)
+        self.assertNothingAt(keys)  # recovery has ended
+        cluster.stop()
+        return cluster
+
+    def live(self):
+        """Three moments of a cluster, the protector rotated before the second; then it is gone."""
+        cluster = self.cluster("data")
+        cluster.make()
+        cluster.start()
+        cluster.sql("create table load (id serial primary key, text text); create table beat (id serial, at timestamptz default now())")
+        cluster.load(2000)
+        self.before_base = cluster.moment()
+        self.first_base = self.base(cluster)
+        moments = []
+        for number in range(3):
+            if number == 1:
+                self.signet("key", "rotate", "prod")
+            cluster.load(5000)
+            moments.append(cluster.moment())
+            # A plan takes one log more than the one in which the moment lies: both are stored before the next rotation.
+            cluster.archived()
+            cluster.sql("insert into beat default values")
+            cluster.archived()
+        cluster.load(1000)
+        cluster.archived()
+        self.last_sums = cluster.checksums()
+        cluster.stop("immediate")
+        shutil.rmtree(cluster.data)
+        return moments
+
+    def test_a_destroyed_cluster_comes_back_at_three_moments(self):
+        moments = self.live()
+        rows = self.signet("log", "list", "--json", "--series", "pg").json()
+        self.assertEqual(len({tuple(row["thumbprints"]) for row in rows}), 2)
+        self.assertEqual(self.signet("list", "--json", "--series", "pg").json()[0]["kind"], "base")
+        plan = self.signet("plan", "--json", "--series", "pg").json()
+        self.assertTrue(plan["restorable"])
+        self.assertGreater(sum(one["logs"] for one in plan["required"]), 3)
+        for number, (at, sums) in enumerate(moments):
+            self.assertComesBack(f"back{number}", sums, "--at", at)
+        self.assertComesBack("latest", self.last_sums)
+
+        # What cannot be reached is refused before a byte is written.
+        result = self.restore("early", "--at", self.before_base[0], expect=2)
+        self.assertSays(result.err, "the oldest base")
+        result = self.restore("late", "--at", "2100-01-01", expect=2)
+        self.assertSays(result.err, "the last moment that can be restored is")
+        self.restore("latest", expect=17)  # not empty
+
+        # One key away: of the base, then of the later logs.
+        for version, words, part in (("prod/1", ["--at", moments[0][0]], "prod/1"), ("prod/1", [], "prod/1"),
+                                     ("prod/2", ["--at", moments[2][0]], "prod/2"), ("prod/2", [], "prod/2")):
+            with self.subTest(version=version, words=words):
+                self.signet("key", "disable", version)
+                result = self.signet("restore", "--series", "pg", "-t", self.path("refused"), *words, expect=13)
+                self.assertSays(result.err, part, "needed for", "log")
+                self.assertNothingAt(self.path("refused"))
+                self.assertEqual(self.signet("plan", "--series", "pg", *words, expect=13).code, 13)
+                self.signet("key", "enable", version)
+        self.signet("key", "disable", "prod/2")
+        self.assertSays(self.signet("restore", "--series", "pg", "-t", self.path("refused"), expect=13).err, "with the keys at hand")
+        self.assertComesBack("first-key", moments[0][1], "--at", moments[0][0])
+        self.signet("key", "enable", "prod/2")
+
+        # A gap.
+        segments = [row for row in rows if row["kind"] == "segment"]
+        lost = segments[len(segments) // 2]
+        os.rename(os.path.join(self.repository, lost["object"]), self.path("kept"))
+        result = self.restore("gap", expect=14)
+        self.assertSays(result.err, lost["name"])
+        self.assertNothingAt(self.path("gap"))
+        os.rename(self.path("kept"), os.path.join(self.repository, lost["object"]))
+        self.signet("check")
+
+    def test_a_second_base_stores_what_changed(self):
+        cluster = self.cluster("data")
+        cluster.make()
+        cluster.start()
+        cluster.sql("create table load (id serial primary key, text text); create table beat (id serial, at timestamptz default now())")
+        cluster.load(100_000)
+        first = self.base(cluster)
+        cluster.sql("update load set text = 'changed' where id < 1000")
+        second = self.base(cluster)
+        self.assertLess(second["data_added_packed"], first["data_added_packed"] * 0.25)
+        # Single files of a base.
+        listed = self.signet("ls", second["backup_id"], "/global").out
+        self.assertSays(listed, "pg_control")
+        self.signet("restore", second["backup_id"], "-t", self.path("part"), "/PG_VERSION")
+        with open(self.path("part", "PG_VERSION")) as file:
+            self.assertEqual(file.read().strip(), BINARIES[-1].split("/")[4])
+        cluster.archived()
+        sums = cluster.checksums()
+        cluster.stop("immediate")
+        restored = self.assertComesBack("latest", sums)
+        self.as_user([BINARIES[-1] + "/pg_checksums", "--check", "-D", restored.data])
+
+    def test_a_base_that_is_not_whole_is_not_committed(self):
+        cluster = self.cluster("data")
+        cluster.make()
+        cluster.start()
+        tar = self.path("base.tar")
+        self.as_user(["sh", "-c", f"{BINARIES[-1]}/pg_basebackup -h {cluster.socket} -U admin -D - -Ft -X none -c fast > {tar}"])
+        with open(tar, "rb") as file:
+            content = file.read()
+        for data in (content[:len(content) // 2], content[:-200_000], b"", b"rubbish" * 1000):
+            with self.subTest(len(data)):
+                self.signet("backup", "--kind", "postgres", "--series", "pg", "--stdin", data=data, expect=14)
+        self.signet("backup", "--kind", "postgres", "--series", "pg", "--", "sh", "-c", f"cat {tar}; exit 3", expect=1)
+        self.signet("backup", "--kind", "postgres", "--stdin", data=content, expect=2)
+        self.assertEqual(self.signet("list", "--json").json(), [])
+        self.signet("backup", "--kind", "postgres", "--series", "pg", "--stdin", data=content)
+        self.assertEqual(len(self.signet("list", "--json").json()), 1)
+
+
+if __name__ == "__main__":
+    if why_not():
+        print(why_not())
+        sys.exit(0)
+    main()

@@ -1,0 +1,194 @@
+// Pushing logs: what is durable when, and what a failure at any operation leaves behind.
+#include "backup/log_writer.h"
+
+#include "format/names.h"
+#include "storage/logs.h"
+#include "tests/unit/backup/engine_bench.h"
+
+#include <map>
+
+using namespace signet;
+using namespace signet::backup;
+using namespace signet::backup::test;
+using signet::test::has_code;
+
+namespace {
+
+struct LogBench : EngineBench {
+    LogServices services;
+    std::uint64_t wraps = 0;
+
+    LogBench() {
+        services.linked = [this] { return resolver.wrapping_protectors(); };
+        services.look = [this] { return resolver.wrapping_protectors(); };
+        services.wrap = [this](const format::DataKey& dek, const std::vector<format::Thumbprint>& protectors) {
+            ++wraps;
+            return resolver.wrap_for_backup(dek, protectors);
+        };
+        services.append = [this](const auto& make) {
+            const auto entries = journal();
+            const auto key = crypto::SigningKey::from_seed(keyrings.own().writer().key.seed().clone());
+            format::EntryHead head;
+            head.repository = repository->config().repository;
+            head.config_hash = repository->config_hash();
+            head.signer = key.verify_key();
+            head.sequence = entries.entries.size() + 1;
+            if (!entries.entries.empty()) head.previous = entries.entries.back().id;
+            head.time = Clock::system().now();
+            REQUIRE(repository->append_entry(writer(), head.sequence, make(head, key)));
+        };
+        services.warn = [this](const std::string& message) { warnings.push_back(message); };
+    }
+
+    [[nodiscard]] LogRequest log(const std::string& name) const {
+        LogRequest request;
+        request.path = source + "/" + name;
+        request.name = name;
+        request.series = "app";
+        request.host = "host";
+        request.user = "user";
+        request.program = "test";
+        return request;
+    }
+    LogReport push(const LogRequest& request) { return push_log(request, *repository, keyrings.own(), services); }
+    LogReport push(const std::string& name) { return push(log(name)); }
+
+    [[nodiscard]] std::vector<std::string> stored() const {
+        std::vector<std::string> names;
+        for (const auto& object : repository->store().list("logs/")) names.push_back(object.name);
+        return names;
+    }
+    /// The names of the logs of every epoch, each verified.
+    [[nodiscard]] std::multiset<std::string> names() {
+        std::multiset<std::string> names;
+        for (const auto& [epoch, numbers] : storage::list_logs(repository->store())) {
+            const auto read = storage::read_epochs(repository->store(), repository->config().repository,
+                                                   {{epoch, keyrings.own().writer().key.verify_key(), numbers, {}}});
+            CHECK(read.front().problems.empty());
+            for (const auto& [number, log] : read.front().logs) names.insert(log.trailer.name);
+        }
+        return names;
+    }
+    [[nodiscard]] std::string state_path() const { return kept(".state"); }
+    [[nodiscard]] std::string kept(const std::string& end) const {
+        for (const auto& file : fs::directory_iterator(keyrings.own().folder() + "/logs")) {
+            if (file.path().string().ends_with(end)) return file.path().string();
+        }
+        return {};
+    }
+};
+
+}  // namespace
+
+TEST_CASE("a failure at any operation of a push leaves what a retry completes", "[backup][logs]") {
+    LogBench bench;
+    const bool opens_epoch = GENERATE(true, false);
+    const bool cuts_power = GENERATE(true, false);
+    bench.put("before", "what was there");
+    (void)bench.push("before");
+    bool has_failed = true;
+    for (std::uint64_t at = 1; has_failed && at < 200; ++at) {
+        CAPTURE(at);
+        const std::string name = "log" + std::to_string(at);
+        bench.put(name, EngineBench::noise(10'000, static_cast<std::uint8_t>(at)));
+        LogRequest request = bench.log(name);
+        if (opens_epoch) request.epoch_ns = 0;
+        bench.store->fail_at(at);
+        try {
+            (void)bench.push(request);
+        } catch (const Error& error) {
+            CHECK(error.code() == ErrorCode::io);
+        }
+        has_failed = bench.store->has_failed();
+        bench.store->fail_at(0);
+        if (cuts_power) bench.store->crash();
+        (void)bench.push(name);
+        CHECK(bench.names().count(name) == 1);
+        CHECK(bench.push(name).was_there);
+    }
+    CHECK_FALSE(has_failed);
+}
+
+TEST_CASE("what was acknowledged survives a power cut, whatever becomes of the host's own notes", "[backup][logs]") {
+    LogBench bench;
+    for (int i = 0; i < 6; ++i)
+        bench.put("log" + std::to_string(i), EngineBench::noise(5000, static_cast<std::uint8_t>(i)));
+    (void)bench.push("log0");
+    const Bytes state = read_file(bench.state_path(), 1 << 20);
+    const Bytes names = read_file(bench.kept(".names"), 1 << 20);
+    (void)bench.push("log1");
+    (void)bench.push("log2");
+    bench.store->crash();
+    SECTION("older ones come back") {
+        replace_file(bench.state_path(), state, 0600);
+        replace_file(bench.kept(".names"), names, 0600);
+        CHECK(bench.push("log2").was_there);
+        CHECK_FALSE(bench.push("log3").is_new_epoch);
+    }
+    SECTION("the list of names is shorter than it should be") {
+        replace_file(bench.kept(".names"), names, 0600);
+        CHECK(bench.push("log2").was_there);
+    }
+    SECTION("they are gone") {
+        fs::remove_all(bench.keyrings.own().folder() + "/logs");
+        CHECK(bench.push("log2").was_there);
+        CHECK(bench.push("log3").is_new_epoch);
+        CHECK(bench.wraps == 2);
+    }
+    CHECK(bench.push("log1").was_there);
+    bench.put("log1", "something else");
+    REQUIRE_THROWS_MATCHES(bench.push("log1"), Error, has_code(ErrorCode::refused));
+    CHECK(bench.names().size() == bench.stored().size());
+}
+
+TEST_CASE("the next epoch's entry says with what the one before ended", "[backup][logs]") {
+    LogBench bench;
+    for (const char* name : {"a", "b", "c"}) bench.put(name, name);
+    (void)bench.push("a");
+    LogRequest request = bench.log("b");
+    const auto second = bench.push(request);
+    request = bench.log("c");
+    request.epoch_logs = 1;
+    CHECK(bench.push(request).is_new_epoch);
+    const auto entries = bench.journal();
+    const auto fields = format::log_epoch_public(entries.entries.back());
+    REQUIRE(fields.closed.size() == 1);
+    CHECK(fields.closed[0].epoch == second.epoch);
+    CHECK(fields.closed[0].logs == 2);
+    const auto last =
+        storage::read_log_end(bench.repository->store(), bench.repository->config().repository, second.epoch, 2);
+    REQUIRE(last);
+    CHECK(fields.closed[0].last == last->id);
+}
+
+TEST_CASE("somebody else's object in the place of the next log ends the epoch there", "[backup][logs]") {
+    LogBench bench;
+    for (const char* name : {"a", "b"}) bench.put(name, name);
+    const auto first = bench.push("a");
+    bench.store->plant(format::log_name(first.epoch, 2), Bytes(5000));
+    const auto second = bench.push("b");
+    CHECK(second.is_new_epoch);
+    CHECK(second.epoch != first.epoch);
+    CHECK_FALSE(bench.warnings.empty());
+}
+
+TEST_CASE("a refusal ends the epoch, and the first good answer begins another", "[backup][logs]") {
+    LogBench bench;
+    for (const char* name : {"a", "b"}) bench.put(name, name);
+    const auto first = bench.push("a");
+    const auto well = bench.services.look;
+    bench.services.look = []() -> std::vector<format::Thumbprint> {
+        throw Error(ErrorCode::key_unavailable, "disabled");
+    };
+    LogRequest request = bench.log("b");
+    request.look_ns = 0;
+    REQUIRE_THROWS_MATCHES(bench.push(request), Error, has_code(ErrorCode::key_unavailable));
+    // What was stored before is still known to be stored.
+    CHECK(bench.push("a").was_there);
+    REQUIRE_THROWS_MATCHES(bench.push("b"), Error, has_code(ErrorCode::key_unavailable));
+    CHECK(bench.stored().size() == 1);
+    bench.services.look = well;
+    const auto second = bench.push("b");
+    CHECK(second.is_new_epoch);
+    CHECK(second.epoch != first.epoch);
+}

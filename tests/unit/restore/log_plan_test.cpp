@@ -1,0 +1,164 @@
+#include "restore/log_plan.h"
+
+#include "format/limits.h"
+#include "tests/support/matchers.h"
+
+#include <list>
+
+using namespace signet;
+using namespace signet::restore;
+using namespace signet::test;
+
+namespace {
+
+constexpr std::uint32_t kSize = format::kMiB;
+
+TimePoint at(std::int64_t seconds) { return {seconds * kNsPerSecond}; }
+
+/// Logs and bases of one cluster, made of numbers.
+struct Archive {
+    Archive() {
+        logs.name = "pg";
+        logs.source = {format::LogFamily::postgres, 4711, kSize, ""};
+    }
+    void segment(std::uint32_t timeline, std::uint64_t number, std::int64_t seconds) {
+        Log& log = logs.logs.emplace_back();
+        log.epoch = &epoch;
+        log.log.trailer.kind = format::LogKind::segment;
+        log.log.trailer.timeline = timeline;
+        log.log.trailer.position = number * kSize;
+        log.log.trailer.name = format::segment_name(timeline, number * kSize, kSize);
+        log.log.trailer.modified = at(seconds);
+    }
+    void history(std::uint32_t timeline, std::vector<format::TimelineSwitch> switches) {
+        Log& log = logs.logs.emplace_back();
+        log.epoch = &epoch;
+        log.log.trailer.kind = format::LogKind::history;
+        log.log.trailer.timeline = timeline;
+        log.log.trailer.switches = std::move(switches);
+        log.log.trailer.name = format::history_name(timeline);
+    }
+    void base(std::uint32_t timeline, std::uint64_t start, std::uint64_t stop, std::int64_t seconds) {
+        format::BackupPublic& one = fields.emplace_back();
+        one.kind = format::BackupKind::base;
+        one.time = at(seconds);
+        one.base = format::BasePlace{4711, timeline, start, stop, kSize};
+        Backup& backup = backups.emplace_back();
+        backup.fields = &one;
+        backup.trusted = true;
+        bases.push_back(&backup);
+    }
+    [[nodiscard]] LogPath path(std::optional<std::int64_t> seconds, std::optional<std::uint32_t> timeline = {}) const {
+        MomentRequest request;
+        if (seconds) request.at = at(*seconds);
+        request.timeline = timeline;
+        return path_to(logs, bases, request);
+    }
+
+    LogEpoch epoch;
+    LogSeries logs;
+    std::list<format::BackupPublic> fields;
+    std::list<Backup> backups;
+    std::vector<const Backup*> bases;
+};
+
+std::vector<std::string> names(const LogPath& path) {
+    std::vector<std::string> names;
+    for (const Log* log : path.segments) names.push_back(log->name());
+    return names;
+}
+
+std::string name(std::uint32_t timeline, std::uint64_t number) {
+    return format::segment_name(timeline, number * kSize, kSize);
+}
+
+/// Segments 2 to 9, each 10 seconds after the one before; bases complete at 25 and 65.
+Archive simple() {
+    Archive archive;
+    for (std::uint64_t number = 2; number < 10; ++number)
+        archive.segment(1, number, static_cast<std::int64_t>(number) * 10);
+    archive.base(1, 2 * kSize + 40, 2 * kSize + 100, 25);
+    archive.base(1, 6 * kSize + 40, 6 * kSize + 100, 65);
+    return archive;
+}
+
+}  // namespace
+
+TEST_CASE("a moment needs the newest base before it, and the logs up to one beyond it", "[restore][logs]") {
+    const Archive archive = simple();
+    const LogPath path = archive.path(45);
+    CHECK(path.base == archive.bases[0]);
+    CHECK(names(path) == std::vector{name(1, 2), name(1, 3), name(1, 4), name(1, 5), name(1, 6)});
+    CHECK(archive.path(65).base == archive.bases[1]);
+    CHECK(archive.path(64).base == archive.bases[0]);
+    CHECK(names(archive.path(90)) == std::vector{name(1, 6), name(1, 7), name(1, 8), name(1, 9)});
+    const LogPath latest = archive.path({});
+    CHECK(names(latest) == std::vector{name(1, 6), name(1, 7), name(1, 8), name(1, 9)});
+    CHECK(latest.end == at(90));
+    CHECK(latest.needed().front().count == 4);
+}
+
+TEST_CASE("moments before the first base and after the last log are refused, with the last one that can be had",
+          "[restore][logs]") {
+    const Archive archive = simple();
+    REQUIRE_THROWS_MATCHES(archive.path(24), Error, has_code(ErrorCode::usage));
+    try {
+        (void)archive.path(91);
+        FAIL("it must be refused");
+    } catch (const Error& error) {
+        CHECK(error.code() == ErrorCode::usage);
+        CHECK(error.hint().find(to_rfc3339(at(90))) != std::string::npos);
+    }
+}
+
+TEST_CASE("a gap is refused where it is on the way, and nowhere else", "[restore][logs]") {
+    Archive archive = simple();
+    std::erase_if(archive.logs.logs,
+                  [](const Log& log) { return log.name() == name(1, 4) || log.name() == name(1, 5); });
+    try {
+        (void)archive.path(62);
+        FAIL("it must be refused");
+    } catch (const Error& error) {
+        CHECK(error.code() == ErrorCode::damaged);
+        CHECK(std::string(error.what()).find(name(1, 4) + " to " + name(1, 5) + " are missing") != std::string::npos);
+        CHECK(error.hint().find(to_rfc3339(at(30))) != std::string::npos);
+    }
+    CHECK(archive.path(85).base == archive.bases[1]);
+    REQUIRE_THROWS_MATCHES(archive.path(29), Error, has_code(ErrorCode::damaged));
+    const auto gaps = archive.logs.gaps();
+    REQUIRE(gaps.size() == 1);
+    CHECK(gaps[0].first == name(1, 4));
+    CHECK(gaps[0].last == name(1, 5));
+    CHECK(archive.logs.is_in_gap(name(1, 5)));
+    CHECK_FALSE(archive.logs.is_in_gap(name(1, 10)));
+    CHECK_FALSE(archive.logs.is_in_gap(name(1, 1)));
+}
+
+TEST_CASE("a base without the logs that were written while it was made is no base", "[restore][logs]") {
+    Archive archive;
+    archive.segment(1, 2, 20);
+    archive.base(1, 2 * kSize, 4 * kSize, 45);
+    REQUIRE_THROWS_MATCHES(archive.path({}), Error, has_code(ErrorCode::damaged));
+    archive.segment(1, 3, 30);
+    CHECK(archive.path({}).end == at(45));
+}
+
+TEST_CASE("the path changes timelines where their history says", "[restore][logs]") {
+    Archive archive = simple();
+    // Left in the middle of segment 5; both timelines have that one.
+    archive.history(2, {{1, 5 * kSize + 500}});
+    for (std::uint64_t number = 5; number < 8; ++number)
+        archive.segment(2, number, 100 + static_cast<std::int64_t>(number) * 10);
+    const LogPath path = archive.path(155);
+    CHECK(path.timeline == 2);
+    // The second base lies beyond the fork.
+    CHECK(path.base == archive.bases[0]);
+    CHECK(names(path) == std::vector{name(1, 2), name(1, 3), name(1, 4), name(2, 5), name(2, 6), name(2, 7)});
+    REQUIRE(path.histories.size() == 1);
+    CHECK(path.histories[0]->name() == "00000002.history");
+    // Back on the older one.
+    CHECK(names(archive.path(85, 1)) == std::vector{name(1, 6), name(1, 7), name(1, 8), name(1, 9)});
+    REQUIRE_THROWS_MATCHES(archive.path({}, 3), Error, has_code(ErrorCode::usage));
+    std::erase_if(archive.logs.logs, [](const Log& log) { return log.trailer().kind == format::LogKind::history; });
+    REQUIRE_THROWS_MATCHES(archive.path(155), Error, has_code(ErrorCode::damaged));
+}
