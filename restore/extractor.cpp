@@ -115,11 +115,9 @@ private:
     /// Makes or finds the innermost folder as far as it is needed now. returns  false when it cannot be had
     bool is_ready(bool selected) {
         try {
-            if (run_.request().dry_run) {
-                find_folder();
-            } else if (selected) {
+            if (selected && !run_.request().dry_run) {
                 static_cast<void>(ensure_folder(levels_.size() - 1));
-            } else if (run_.request().delete_extra) {
+            } else if (run_.request().dry_run || run_.request().delete_extra) {
                 find_folder();
             }
             Level& level = levels_.back();
@@ -360,7 +358,7 @@ std::size_t worker_count(int jobs) {
     if (jobs > 0) return std::min<std::size_t>(static_cast<std::size_t>(jobs), 256);
     // Who creates files waits for locks of the file system, who writes large ones for the disk: three times the
     // processors.
-    return std::min<std::size_t>(std::max(2U, std::thread::hardware_concurrency()) * 3, kMostWorkers);
+    return std::min(std::size_t{std::max(2U, std::thread::hardware_concurrency())} * 3, kMostWorkers);
 }
 
 /// Starts as many threads as asked for, or as the system grants (a limit on processes): one is enough.

@@ -97,9 +97,10 @@ std::string restorable_text(const std::vector<CoverageInterval>& coverage) {
         const std::string from = first_moment_text(interval.from);
         const std::string claim = interval.unproven ? " (unproven)" : "";
         if (i + 1 == coverage.size()) {
-            parts.push_back("every moment from " + from + " on" + claim);
+            parts.push_back(std::string("every moment from ").append(from).append(" on").append(claim));
         } else {
-            parts.push_back(from + " .. " + last_moment_text(interval.to, interval.from) + claim);
+            parts.push_back(
+                std::string(from).append(" .. ").append(last_moment_text(interval.to, interval.from)).append(claim));
         }
     }
     if (parts.empty()) return "  restorable now: nothing of this series\n";
@@ -183,7 +184,7 @@ std::string RequiredProtector::title() const {
     if (!locations.empty() && locations.front().starts_with("local:")) {
         const std::string& location = locations.front();
         const std::size_t folder_end = location.find('#');
-        const std::string name = location.substr(folder_end == std::string::npos ? 6 : folder_end + 1);
+        std::string name = location.substr(folder_end == std::string::npos ? 6 : folder_end + 1);
         if (is_plain_name(name)) return name;
     }
     return report.name;
