@@ -102,6 +102,7 @@ ExitCode run(Context& context) {
                     "give --repo DIR, or set SIGNET_REPOSITORY");
     }
     std::vector<Retirement> all;
+    all.reserve(known.size());
     for (const Place& place : known) all.push_back(treat(context, place, protector));
     const bool is_free = std::all_of(all.begin(), all.end(), [](const Retirement& one) { return one.free; });
     print(context, protector, all, is_free);

@@ -19,7 +19,7 @@ std::vector<const restore::Backup*> chosen(Context& context) {
 std::string state_of(Terminal& terminal, const restore::Backup& backup, restore::Planner& planner) {
     if (planner.catalogue().doubt()) return terminal.paint(Terminal::Colour::red, "trust unknown");
     if (!backup.trusted) return terminal.paint(Terminal::Colour::red, "untrusted");
-    const std::string whole = backup.fields->has_errors ? "incomplete" : "ok";
+    std::string whole = backup.fields->has_errors ? "incomplete" : "ok";
     switch (planner.outlook(backup)) {
         case restore::Outlook::restorable:
             return whole;
