@@ -143,6 +143,8 @@ std::vector<RetentionGroup> grouped(Context& context) {
                   [&](const auto* left, const auto* right) { return place(*left) > place(*right); });
         all.push_back(std::move(group));
     }
+    std::stable_sort(all.begin(), all.end(),
+                     [](const auto& left, const auto& right) { return left.title < right.title; });
     return all;
 }
 
@@ -244,7 +246,7 @@ void print_retention(Context& context, const std::vector<RetentionGroup>& groups
         for (std::size_t i = 0; i < group.backups.size(); ++i) {
             const restore::Backup& backup = *group.backups[i];
             const bool stays = !group.reasons[i].empty();
-            table.add({stays ? "keep" : "forget", backup.short_id(), to_table_time(backup.committed),
+            table.add({stays ? "keep" : "forget", backup.short_id(), first_second_text(backup.committed),
                        first_second_text(backup.time()), printable(join(group.reasons[i], ", "))});
             (stays ? keep : remove)
                 .push_back({{"id", backup.id.hex()},
