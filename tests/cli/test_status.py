@@ -207,6 +207,19 @@ class NewestRefused(SignetTest):
         self.signet("plan", "--from", "2026-01-10T00:00:00Z", "--to", "2026-01-20")
         self.signet(*stretch, "--series", "prod-db")
 
+    def test_each_moment_of_lanes_of_one_name_is_judged_as_a_restore_of_its_series_is(self):
+        other = self.other_host("other")
+        theirs = [self.backup("--series", "prod-db", "--time", time, self.source, env=other)["backup_id"]
+                  for time in ("2026-01-02T00:00:00Z", "2026-01-20T00:00:00Z")]
+        self.signet("keyring", "trust", self.writer(other), "--until", "1")
+        self.signet("ls", theirs[0])
+        lanes = self.signet("timeline", "--json").json()["lanes"]
+        self.assertEqual([(lane["series"], lane["restorable"]) for lane in lanes if lane["restorable"]], [("prod-db", True)])
+        self.assertEqual(len(lanes), 2)
+        for lane in lanes:
+            for stretch in lane["coverage"]:
+                self.signet("restore", "--series", lane["series_id"], "--at", stretch["from"], "-t", "out", "-n", expect=0 if stretch["restorable"] else 17)
+
     def test_the_first_lines_of_a_timeline_say_what_a_restore_to_its_end_is_refused_for(self):
         self.assertNotIn("refused", self.signet("timeline").out)
         other = self.other_host("other")
