@@ -137,6 +137,20 @@ void remember(const storage::Repository& repository, const std::vector<storage::
 
 }  // namespace
 
+void require_seen(const keyring::KeyringSet& keyrings, const std::vector<const Catalogue*>& places) {
+    for (const keyring::Keyring& keyring : keyrings.all()) {
+        const keyring::RepositoryPin* pin = keyring.pin(places.front()->repository());
+        if (pin == nullptr) continue;
+        for (const auto& [identity, seen] : pin->seen) {
+            const std::string lost = rolled_back(identity, seen, journal_of(places.front()->journals(), identity));
+            const bool is_somewhere = std::any_of(places.begin(), places.end(), [&](const Catalogue* place) {
+                return rolled_back(identity, seen, journal_of(place->journals(), identity)).empty();
+            });
+            if (!is_somewhere) throw Error(ErrorCode::damaged, lost);
+        }
+    }
+}
+
 std::string Backup::describe() const {
     return (labels ? labels->series : "series " + fields->series.short_hex(8)) + " at " +
            first_second_text(fields->time) + " (" + short_id() + ")";
@@ -175,8 +189,8 @@ Catalogue Catalogue::load(const storage::Repository& repository, keyring::Keyrin
     catalogue.repository_ = repository.config().repository;
     catalogue.journals_ = options.headers_only ? repository.load_headers(options.cache) : repository.load_journals();
     const std::vector<const keyring::RepositoryPin*> pins = check_config(repository, keyrings);
-    catalogue.judge(repository, pins);
-    check_seen(pins, catalogue.journals_, catalogue.trust_, options);
+    catalogue.judge(repository, options.may_be_behind ? std::vector<const keyring::RepositoryPin*>{} : pins);
+    if (!options.may_be_behind) check_seen(pins, catalogue.journals_, catalogue.trust_, options);
     catalogue.learn_names(repository, keyrings);
     catalogue.apply_remarks();
     std::sort(catalogue.backups_.begin(), catalogue.backups_.end(), [](const Backup& left, const Backup& right) {

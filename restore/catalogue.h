@@ -85,9 +85,17 @@ struct CatalogueOptions {
     const storage::JournalCache* cache = nullptr;
     /// A journal that ends before what this keyring has seen is a finding, not the end.
     bool tolerate_rollback = false;
+    /// What the keyrings have seen of the journals is not asked at all: for one of several places, which may be behind
+    /// the others. Whether all of it is in one of them is the caller's to see: require_seen().
+    bool may_be_behind = false;
     /// Takes one sentence: the first contact with a repository, an untrusted journal, a finding.
     std::function<void(const std::string&)> notice = {};
 };
+
+class Catalogue;
+/// For catalogues of several places of one repository that may each be behind.
+/// throws  Error{damaged}: an entry that a keyring has seen is in none of them
+void require_seen(const keyring::KeyringSet& keyrings, const std::vector<const Catalogue*>& places);
 
 /// Immutable once loaded. For any number of threads at once.
 class Catalogue {

@@ -356,6 +356,23 @@ TEST_CASE("a repository that was rolled back is noticed, entry by entry", "[rest
     CHECK(mentions(notices, lost));
 }
 
+TEST_CASE("one of several places may be behind, all of them may not", "[restore][catalogue][pins]") {
+    RepositoryBench bench;
+    bench.back_up(tree("1"), at(1));
+    bench.trust(IdentityId::from(crypto::sha256(as_bytes("somebody")).view()));
+    static_cast<void>(bench.catalogue(true));
+    CatalogueOptions options;
+    options.remember = false;
+    options.may_be_behind = true;
+    const Catalogue ahead = Catalogue::load(*bench.repository, bench.keyrings, options);
+    bench.store->lose(format::journal_name(bench.repository->config().officer, 2));
+    const Catalogue behind = Catalogue::load(*bench.repository, bench.keyrings, options);
+    CHECK_FALSE(behind.doubt());
+    CHECK_NOTHROW(require_seen(bench.keyrings, {&behind, &ahead}));
+    CHECK_THROWS_MATCHES(require_seen(bench.keyrings, {&behind}), Error, has_code(ErrorCode::damaged));
+    CHECK_THROWS_MATCHES(bench.catalogue(), Error, has_code(ErrorCode::damaged));
+}
+
 TEST_CASE("an entry that was seen and is damaged now is damage, not a rollback", "[restore][catalogue][pins]") {
     RepositoryBench bench;
     const EntryId first = bench.back_up(tree("1"), at(1));
