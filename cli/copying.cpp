@@ -37,7 +37,7 @@ restore::Catalogue headers_of(Context& context, const storage::Repository& repos
     restore::CatalogueOptions options;
     options.remember = false;
     options.headers_only = true;
-    options.tolerate_rollback = true;  // a copy may be behind what the keyring has seen of the primary
+    options.may_be_behind = true;
     return restore::Catalogue::load(repository, context.keyrings(), options);
 }
 
@@ -49,6 +49,10 @@ std::set<std::string> only_forgotten(Context& context, const storage::Repository
         const restore::Catalogue here = headers_of(context, source);
         std::optional<restore::Catalogue> there;
         if (target != nullptr) there = headers_of(context, *target);
+        // Either place may be behind; together they must say all that was said.
+        std::vector<const restore::Catalogue*> places = {&here};
+        if (there) places.push_back(&*there);
+        require_seen(context.keyrings(), places);
         return restore::only_forgotten_need(here, source, there ? &*there : nullptr);
     } catch (const Error& error) {
         if (error.code() != ErrorCode::damaged && error.code() != ErrorCode::unsupported) throw;

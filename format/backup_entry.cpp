@@ -340,6 +340,14 @@ std::optional<Labels> open_labels(const SignedEntry& entry, const SecretBytes& l
     return Labels::decode(plaintext->reveal(), what);
 }
 
+void check_series(const SignedEntry& entry, const Labels& labels, const SecretBytes& label_key) {
+    const std::string what = name_of(entry);
+    ByteReader reader(entry.public_fields(), what);
+    (void)reader.id<RunId>();
+    if (series_id(label_key, labels.series) == reader.id<SeriesId>()) return;
+    throw_damaged(what, "its series id is not that of the series' name");
+}
+
 SecretBytes open_body_octets(const SignedEntry& entry, const DataKey& dek) {
     invariant(entry.has_body, "an entry that is opened has its body");
     const std::string what = name_of(entry);

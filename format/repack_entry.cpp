@@ -75,11 +75,18 @@ RepackPublic RepackPublic::decode(ByteView bytes, std::string_view what) {
     return fields;
 }
 
-RepackPublic repack_public(const SignedEntry& entry) {
+RepackPublic repack_fields(const SignedEntry& entry) {
     const std::string what = name_of(entry);
     if (entry.kind != EntryKind::repack) throw_damaged(what, "not a repack entry");
     RepackPublic fields = RepackPublic::decode(entry.public_fields(), what);
     if (fields.slots.front().repository != entry.head.repository) throw_damaged(what, "slot of another repository");
+    if (fields.bodies.empty() != entry.sealed_part().empty())
+        throw_damaged(what, "a sealed part without bodies, or the other way round");
+    return fields;
+}
+
+RepackPublic repack_public(const SignedEntry& entry) {
+    RepackPublic fields = repack_fields(entry);
     (void)decode_bodies(entry, fields.bodies.size());
     return fields;
 }

@@ -30,8 +30,10 @@ struct RepackPublic : SealedPacks {
     [[nodiscard]] static RepackPublic decode(ByteView fields, std::string_view what);
 };
 
-/// The public fields of a repack entry, checked against the entry: slots of its repository, as many sealed bodies as it
-/// names. throws  Error{damaged}: also when the entry is of another kind
+/// The public fields of a repack entry, with slots of its repository. throws  Error{damaged}: also when the entry is of
+/// another kind, or has a sealed part where it names no bodies, or the other way round
+[[nodiscard]] RepackPublic repack_fields(const SignedEntry& entry);
+/// The same, checked against the sealed part: as many sealed bodies as it names.
 [[nodiscard]] RepackPublic repack_public(const SignedEntry& entry);
 
 /// Makes and signs a repack entry. head.signer is set from `key`.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "core/zone.h"
 #include "format/officer_entry.h"
 
 namespace signet::restore {
@@ -136,9 +137,23 @@ void remember(const storage::Repository& repository, const std::vector<storage::
 
 }  // namespace
 
+void require_seen(const keyring::KeyringSet& keyrings, const std::vector<const Catalogue*>& places) {
+    for (const keyring::Keyring& keyring : keyrings.all()) {
+        const keyring::RepositoryPin* pin = keyring.pin(places.front()->repository());
+        if (pin == nullptr) continue;
+        for (const auto& [identity, seen] : pin->seen) {
+            const std::string lost = rolled_back(identity, seen, journal_of(places.front()->journals(), identity));
+            const bool is_somewhere = std::any_of(places.begin(), places.end(), [&](const Catalogue* place) {
+                return rolled_back(identity, seen, journal_of(place->journals(), identity)).empty();
+            });
+            if (!is_somewhere) throw Error(ErrorCode::damaged, lost);
+        }
+    }
+}
+
 std::string Backup::describe() const {
-    return (labels ? labels->series : "series " + fields->series.short_hex(8)) + " at " + to_table_time(fields->time) +
-           " (" + short_id() + ")";
+    return (labels ? labels->series : "series " + fields->series.short_hex(8)) + " at " +
+           first_second_text(fields->time) + " (" + short_id() + ")";
 }
 
 BackupReference BackupReference::parse(std::string_view text) {
@@ -174,8 +189,8 @@ Catalogue Catalogue::load(const storage::Repository& repository, keyring::Keyrin
     catalogue.repository_ = repository.config().repository;
     catalogue.journals_ = options.headers_only ? repository.load_headers(options.cache) : repository.load_journals();
     const std::vector<const keyring::RepositoryPin*> pins = check_config(repository, keyrings);
-    catalogue.judge(repository, pins);
-    check_seen(pins, catalogue.journals_, catalogue.trust_, options);
+    catalogue.judge(repository, options.may_be_behind ? std::vector<const keyring::RepositoryPin*>{} : pins);
+    if (!options.may_be_behind) check_seen(pins, catalogue.journals_, catalogue.trust_, options);
     catalogue.learn_names(repository, keyrings);
     catalogue.apply_remarks();
     std::sort(catalogue.backups_.begin(), catalogue.backups_.end(), [](const Backup& left, const Backup& right) {
@@ -248,8 +263,12 @@ void Catalogue::judge(const storage::Repository& repository, const std::vector<c
 }
 
 void Catalogue::note_finding(const IdentityId& identity, std::uint64_t sequence, Error error) {
-    const bool trusted = trust_.trusts(identity, format::Role::writer, sequence) ||
-                         trust_.trusts(identity, format::Role::officer, sequence);
+    // What follows the entry is not believed either: trust that begins after it loses as much as trust that covers it.
+    const auto reaches_trust = [&](format::Role role) {
+        const keyring::TrustedIdentity* found = trust_.find(identity, role);
+        return found != nullptr && found->first_sequence <= found->last_sequence && sequence <= found->last_sequence;
+    };
+    const bool trusted = reaches_trust(format::Role::writer) || reaches_trust(format::Role::officer);
     findings_.push_back({identity, std::move(error), sequence, trusted, trusted, committed_before(identity, sequence)});
 }
 
@@ -349,9 +368,12 @@ void Catalogue::learn_names(const storage::Repository& repository, keyring::Keyr
         const SecretBytes* key = label_key(backup.writer);
         if (key == nullptr) continue;
         try {
-            backup.labels = format::open_labels(*backup.entry, *key);
+            auto labels = format::open_labels(*backup.entry, *key);
+            if (labels) format::check_series(*backup.entry, *labels, *key);
+            backup.labels = std::move(labels);
         } catch (const Error& error) {
             if (!is_damage(error)) throw;
+            backup.damage = Error(ErrorCode::damaged, error.what());
             findings_.push_back(
                 {backup.writer, error, backup.sequence, backup.trusted, backup.trusted, backup.committed});
         }
@@ -414,6 +436,7 @@ std::vector<ReachedEntry> Catalogue::reached_by(const Backup& backup) const {
 }
 
 void Catalogue::check_reach(const Backup& backup) const {
+    if (backup.damage) throw *backup.damage;
     for (const format::Reach& item : backup.fields->reach) {
         const IdentityId& writer = backup.fields->writer_of(item, backup.writer);
         const storage::RunEntry* found = run(writer, item.sequence);
@@ -428,6 +451,16 @@ void Catalogue::check_reach(const Backup& backup) const {
         for (std::size_t pack = found->fields.packs.size(); pack < item.bitmap.size() * 8; ++pack) {
             if (item.has(pack)) throw damaged("has fewer packs");
         }
+    }
+}
+
+bool Catalogue::is_whole(const Backup& backup) const {
+    try {
+        check_reach(backup);
+        return true;
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::damaged) throw;
+        return false;
     }
 }
 

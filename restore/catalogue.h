@@ -30,6 +30,7 @@ struct Backup {
     bool trusted = false;  ///< its writer was trusted for this entry, and so were those of all entries that it reaches
     std::string distrust;  ///< why not: "is by writer …, who is not trusted for it"
     TimePoint committed;   ///< the latest signing time of it and the runs before it
+    std::optional<Error> damage;           ///< its names, where they can be opened, are not what they should be
     std::optional<format::Labels> labels;  ///< nothing without the writer's label key
     std::vector<std::string> tags;         ///< of the labels, or of the latest remark
 
@@ -70,7 +71,7 @@ struct JournalFinding {
     IdentityId identity;
     Error error;                 ///< Error{damaged} or Error{unsupported}; names the object
     std::uint64_t sequence = 0;  ///< of the entry that it is about; those that follow it are not believed either
-    bool trusted = false;        ///< a backup may be lost: the identity is trusted as writer or officer for that entry
+    bool trusted = false;        ///< a backup may be lost: the identity is trusted for that entry or a later one
     bool counts = false;         ///< that, or a statement by somebody trusted that cannot be read
     std::optional<TimePoint> committed;  ///< the latest signing time of the runs before it
 };
@@ -84,9 +85,17 @@ struct CatalogueOptions {
     const storage::JournalCache* cache = nullptr;
     /// A journal that ends before what this keyring has seen is a finding, not the end.
     bool tolerate_rollback = false;
+    /// What the keyrings have seen of the journals is not asked at all: for one of several places, which may be behind
+    /// the others. Whether all of it is in one of them is the caller's to see: require_seen().
+    bool may_be_behind = false;
     /// Takes one sentence: the first contact with a repository, an untrusted journal, a finding.
     std::function<void(const std::string&)> notice = {};
 };
+
+class Catalogue;
+/// For catalogues of several places of one repository that may each be behind.
+/// throws  Error{damaged}: an entry that a keyring has seen is in none of them
+void require_seen(const keyring::KeyringSet& keyrings, const std::vector<const Catalogue*>& places);
 
 /// Immutable once loaded. For any number of threads at once.
 class Catalogue {
@@ -131,8 +140,10 @@ public:
     /// Packs that others stand for.
     [[nodiscard]] std::vector<ReachedEntry> replaced() const { return repacks_.replaced(runs_); }
     /// throws  Error{damaged}: its reach names an entry that is not there, or with another data key, or with fewer
-    /// packs
+    /// packs; or its names are damaged
     void check_reach(const Backup& backup) const;
+    /// Whether check_reach() has nothing to say.
+    [[nodiscard]] bool is_whole(const Backup& backup) const;
     /// Every backup and partial entry, by identity and sequence.
     [[nodiscard]] const RunEntries& runs() const { return runs_; }
     /// Repack entries that count.

@@ -136,6 +136,15 @@ private:
     ChunkTable& table_;
 };
 
+/// A backup is of the series that its writer's label key names, and of no other. throws  Error{damaged}
+void check_names(const Backup& backup, const format::BackupBody& body) {
+    const SecretBytes& key = body.keys.label_key;
+    if (const auto labels = format::open_labels(*backup.entry, key))
+        return format::check_series(*backup.entry, *labels, key);
+    throw Error(ErrorCode::damaged, format::journal_name(backup.writer, backup.sequence) +
+                                        ": its names are sealed under another key than its body says");
+}
+
 /// ": sha256:ab12cd34ef56 (prod), disabled in local:prod/1; …"; for no opener nothing.
 std::string in_what_state(Planner& planner, const RunKey& key) {
     std::string text;
@@ -225,6 +234,12 @@ std::unique_ptr<OpenBackup> OpenBackup::open(const storage::Repository& reposito
         }
     }
     open->body_ = backup.body.open(open->keys_.at(backup.body.listed->dek));
+    try {
+        check_names(backup, open->body_);
+    } catch (const Error& error) {
+        if (!options.salvage || error.code() != ErrorCode::damaged) throw;
+        if (options.warn) options.warn(error.what());
+    }
     PlaceLoader places(repository, open->body_.keys.index_key, open->body_.keys.id_key, open->keys_, options,
                        open->table_);
     for (const ReachedEntry& reached : planner.catalogue().reached_by(backup)) places.load(reached);

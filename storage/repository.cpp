@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/crypto/digest.h"
+#include "format/entry_fields.h"
 #include "format/limits.h"
 
 namespace signet::storage {
@@ -26,7 +27,9 @@ struct ReadEntry {
 ReadEntry read_entry(const Store& store, const IdentityId& identity, std::uint64_t sequence) {
     const std::string name = format::journal_name(identity, sequence);
     try {
-        return {format::decode_entry(store.get(name, format::kMaxEntry), name), std::nullopt};
+        ReadEntry read{format::decode_entry(store.get(name, format::kMaxEntry), name), std::nullopt};
+        format::check_fields(*read.entry);
+        return read;
     } catch (const Error& error) {
         // Only what the octets themselves say is a finding. A store that cannot be read says nothing about them.
         if (error.code() == ErrorCode::damaged || error.code() == ErrorCode::unsupported) return {std::nullopt, error};

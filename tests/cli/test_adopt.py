@@ -104,6 +104,15 @@ class Rebuilt(SignetTest):
         result = self.signet("rewrap", "--all", "--json", expect=14)
         self.assertEqual((result.last()["deks"], result.last()["broken_backups"]), (1, 1))
         self.assertSays(result.err, broken, "the others are done")
+        compared = self.signet("keyring", "compare", "--with", self.env["SIGNET_KEYRING"], "--json", expect=14)
+        self.assertEqual((compared.last()["backups"], compared.last()["broken_backups"]), (2, 1))
+        found = self.signet("find", "*.jpg", "--json", expect=14)
+        self.assertEqual([one["backup"] for one in found.json()], [self.first])
+        self.assertSays(found.err, broken)
+        # What cannot be restored pushes nothing out that can.
+        kept = self.signet("forget", "--keep-last", "1", "--group-by", "series", "--series", "home", "-n", "--json")
+        self.assertEqual([one["id"] for one in kept.lines()[0]["keep"]], [self.first])
+        self.assertSays(kept.err, "1 backup that cannot be restored")
 
     def test_a_backup_that_refers_to_a_lost_journal_is_damaged_and_the_timeline_says_so(self):
         self.rebuild()

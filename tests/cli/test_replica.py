@@ -310,6 +310,27 @@ class Copying(ReplicaTest):
         self.signet("check")
         self.in_east("restore", self.first, "-t", "out")
 
+    def test_who_has_seen_more_than_one_of_the_places_shows_brings_nothing_back_either(self):
+        """[security] The officer's own keyring, and a further copy that is behind."""
+        twin = self.path("twin")
+        self.signet("copy", "--to", twin, "--init")
+        receipt = self.signet("forget", self.second, "--shred", "--json").last()
+        before = self.octets(self.repository)
+        back = self.signet("copy", "--json", "-r", twin, "--to", self.repository, expect=14).last()
+        self.assertEqual((back["objects_copied"], back["objects_left_out"]), (0, receipt["objects_deleted"]))
+        self.assertEqual(self.octets(self.repository), before)
+        third = self.more()
+        self.signet("forget", third)
+        self.assertGreater(self.signet("copy", "--json", "--to", twin).last()["objects_left_out"], 0)
+        # What was said and is in neither place may be that a backup counts again: then everything is copied.
+        self.signet("undelete", third)
+        writer = self.signet("keyring", "show", "--json").json()["officer"]
+        newest = sorted(self.objects(f"journal/{writer}"))[-1]
+        os.rename(os.path.join(self.repository, newest), self.path("newest"))
+        result = self.signet("copy", "--json", "--to", twin, expect=14)
+        self.assertSays(result.err, "which backups are forgotten cannot be known", newest)
+        self.assertEqual(result.last()["objects_left_out"], 0)
+
     def test_a_forgotten_backup_is_not_copied_until_it_is_taken_back(self):
         third = self.more()
         self.signet("forget", third)

@@ -1,6 +1,7 @@
 """Restores: whole, by part, into what is there, and never without all keys."""
 
 import os
+import re
 import unittest
 
 from harness import SignetTest, flip, main, tree_state, write
@@ -43,6 +44,13 @@ class Restore(SignetTest):
         self.assertNothingAt(f"{self.there}/new.txt")
         self.signet("restore", "--at", "2025-01-01", "-t", self.path("early"), expect=2)
         self.assertNothingAt(self.path("early"))
+
+    def test_the_time_that_is_shown_of_a_backup_finds_it(self):
+        made = self.backup("--series", "home", "--time", "2026-03-01T12:00:00.25Z", self.source)["backup_id"]
+        for words in (["list"], ["find", "new.txt"]):
+            row = next(line for line in self.signet(*words).out.splitlines() if line.startswith(made[:8]))
+            shown = re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", row).group()
+            self.assertEqual(self.signet("plan", "--at", shown, "--json").json()["backup"], made)
 
     def test_by_id_and_by_series(self):
         self.signet("restore", self.first[:8], "-t", self.out)

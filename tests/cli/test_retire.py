@@ -47,6 +47,11 @@ class Retire(SignetTest):
         row, = self.retire(*words, expect=expect)["repositories"]
         return row
 
+    def days_after(self, backup, days):
+        """When a backup was made, whatever time it claims, and so many days later."""
+        signed = self.signet("show", backup, "--json").json()["signed"]
+        return (datetime.date.fromisoformat(signed[:10]) + datetime.timedelta(days=days)).isoformat() + signed[10:]
+
     def obeyed(self):
         """Both writers have made a backup behind the fence."""
         self.retire()
@@ -176,19 +181,20 @@ class Date(Retire):
         self.assertIsNone(self.needed()[self.old]["safe_to_destroy"])
 
     def test_the_date_is_when_the_newest_that_needs_it_may_be_forgotten(self):
-        """[R96]"""
+        """[R96] The policy lets a backup be forgotten so long after it was made: what time it claims does not count."""
         self.signet("keyring", "policy", "set", "keep-within=365d")
         self.retire()
         self.assertIsNone(self.needed()[self.old]["safe_to_destroy"])
         self.obeyed()
-        self.assertEqual(self.one()["from"], "2027-01-02T00:00:00Z")
-        self.assertMessage(self.signet("key", "retire", "prod/1", expect=17), "must not be destroyed before 2027-01-02")
+        date = self.days_after(self.host_first, 365)
+        self.assertEqual(self.one()["from"], date)
+        self.assertMessage(self.signet("key", "retire", "prod/1", expect=17), "must not be destroyed before " + date[:10])
         # Without unwrapping, slots that nobody signed do not count: it is later, never earlier.
         rows = self.needed()
-        self.assertGreaterEqual(rows[self.old]["safe_to_destroy"], "2027-01-02T00:00:00Z")
+        self.assertGreaterEqual(rows[self.old]["safe_to_destroy"], date)
         self.assertIsNone(rows[self.new]["safe_to_destroy"])
         self.assertSays(self.signet("key", "list", "--needed").out, "SAFE TO DESTROY", rows[self.old]["safe_to_destroy"][:10], "in use")
-        self.assertMessage(self.signet("key", "delete", "prod/1", expect=17), "hint: keep it until 2027-01-02")
+        self.assertMessage(self.signet("key", "delete", "prod/1", expect=17), "hint: keep it until " + date[:10])
 
     def test_after_a_rewrap_it_can_be_destroyed_and_everything_still_opens(self):
         """[R93, R96]"""
@@ -226,9 +232,10 @@ class Date(Retire):
             dek = os.path.basename(name).split(".")[0]
             write(os.path.join(self.repository, "slots", "sha256-" + self.new[7:], dek + "." + hashlib.sha256(content).hexdigest()), content)
         self.signet("keyring", "policy", "set", "keep-within=365d")
-        self.assertGreaterEqual(self.needed()[self.old]["safe_to_destroy"], "2027-01-02T00:00:00Z")
+        date = self.days_after(self.host_first, 365)
+        self.assertGreaterEqual(self.needed()[self.old]["safe_to_destroy"], date)
         row = self.one()
-        self.assertEqual((row["needing"], row["from"]), (1, "2027-01-02T00:00:00Z"))
+        self.assertEqual((row["needing"], row["from"]), (1, date))
 
     def test_the_date_counts_backups_to_come_that_may_still_refer_to_what_it_opens(self):
         """[R96] An offline recovery protector opens that too: hosts rely on it, and this one cannot prove it."""
@@ -248,6 +255,7 @@ class Date(Retire):
         row = self.one()
         self.assertGreater(row["needing"], 1)
         self.assertEqual(row["from"], before)
+        self.assertEqual(self.needed()[self.old]["safe_to_destroy"], before)
         made = datetime.datetime.now(datetime.timezone.utc)
         self.assertAlmostEqual((datetime.datetime.fromisoformat(before.replace("Z", "+00:00")) - made).total_seconds() / 86400, 120, delta=0.1)
 
