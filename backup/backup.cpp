@@ -173,8 +173,9 @@ private:
     void warn_of_open_predecessors() const;
     void check_trust() const;
     [[nodiscard]] Standing standing_now() const;
-    void hold_to_fence(const std::vector<format::Reach>& reach) const;
-    void look_again(const std::vector<format::Reach>& reach) const;
+    void hold_to_fence(const Standing& now, const std::vector<format::Reach>& reach) const;
+    void hold_to_trust(const Standing& now, std::uint64_t sequence) const;
+    void look_again(const std::vector<format::Reach>& reach, std::uint64_t sequence) const;
     [[nodiscard]] bool is_first_behind_fence() const;
     void note_seen(const std::map<IdentityId, keyring::SeenEntry>& entries);
     void note_ended(const Committer& committer);
@@ -428,8 +429,7 @@ bool Run::is_first_behind_fence() const {
 /// An officer may have said while the run was under way that a protector is to go, or that one which was to go is
 /// compromised: then not even what was wrapped anew may be referred to. Who waits for this writer must not be told too
 /// late: once a backup of it has obeyed, none that has not may follow.
-void Run::hold_to_fence(const std::vector<format::Reach>& reach) const {
-    const Standing now = standing_now();
+void Run::hold_to_fence(const Standing& now, const std::vector<format::Reach>& reach) const {
     if (now.policy_entry == standing_.policy_entry) return;
     const auto refuse_new = [&](const format::Thumbprint& protector) {
         const bool is_exposed = now.policy.is_compromised(protector) && !standing_.policy.is_compromised(protector);
@@ -448,20 +448,38 @@ void Run::hold_to_fence(const std::vector<format::Reach>& reach) const {
     }
 }
 
-/// After the commit. Who shreds, or destroys a key, looks at journals first, and this looks at packs and policy after
-/// committing: one of the two sees it.
-void Run::look_again(const std::vector<format::Reach>& reach) const {
+/// An officer may have closed this writer while the run was under way: no restore would accept what it makes now.
+/// sequence  that its entry is to have, or has
+void Run::hold_to_trust(const Standing& now, std::uint64_t sequence) const {
+    const IdentityId writer = writer_.identity();
+    const bool was_trusted =
+        standing_.trust.trusts(writer, format::Role::writer, history_.journal().entries.size() + 1);
+    if (!was_trusted || now.trust.trusts(writer, format::Role::writer, sequence)) return;
+    throw Error(ErrorCode::refused,
+                "an officer ended the trust in writer " + writer.hex() + " while the backup ran: no restore accepts " +
+                    "its entry " + std::to_string(sequence),
+                "another machine may have taken its place: then signet keyring adopt --new-identity makes a writer of "
+                "this machine's own; or an officer says " +
+                    trust_command(nullptr));
+}
+
+/// After the commit. Who shreds, destroys a key or closes a writer looks at journals first, and this looks at packs,
+/// policy and trust after committing: one of the two sees it.
+void Run::look_again(const std::vector<format::Reach>& reach, std::uint64_t sequence) const {
     try {
         history_.require_marked();
-        hold_to_fence(reach);
-    } catch (const Error& error) {
-        if (error.code() == ErrorCode::refused) {
-            throw Error(ErrorCode::refused,
+        const Standing now = standing_now();
+        hold_to_trust(now, sequence);
+        try {
+            hold_to_fence(now, reach);
+        } catch (const Error& error) {
+            throw Error(error.code(),
                         "backup " + report_.backup->short_hex(8) + " was made under an older policy; " + error.what(),
                         "forget it and run again: what it stored serves the next one");
         }
+    } catch (const Error& error) {
         if (error.code() != ErrorCode::io) throw;
-        warn(std::string("whether all packs are still there, and the policy the same, could not be seen: ") +
+        warn(std::string("whether all packs are still there, and trust and policy the same, could not be seen: ") +
              error.what());
     }
 }
@@ -560,7 +578,7 @@ void Run::finish(Committer& committer, PackWriter& packs, Pipeline::Result& resu
                                 !rotation_.is_due(reach) && !is_first_behind_fence() && latest != nullptr &&
                                 !standing_.tombstones.is_forgotten(latest->entry->id);
     if (request_.dry_run || report_.skipped_unchanged) return;
-    hold_to_fence(reach);
+    hold_to_fence(standing_now(), reach);
     rotation_.carry_out(reach);
     format::BackupBody body;
     body.root = std::move(result.root);
@@ -572,10 +590,13 @@ void Run::finish(Committer& committer, PackWriter& packs, Pipeline::Result& resu
     std::move(stored.begin(), stored.end(), std::back_inserter(waiting_));
     history_.require_marked();
     // A copy: should the commit fail, what is stored is still waiting for a partial entry.
-    report_.backup =
-        committer.commit(waiting_, reach, std::move(body), report_.errors > 0, [&] { hold_to_fence(reach); });
+    report_.backup = committer.commit(waiting_, reach, std::move(body), report_.errors > 0, [&] {
+        const Standing now = standing_now();
+        hold_to_trust(now, committer.last().sequence + 1);
+        hold_to_fence(now, reach);
+    });
     waiting_.clear();
-    look_again(reach);
+    look_again(reach, committer.last().sequence);
     new_state.commit(result.sources);
 }
 

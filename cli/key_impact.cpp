@@ -164,9 +164,14 @@ private:
     bool slot_opens_at(const keyring::Location& location, const restore::RunKey& key, const format::Slot& slot) {
         keyring::AuditLog& audit = context_.keyring().audit();
         const auto intent = audit.intent({"unwrap", slot.thumbprint, location.text(), "dek " + slot.dek.hex()});
-        const auto answer = context_.vaults().at(location).unwrap(location, slot.wrapped);
-        audit.outcome(intent, answer.outcome, answer.detail);
-        return answer.ok() && is_data_key(slot, *answer.value, key);
+        try {
+            const auto answer = context_.vaults().at(location).unwrap(location, slot.wrapped);
+            audit.outcome(intent, answer.outcome, answer.detail);
+            return answer.ok() && is_data_key(slot, *answer.value, key);
+        } catch (const Error& error) {
+            audit.outcome(intent, keyring::Outcome::credential_rejected, error.what());
+            throw;
+        }
     }
 
     static bool is_data_key(const format::Slot& slot, const SecretBytes& plaintext, const restore::RunKey& key) {

@@ -14,6 +14,7 @@ namespace signet::cli {
 
 /// One repository's answer.
 struct Retirement {
+    bool is_replica = false;  ///< and could not be judged
     std::string location;
     std::string repository;    ///< its id; empty when it could not be looked at
     bool fenced = false;       ///< the policy in force says that the protector is to go

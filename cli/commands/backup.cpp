@@ -56,9 +56,13 @@ void keep_recoverable(Context& context, const format::Thumbprint& protector) {
         "command once to store it");
 }
 
+/// A run of a writer that is trusted up to an earlier entry ends without a backup.
 bool writer_is_trusted(Context& context) {
     const auto writer = context.keyring().writer_if_present();
-    return writer && load_trust(context).find(writer->identity(), format::Role::writer) != nullptr;
+    if (!writer) return false;
+    const keyring::Trust trust = load_trust(context);
+    const keyring::TrustedIdentity* known = trust.find(writer->identity(), format::Role::writer);
+    return known != nullptr && known->first_sequence <= known->last_sequence;
 }
 
 /// A protector that is refused stops the run when it wraps. After a long loss a person may have to look first.

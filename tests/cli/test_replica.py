@@ -558,5 +558,51 @@ class Comparing(ReplicaTest):
         self.signet("keyring", "compare", "--with", self.path("nothing"), expect=2)
 
 
+class KeysThatGo(ReplicaTest):
+    """The officer's keyring has looked at the replica, and so asks it as well."""
+
+    def setUp(self):
+        super().setUp()
+        self.make_replica()
+        self.name_east()
+        self.signet("restore", self.first, "-t", "seen", "-r", self.east_repository)
+
+    def test_a_compromised_key_is_dealt_with_in_the_primary_and_waits_for_the_copy(self):
+        """[R98, R136] A replica that is behind stops nothing, and is not passed over."""
+        result = self.signet("key", "compromised", "prod/1", expect=17)
+        self.assertSays(result.out, "2/7 the policy of 1 repository says", "4/7 2 backups sealed anew")
+        self.assertSays(result.err, "1 replica of it", "signet copy")
+        self.more()
+        words = ("key", "compromised", "prod/1", "--backup-to", "prod.backup")
+        self.assertMessage(self.signet(*words, expect=17), f"{self.east_repository}: it is a replica", "signet copy brings it up")
+        self.copy()
+        self.assertSays(self.signet(*words).out, "5/7 no backup needs it", "7/7 prod/1 is deleted")
+        self.assertEastIsWhole()
+        self.in_east("restore", self.first, "-t", "out")
+
+    def test_a_recovery_protector_that_a_replica_has_stays_one_beside_its_new_version(self):
+        """[R88, R141] East opens what is wrapped in west by nothing else."""
+        self.signet("keyring", "unlink", self.east_key)
+        self.signet("key", "backup", "east", "-o", "east.backup", "--vault", self.east_vault)
+        self.signet("key", "restore", "east.backup")
+        self.signet("keyring", "link", "local:east", "--recovery", "--region", "east")
+        self.assertSays(self.signet("key", "rotate", "east").err, "stays a recovery protector beside it", "signet keyring unlink")
+        backup = self.more()
+        self.copy()
+        self.in_east("restore", backup, "-t", "out")
+
+    def test_a_replica_that_is_behind_holds_up_a_retirement(self):
+        """[R96]"""
+        self.signet("key", "rotate", "prod")
+        self.signet("key", "retire", "prod/1", expect=17)
+        self.more()
+        self.signet("rewrap", "--all")
+        result = self.signet("key", "retire", "prod/1", expect=17)
+        self.assertMessage(result, "it is a replica", f"signet copy --to {self.east_repository}")
+        self.assertNotIn("--except", result.err)
+        self.copy()
+        self.signet("key", "retire", "prod/1")
+
+
 if __name__ == "__main__":
     main()

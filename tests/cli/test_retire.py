@@ -381,6 +381,17 @@ class Places(Retire):
         self.assertMessage(self.signet("key", "retire", "prod/1", expect=17), other, "--except " + other)
         self.retire("--except", other, expect=0)
 
+    def test_an_empty_one_whose_backups_it_is_to_wrap_stands_in_the_way(self):
+        """[R96] No backup there needs it yet."""
+        self.signet("key", "create", "far", "--size", "2048")
+        self.signet("keyring", "link", "local:far", "--default", "--region", "far")
+        other = self.path("far-repository")
+        self.signet("init", "--region", "far", "-r", other)
+        result = self.signet("key", "retire", "far/1", expect=17)
+        self.assertMessage(result, other, "is this keyring's default protector for local/far", "make another one the default")
+        self.assertIsNone(self.signet("key", "show", "far", "--json").json()["expires"])
+        self.signet("backup", "-r", other, self.source)
+
     def test_one_that_was_named_must_be_there(self):
         self.signet("key", "retire", "prod/1", "--also", self.path("nowhere"), expect=10)
 
@@ -416,6 +427,17 @@ class Compromised(Retire):
         self.signet("plan", self.first, "--without-key", "prod/1")
         self.signet("restore", self.first, "-t", "out", "--verify")
         self.signet("check", "--read-data")
+
+    def test_copies_in_other_vaults_are_named_at_the_end(self):
+        """[R98, R127]"""
+        self.signet("key", "backup", "prod", "-o", "prod.backup")
+        self.signet("--vault", self.path("twin"), "key", "restore", "prod.backup")
+        self.signet("keyring", "link", f"local:{self.path('twin')}#prod/1", "--twin-of", self.old)
+        self.compromised("prod/1")
+        self.own_backup()
+        self.host_backup()
+        result = self.compromised("prod/1", "--backup-to", "again.backup", expect=0)
+        self.assertSays(result.err, "prod/1 is in local:" + self.path("twin"), "delete it there as well")
 
     def test_a_dry_run_changes_nothing(self):
         before = (tree_state(self.repository), tree_state(self.path("vault")))
