@@ -480,6 +480,7 @@ BackupReport Run::execute() {
     last_access_ = last_partial_;
     report_.series = series_name_;
     report_.dek = dek_.id();
+    report_.writer = writer_.identity();
     const auto labels = labels_of(request_, series_name_);
     check_request(request_, labels);
     hold_to_journal();
@@ -575,6 +576,8 @@ void Run::finish(Committer& committer, PackWriter& packs, Pipeline::Result& resu
     report_.backup =
         committer.commit(waiting_, reach, std::move(body), report_.errors > 0, [&] { hold_to_fence(reach); });
     waiting_.clear();
+    report_.committed = committer.last();
+    report_.signed_at = committer.signed_at();
     look_again(reach);
     new_state.commit(result.sources);
 }
