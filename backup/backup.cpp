@@ -498,6 +498,7 @@ BackupReport Run::execute() {
     last_access_ = last_partial_;
     report_.series = series_name_;
     report_.dek = dek_.id();
+    report_.writer = writer_.identity();
     const auto labels = labels_of(request_, series_name_);
     check_request(request_, labels);
     hold_to_journal();
@@ -596,6 +597,8 @@ void Run::finish(Committer& committer, PackWriter& packs, Pipeline::Result& resu
         hold_to_fence(now, reach);
     });
     waiting_.clear();
+    report_.committed = committer.last();
+    report_.signed_at = committer.signed_at();
     look_again(reach, committer.last().sequence);
     new_state.commit(result.sources);
 }

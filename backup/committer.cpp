@@ -65,6 +65,7 @@ EntryId Committer::append(format::EntryKind kind, const format::BackupPublic& fi
         if (require_allowed) require_allowed();
         if (setup_.repository.append_entry(identity, next_sequence_, object)) {
             previous_ = EntryId::from(crypto::sha256(object).view());
+            signed_at_ = head.time;
             ++next_sequence_;
             return previous_;
         }

@@ -38,6 +38,8 @@ public:
 
     /// The newest entry of the journal, this run's or one before it; sequence 0 when there is none.
     [[nodiscard]] keyring::SeenEntry last() const { return {next_sequence_ - 1, previous_}; }
+    /// When the last entry of this run was signed.
+    [[nodiscard]] TimePoint signed_at() const { return signed_at_; }
 
 private:
     [[nodiscard]] format::BackupPublic fields_with(const std::vector<format::IndexedPack>& packs);
@@ -47,6 +49,7 @@ private:
     Setup setup_;
     std::uint64_t next_sequence_ = 1;
     EntryId previous_;
+    TimePoint signed_at_;
     std::vector<format::Reach> own_;  ///< the run's partial entries, all their packs
 };
 

@@ -180,31 +180,50 @@ void History::leave_out(const DekId& dek) {
     for (auto& pack : packs_) pack.usable = pack.usable && pack.dek != dek;
 }
 
+/// The object of a segment: out of the cache, or else the repository, or else what was rebuilt of it there.
+std::vector<std::pair<std::string, Bytes>> History::load_segment(const IndexId& id, const std::string& folder) const {
+    const auto path = folder + "/" + id.hex();
+    Bytes object;
+    if (folder.empty() || !load_cached(path, id, object)) {
+        try {
+            object = repository_.load_index_object(id);
+        } catch (const Error& error) {
+            if (error.code() != ErrorCode::damaged) throw;
+            return repository_.load_rebuilt_index(id);
+        }
+        if (!folder.empty()) save_cached(folder, path, object);
+    }
+    std::vector<std::pair<std::string, Bytes>> found;
+    found.emplace_back(format::index_name(id), std::move(object));
+    return found;
+}
+
+void History::add_chunks(ChunkTable& table, const format::IndexSegment& segment) const {
+    std::size_t chunks = 0;
+    for (const auto& pack : segment.packs) chunks += pack.chunks.size();
+    if (table.size() == 0) table.reserve(chunks);
+    for (const auto& pack : segment.packs) {
+        const auto number = numbers_.find(pack.id);
+        if (number == numbers_.end() || !packs_[number->second].usable) continue;
+        for (const auto& chunk : pack.chunks) table.add(chunk, number->second);
+    }
+}
+
 void History::load_index(ChunkTable& table, const SecretBytes& index_key, const std::string& cache_directory) const {
-    const auto folder = cache_directory + "/" + repository_.config().repository.hex() + "/indexes";
+    const auto& repository = repository_.config().repository;
+    const auto folder = cache_directory.empty() ? std::string() : cache_directory + "/" + repository.hex() + "/indexes";
     for (const auto& run : runs_) {
         if (!deks_.at(run.fields.dek).referable) continue;
         for (const auto& info : run.fields.indexes) {
-            const auto path = folder + "/" + info.id.hex();
-            Bytes object;
-            if (cache_directory.empty() || !load_cached(path, info.id, object)) {
+            for (const auto& [name, object] : load_segment(info.id, folder)) {
+                const bool is_rebuilt = name != format::index_name(info.id);
                 try {
-                    object = repository_.load_index_object(info.id);
+                    add_chunks(table,
+                               format::IndexSegment::open(object, repository, run.entry->identity, index_key, name));
                 } catch (const Error& error) {
-                    if (error.code() != ErrorCode::damaged) throw;
-                    continue;  // its chunks are stored anew
+                    // Anybody can store such a thing; where there is none, its chunks are stored anew.
+                    if (!is_rebuilt || error.code() == ErrorCode::io) throw;
                 }
-                if (!cache_directory.empty()) save_cached(folder, path, object);
-            }
-            const auto segment = format::IndexSegment::open(
-                object, repository_.config().repository, run.entry->identity, index_key, format::index_name(info.id));
-            std::size_t chunks = 0;
-            for (const auto& pack : segment.packs) chunks += pack.chunks.size();
-            if (table.size() == 0) table.reserve(chunks);
-            for (const auto& pack : segment.packs) {
-                const auto number = numbers_.find(pack.id);
-                if (number == numbers_.end() || !packs_[number->second].usable) continue;
-                for (const auto& chunk : pack.chunks) table.add(chunk, number->second);
             }
         }
     }

@@ -92,6 +92,9 @@ public:
     [[nodiscard]] std::vector<format::Reach> reach() const;
 
 private:
+    [[nodiscard]] std::vector<std::pair<std::string, Bytes>> load_segment(const IndexId& id,
+                                                                          const std::string& folder) const;
+    void add_chunks(ChunkTable& table, const format::IndexSegment& segment) const;
     void collect_runs(const storage::Journal& journal, const Believes& believes);
     void collect_slots(const std::function<void(const std::string&)>& warn);
     [[nodiscard]] std::set<DekId> deks_of(const SeriesId& series) const;

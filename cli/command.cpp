@@ -10,9 +10,9 @@
 namespace signet::cli {
 namespace {
 
-constexpr std::array kPlanned = {"mount",        "repair",         "prune",         "consolidate",   "log push",
-                                 "log fetch",    "log list",       "log check",     "drill run",     "drill history",
-                                 "drill report", "drill schedule", "keyring setup", "keyring import"};
+constexpr std::array kPlanned = {"mount",          "prune",         "consolidate",   "log push",      "log fetch",
+                                 "log list",       "log check",     "drill run",     "drill history", "drill report",
+                                 "drill schedule", "keyring setup", "keyring import"};
 
 constexpr std::array kGroups = {"key", "keyring", "log", "drill"};
 
@@ -73,6 +73,8 @@ const std::vector<Command>& commands() {
                                              plan_command(),
                                              timeline_command(),
                                              check_command(),
+                                             checkpoint_command(),
+                                             repair_command(),
                                              rewrap_command(),
                                              copy_command(),
                                              reseal_command(),

@@ -98,8 +98,9 @@ void check_seen(const std::vector<const keyring::RepositoryPin*>& pins, const st
 }
 
 /// Pins a repository at first contact and remembers the newest entries of trusted journals.
-void remember(const storage::Repository& repository, const std::vector<storage::Journal>& journals,
-              const keyring::Trust& trust, keyring::KeyringSet& keyrings, const CatalogueOptions& options) {
+void remember(const storage::Repository& repository, const Catalogue& catalogue, keyring::KeyringSet& keyrings,
+              const CatalogueOptions& options) {
+    const keyring::Trust& trust = catalogue.trust();
     const format::RepositoryConfig& config = repository.config();
     keyring::Keyring& own = keyrings.own();
     try {
@@ -110,13 +111,14 @@ void remember(const storage::Repository& repository, const std::vector<storage::
         if (is_first) {
             tell(options, "first contact with repository " + config.repository.hex() + ": from now on its officer is " +
                               config.officer.hex() + "; compare this with what `signet init` printed");
+            if (const std::string tail = unproven_tails(catalogue); !tail.empty()) tell(options, tail);
         }
         if (pin == nullptr) {
             own.pin_repository(config.repository, config.officer, repository.config_hash());
             pin = own.pin(config.repository);
         }
         std::map<IdentityId, keyring::SeenEntry> newer;
-        for (const storage::Journal& journal : journals) {
+        for (const storage::Journal& journal : catalogue.journals()) {
             if (journal.entries.empty()) continue;
             const format::SignedEntry& last = journal.entries.back();
             if (!trust.trusts(journal.identity, format::Role::writer, last.head.sequence) &&
@@ -191,6 +193,8 @@ Catalogue Catalogue::load(const storage::Repository& repository, keyring::Keyrin
     const std::vector<const keyring::RepositoryPin*> pins = check_config(repository, keyrings);
     catalogue.judge(repository, options.may_be_behind ? std::vector<const keyring::RepositoryPin*>{} : pins);
     if (!options.may_be_behind) check_seen(pins, catalogue.journals_, catalogue.trust_, options);
+    catalogue.hold_to_checkpoints(options);
+    catalogue.measure_tails(pins, options);
     catalogue.learn_names(repository, keyrings);
     catalogue.apply_remarks();
     std::sort(catalogue.backups_.begin(), catalogue.backups_.end(), [](const Backup& left, const Backup& right) {
@@ -207,8 +211,47 @@ Catalogue Catalogue::load(const storage::Repository& repository, keyring::Keyrin
             tell(options,
                  std::to_string(count) + " backups by writer " + writer.hex() + ", who is not trusted for them");
     }
-    if (options.remember) remember(repository, catalogue.journals_, catalogue.trust_, keyrings, options);
+    if (options.remember) remember(repository, catalogue, keyrings, options);
     return catalogue;
+}
+
+std::string unproven_tails(const Catalogue& catalogue) {
+    std::size_t count = 0;
+    std::string names;
+    for (const Tail& tail : catalogue.tails()) {
+        if (tail.proven > 0) continue;
+        ++count;
+        names += (names.empty() ? "" : ", ") + tail.identity.short_hex(16) + " (" + std::to_string(tail.entries) +
+                 (tail.entries == 1 ? " entry)" : " entries)");
+    }
+    if (count == 0) return {};
+    return "the tail cannot be proven of " + std::to_string(count) + (count == 1 ? " journal: " : " journals: ") +
+           names +
+           ": no checkpoint was given, and no keyring has seen it before; the storage may withhold newer entries";
+}
+
+void Catalogue::hold_to_checkpoints(const CatalogueOptions& options) {
+    refuted_ = compare(options.checkpoints, repository_, journals_);
+    if (!refuted_.empty() && !options.tolerate_rollback) throw refuted_.front();
+}
+
+void Catalogue::measure_tails(const std::vector<const keyring::RepositoryPin*>& pins, const CatalogueOptions& options) {
+    for (const storage::Journal& journal : journals_) {
+        const std::uint64_t entries = journal.entries.size();
+        if (!trust_.trusts(journal.identity, format::Role::writer, entries) &&
+            !trust_.trusts(journal.identity, format::Role::officer, entries)) {
+            continue;
+        }
+        Tail tail{journal.identity, entries, 0};
+        for (const keyring::RepositoryPin* pin : pins) {
+            const auto seen = pin->seen.find(journal.identity);
+            if (seen != pin->seen.end()) tail.proven = std::max(tail.proven, seen->second.sequence);
+        }
+        for (const Checkpoint& checkpoint : options.checkpoints) {
+            if (checkpoint.identity == journal.identity) tail.proven = std::max(tail.proven, checkpoint.sequence);
+        }
+        tails_.push_back(tail);
+    }
 }
 
 /// Computes trust, decodes runs, and collects what is wrong.

@@ -5,6 +5,7 @@
 #include "core/clock.h"
 #include "keyring/keyring.h"
 #include "keyring/officers.h"
+#include "restore/checkpoint.h"
 #include "restore/reach.h"
 #include "storage/repository.h"
 
@@ -61,6 +62,12 @@ struct BackupReference {
     [[nodiscard]] static BackupReference parse(std::string_view text);
 };
 
+class Catalogue;
+
+/// That nobody can know whether newer entries are withheld: of which journals neither a checkpoint nor the memory of a
+/// keyring says anything. Empty where there are none.
+[[nodiscard]] std::string unproven_tails(const Catalogue& catalogue);
+
 /// throws  Error{usage}: the trusted ones among these are of several series; says of which, and how to choose
 void require_one_series(const std::vector<const Backup*>& backups);
 
@@ -83,11 +90,13 @@ struct CatalogueOptions {
     /// No backup can be opened then.
     bool headers_only = false;
     const storage::JournalCache* cache = nullptr;
-    /// A journal that ends before what this keyring has seen is a finding, not the end.
+    /// A journal that ends before what this keyring has seen, or a checkpoint knows, is a finding, not the end.
     bool tolerate_rollback = false;
     /// What the keyrings have seen of the journals is not asked at all: for one of several places, which may be behind
     /// the others. Whether all of it is in one of them is the caller's to see: require_seen().
     bool may_be_behind = false;
+    /// Kept outside of the repository: what it must show.
+    std::vector<Checkpoint> checkpoints = {};
     /// Takes one sentence: the first contact with a repository, an untrusted journal, a finding.
     std::function<void(const std::string&)> notice = {};
 };
@@ -97,13 +106,21 @@ class Catalogue;
 /// throws  Error{damaged}: an entry that a keyring has seen is in none of them
 void require_seen(const keyring::KeyringSet& keyrings, const std::vector<const Catalogue*>& places);
 
+/// How much of a trusted identity's journal something outside of the storage vouches for.
+struct Tail {
+    IdentityId identity;
+    std::uint64_t entries = 0;  ///< that are believed
+    std::uint64_t proven = 0;   ///< the newest that a checkpoint or the memory of a keyring knew before this was loaded
+};
+
 /// Immutable once loaded. For any number of threads at once.
 class Catalogue {
 public:
     /// Reads every journal, then holds the repository to the keyrings' pins. A first contact pins it, with a notice
-    /// that shows the officer's fingerprint. throws  Error{refused}: another officer or config.json than was pinned;
-    /// Error{damaged}: entries that this keyring
-    ///         has seen are gone or replaced (named in the message); Error{io}
+    /// that shows the officer's fingerprint. throws  Error{refused}: another officer or config.json than was pinned, or
+    /// a checkpoint of another repository; Error{damaged}: entries that this keyring or a checkpoint has seen are gone
+    /// or
+    ///         replaced (named in the message); Error{io}
     [[nodiscard]] static Catalogue load(const storage::Repository& repository, keyring::KeyringSet& keyrings,
                                         const CatalogueOptions& options = {});
 
@@ -116,6 +133,10 @@ public:
     [[nodiscard]] const std::vector<JournalFinding>& findings() const { return findings_; }
     /// Why `trust()` and `Backup::trusted` are not to be relied on: an officer's journal is broken. Names the object.
     [[nodiscard]] const std::optional<Error>& doubt() const { return doubt_; }
+    /// What did not stand up to the checkpoints (only where a rollback is tolerated).
+    [[nodiscard]] const std::vector<Error>& refuted() const { return refuted_; }
+    /// Of every identity that is trusted for its newest entry.
+    [[nodiscard]] const std::vector<Tail>& tails() const { return tails_; }
     /// throws  the doubt, when there is one: nobody may read contents then, whichever backup was named
     void require_no_doubt() const;
     /// throws  as require_no_doubt(); Error{refused}: the backup's writer is not trusted for it, or the writer of an
@@ -172,6 +193,8 @@ private:
     Catalogue() = default;
     void judge(const storage::Repository& repository, const std::vector<const keyring::RepositoryPin*>& pins);
     void judge_trust(Backup& backup) const;
+    void hold_to_checkpoints(const CatalogueOptions& options);
+    void measure_tails(const std::vector<const keyring::RepositoryPin*>& pins, const CatalogueOptions& options);
     void share_label_keys();
     void learn_names(const storage::Repository& repository, keyring::KeyringSet& keyrings);
     void apply_remarks();
@@ -193,6 +216,8 @@ private:
     std::map<EntryId, LastWord> remarks_;
     std::vector<JournalFinding> findings_;
     std::optional<Error> doubt_;
+    std::vector<Error> refuted_;
+    std::vector<Tail> tails_;
     std::map<IdentityId, SecretBytes> label_keys_;
     keyring::Trust trust_;
 };

@@ -81,14 +81,17 @@ void Repacker::copy(const ReachedEntry& reached, std::size_t pack, const format:
                     const std::vector<ChunkId>* ids) {
     const format::PackInfo& info = reached.listed->packs[pack];
     PackReader source(setup_.repository.store(), info.id, info.size, key);
-    format::IndexedPack made = copier_.copy(source, ids);
+    take(reached, pack, copier_.copy(source, ids));
+}
+
+void Repacker::take(const ReachedEntry& reached, std::size_t pack, format::IndexedPack made) {
     made_.push_back({made.id, made.size});
     ++packs_;
     octets_ += made.size;
     octets_in_piece_ += made.size;
     setup_.copied(made.size);
     // Without ids, what is in the pack is found as it was before: by reading it.
-    if (ids != nullptr) {
+    if (!made.chunks.empty()) {
         chunks_in_segment_ += made.chunks.size();
         segment_.packs.push_back(std::move(made));
     }

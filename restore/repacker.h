@@ -47,6 +47,10 @@ public:
     /// returns  false: it was stopped. throws  Error{io}; Error{failed}
     bool add_packs(const ReachedEntry& reached, const format::DataKey& key,
                    const std::function<void(const Error&)>& on_failure);
+    /// A pack that the caller makes, to be handed to take().
+    [[nodiscard]] PackMaker start_pack() { return copier_.start(); }
+    /// Takes a pack that stands for one of an entry's: it holds the same chunks. pack  its number in the entry's list
+    void take(const ReachedEntry& reached, std::size_t pack, format::IndexedPack made);
     /// Commits what was taken since the last piece.
     void commit();
 

@@ -110,6 +110,22 @@ bool is_in_use(const Catalogue& catalogue, const DekId& dek, const Users& owners
                        [&](const auto& repack) { return has_packs(repack.second.fields); });
 }
 
+/// What is kept of objects beside their names: copies that were set aside as damaged, and what was rebuilt of indexes.
+std::multimap<std::string, Doomed> remains_of(const storage::Store& store) {
+    std::multimap<std::string, Doomed> remains;
+    const storage::CompleteListing aside = store.list("quarantine/");
+    for (const storage::ObjectInfo& info : aside) {
+        if (auto name = format::parse_quarantine_name(info.name))
+            remains.emplace(std::move(*name), Doomed{info.name, info.size});
+    }
+    const storage::CompleteListing rebuilt = store.list("rebuilt/");
+    for (const storage::ObjectInfo& info : rebuilt) {
+        if (const auto name = format::parse_rebuilt_index_name(info.name))
+            remains.emplace(format::index_name(name->lost), Doomed{info.name, info.size});
+    }
+    return remains;
+}
+
 /// Whether the latest tombstone of several places says that a backup is forgotten.
 bool is_forgotten(const std::vector<const Catalogue*>& places, const EntryId& backup) {
     const LastWord* latest = nullptr;
@@ -128,18 +144,29 @@ Shredding foresee_shredding(const Catalogue& catalogue, const storage::Repositor
     weighing.take(catalogue, backups);
     const storage::CompleteListing packs = repository.store().list("packs/");
     const storage::CompleteListing indexes = repository.store().list("indexes/");
+    const std::multimap<std::string, Doomed> remains = remains_of(repository.store());
+    const auto add_remains = [&](const std::string& name, std::vector<Doomed>& to) {
+        const auto [first, last] = remains.equal_range(name);
+        for (auto one = first; one != last; ++one) to.push_back(one->second);
+    };
     Shredding shredding;
     std::set<std::string> doomed;
     for (const auto& [name, owners] : weighing.theirs.objects) {
         const bool is_pack = format::parse_pack_name(name).has_value();
         const storage::ObjectInfo* info = is_pack ? packs.find(name) : indexes.find(name);
-        if (info == nullptr) continue;
+        if (info == nullptr) {
+            if (weighing.keepers(owners, users_of(weighing.others.objects, name)).empty())
+                add_remains(name, is_pack ? shredding.packs : shredding.indexes);
+            continue;
+        }
         const auto keepers = weighing.keepers(owners, users_of(weighing.others.objects, name));
         if (!keepers.empty()) {
             if (is_pack) shredding.shared_packs.push_back({name, info->size, keepers});
             continue;
         }
-        (is_pack ? shredding.packs : shredding.indexes).push_back({name, info->size});
+        std::vector<Doomed>& to = is_pack ? shredding.packs : shredding.indexes;
+        to.push_back({name, info->size});
+        add_remains(name, to);
         doomed.insert(name);
     }
     const auto slots = repository.list_slots();

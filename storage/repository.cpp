@@ -276,4 +276,22 @@ Bytes Repository::load_index_object(const IndexId& id) const {
     return object;
 }
 
+void Repository::put_rebuilt_index(const IndexId& lost, const format::IndexSegment& segment, const IdentityId& writer,
+                                   const SecretBytes& index_key) const {
+    const Bytes object = segment.seal(config_.repository, writer, index_key);
+    static_cast<void>(store_->put(format::rebuilt_index_name(lost, crypto::sha256(object)), object, Durability::now));
+}
+
+std::vector<std::pair<std::string, Bytes>> Repository::load_rebuilt_index(const IndexId& lost) const {
+    std::vector<std::pair<std::string, Bytes>> objects;
+    const CompleteListing listing = store_->list(format::rebuilt_index_prefix(lost));
+    for (const ObjectInfo& info : listing) {
+        const auto name = format::parse_rebuilt_index_name(info.name);
+        if (!name || info.size > format::kMaxIndexObject) continue;
+        auto object = store_->get_if_present(info.name, format::kMaxIndexObject);
+        if (object && crypto::sha256(*object) == name->content) objects.emplace_back(info.name, std::move(*object));
+    }
+    return objects;
+}
+
 }  // namespace signet::storage

@@ -19,6 +19,8 @@ namespace signet::cli {
 [[nodiscard]] Command plan_command();
 [[nodiscard]] Command timeline_command();
 [[nodiscard]] Command check_command();
+[[nodiscard]] Command checkpoint_command();
+[[nodiscard]] Command repair_command();
 [[nodiscard]] Command rewrap_command();
 [[nodiscard]] Command copy_command();
 [[nodiscard]] Command reseal_command();

@@ -1,3 +1,4 @@
+#include "cli/checkpoints.h"
 #include "cli/commands/commands.h"
 #include "cli/selection.h"
 #include "restore/latest.h"
@@ -59,6 +60,8 @@ ExitCode run(Context& context) {
     ExitCode code = plan.restorable ? ExitCode::done : ExitCode::key_unavailable;
     const std::vector<std::string> refusals = take_refusals(context, planner.catalogue(), plan, code);
     Terminal& terminal = context.terminal();
+    if (const std::string tail = restore::unproven_tails(planner.catalogue()); !tail.empty())
+        plan.warnings.push_back(tail);
     std::string text;
     if (terminal.json()) {
         plan.warnings.insert(plan.warnings.begin(), refusals.begin(), refusals.end());
@@ -101,6 +104,7 @@ Command plan_command() {
          .value_name = "T",
          .help = "as the repository stood then, or as dates will have it"},
         {.name = "offline", .help = "ask no vault: what the keyring remembers decides"},
+        checkpoint_option(),
     });
     command.arguments = {"backup", 0, 1};
     command.examples = {{"signet plan", "Could the newest backup be restored now?"},

@@ -1,3 +1,4 @@
+#include "cli/checkpoints.h"
 #include "cli/commands/commands.h"
 #include "cli/lists.h"
 #include "cli/progress.h"
@@ -166,6 +167,9 @@ Command restore_command() {
         "missing, nothing is created, the exit code is 13, and the report says which protectors are missing, for "
         "which time they are needed, and what can be restored without them. Only backups of trusted writers are "
         "accepted (17).\n\n"
+        "With --salvage, what opens is restored and everything else is named, with exit code 3. What is left of packs "
+        "that were cut off or set aside as damaged is read, and chunks of lost packs are looked for in everything else "
+        "that their writer has stored.\n\n"
         "As root, owners, setuid bits, devices, sockets and security attributes come back; --plain leaves them out. "
         "As another user, what the system refuses is counted and said. Holes are always restored.";
     command.options = with_selection({
@@ -202,6 +206,7 @@ Command restore_command() {
         {.name = "ownership-by-name",
          .help = "owners and groups by name where this host knows the name, else by number"},
         {.name = "salvage", .help = "restore what opens, list what does not, exit code 3"},
+        checkpoint_option(),
     });
     command.arguments = {"backup", 0, Arguments::kAnyNumber};
     command.examples = {{"signet restore latest -t /mnt/restore", "Everything"},

@@ -1,24 +1,19 @@
-#include "cli/checker.h"
-
-#include "cli/content_check.h"
-#include "cli/signals.h"
-#include "core/crypto/digest.h"
-#include "format/limits.h"
-#include "format/names.h"
+#include "restore/checker.h"
 
 #include <algorithm>
 #include <exception>
 #include <system_error>
 #include <thread>
 
-namespace signet::cli {
-namespace {
+#include "core/crypto/digest.h"
+#include "format/limits.h"
+#include "format/names.h"
+#include "restore/content_check.h"
+#include "restore/pack_verifier.h"
+#include "storage/quarantine.h"
 
-const restore::Catalogue& tolerant_catalogue(Context& context) {
-    restore::CatalogueOptions options;
-    options.tolerate_rollback = true;
-    return context.load_catalogue(options);
-}
+namespace signet::restore {
+namespace {
 
 bool is_damage(const Error& error) {
     return error.code() == ErrorCode::damaged || error.code() == ErrorCode::unsupported;
@@ -30,25 +25,54 @@ std::string hash_in_name(const std::string& name) {
     if (const auto index = format::parse_index_name(name)) return index->hex();
     if (const auto slot = format::parse_slot_name(name)) return slot->content.hex();
     if (const auto escrow = format::parse_escrow_name(name)) return escrow->content.hex();
+    if (const auto rebuilt = format::parse_rebuilt_index_name(name)) return rebuilt->content.hex();
     return {};
+}
+
+/// "1 object", "2 objects".
+std::string counted(std::uint64_t count, const char* thing) {
+    return std::to_string(count) + " " + thing + (count == 1 ? "" : "s");
 }
 
 }  // namespace
 
-Checker::Checker(Context& context)
-    : context_(context), catalogue_(tolerant_catalogue(context)), listing_(context.repository().store().list("")) {
-    for (const storage::ObjectInfo& info : listing_) bytes_total_ += info.size;
+Checker::Checker(const storage::Repository& repository, keyring::KeyringSet& keyrings, Planner& planner,
+                 keyring::Resolver& resolver, CheckOptions options)
+    : repository_(repository),
+      keyrings_(keyrings),
+      planner_(planner),
+      resolver_(resolver),
+      options_(std::move(options)),
+      catalogue_(planner.catalogue()),
+      listing_(repository.store().list("")) {
+    choose_sample();
+    for (const storage::ObjectInfo& info : listing_) {
+        const auto pack = format::parse_pack_name(info.name);
+        if (!pack || sample_.contains(*pack)) bytes_total_ += info.size;
+    }
     note_users(catalogue_);
     note_excused(catalogue_);
 }
 
-void Checker::note_users(const restore::Catalogue& catalogue) {
-    for (const restore::Backup& backup : catalogue.backups()) {
+void Checker::choose_sample() {
+    std::vector<format::PackInfo> packs;
+    for (const storage::ObjectInfo& info : listing_) {
+        if (const auto pack = format::parse_pack_name(info.name)) packs.push_back({*pack, info.size});
+    }
+    sample_ = options_.sample.choose(std::move(packs));
+}
+
+void Checker::stop_if_interrupted() const {
+    if (options_.interrupted != nullptr && *options_.interrupted) throw Error(ErrorCode::interrupted, "interrupted");
+}
+
+void Checker::note_users(const Catalogue& catalogue) {
+    for (const Backup& backup : catalogue.backups()) {
         const auto note = [&](const std::string& what) {
             users_[what].insert(backup.short_id());
             if (backup.trusted) needed_.insert(what);
         };
-        for (const restore::ReachedEntry& reached : catalogue.reached_by(backup)) {
+        for (const ReachedEntry& reached : catalogue.reached_by(backup)) {
             const format::SealedPacks& listed = *reached.listed;
             for (std::size_t i = 0; i < listed.packs.size(); ++i) {
                 if (reached.has(i)) note(format::pack_name(listed.packs[i].id));
@@ -60,37 +84,42 @@ void Checker::note_users(const restore::Catalogue& catalogue) {
     }
 }
 
-void Checker::note_excused(const restore::Catalogue& catalogue) {
-    const auto excuse = [this](const restore::ReachedEntry& entry) {
+void Checker::note_excused(const Catalogue& catalogue) {
+    const auto excuse = [this](const ReachedEntry& entry) {
         for (std::size_t i = 0; i < entry.listed->packs.size(); ++i) {
             if (entry.has(i)) excused_.insert(format::pack_name(entry.listed->packs[i].id));
         }
         for (const format::IndexInfo& index : entry.listed->indexes) excused_.insert(format::index_name(index.id));
         excused_.insert(entry.listed->dek.hex());
     };
-    for (const restore::Backup& backup : catalogue.forgotten()) {
-        for (const restore::ReachedEntry& entry : catalogue.named_by(backup)) excuse(entry);
-        for (const restore::ReachedEntry& entry : catalogue.reached_by(backup)) excuse(entry);
+    for (const Backup& backup : catalogue.forgotten()) {
+        for (const ReachedEntry& entry : catalogue.named_by(backup)) excuse(entry);
+        for (const ReachedEntry& entry : catalogue.reached_by(backup)) excuse(entry);
     }
-    for (const restore::ReachedEntry& entry : catalogue.replaced()) excuse(entry);
+    for (const ReachedEntry& entry : catalogue.replaced()) excuse(entry);
 }
 
 bool Checker::may_be_gone(const std::string& used_as) const {
     return excused_.contains(used_as) && !needed_.contains(used_as);
 }
 
-void Checker::damage(const std::string& object, const std::string& message) {
-    Damage found{object, message, {}};
-    if (const auto users = users_.find(object); users != users_.end()) found.backups = users->second;
-    if (const auto slot = format::parse_slot_name(object)) {
-        if (const auto users = users_.find(slot->dek.hex()); users != users_.end()) found.backups = users->second;
-    }
+std::set<std::string> Checker::users_of(const std::string& object) const {
+    const auto slot = format::parse_slot_name(object);
+    const auto users = users_.find(slot ? slot->dek.hex() : object);
+    return users == users_.end() ? std::set<std::string>() : users->second;
+}
+
+void Checker::damage(const std::string& object, const std::string& message, bool is_altered) {
+    findings_.add(object, message, is_altered, users_of(object));
+}
+
+void Checker::inform(std::string sentence) {
     const std::lock_guard lock(mutex_);
-    report_.damages.push_back(std::move(found));
+    report_.information.push_back(std::move(sentence));
 }
 
 void Checker::check_seen() {
-    for (const keyring::Keyring& keyring : context_.keyrings().all()) {
+    for (const keyring::Keyring& keyring : keyrings_.all()) {
         const keyring::RepositoryPin* pin = keyring.pin(catalogue_.repository());
         if (pin == nullptr) continue;
         for (const auto& [identity, seen] : pin->seen) {
@@ -111,16 +140,21 @@ void Checker::check_seen() {
 
 void Checker::check_journals() {
     check_seen();
-    for (const restore::JournalFinding& finding : catalogue_.findings()) {
+    for (const JournalFinding& finding : catalogue_.findings()) {
         damage("journal/" + finding.identity.hex(), finding.error.what());
     }
     if (catalogue_.doubt()) damage("journal", catalogue_.doubt()->what());
-    for (const restore::Backup& backup : catalogue_.backups()) {
+    for (const Error& error : catalogue_.refuted()) {
+        const std::string text = error.what();
+        damage(text.substr(0, text.find(':')), text);
+    }
+    if (const std::string sentence = unproven_tails(catalogue_); !sentence.empty()) inform(sentence);
+    for (const Backup& backup : catalogue_.backups()) {
         if (!backup.trusted) {
-            report_.information.push_back("backup " + backup.short_id() + " " + backup.distrust);
+            inform("backup " + backup.short_id() + " " + backup.distrust);
         }
         try {
-            (void)context_.planner().keys_of(backup);
+            (void)planner_.keys_of(backup);
         } catch (const Error& error) {
             if (!is_damage(error)) throw;
             damage(format::journal_name(backup.writer, backup.sequence), error.what());
@@ -138,10 +172,10 @@ void Checker::judge_missing() {
                                           [this](const auto& one) { return may_be_gone(one.second.used_as); });
     if (!is_explained) {
         // An officer may have forgotten a backup, and shredded it, since the journals were read.
-        restore::CatalogueOptions options;
+        CatalogueOptions options;
         options.remember = false;
         options.tolerate_rollback = true;
-        const auto now = restore::Catalogue::load(context_.repository(), context_.keyrings(), options);
+        const auto now = Catalogue::load(repository_, keyrings_, options);
         users_.clear();
         needed_.clear();
         note_users(now);
@@ -151,12 +185,23 @@ void Checker::judge_missing() {
     for (const auto& [object, missing] : missing_) {
         if (may_be_gone(missing.used_as))
             ++gone;
+        else if (is_rebuilt(object))
+            inform(object + ": lost; what signet repair has rebuilt of it stands for it");
+        else if (!storage::quarantined(repository_.store(), object).empty())
+            damage(object, missing.message + "; what is left of it was set aside");
         else
             damage(object, missing.message);
     }
     if (gone == 0) return;
-    report_.information.push_back(counted(gone, "object") + (gone == 1 ? " is" : " are") +
-                                  " gone that nothing needs: of forgotten backups, or sealed anew since");
+    inform(counted(gone, "object") + (gone == 1 ? " is" : " are") +
+           " gone that nothing needs: of forgotten backups, or sealed anew since");
+}
+
+/// Whether something stands for a lost index segment. Only who has the writer's index key can say whether it opens; but
+/// nothing is lost with an index segment.
+bool Checker::is_rebuilt(const std::string& object) const {
+    const auto index = format::parse_index_name(object);
+    return index && !repository_.load_rebuilt_index(*index).empty();
 }
 
 void Checker::expect(const std::string& name, const std::string& used_as, std::uint64_t size,
@@ -173,7 +218,7 @@ void Checker::expect(const std::string& name, const std::string& used_as, std::u
 
 void Checker::check_references() {
     std::set<DekId> known_keys;
-    const auto check_entry = [&](const restore::EntryPlace& place, const format::SealedPacks& listed) {
+    const auto check_entry = [&](const EntryPlace& place, const format::SealedPacks& listed) {
         const std::string entry = format::journal_name(place.first, place.second);
         known_keys.insert(listed.dek);
         for (const format::PackInfo& pack : listed.packs) {
@@ -192,22 +237,27 @@ void Checker::check_references() {
     };
     for (const auto& [place, run] : catalogue_.runs()) check_entry(place, run.fields);
     for (const auto& [place, repack] : catalogue_.repacks().entries()) check_entry(place, repack.fields);
+    count_leftovers(known_keys);
+}
+
+void Checker::count_leftovers(const std::set<DekId>& known_keys) {
     std::uint64_t leftovers = 0;
+    std::uint64_t aside = 0;
     for (const storage::ObjectInfo& info : listing_) {
+        if (format::is_quarantined(info.name)) ++aside;
         const bool by_hash = format::parse_pack_name(info.name) || format::parse_index_name(info.name);
         if (by_hash && named_.count(info.name) == 0) ++leftovers;
         if (const auto slot = format::parse_slot_name(info.name)) {
             if (known_keys.count(slot->dek) == 0) ++leftovers;
         }
     }
-    if (leftovers > 0) {
-        report_.information.push_back(counted(leftovers, "object") + " of unfinished runs, which nothing needs");
-    }
+    if (leftovers > 0) inform(counted(leftovers, "object") + " of unfinished runs, which nothing needs");
+    if (aside > 0) inform(counted(aside, "object") + " set aside as damaged, below quarantine/");
 }
 
 void Checker::check_hash(const storage::ObjectInfo& info, const std::string& expected) {
     constexpr std::size_t kBlock = std::size_t{1024} * 1024;
-    const auto reader = context_.repository().store().open_object(info.name);
+    const auto reader = repository_.store().open_object(info.name);
     crypto::Sha256 hash;
     Bytes block(static_cast<std::size_t>(std::min<std::uint64_t>(kBlock, std::max<std::uint64_t>(1, reader->size()))));
     for (std::uint64_t at = 0; at < reader->size();) {
@@ -227,26 +277,24 @@ void Checker::check_hash(const storage::ObjectInfo& info, const std::string& exp
 void Checker::check_object(const storage::ObjectInfo& info) {
     ++objects_;
     if (info.name == format::kConfigName || format::parse_journal_name(info.name)) return;  // verified already
+    if (format::is_quarantined(info.name)) return;
+    if (const auto pack = format::parse_pack_name(info.name); pack && !sample_.contains(*pack)) return;
     const std::string expected = hash_in_name(info.name);
-    if (expected.empty()) {
-        const std::lock_guard lock(mutex_);
-        report_.information.push_back(info.name + ": no object of the repository");
-        return;
-    }
+    if (expected.empty()) return inform(info.name + ": no object of the repository");
     try {
         check_hash(info, expected);
         if (const auto slot = format::parse_slot_name(info.name)) {
-            if (context_.repository().load_slot(*slot).repository != catalogue_.repository()) {
+            if (repository_.load_slot(*slot).repository != catalogue_.repository()) {
                 throw Error(ErrorCode::damaged, info.name + ": belongs to another repository");
             }
         }
     } catch (const Error& error) {
         if (!is_damage(error) && error.code() != ErrorCode::io) throw;
-        if (!context_.repository().store().exists(info.name)) {
+        if (!repository_.store().exists(info.name)) {
             const auto slot = format::parse_slot_name(info.name);
             return note_missing(info.name, slot ? slot->dek.hex() : info.name, info.name + ": was listed, and is gone");
         }
-        if (is_damage(error)) return damage(info.name, error.what());
+        if (is_damage(error)) return damage(info.name, error.what(), true);
         const std::lock_guard lock(mutex_);
         report_.unreadable.emplace_back(error.what());
     }
@@ -267,7 +315,7 @@ void Checker::check_objects() {
             failure = std::current_exception();
         }
     };
-    const auto wanted = static_cast<unsigned>(context_.jobs());
+    const auto wanted = static_cast<unsigned>(options_.jobs);
     {
         std::vector<std::jthread> threads;
         try {
@@ -280,47 +328,83 @@ void Checker::check_objects() {
     }
     if (failure) std::rethrow_exception(failure);
     judge_missing();
-    report_.objects = objects_.load();
-    report_.bytes = bytes_.load();
-    std::sort(report_.damages.begin(), report_.damages.end(),
-              [](const Damage& a, const Damage& b) { return a.object < b.object; });
 }
 
-void Checker::read_backup(const restore::Backup& backup) {
-    const auto open = context_.open(backup);
-    ContentCheck check(*open, read_[backup.writer]);
+CheckReport Checker::report() const {
+    CheckReport report = report_;
+    report.findings = findings_.all();
+    report.objects = objects_.load();
+    report.bytes = bytes_.load();
+    report.packs = sample_.size();
+    return report;
+}
+
+void Checker::read_backup(const Backup& backup) {
+    OpenOptions options;
+    options.warn = [this](const std::string& sentence) {
+        if (told_.insert(sentence).second) inform(sentence);
+    };
+    const auto open = OpenBackup::open(repository_, planner_, resolver_, backup, options);
+    ContentCheck check(*open, read_[backup.writer], options_.interrupted);
     check.run([&](const std::string& path, const Error& error) {
-        const std::lock_guard lock(mutex_);
-        report_.damages.push_back({path, error.what(), {backup.short_id()}});
+        const std::string object = object_in(error);
+        findings_.add_file(object.empty() ? "backup " + backup.short_id() : object, error.what(), backup.short_id(),
+                           path);
     });
     report_.chunks += check.chunks();
 }
 
 void Checker::check_content() {
-    for (const restore::Backup& backup : catalogue_.backups()) {
+    for (const Backup& backup : catalogue_.backups()) {
         // Where trust cannot be known, reading says so.
         if (!backup.trusted && !catalogue_.doubt()) continue;
+        const std::string name = "backup " + backup.short_id();
         try {
             read_backup(backup);
         } catch (const Error& error) {
-            if (error.code() == ErrorCode::key_unavailable)
-                report_.missing_keys.push_back("backup " + backup.short_id() + ": " + error.what());
-            else if (is_damage(error))
-                report_.damages.push_back({"backup " + backup.short_id(), error.what(), {backup.short_id()}});
-            else
+            if (error.code() == ErrorCode::key_unavailable) {
+                report_.missing_keys.push_back(name + ": " + error.what());
+            } else if (is_damage(error)) {
+                const std::string object = object_in(error);
+                findings_.add(object.empty() ? name : object, error.what(), false, {backup.short_id()});
+            } else {
                 throw;
+            }
         }
     }
 }
 
-ProgressState Checker::progress() const {
-    ProgressState state;
-    state.files_done = objects_.load();
-    state.files_total = listing_.size();
-    state.bytes_done = bytes_.load();
-    state.bytes_total = bytes_total_;
-    state.total_known = true;
-    return state;
+void Checker::check_sample() {
+    catalogue_.require_no_doubt();
+    std::map<EntryPlace, ReachedEntry> entries;
+    for (const Backup& backup : catalogue_.backups()) {
+        if (!backup.trusted) continue;
+        for (ReachedEntry& entry : catalogue_.reached_by(backup))
+            entries.try_emplace({entry.entry->identity, entry.entry->head.sequence}, std::move(entry));
+    }
+    OpenKeys keys(repository_, planner_, resolver_);
+    PackVerifier verifier(repository_, keys, options_.interrupted);
+    for (const auto& [place, entry] : entries) {
+        std::set<PackId> wanted;
+        for (const format::PackInfo& pack : entry.listed->packs) {
+            const std::string name = format::pack_name(pack.id);
+            // What is missing, or needed by nobody, was dealt with before.
+            if (sample_.contains(pack.id) && needed_.contains(name)) wanted.insert(pack.id);
+        }
+        if (wanted.empty()) continue;
+        const std::string name = format::journal_name(place.first, place.second);
+        try {
+            verifier.verify(entry, wanted,
+                            [this](const std::string& object, const Error& error) { damage(object, error.what()); });
+        } catch (const Error& error) {
+            if (!is_about_slots(error)) throw;
+            if (error.code() == ErrorCode::key_unavailable)
+                report_.missing_keys.push_back("packs of " + name + ": " + error.what());
+            else
+                damage(name, error.what());
+        }
+    }
+    report_.chunks += verifier.chunks();
 }
 
-}  // namespace signet::cli
+}  // namespace signet::restore
