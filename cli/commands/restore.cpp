@@ -43,6 +43,7 @@ restore::RestoreRequest request_of(const Context& context, BackupAndPaths wanted
     request.plain = options.flag("plain");
     request.ownership_by_name = options.flag("ownership-by-name");
     request.salvage = options.flag("salvage");
+    request.check_space = !options.flag("no-space-check");
     request.dry_run = context.dry_run();
     request.jobs = context.jobs();
     request.interrupted = &interrupted();
@@ -167,7 +168,10 @@ Command restore_command() {
         "which time they are needed, and what can be restored without them. Only backups of trusted writers are "
         "accepted (17).\n\n"
         "As root, owners, setuid bits, devices, sockets and security attributes come back; --plain leaves them out. "
-        "As another user, what the system refuses is counted and said. Holes are always restored.";
+        "As another user, what the system refuses is counted and said. Holes are always restored.\n\n"
+        "What is to be written is compared first with what is free in DIR (not with --sparse, whose holes are not "
+        "known "
+        "before): when it does not fit, nothing is written (1), and --no-space-check tries all the same.";
     command.options = with_selection({
         {.name = "target",
          .letter = 't',
@@ -202,6 +206,7 @@ Command restore_command() {
         {.name = "ownership-by-name",
          .help = "owners and groups by name where this host knows the name, else by number"},
         {.name = "salvage", .help = "restore what opens, list what does not, exit code 3"},
+        {.name = "no-space-check", .help = "begin even if DIR seems to have no room for it"},
     });
     command.arguments = {"backup", 0, Arguments::kAnyNumber};
     command.examples = {{"signet restore latest -t /mnt/restore", "Everything"},
