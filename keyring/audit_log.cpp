@@ -384,8 +384,10 @@ void AuditLog::read(const Listener& take) const {
 Digest AuditLog::head() const {
     const LogFile log(path_, O_RDONLY);
     if (!log.exists()) return {};
-    // It is signed: a power cut must not take back what a repository says was there.
+    // It is signed: a power cut must not take back what a repository says was there, nor the file's name, which whoever
+    // made it may have died before syncing.
     log.sync();
+    sync_folder(folder_of(path_));
     return log.tail().head;
 }
 

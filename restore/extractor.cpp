@@ -8,6 +8,7 @@
 
 #include "restore/path_choice.h"
 #include "restore/restore_worker.h"
+#include "restore/space_check.h"
 
 namespace signet::restore {
 namespace {
@@ -31,8 +32,8 @@ struct Cancelled {};
 /// Walks the tree, makes folders, and gathers everything else into tasks.
 class Gatherer final : public TreeVisitor {
 public:
-    Gatherer(RestoreRun& run, const PathFilter& filter)
-        : run_(run), filter_(filter), chunks_(run.backup().chunk_reader()), helper_(run) {}
+    Gatherer(RestoreRun& run, const PathFilter& filter, const SpaceGuard& space)
+        : run_(run), filter_(filter), space_(space), chunks_(run.backup().chunk_reader()), helper_(run) {}
 
     bool enter(std::string_view path, format::Entry& entry, bool selected) override {
         Level level;
@@ -214,6 +215,7 @@ private:
                     break;
             }
         }
+        if (item.entry.type == EntryType::file) space_.announce(item.entry.content.size);
         if (item.entry.type != EntryType::file || item.entry.content.size == 0) {
             add_other(std::move(item));
         } else if (item.entry.content.size >= kLargeFile) {
@@ -333,6 +335,7 @@ private:
 
     RestoreRun& run_;
     const PathFilter& filter_;
+    SpaceGuard space_;
     ChunkReader chunks_;
     RestoreWorker helper_;
     std::vector<Level> levels_;
@@ -378,13 +381,14 @@ void start_workers(RestoreRun& run, std::size_t count, std::vector<std::unique_p
     }
 }
 
-void run_restore(RestoreRun& run, const format::Entry& root, const PathFilter& filter, std::size_t workers) {
+void run_restore(RestoreRun& run, const format::Entry& root, const PathFilter& filter, const SpaceGuard& space,
+                 std::size_t workers) {
     std::vector<std::unique_ptr<RestoreWorker>> crew;
     std::vector<std::jthread> threads;
     // Whatever happens from the first thread on, the queue is closed or cancelled: they are joined.
     try {
         start_workers(run, workers, crew, threads);
-        Gatherer gatherer(run, filter);
+        Gatherer gatherer(run, filter, space);
         ChunkReader chunks = run.backup().chunk_reader();
         walk_tree(chunks, root, filter, gatherer, run.request().interrupted);
         gatherer.finish();
@@ -415,9 +419,10 @@ RestoreReport restore_files(OpenBackup& backup, const RestoreRequest& request) {
         request.progress->files_total = statistics.files + statistics.directories + statistics.others;
         request.progress->bytes_total = statistics.bytes;
     }
+    const SpaceGuard space = check_space(backup, request, root, filter);
     const std::size_t workers = request.dry_run ? 0 : worker_count(request.jobs);
     RestoreRun run(backup, request, 2 * workers + 2);
-    run_restore(run, root, filter, workers);
+    run_restore(run, root, filter, space, workers);
     return run.report(started);
 }
 

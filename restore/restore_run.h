@@ -76,6 +76,9 @@ auto reading(const Read& read) {
     }
 }
 
+/// What gives things their metadata, as the request wants it.
+[[nodiscard]] MetadataWriter metadata_writer_for(OpenBackup& backup, const RestoreRequest& request);
+
 class RestoreRun {
 public:
     RestoreRun(OpenBackup& backup, const RestoreRequest& request, std::size_t queue_size);
