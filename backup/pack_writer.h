@@ -39,6 +39,7 @@ public:
         std::size_t pack_size = std::size_t{16} * 1024 * 1024;  ///< octets of frames that a pack aims at
         std::size_t buffers = 4;                                ///< packs in memory at once
         bool dry_run = false;                                   ///< compress and count only
+        std::function<void()> before_first = {};  ///< called by the storing thread before the first pack is stored
     };
     /// key  of this run. store  where packs go; may be null in a dry run.
     /// on_stored  called by the storing thread after each pack that was created (not yet flushed)

@@ -5,6 +5,7 @@
 #include "core/crypto/digest.h"
 #include "format/limits.h"
 #include "format/names.h"
+#include "restore/prune.h"
 
 #include <algorithm>
 #include <exception>
@@ -73,6 +74,12 @@ void Checker::note_excused(const restore::Catalogue& catalogue) {
         for (const restore::ReachedEntry& entry : catalogue.reached_by(backup)) excuse(entry);
     }
     for (const restore::ReachedEntry& entry : catalogue.replaced()) excuse(entry);
+    excused_.merge(restore::let_go_names(catalogue));
+    for (const storage::Condemnation* one : catalogue.condemnations().all()) {
+        for (const DekId& dek : one->fields.objects.deks) {
+            if (catalogue.condemnations().of_dek(dek) == storage::Standing::let_go) excused_.insert(dek.hex());
+        }
+    }
 }
 
 bool Checker::may_be_gone(const std::string& used_as) const {
@@ -155,8 +162,9 @@ void Checker::judge_missing() {
             damage(object, missing.message);
     }
     if (gone == 0) return;
-    report_.information.push_back(counted(gone, "object") + (gone == 1 ? " is" : " are") +
-                                  " gone that nothing needs: of forgotten backups, or sealed anew since");
+    report_.information.push_back(
+        counted(gone, "object") + (gone == 1 ? " is" : " are") +
+        " gone that nothing needs: of forgotten backups, sealed anew since, or let go by prune");
 }
 
 void Checker::expect(const std::string& name, const std::string& used_as, std::uint64_t size,

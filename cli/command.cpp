@@ -10,7 +10,7 @@
 namespace signet::cli {
 namespace {
 
-constexpr std::array kPlanned = {"mount",        "repair",         "prune",         "consolidate",   "log push",
+constexpr std::array kPlanned = {"mount",        "repair",         "consolidate",   "log push",
                                  "log fetch",    "log list",       "log check",     "drill run",     "drill history",
                                  "drill report", "drill schedule", "keyring setup", "keyring import"};
 
@@ -78,6 +78,7 @@ const std::vector<Command>& commands() {
                                              reseal_command(),
                                              forget_command(),
                                              undelete_command(),
+                                             prune_command(),
                                              status_command(),
                                              metrics_command(),
                                              key_create_command(),

@@ -7,7 +7,7 @@
 #include "format/config.h"
 #include "keyring/policy_check.h"
 #include "keyring/wrapping.h"
-#include "restore/shred.h"
+#include "restore/prune.h"
 
 #include <algorithm>
 
@@ -49,7 +49,10 @@ std::set<std::string> only_forgotten(Context& context, const storage::Repository
         const restore::Catalogue here = headers_of(context, source);
         std::optional<restore::Catalogue> there;
         if (target != nullptr) there = headers_of(context, *target);
-        return restore::only_forgotten_need(here, source, there ? &*there : nullptr);
+        std::set<std::string> names = restore::only_forgotten_need(here, source, there ? &*there : nullptr);
+        names.merge(restore::let_go_names(here));
+        if (there) names.merge(restore::let_go_names(*there));
+        return names;
     } catch (const Error& error) {
         if (error.code() != ErrorCode::damaged && error.code() != ErrorCode::unsupported) throw;
         context.terminal().warning(

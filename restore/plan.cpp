@@ -248,7 +248,8 @@ void Planner::collect_keys() {
     }
     for (const auto& [place, repack] : catalogue_.repacks().entries()) {
         // Whenever it was made: it says what is needed from now on, for whatever moment.
-        collect_key(name_of(*repack.entry, repack.fields), repack.fields, time_of(repack, catalogue_), true, true);
+        collect_key(name_of(*repack.entry, repack.fields), repack.fields, time_of(repack, catalogue_),
+                    !repack.fields.is_opening, true);
     }
 }
 
