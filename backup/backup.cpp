@@ -88,15 +88,17 @@ struct Standing {
     keyring::Trust trust;
     std::map<IdentityId, keyring::SeenEntry> newest;  ///< of the officers' journals
     storage::Tombstones tombstones;
+    storage::OfficersWord word;
 };
 
-void take_tombstones(const std::list<storage::Journal>& officers, Standing& standing) {
+void take_statements(const std::list<storage::Journal>& officers, Standing& standing) {
     for (const auto& journal : officers) {
         visit_statements(journal, [&](const format::SignedEntry& entry, const storage::StatementOrder& order) {
-            if (entry.kind != format::EntryKind::tombstone) return;
             if (!standing.trust.trusts(entry.identity, format::Role::officer, entry.head.sequence)) return;
             try {
-                standing.tombstones.take(entry, order, [](const auto&) { return true; });
+                standing.word.condemnations.take(entry);
+                if (entry.kind == format::EntryKind::tombstone)
+                    standing.tombstones.take(entry, order, [](const auto&) { return true; });
             } catch (const Error& error) {
                 // Who reads the repository is told of it; a backup goes on.
                 if (error.code() != ErrorCode::damaged && error.code() != ErrorCode::unsupported) throw;
@@ -122,7 +124,10 @@ Standing standing_of(const storage::Repository& repository, const keyring::Keyri
     Standing standing;
     standing.newest = std::move(officers.newest);
     standing.trust = std::move(officers.trust);
-    take_tombstones(journals, standing);
+    for (const auto& [identity, newest] : standing.newest) {
+        if (standing.word.read.size() < format::kMaxObeyed) standing.word.read.push_back({identity, newest.sequence});
+    }
+    take_statements(journals, standing);
     if (const auto& policy = standing.trust.policy()) {
         standing.policy = keyring::Policy::from_values(policy->values);
         standing.policy_entry = policy->entry;
@@ -176,6 +181,11 @@ private:
     void hold_to_fence(const Standing& now, const std::vector<format::Reach>& reach) const;
     void hold_to_trust(const Standing& now, std::uint64_t sequence) const;
     void look_again(const std::vector<format::Reach>& reach, std::uint64_t sequence) const;
+    [[nodiscard]] format::ReadJournals obey(const Committer::NextEntry& next);
+    void read_again(const format::ReadJournals& bound);
+    [[nodiscard]] const Standing& latest() const { return newest_ ? *newest_ : standing_; }
+    void announce(Committer& committer);
+    void acknowledge_if_waited_for(Committer& committer) const;
     [[nodiscard]] bool is_first_behind_fence() const;
     void note_seen(const std::map<IdentityId, keyring::SeenEntry>& entries);
     void note_ended(const Committer& committer);
@@ -201,10 +211,13 @@ private:
     FileLock lock_;  ///< before the history is read: what a run that was waited for has stored is part of it
     std::optional<keyring::SeenEntry> seen_;  ///< of the writer's journal, and known before the history is read
     Standing standing_;
+    std::optional<Standing> newest_;  ///< what the officers' journals say since, where they were read again
     History history_;
     keyring::ProvenSlots proven_;
     Rotation rotation_;
     format::DataKey dek_;
+    std::vector<format::Slot> slots_;  ///< of it; stored with the first entry
+    bool is_announced_ = false;
     format::RunId run_ = crypto::random_id<format::RunId>();
     BackupReport report_;
     std::vector<format::Problem> problems_;
@@ -237,9 +250,7 @@ std::vector<format::Slot> Run::wrap(const keyring::Policy& policy) {
     keyring::require_proof(policy, keyring_, wrapping.protectors.front(), Clock::system().now());
     report_.protectors = wrapping.protectors;
     auto slots = resolver_.wrap_for_backup(dek_, wrapping.protectors);
-    if (request_.dry_run) return slots;
-    if (request_.on_wrapped) request_.on_wrapped(wrapping.protectors);
-    for (const auto& slot : slots) repository_.put_slot(slot);
+    if (!request_.dry_run && request_.on_wrapped) request_.on_wrapped(wrapping.protectors);
     return slots;
 }
 
@@ -442,7 +453,9 @@ void Run::hold_to_fence(const Standing& now, const std::vector<format::Reach>& r
     };
     for (const auto& protector : report_.protectors) refuse_new(protector);
     for (const auto& part : reach) {
-        const KnownDek& dek = history_.deks().at(part.dek);
+        const auto known = history_.deks().find(part.dek);
+        if (known == history_.deks().end()) continue;  // the run's own
+        const KnownDek& dek = known->second;
         for (const auto& slot : dek.slots) refuse_new(slot.thumbprint);
         for (const auto& claim : dek.claims) refuse_new(claim.slot.thumbprint);
     }
@@ -461,6 +474,44 @@ void Run::hold_to_trust(const Standing& now, std::uint64_t sequence) const {
                 "another machine may have taken its place: then signet keyring adopt --new-identity makes a writer of "
                 "this machine's own; or an officer says " +
                     trust_command(nullptr));
+}
+
+/// Slots, then the run's first entry: before its first pack is stored, and before it is committed. Who prunes lists
+/// packs and slots first and reads journals then, and so knows of every run whose they are (docs/format.md section 14).
+void Run::announce(Committer& committer) {
+    if (std::exchange(is_announced_, true)) return;
+    for (const auto& slot : slots_) repository_.put_slot(slot);
+    committer.announce();
+}
+
+/// throws  Error{damaged}: what an entry of this writer has read is not there any more
+void Run::read_again(const format::ReadJournals& bound) {
+    newest_ = standing_now();
+    for (const auto& journal : newest_->word.read) {
+        if (journal.sequence >= format::read_up_to(bound, journal.identity)) continue;
+        throw Error(ErrorCode::damaged, format::journal_name(journal.identity, journal.sequence + 1) +
+                                            ": an entry of this writer was made having read it, and now it is gone");
+    }
+}
+
+/// What an entry that is about to be signed obeys: before the backup's the officers' journals are read again.
+format::ReadJournals Run::obey(const Committer::NextEntry& next) {
+    const bool is_backup = next.kind == format::EntryKind::backup;
+    if (is_backup || !storage::is_as_far(latest().word, latest().word, next.bound)) read_again(next.bound);
+    if (is_backup) {
+        hold_to_fence(latest(), next.fields.reach);
+        hold_to_trust(latest(), next.sequence);
+    }
+    if (auto obeyed = storage::obedience(standing_.word, latest().word, next.bound, next.fields, writer_.identity()))
+        return *std::move(obeyed);
+    throw Error(ErrorCode::refused, "an officer has condemned packs that this backup refers to while it was made",
+                "run it again: what they held is stored anew");
+}
+
+/// Somebody waits until this writer has read what was condemned, and this run makes no entry that says so.
+void Run::acknowledge_if_waited_for(Committer& committer) const {
+    if (!standing_.word.condemnations.has_open() || history_.own_entries().empty()) return;
+    if (!format::is_read_as_far(committer.bound(), standing_.word.read)) committer.acknowledge(standing_.word.read);
 }
 
 /// After the commit. Who shreds, destroys a key or closes a writer looks at journals first, and this looks at packs,
@@ -504,17 +555,19 @@ BackupReport Run::execute() {
     hold_to_journal();
     if (!request_.dry_run) note_seen(standing_.newest);
     check_trust();
-    const auto slots = wrap(standing_.policy);
+    slots_ = wrap(standing_.policy);
     rotation_.choose(standing_.policy, series_, report_.started, report_.protectors.front(), request_.dry_run);
+    history_.leave_out(standing_.word.condemnations);
     Sources sources(request_);
     ChunkTable table;
     history_.load_index(table, keys_.index_key, request_.cache_directory);
 
-    Committer committer(
-        {repository_, keyring_, writer_, keys_, dek_, common_fields(slots), labels, standing_.policy_entry},
-        history_.journal());
+    Committer committer({repository_, keyring_, writer_, keys_, dek_, common_fields(slots_), labels,
+                         standing_.policy_entry, [this](const Committer::NextEntry& next) { return obey(next); }},
+                        history_.journal());
     PackWriter::Options options;
     options.dry_run = request_.dry_run;
+    options.before_first = [&] { announce(committer); };
     std::unique_ptr<PackWriter> packs;
     packs = std::make_unique<PackWriter>(dek_, &repository_.store(), options,
                                          [&] { store_partial_when_due(committer, *packs); });
@@ -578,7 +631,9 @@ void Run::finish(Committer& committer, PackWriter& packs, Pipeline::Result& resu
                                 old_state.root() == result.sources && result.added_data == 0 &&
                                 !rotation_.is_due(reach) && !is_first_behind_fence() && latest != nullptr &&
                                 !standing_.tombstones.is_forgotten(latest->entry->id);
-    if (request_.dry_run || report_.skipped_unchanged) return;
+    if (request_.dry_run) return;
+    if (report_.skipped_unchanged) return acknowledge_if_waited_for(committer);
+    announce(committer);
     hold_to_fence(standing_now(), reach);
     rotation_.carry_out(reach);
     format::BackupBody body;
@@ -591,11 +646,7 @@ void Run::finish(Committer& committer, PackWriter& packs, Pipeline::Result& resu
     std::move(stored.begin(), stored.end(), std::back_inserter(waiting_));
     history_.require_marked();
     // A copy: should the commit fail, what is stored is still waiting for a partial entry.
-    report_.backup = committer.commit(waiting_, reach, std::move(body), report_.errors > 0, [&] {
-        const Standing now = standing_now();
-        hold_to_trust(now, committer.last().sequence + 1);
-        hold_to_fence(now, reach);
-    });
+    report_.backup = committer.commit(waiting_, reach, std::move(body), report_.errors > 0);
     waiting_.clear();
     report_.committed = committer.last();
     report_.signed_at = committer.signed_at();

@@ -175,6 +175,15 @@ void History::choose(const Choice& choice) {
     for (auto& pack : packs_) pack.usable = pack.usable && deks_.at(pack.dek).referable;
 }
 
+void History::leave_out(const storage::Condemnations& condemnations) {
+    if (condemnations.empty()) return;
+    for (auto& pack : packs_) {
+        const auto& identity = journals_[pack.journal].identity;
+        if (condemnations.of_pack(identity, pack.sequence, pack.ordinal) != storage::Standing::free)
+            pack.usable = false;
+    }
+}
+
 void History::leave_out(const DekId& dek) {
     deks_.at(dek).referable = false;
     for (auto& pack : packs_) pack.usable = pack.usable && pack.dek != dek;

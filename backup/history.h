@@ -5,6 +5,7 @@
 #include "keyring/keyring.h"
 #include "keyring/policy.h"
 #include "keyring/resolver.h"
+#include "storage/condemnations.h"
 #include "storage/repository.h"
 
 #include <atomic>
@@ -74,6 +75,8 @@ public:
     /// Decides what a new run may refer to: policy after a rotation, the horizon, at most max_deks data keys, those of
     /// the series first.
     void choose(const Choice& choice);
+    /// After choose(): packs that officers have condemned are not referred to.
+    void leave_out(const storage::Condemnations& condemnations);
     /// After choose(): a data key that is not to be referred to after all.
     void leave_out(const DekId& dek);
     /// Loads the index segments of usable packs into a table.

@@ -227,8 +227,10 @@ void PackWriter::complete(const std::shared_ptr<OpenPack>& pack) {
 }
 
 void PackWriter::store_packs() {
+    bool is_first = true;
     try {
         while (auto next = to_store_.pop()) {
+            if (std::exchange(is_first, false) && options_.before_first) options_.before_first();
             auto& pack = **next;
             const ByteView whole(pack.buffer.data(), pack.used);
             watch(Stage::hashed, whole);

@@ -77,7 +77,7 @@ class Fence(Retire):
         self.assertEqual((waiting["identity"], waiting["last_backup"]), (self.writer, "2026-01-02T00:00:00Z"))
         result = self.signet("key", "retire", "prod/1", expect=17)
         self.assertSays(result.out, "waits for", self.writer[:16], "needed by         1 backup, the newest of 2026-01-02", "no date yet")
-        self.assertMessage(result, "prod/1 must not be destroyed yet", "1 writer made no backup", f"signet keyring trust {self.writer[:16]} --until 1")
+        self.assertMessage(result, "prod/1 must not be destroyed yet", "1 writer made no backup", f"signet keyring trust {self.writer[:16]} --until 2")
 
     def test_a_host_with_public_halves_alone_obeys_it_by_itself(self):
         """[R92, R93, R98] It learns of the new default, stores anew, and asks nobody."""
@@ -110,7 +110,7 @@ class Fence(Retire):
         """[R96]"""
         self.retire()
         self.own_backup()
-        self.signet("keyring", "trust", self.writer, "--until", "1")
+        self.signet("keyring", "trust", self.writer, "--until", "2")
         self.assertEqual(self.one()["waiting"], [])
 
     def start_at_prompt(self, *words):

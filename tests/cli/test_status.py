@@ -101,7 +101,7 @@ class NewestRefused(SignetTest):
         return self.signet("keyring", "show", "--json", env=env).json()["writer"]
 
     def damage_the_newest(self):
-        name = f"journal/{self.writer()}/0000000004"
+        name = f"journal/{self.writer()}/0000000008"
         self.alter(name, flip())
         return name
 

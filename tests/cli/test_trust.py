@@ -44,7 +44,7 @@ class Trust(SignetTest):
 
     def test_trust_can_end(self):
         writer = self.signet("keyring", "show", "--json").json()["writer"]
-        self.signet("keyring", "trust", writer, "--until", "1")
+        self.signet("keyring", "trust", writer, "--until", "2")
         self.signet("restore", self.first, "-t", "out")
         self.signet("restore", self.second, "-t", "out2", expect=17)
         self.assertNothingAt(self.path("out2"))
