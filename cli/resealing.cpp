@@ -10,18 +10,6 @@
 namespace signet::cli {
 namespace {
 
-/// What an entry may say that names these packs, of what officers have said by now.
-format::ReadJournals obey(Context& context, const format::SealedPacks& listed) {
-    const restore::Catalogue now = context.look_again();
-    now.require_no_doubt();
-    if (now.condemnations().of_listed(listed) != storage::Standing::free) {
-        throw Error(ErrorCode::refused,
-                    "what was sealed anew was condemned meanwhile, by a prune that did not know of it",
-                    "run this again: what was committed before is not done twice");
-    }
-    return now.officers_read();
-}
-
 restore::ResealReport with_progress(Context& context, const std::vector<const restore::Backup*>& backups,
                                     const restore::EntryAppender& append, restore::ResealOptions options) {
     std::atomic<std::uint64_t> done{0};
@@ -51,9 +39,9 @@ restore::ResealReport reseal_backups(Context& context, const std::vector<const r
     options.stop = [] { return interrupted().load(); };
     options.warn = [&](const std::string& sentence) { context.terminal().warning(sentence); };
     options.opened_by = left;
-    options.obey = [&](const format::SealedPacks& listed) { return obey(context, listed); };
     options.protectors = require_wrapping(context);
     RepackOfficer officer(context);
+    options.obey = [&](const format::SealedPacks& listed) { return officer.obey(listed); };
     const restore::EntryAppender append = [&](const restore::EntryMaker& make) { officer.append(make); };
     restore::ResealReport report = with_progress(context, backups, append, options);
     officer.require_in_force();
