@@ -11,7 +11,6 @@
 #include "restore/content_check.h"
 #include "restore/pack_verifier.h"
 #include "restore/prune.h"
-#include "restore/prune.h"
 #include "storage/quarantine.h"
 
 namespace signet::restore {
