@@ -455,11 +455,12 @@ TEST_CASE("a backup that says it is small does not fill the target", "[restore][
     options.frame_size = 1'048'576;
     options.change = [](format::BackupPublic&, format::BackupBody& body) { body.statistics.bytes = 1000; };
     std::vector<Node> nodes;
-    for (int i = 0; i < 40; ++i) nodes.push_back(file("zeros" + std::to_string(i), std::string(1'000'000, '\0')));
+    for (int i = 0; i < 40; ++i) nodes.push_back(file("zeros" + std::to_string(10 + i), std::string(1'000'000, '\0')));
     bench.back_up(root(nodes), options);
     fs::create_directories(bench.target());
     bool is_mounted = false;
     std::optional<ErrorCode> ended;
+    std::string said;
     RestoreRequest request;
     request.jobs = 1;
     request.check_space = GENERATE(true, false);
@@ -471,6 +472,7 @@ TEST_CASE("a backup that says it is small does not fill the target", "[restore][
             if (is_mounted) bench.restore(request);
         } catch (const Error& error) {
             ended = error.code();
+            said = error.what();
         }
     }).join();
     if (!is_mounted) {
@@ -478,6 +480,7 @@ TEST_CASE("a backup that says it is small does not fill the target", "[restore][
         return;
     }
     REQUIRE(ended);
+    INFO(said);
     CHECK(*ended == (request.check_space ? ErrorCode::damaged : ErrorCode::io));
 }
 
