@@ -16,7 +16,9 @@ struct Sums {
     void take(const std::uint8_t* octets) noexcept {
         Block words;
         std::memcpy(words.data(), octets, sizeof words);
+#pragma GCC unroll 8
         for (std::size_t i = 0; i < kLanes; ++i) first[i] += words[i];
+#pragma GCC unroll 8
         for (std::size_t i = 0; i < kLanes; ++i) second[i] += first[i];
     }
 };

@@ -566,14 +566,16 @@ class KeysThatGo(ReplicaTest):
         self.make_replica()
         self.name_east()
         self.signet("restore", self.first, "-t", "seen", "-r", self.east_repository)
+        # The keyring was copied with its repository, and still knows where that was.
+        self.elsewhere = ("--except", self.made_at + "/repository")
 
     def test_a_compromised_key_is_dealt_with_in_the_primary_and_waits_for_the_copy(self):
         """[R98, R136] A replica that is behind stops nothing, and is not passed over."""
-        result = self.signet("key", "compromised", "prod/1", expect=17)
+        result = self.signet("key", "compromised", "prod/1", *self.elsewhere, expect=17)
         self.assertSays(result.out, "2/7 the policy of 1 repository says", "4/7 2 backups sealed anew")
         self.assertSays(result.err, "1 replica of it", "signet copy")
         self.more()
-        words = ("key", "compromised", "prod/1", "--backup-to", "prod.backup")
+        words = ("key", "compromised", "prod/1", "--backup-to", "prod.backup", *self.elsewhere)
         self.assertMessage(self.signet(*words, expect=17), f"{self.east_repository}: it is a replica", "signet copy brings it up")
         self.copy()
         self.assertSays(self.signet(*words).out, "5/7 no backup needs it", "7/7 prod/1 is deleted")
@@ -594,14 +596,14 @@ class KeysThatGo(ReplicaTest):
     def test_a_replica_that_is_behind_holds_up_a_retirement(self):
         """[R96]"""
         self.signet("key", "rotate", "prod")
-        self.signet("key", "retire", "prod/1", expect=17)
+        self.signet("key", "retire", "prod/1", *self.elsewhere, expect=17)
         self.more()
         self.signet("rewrap", "--all")
-        result = self.signet("key", "retire", "prod/1", expect=17)
+        result = self.signet("key", "retire", "prod/1", *self.elsewhere, expect=17)
         self.assertMessage(result, "it is a replica", f"signet copy --to {self.east_repository}")
         self.assertNotIn("--except", result.err)
         self.copy()
-        self.signet("key", "retire", "prod/1")
+        self.signet("key", "retire", "prod/1", *self.elsewhere)
 
 
 if __name__ == "__main__":

@@ -388,7 +388,7 @@ class Places(Retire):
         other = self.path("far-repository")
         self.signet("init", "--region", "far", "-r", other)
         result = self.signet("key", "retire", "far/1", expect=17)
-        self.assertMessage(result, other, "is this keyring's default protector for local/far", "make another one the default")
+        self.assertMessage(result, other, "is this keyring's default protector for local/far")
         self.assertIsNone(self.signet("key", "show", "far", "--json").json()["expires"])
         self.signet("backup", "-r", other, self.source)
 

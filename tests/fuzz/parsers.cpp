@@ -91,6 +91,8 @@ void entry(ByteView octets) {
     const std::uint64_t sequence = fields.u64();
     constexpr std::uint8_t kSpki[] = {0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00};
     const auto identity = IdentityId::from(crypto::sha256({ByteView(kSpki), key}).view());
+    // No object has a name with another number.
+    if (sequence == 0 || sequence > format::kMaxSequence) return;
     const std::string name = format::journal_name(identity, sequence);
     const auto entry = format::resume_entry(Bytes(octets.begin(), octets.end()), EntryId{}, name);
     ByteWriter again;
