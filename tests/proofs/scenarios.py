@@ -4,6 +4,7 @@ A further command is one more line. What must hold after a stroke is said in `ve
 
 import os
 import random
+import shutil
 from dataclasses import dataclass
 from typing import Callable, Tuple
 
@@ -87,6 +88,51 @@ def backup(host):
     return ["backup", "--json", host.source]
 
 
+def fifth_source(host):
+    put(host, "report", noise(5, 400_000), 1_740_000_000)
+
+
+def forget(host, backup_id):
+    """Unharmed, for what is to be pruned."""
+    host.signet("forget", backup_id, expect=0)
+    host.trees.pop(backup_id)
+
+
+def forget_oldest(host):
+    forget(host, oldest(host))
+
+
+def forget_latest(host):
+    """The one that has packs of its own, and the data key of its run."""
+    fifth_source(host)
+    forget(host, host.backup())
+    os.unlink(os.path.join(host.source, "report"))
+
+
+def lose_packs(host):
+    """What a backup alone has stored is gone, and stored anew since; an index segment is gone, and a slot altered."""
+    fifth_source(host)
+    before = set(objects(host, "packs"))
+    last = host.backup()
+    lost = sorted(set(objects(host, "packs")) - before)
+    for pack in lost:
+        os.unlink(pack)
+    # Everything is read again, and what is not there is stored.
+    shutil.rmtree(host.path("cache"), ignore_errors=True)
+    host.backup("--force")
+    assert lost and last in host.trees
+    os.unlink(objects(host, "indexes")[0])
+    with open(objects(host, "slots")[0], "r+b") as file:
+        file.seek(20)
+        octet = file.read(1)
+        file.seek(20)
+        file.write(bytes([octet[0] ^ 1]))
+
+
+def objects(host, kind):
+    return sorted(os.path.join(where, name) for where, _, names in os.walk(host.path("repository", kind)) for name in names)
+
+
 CHAIN = [
     Scenario("init", lambda host: ["init"], own_key, again=(0, 17), again_first=True),
     Scenario("backup 1", backup, first_source, backs_up=True),
@@ -105,6 +151,12 @@ CHAIN = [
     Scenario("reseal", lambda host: ["reseal", oldest(host)]),
     Scenario("forget by rule", lambda host: ["forget", "--keep-last", "5"], forgets=lambda host: (oldest(host),)),
     Scenario("shred", lambda host: ["forget", "--shred", oldest(host)], forgets=lambda host: (oldest(host),)),
+    # The first run condemns, the second deletes; then both at once.
+    Scenario("prune condemns", lambda host: ["prune"], forget_latest),
+    Scenario("prune deletes", lambda host: ["prune"]),
+    Scenario("prune waits", lambda host: ["prune", "--wait"], forget_oldest),
+    Scenario("repair", lambda host: ["repair"], lose_packs, again_first=True),
+    Scenario("prune after repair", lambda host: ["prune", "--wait"]),
 ]
 
 ESCROW = [
