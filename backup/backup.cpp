@@ -108,13 +108,14 @@ void take_statements(const std::list<storage::Journal>& officers, Standing& stan
 }
 
 /// What the officers of the repository say about writers, and the policy in force.
-Standing standing_of(const storage::Repository& repository, const keyring::KeyringSet& keyrings) {
+/// journals  takes theirs
+Standing standing_of(const storage::Repository& repository, const keyring::KeyringSet& keyrings,
+                     std::list<storage::Journal>& journals) {
     std::vector<const keyring::RepositoryPin*> pins;
     for (const auto& keyring : keyrings.all()) {
         const auto* pin = keyring.pin(repository.config().repository);
         if (pin != nullptr) pins.push_back(pin);
     }
-    std::list<storage::Journal> journals;
     const auto read = [&](const IdentityId& identity) -> keyring::OfficerJournal {
         const storage::Journal& journal = journals.emplace_back(repository.load_journal(identity));
         return {journal.entries, journal.problem};
@@ -152,7 +153,7 @@ public:
           lock_(lock_series(request, keyring_, repository.config().repository, series_name_, series_)),
           standing_(stand(keyrings)),
           history_(
-              repository, writer_.identity(), own_.predecessors,
+              repository, writer_.identity(), own_.predecessors, {officers_, counts(standing_)},
               [this](const IdentityId& identity, std::uint64_t sequence) { return believes(identity, sequence); },
               [this](const std::string& message) { warn(message); }),
           proven_(proven_path(), cache_key_),
@@ -178,9 +179,11 @@ private:
     void warn_of_open_predecessors() const;
     void check_trust() const;
     [[nodiscard]] Standing standing_now() const;
-    void hold_to_fence(const Standing& now, const std::vector<format::Reach>& reach) const;
+    [[nodiscard]] static std::function<bool(const format::SignedEntry&)> counts(const Standing& standing);
+    void require_marked();
+    void hold_to_fence(const Standing& now) const;
     void hold_to_trust(const Standing& now, std::uint64_t sequence) const;
-    void look_again(const std::vector<format::Reach>& reach, std::uint64_t sequence) const;
+    void look_again(std::uint64_t sequence);
     [[nodiscard]] format::ReadJournals obey(const Committer::NextEntry& next);
     void read_again(const format::ReadJournals& bound);
     [[nodiscard]] const Standing& latest() const { return newest_ ? *newest_ : standing_; }
@@ -210,6 +213,7 @@ private:
     SeriesId series_;
     FileLock lock_;  ///< before the history is read: what a run that was waited for has stored is part of it
     std::optional<keyring::SeenEntry> seen_;  ///< of the writer's journal, and known before the history is read
+    std::list<storage::Journal> officers_;    ///< until the history is read
     Standing standing_;
     std::optional<Standing> newest_;  ///< what the officers' journals say since, where they were read again
     History history_;
@@ -326,7 +330,7 @@ Standing Run::stand(const keyring::KeyringSet& keyrings) {
         const auto seen = pin->seen.find(writer_.identity());
         if (seen != pin->seen.end()) seen_ = seen->second;
     }
-    return standing_of(repository_, keyrings);
+    return standing_of(repository_, keyrings, officers_);
 }
 
 /// Somebody may have changed the keyring while this run waited for its series.
@@ -426,7 +430,32 @@ void Run::note_seen(const std::map<IdentityId, keyring::SeenEntry>& entries) {
     }
 }
 
-Standing Run::standing_now() const { return standing_of(repository_, resolver_.keyrings()); }
+Standing Run::standing_now() const {
+    std::list<storage::Journal> journals;
+    return standing_of(repository_, resolver_.keyrings(), journals);
+}
+
+/// Which entries of officers' journals count.
+std::function<bool(const format::SignedEntry&)> Run::counts(const Standing& standing) {
+    return [&standing](const format::SignedEntry& entry) {
+        return standing.trust.trusts(entry.identity, format::Role::officer, entry.head.sequence);
+    };
+}
+
+/// What this run refers to must still be there. It may have been repacked meanwhile: what stands for it does as well.
+/// throws  Error{damaged}: it went away; Error{io}: nothing is known
+void Run::require_marked() {
+    if (history_.count_gone() == 0) return;
+    std::list<storage::Journal> officers;
+    const Standing now = standing_of(repository_, resolver_.keyrings(), officers);
+    history_.follow({officers, counts(now)});
+    const std::uint64_t gone = history_.count_gone();
+    if (gone == 0) return;
+    throw Error(ErrorCode::damaged,
+                std::to_string(gone) + (gone == 1 ? " pack" : " packs") +
+                    " that this backup refers to went away while it was made",
+                "run it again: what they held is stored anew; if a backup was made all the same, forget it");
+}
 
 /// Whether the newest backup of this series does not say yet that it obeyed a policy that some protectors are to go:
 /// `key retire` waits for one that does.
@@ -440,7 +469,7 @@ bool Run::is_first_behind_fence() const {
 /// An officer may have said while the run was under way that a protector is to go, or that one which was to go is
 /// compromised: then not even what was wrapped anew may be referred to. Who waits for this writer must not be told too
 /// late: once a backup of it has obeyed, none that has not may follow.
-void Run::hold_to_fence(const Standing& now, const std::vector<format::Reach>& reach) const {
+void Run::hold_to_fence(const Standing& now) const {
     if (now.policy_entry == standing_.policy_entry) return;
     const auto refuse_new = [&](const format::Thumbprint& protector) {
         const bool is_exposed = now.policy.is_compromised(protector) && !standing_.policy.is_compromised(protector);
@@ -452,10 +481,8 @@ void Run::hold_to_fence(const Standing& now, const std::vector<format::Reach>& r
                     "run it again: it obeys the policy that is in force now");
     };
     for (const auto& protector : report_.protectors) refuse_new(protector);
-    for (const auto& part : reach) {
-        const auto known = history_.deks().find(part.dek);
-        if (known == history_.deks().end()) continue;  // the run's own
-        const KnownDek& dek = known->second;
+    for (const DekId& id : history_.marked_deks()) {
+        const KnownDek& dek = history_.deks().at(id);
         for (const auto& slot : dek.slots) refuse_new(slot.thumbprint);
         for (const auto& claim : dek.claims) refuse_new(claim.slot.thumbprint);
     }
@@ -499,7 +526,7 @@ format::ReadJournals Run::obey(const Committer::NextEntry& next) {
     const bool is_backup = next.kind == format::EntryKind::backup;
     if (is_backup || !storage::is_as_far(latest().word, latest().word, next.bound)) read_again(next.bound);
     if (is_backup) {
-        hold_to_fence(latest(), next.fields.reach);
+        hold_to_fence(latest());
         hold_to_trust(latest(), next.sequence);
     }
     if (auto obeyed = storage::obedience(standing_.word, latest().word, next.bound, next.fields, writer_.identity()))
@@ -516,13 +543,13 @@ void Run::acknowledge_if_waited_for(Committer& committer) const {
 
 /// After the commit. Who shreds, destroys a key or closes a writer looks at journals first, and this looks at packs,
 /// policy and trust after committing: one of the two sees it.
-void Run::look_again(const std::vector<format::Reach>& reach, std::uint64_t sequence) const {
+void Run::look_again(std::uint64_t sequence) {
     try {
-        history_.require_marked();
+        require_marked();
         const Standing now = standing_now();
         hold_to_trust(now, sequence);
         try {
-            hold_to_fence(now, reach);
+            hold_to_fence(now);
         } catch (const Error& error) {
             throw Error(error.code(),
                         "backup " + report_.backup->short_hex(8) + " was made under an older policy; " + error.what(),
@@ -552,6 +579,7 @@ BackupReport Run::execute() {
     report_.writer = writer_.identity();
     const auto labels = labels_of(request_, series_name_);
     check_request(request_, labels);
+    officers_.clear();
     hold_to_journal();
     if (!request_.dry_run) note_seen(standing_.newest);
     check_trust();
@@ -623,19 +651,18 @@ void Run::finish(Committer& committer, PackWriter& packs, Pipeline::Result& resu
     report_.data_added_packed = statistics.added_sealed;
     report_.total_files_processed = statistics.files;
     report_.total_bytes_processed = statistics.bytes;
-    auto reach = history_.reach();
     // Skipping must not leave a backup behind that lacks what this run had to store, that stays under an old
     // protector, that others wait for, or that counts no more.
     const auto* latest = history_.latest_of(series_);
     report_.skipped_unchanged = request_.skip_if_unchanged && report_.errors == 0 &&
                                 old_state.root() == result.sources && result.added_data == 0 &&
-                                !rotation_.is_due(reach) && !is_first_behind_fence() && latest != nullptr &&
-                                !standing_.tombstones.is_forgotten(latest->entry->id);
+                                !rotation_.is_due(history_.marked_deks()) && !is_first_behind_fence() &&
+                                latest != nullptr && !standing_.tombstones.is_forgotten(latest->entry->id);
     if (request_.dry_run) return;
     if (report_.skipped_unchanged) return acknowledge_if_waited_for(committer);
     announce(committer);
-    hold_to_fence(standing_now(), reach);
-    rotation_.carry_out(reach);
+    hold_to_fence(standing_now());
+    rotation_.carry_out(history_.marked_deks());
     format::BackupBody body;
     body.root = std::move(result.root);
     body.owners = named(result.owners, owner_name);
@@ -644,13 +671,13 @@ void Run::finish(Committer& committer, PackWriter& packs, Pipeline::Result& resu
     body.problems = std::move(problems_);
     auto stored = packs.take_stored();
     std::move(stored.begin(), stored.end(), std::back_inserter(waiting_));
-    history_.require_marked();
+    require_marked();
     // A copy: should the commit fail, what is stored is still waiting for a partial entry.
-    report_.backup = committer.commit(waiting_, reach, std::move(body), report_.errors > 0);
+    report_.backup = committer.commit(waiting_, history_.reach(), std::move(body), report_.errors > 0);
     waiting_.clear();
     report_.committed = committer.last();
     report_.signed_at = committer.signed_at();
-    look_again(reach, committer.last().sequence);
+    look_again(committer.last().sequence);
     new_state.commit(result.sources);
 }
 

@@ -282,8 +282,14 @@ void Catalogue::judge(const storage::Repository& repository, const std::vector<c
     trust_ = std::move(officers.trust);
     doubt_ = std::move(officers.doubt);
 
-    repacks_ = Repacks(journals_, runs_, trust_,
-                       [&](const format::SignedEntry& entry, const Error& error) { note_damage(entry, error); });
+    std::vector<const storage::Journal*> all;
+    for (const storage::Journal& journal : journals_) all.push_back(&journal);
+    repacks_ = Repacks(
+        all, runs_,
+        [this](const format::SignedEntry& entry) {
+            return trust_.trusts(entry.identity, format::Role::officer, entry.head.sequence);
+        },
+        [&](const format::SignedEntry& entry, const Error& error) { note_damage(entry, error); });
     take_tombstones();
     take_condemnations();
     std::pair<IdentityId, TimePoint> latest;

@@ -5,6 +5,7 @@
 
 #include "format/names.h"
 #include "format/pack.h"
+#include "restore/remains.h"
 
 namespace signet::restore {
 namespace {
@@ -28,6 +29,9 @@ Holdings::Holdings(const storage::Repository& repository, const Catalogue& catal
                    const storage::CompleteListing& listing)
     : repository_(repository), catalogue_(catalogue), listing_(listing) {
     require_whole();
+    for (const storage::ObjectInfo& info : listing) {
+        if (const auto name = remains_of(info.name)) remains_[*name] += info.size;
+    }
     collect_entries();
     judge_runs();
     judge_repackers();
@@ -152,6 +156,13 @@ void Holdings::collect_needs() {
 const HeldEntry* Holdings::entry(const EntryPlace& place) const {
     const auto found = entries_.find(place);
     return found == entries_.end() ? nullptr : &found->second;
+}
+
+std::optional<std::uint64_t> Holdings::octets_of(const std::string& name) const {
+    const storage::ObjectInfo* info = listing_.find(name);
+    const auto beside = remains_.find(name);
+    if (info == nullptr && beside == remains_.end()) return std::nullopt;
+    return (info == nullptr ? 0 : info->size) + (beside == remains_.end() ? 0 : beside->second);
 }
 
 const std::vector<ListedPack>& Holdings::named(const PackId& pack) const { return found_in(packs_, pack); }

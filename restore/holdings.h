@@ -41,6 +41,8 @@ public:
     /// nullptr: there is no such entry with packs, or none that counts
     [[nodiscard]] const HeldEntry* entry(const EntryPlace& place) const;
 
+    /// Octets of an object and of what is kept of it beside its name; nothing when there is neither.
+    [[nodiscard]] std::optional<std::uint64_t> octets_of(const std::string& name) const;
     /// Whether a backup that is not forgotten needs it, or a run that may go on.
     [[nodiscard]] bool needs(const PackId& pack) const { return needed_packs_.contains(pack); }
     [[nodiscard]] bool needs(const DekId& dek) const { return needed_deks_.contains(dek); }
@@ -87,6 +89,7 @@ private:
     const Catalogue& catalogue_;
     const storage::CompleteListing& listing_;
     bool may_overlook_ = false;
+    std::map<std::string, std::uint64_t> remains_;  ///< octets of what is kept of an object beside its name
     std::map<EntryPlace, HeldEntry> entries_;
     std::map<PackId, std::vector<ListedPack>> packs_;
     std::map<IndexId, std::vector<EntryPlace>> indexes_;

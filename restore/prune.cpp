@@ -5,6 +5,7 @@
 #include <set>
 
 #include "format/names.h"
+#include "restore/remains.h"
 
 namespace signet::restore {
 namespace {
@@ -54,7 +55,7 @@ public:
 
 private:
     [[nodiscard]] bool is_there(const PackId& pack) const {
-        return holdings_.listing().find(format::pack_name(pack)) != nullptr;
+        return holdings_.octets_of(format::pack_name(pack)).has_value();
     }
 
     [[nodiscard]] std::optional<CondemnedFor> reason(const ListedPack& place, const PackId& id) const {
@@ -159,7 +160,7 @@ private:
         for (std::size_t pack = 0; pack < packs.size(); ++pack) {
             if (condemned_.contains({place, pack})) continue;
             if (known_.is_to_go(place.first, place.second, pack) && !holdings_.needs(packs[pack].id)) continue;
-            if (holdings_.listing().find(format::pack_name(packs[pack].id)) != nullptr) return false;
+            if (is_there(packs[pack].id)) return false;
         }
         return true;
     }
@@ -186,11 +187,11 @@ private:
     void count(const HeldEntry& entry, CondemnedFor why, const Bytes& bitmap, Proposal& proposal) const {
         for (std::size_t pack = 0; pack < entry.listed->packs.size(); ++pack) {
             if (!format::bitmap_has(bitmap, pack)) continue;
-            const auto* info = holdings_.listing().find(format::pack_name(entry.listed->packs[pack].id));
-            if (info == nullptr) continue;
+            const auto octets = holdings_.octets_of(format::pack_name(entry.listed->packs[pack].id));
+            if (!octets) continue;
             const bool is_replaced = why == CondemnedFor::replaced;
             ++(is_replaced ? proposal.replaced : proposal.unneeded);
-            (is_replaced ? proposal.replaced_octets : proposal.unneeded_octets) += info->size;
+            (is_replaced ? proposal.replaced_octets : proposal.unneeded_octets) += *octets;
         }
     }
 
@@ -274,7 +275,7 @@ public:
         return std::all_of(places.begin(), places.end(), [&](const EntryPlace& place) {
             const auto& packs = holdings_.entry(place)->listed->packs;
             return std::all_of(packs.begin(), packs.end(), [&](const format::PackInfo& pack) {
-                return goes(pack.id) || holdings_.listing().find(format::pack_name(pack.id)) == nullptr;
+                return goes(pack.id) || !holdings_.octets_of(format::pack_name(pack.id));
             });
         });
     }
@@ -382,11 +383,13 @@ Departing departing(const Holdings& holdings, const Condemnations& condemnations
     const Departure departure(holdings, condemnations);
     for (const storage::ObjectInfo& info : holdings.listing()) {
         const Doomed object{info.name, info.size};
-        if (const auto pack = format::parse_pack_name(info.name)) {
+        // What was set aside of an object, or rebuilt of it, goes with it.
+        const std::string name = remains_of(info.name).value_or(info.name);
+        if (const auto pack = format::parse_pack_name(name)) {
             if (departure.goes(*pack)) departing.packs.push_back(object);
-        } else if (const auto index = format::parse_index_name(info.name)) {
+        } else if (const auto index = format::parse_index_name(name)) {
             if (departure.goes(*index)) departing.indexes.push_back(object);
-        } else if (const auto slot = format::parse_slot_name(info.name)) {
+        } else if (const auto slot = format::parse_slot_name(name)) {
             if (departure.goes(slot->dek)) departing.slots.push_back(object);
         }
     }

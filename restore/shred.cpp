@@ -4,6 +4,7 @@
 #include <map>
 
 #include "format/names.h"
+#include "restore/remains.h"
 
 namespace signet::restore {
 namespace {
@@ -110,22 +111,6 @@ bool is_in_use(const Catalogue& catalogue, const DekId& dek, const Users& owners
                        [&](const auto& repack) { return has_packs(repack.second.fields); });
 }
 
-/// What is kept of objects beside their names: copies that were set aside as damaged, and what was rebuilt of indexes.
-std::multimap<std::string, Doomed> remains_of(const storage::Store& store) {
-    std::multimap<std::string, Doomed> remains;
-    const storage::CompleteListing aside = store.list("quarantine/");
-    for (const storage::ObjectInfo& info : aside) {
-        if (auto name = format::parse_quarantine_name(info.name))
-            remains.emplace(std::move(*name), Doomed{info.name, info.size});
-    }
-    const storage::CompleteListing rebuilt = store.list("rebuilt/");
-    for (const storage::ObjectInfo& info : rebuilt) {
-        if (const auto name = format::parse_rebuilt_index_name(info.name))
-            remains.emplace(format::index_name(name->lost), Doomed{info.name, info.size});
-    }
-    return remains;
-}
-
 /// Whether the latest tombstone of several places says that a backup is forgotten.
 bool is_forgotten(const std::vector<const Catalogue*>& places, const EntryId& backup) {
     const LastWord* latest = nullptr;
@@ -142,13 +127,16 @@ Shredding foresee_shredding(const Catalogue& catalogue, const storage::Repositor
                             const std::set<EntryId>& backups) {
     Weighing weighing;
     weighing.take(catalogue, backups);
-    const std::multimap<std::string, Doomed> remains = remains_of(repository.store());
+    Shredding shredding;
+    const storage::CompleteListing& listing = shredding.listing.emplace(repository.store().list(""));
+    std::multimap<std::string, Doomed> remains;
+    for (const storage::ObjectInfo& info : listing) {
+        if (auto name = remains_of(info.name)) remains.emplace(std::move(*name), Doomed{info.name, info.size});
+    }
     const auto add_remains = [&](const std::string& name, std::vector<Doomed>& to) {
         const auto [first, last] = remains.equal_range(name);
         for (auto one = first; one != last; ++one) to.push_back(one->second);
     };
-    Shredding shredding;
-    const storage::CompleteListing& listing = shredding.listing.emplace(repository.store().list(""));
     std::set<std::string> doomed;
     for (const auto& [name, owners] : weighing.theirs.objects) {
         const bool is_pack = format::parse_pack_name(name).has_value();

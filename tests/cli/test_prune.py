@@ -7,7 +7,7 @@ import subprocess
 import threading
 import time
 
-from harness import SignetTest, main, tree_state, wait_until, write
+from harness import SignetTest, flip, main, tree_state, wait_until, write
 from test_plan import two_eras
 
 READER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "reader", "signet_reader.py")
@@ -131,6 +131,106 @@ class Prune(SignetTest):
         self.is_whole()
         # The next backup works without them.
         self.backup(self.source, "--series", "home")
+        self.is_whole()
+
+    def again(self):
+        """The same source, with nothing that a cache would know."""
+        return self.backup(self.source, "--series", "home", env={"SIGNET_CACHE_DIR": self.path("no-cache")})
+
+    def test_what_was_sealed_anew_is_found_by_the_next_backup_when_the_old_packs_are_gone(self):
+        latest = self.again()["backup_id"]
+        self.trees[latest] = self.tree(latest)
+        for version in (1, 2):
+            self.signet("key", "rotate", "prod")
+            self.signet("reseal", "--all")
+            before = self.objects("packs")
+            self.prune("--wait")
+            self.assertNotEqual(self.objects("packs"), before)
+            self.signet("key", "disable", f"prod/{version}")
+            again = self.again()
+            self.assertLess(again["data_added"], 2000)
+            self.trees[again["backup_id"]] = self.tree(again["backup_id"])
+            self.assertEqual(self.trees[again["backup_id"]], self.trees[latest])
+            self.is_whole()
+        # What stands for others is kept by the backup that refers to those, when the older ones go.
+        for backup in (self.first, self.second, self.third, latest):
+            self.signet("forget", backup)
+            self.trees.pop(backup, None)
+        self.prune("--wait")
+        self.is_whole()
+        self.assertLess(self.again()["data_added"], 2000)
+        self.assertEqual(self.prune("--wait")["open"], [])
+        self.is_whole()
+
+    def test_a_run_whose_packs_are_sealed_anew_and_pruned_meanwhile_is_not_hurt(self):
+        content = os.urandom(24 << 20)
+        self.signet("backup", "--stdin", "--series", "stream", data=content)
+        process = self.start("backup", "--json", "--stdin", "--series", "stream", stdin=subprocess.PIPE)
+        before = len(self.objects("packs"))
+        process.stdin.write(content)
+        process.stdin.write(os.urandom(40 << 20))
+        process.stdin.flush()
+        self.assertTrue(wait_until(lambda: len(self.objects("packs")) > before))
+        self.signet("key", "rotate", "prod")
+        self.signet("reseal", "--all")
+        for _ in range(2):
+            deleted = self.prune()["deleted"]["packs"]["bytes"]
+        self.assertGreater(deleted, 16 << 20)
+        out, err = process.communicate(b"the end", timeout=120)
+        self.assertEqual(process.returncode, 0, err)
+        self.prune("--wait")
+        self.signet("restore", self.signet("list", "--series", "stream", "--json").json()[-1]["id"], "-t", self.path("stream"))
+        with open(self.path("stream", "stdin"), "rb") as file:
+            restored = file.read()
+        self.assertEqual((restored[:len(content)] == content, restored[-7:]), (True, b"the end"))
+        self.is_whole()
+
+    def parts_of(self, backup, kind):
+        """Names of the packs or index segments of a backup's own entry."""
+        ids = [part["id"] for part in self.signet("show", backup, "--json").json()[kind]]
+        return [name for name in self.objects(kind) if name.rpartition("/")[2] in ids]
+
+    def test_what_was_rebuilt_or_set_aside_goes_with_its_object_and_no_sooner(self):
+        for name in self.parts_of(self.third, "indexes"):
+            os.unlink(os.path.join(self.repository, name))
+        self.signet("repair")
+        self.alter(self.parts_of(self.third, "packs")[0], flip(140))
+        self.signet("repair", expect=14)
+        beside = self.objects("rebuilt") + self.objects("quarantine")
+        self.assertEqual([len(self.objects(kind)) for kind in ("rebuilt", "quarantine")], [1, 1])
+        self.prune("--wait")
+        self.assertEqual(self.objects("rebuilt") + self.objects("quarantine"), beside)
+        self.signet("forget", self.third)
+        condemned = self.prune()
+        self.assertGreater(condemned["condemned"]["unneeded"]["bytes"], 300_000)
+        self.assertEqual(self.objects("rebuilt") + self.objects("quarantine"), beside)
+        self.prune("--wait")
+        self.assertEqual(self.objects("rebuilt") + self.objects("quarantine"), [])
+        self.is_whole()
+
+    def test_a_rebuilt_index_stays_as_long_as_its_packs_are_needed(self):
+        for name in self.parts_of(self.first, "indexes"):
+            os.unlink(os.path.join(self.repository, name))
+        self.signet("repair")
+        rebuilt = self.objects("rebuilt")
+        self.assertEqual(len(rebuilt), 1)
+        self.signet("forget", self.third, self.first)
+        del self.trees[self.first]
+        self.prune("--wait")
+        self.assertEqual(self.objects("rebuilt"), rebuilt)
+        self.assertEqual(self.tree(self.second), self.trees[self.second])
+        self.assertLess(self.again()["data_added"], 2000)
+
+    def test_packs_that_were_mended_are_found_by_the_next_backup_and_the_lost_ones_stay_gone(self):
+        lost = self.parts_of(self.second, "packs")
+        for name in lost:
+            self.alter(name, flip(140))
+        self.signet("repair", expect=14)
+        self.again()
+        self.signet("repair")
+        self.prune("--wait")
+        self.assertEqual([name for name in self.objects() if name in lost or name.startswith("quarantine/")], [])
+        self.assertLess(self.again()["data_added"], 2000)
         self.is_whole()
 
     def test_only_an_officer_prunes(self):
