@@ -42,18 +42,25 @@ struct PackWriter::OpenPack {
     std::vector<ChunkId> chunks;
     std::size_t unsealed = 0;  ///< frames reserved and not yet sealed
     bool closed = false;
-    format::IndexedPack result;  ///< once complete
-    std::uint64_t sum = 0;       ///< of the whole pack, from when it was hashed
+    Bytes end;  ///< what follows the frames, once complete
+    PackId id;  ///< once complete
 
-    /// Whether its octets are still those of its parts. end  what follows the frames
-    [[nodiscard]] bool is_as_sealed(ByteView end) const {
-        if (std::memcmp(buffer.data(), keys.header().data(), format::kPackHeaderSize) != 0) return false;
-        std::size_t at = format::kPackHeaderSize;
+    [[nodiscard]] ByteView whole() const { return {buffer.data(), used}; }
+    /// Whether its octets are still those of its parts. hash  takes each part just before it is compared, while both
+    /// find it in cache; may be null
+    [[nodiscard]] bool is_as_sealed(crypto::Sha256* hash) const {
+        std::size_t at = 0;
+        const auto next = [&](std::size_t size) {
+            const ByteView part = whole().subspan(at, size);
+            if (hash != nullptr) hash->update(part);
+            at += size;
+            return part;
+        };
+        if (!std::ranges::equal(next(format::kPackHeaderSize), keys.header())) return false;
         for (std::size_t i = 0; i < frames.size(); ++i) {
-            if (fault_sum(ByteView(buffer.data() + at, frames[i].sealed_size)) != sums[i]) return false;
-            at += frames[i].sealed_size;
+            if (fault_sum(next(frames[i].sealed_size)) != sums[i]) return false;
         }
-        return used == at + end.size() && std::memcmp(buffer.data() + at, end.data(), end.size()) == 0;
+        return std::ranges::equal(next(used - at), end);
     }
 };
 
@@ -140,8 +147,8 @@ PackWriter::Place PackWriter::reserve(Lane lane, const format::FrameRecord& reco
     }
 }
 
-/// What was sealed is opened and compared with its source while both are in cache: a bad encoder or bad memory shows
-/// now. And the source with what its chunks were when they got their ids, which may be a while ago.
+/// What was sealed is opened, and compared with what its chunks were when they got their ids, which may be a while ago:
+/// a bad encoder or bad memory shows now.
 bool PackWriter::opens_to(ByteView raw, std::span<const FreshChunk> chunks, format::FrameCipher& cipher,
                           const format::FrameCipher::Position& position, ByteView sealed, SealContext& context) const {
     context.opened.resize(std::max(context.opened.size(), sealed.size()));
@@ -155,7 +162,7 @@ bool PackWriter::opens_to(ByteView raw, std::span<const FreshChunk> chunks, form
         again = room;
     }
     watch(Stage::opened, again);
-    if (again.size() != raw.size() || std::memcmp(again.data(), raw.data(), raw.size()) != 0) return false;
+    if (again.size() != raw.size()) return false;
     std::size_t offset = 0;
     for (const FreshChunk& chunk : chunks) {
         if (fault_sum(again.subspan(offset, chunk.length)) != chunk.sum) return false;
@@ -209,20 +216,14 @@ void PackWriter::add(Lane lane, format::FrameKind kind, ByteView raw, std::span<
 }
 
 void PackWriter::complete(const std::shared_ptr<OpenPack>& pack) {
-    const auto end = format::seal_pack_end(pack->keys, pack->frames, pack->used - format::kPackHeaderSize);
-    invariant(pack->used + end.size() <= pack->buffer.capacity(), "a pack fits its buffer");
-    std::memcpy(pack->buffer.data() + pack->used, end.data(), end.size());
-    pack->used += end.size();
-    const ByteView whole(pack->buffer.data(), pack->used);
-    watch(Stage::complete, whole);
-    const auto digest = crypto::sha256(whole);
-    pack->sum = fault_sum(whole);
-    // After the hash, so that the name is that of what was opened and compared.
-    if (!pack->is_as_sealed(end)) fail_of_faulty_memory("a pack changed in memory before it was stored");
-    pack->result.id = PackId::from(digest.view());
-    pack->result.size = pack->used;
-    pack->result.frames = std::move(pack->frames);
-    pack->result.chunks = std::move(pack->chunks);
+    pack->end = format::seal_pack_end(pack->keys, pack->frames, pack->used - format::kPackHeaderSize);
+    invariant(pack->used + pack->end.size() <= pack->buffer.capacity(), "a pack fits its buffer");
+    std::memcpy(pack->buffer.data() + pack->used, pack->end.data(), pack->end.size());
+    pack->used += pack->end.size();
+    watch(Stage::complete, pack->whole());
+    crypto::Sha256 hash;
+    if (!pack->is_as_sealed(&hash)) fail_of_faulty_memory("a pack changed in memory before it was stored");
+    pack->id = PackId::from(hash.finish().view());
     if (!to_store_.push(pack)) rethrow_failure();
 }
 
@@ -232,17 +233,16 @@ void PackWriter::store_packs() {
         while (auto next = to_store_.pop()) {
             if (std::exchange(is_first, false) && options_.before_first) options_.before_first();
             auto& pack = **next;
-            const ByteView whole(pack.buffer.data(), pack.used);
-            watch(Stage::hashed, whole);
+            watch(Stage::hashed, pack.whole());
             auto object = store_->create();
             object->write_aligned({pack.buffer.data(), round_up(pack.used)}, pack.used);
-            if (fault_sum(whole) != pack.sum) fail_of_faulty_memory("a pack changed in memory while it was stored");
-            (void)object->commit(format::pack_name(pack.result.id), storage::Durability::on_flush);
+            if (!pack.is_as_sealed(nullptr)) fail_of_faulty_memory("a pack changed in memory while it was stored");
+            (void)object->commit(format::pack_name(pack.id), storage::Durability::on_flush);
             object.reset();
             pack.buffer.release();
             {
                 const std::lock_guard lock(mutex_);
-                stored_.push_back(std::move(pack.result));
+                stored_.push_back({pack.id, pack.used, std::move(pack.frames), std::move(pack.chunks)});
             }
             next.reset();
             if (on_stored_) on_stored_();

@@ -1,7 +1,7 @@
 #include "cli/repairing.h"
 
 #include "cli/access.h"
-#include "cli/progress.h"
+#include "cli/checking.h"
 #include "cli/repack_officer.h"
 #include "cli/signals.h"
 #include "format/names.h"
@@ -48,21 +48,7 @@ private:
     }
 
     void check() {
-        read_catalogue();
-        restore::Checker checker(context_.repository(), context_.keyrings(), context_.planner(), context_.resolver(),
-                                 {context_.jobs(), &interrupted(), {}});
-        const ProgressPolicy policy = progress_policy(context_.terminal(), context_.options().flag("progress"));
-        const ProgressReporter reporter(context_.terminal(), policy, [&] {
-            ProgressState state;
-            state.files_done = checker.objects_done();
-            state.files_total = checker.objects_total();
-            state.bytes_done = checker.bytes_done();
-            state.bytes_total = checker.bytes_total();
-            state.total_known = true;
-            return state;
-        });
-        checker.check_objects();
-        report_.before = checker.report();
+        report_.before = run_check(context_, {}, [](restore::Checker& checker) { checker.check_objects(); });
         report_.unreadable = report_.before.unreadable;
         report_.information = report_.before.information;
     }

@@ -1,6 +1,7 @@
 #include "restore/catalogue.h"
 
 #include <algorithm>
+#include <iterator>
 #include <tuple>
 
 #include "core/zone.h"
@@ -216,17 +217,19 @@ Catalogue Catalogue::load(const storage::Repository& repository, keyring::Keyrin
 }
 
 std::string unproven_tails(const Catalogue& catalogue) {
-    std::size_t count = 0;
+    std::vector<Tail> unproven;
+    std::copy_if(catalogue.tails().begin(), catalogue.tails().end(), std::back_inserter(unproven),
+                 [](const Tail& tail) { return tail.proven == 0; });
+    if (unproven.empty()) return {};
+    std::stable_sort(unproven.begin(), unproven.end(),
+                     [](const Tail& left, const Tail& right) { return left.entries > right.entries; });
     std::string names;
-    for (const Tail& tail : catalogue.tails()) {
-        if (tail.proven > 0) continue;
-        ++count;
+    for (const Tail& tail : unproven) {
         names += (names.empty() ? "" : ", ") + tail.identity.short_hex(16) + " (" + std::to_string(tail.entries) +
                  (tail.entries == 1 ? " entry)" : " entries)");
     }
-    if (count == 0) return {};
-    return "the tail cannot be proven of " + std::to_string(count) + (count == 1 ? " journal: " : " journals: ") +
-           names +
+    return "the tail cannot be proven of " + std::to_string(unproven.size()) +
+           (unproven.size() == 1 ? " journal: " : " journals: ") + names +
            ": no checkpoint was given, and no keyring has seen it before; the storage may withhold newer entries";
 }
 

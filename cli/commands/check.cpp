@@ -1,7 +1,7 @@
 #include "cli/check_report.h"
+#include "cli/checking.h"
 #include "cli/checkpoints.h"
 #include "cli/commands/commands.h"
-#include "cli/progress.h"
 #include "cli/signals.h"
 #include "cli/size.h"
 #include "core/crypto/random.h"
@@ -71,29 +71,12 @@ Scope scope_of(const Options& options) {
     return scope;
 }
 
-ProgressState state_of(const restore::Checker& checker) {
-    ProgressState state;
-    state.files_done = checker.objects_done();
-    state.files_total = checker.objects_total();
-    state.bytes_done = checker.bytes_done();
-    state.bytes_total = checker.bytes_total();
-    state.total_known = true;
-    return state;
-}
-
 restore::CheckReport carry_out(Context& context, const Scope& scope) {
-    Terminal& terminal = context.terminal();
-    restore::CatalogueOptions reading;
-    reading.tolerate_rollback = true;
-    context.load_catalogue(reading);
-    restore::Checker checker(context.repository(), context.keyrings(), context.planner(), context.resolver(),
-                             {context.jobs(), &interrupted(), scope.sample});
-    const ProgressPolicy policy = progress_policy(terminal, context.options().flag("progress"));
-    const ProgressReporter reporter(terminal, policy, [&] { return state_of(checker); });
-    checker.check_objects();
-    if (scope.reading == Reading::everything) checker.check_content();
-    if (scope.reading == Reading::sample) checker.check_sample();
-    return checker.report();
+    return run_check(context, scope.sample, [&](restore::Checker& checker) {
+        checker.check_objects();
+        if (scope.reading == Reading::everything) checker.check_content();
+        if (scope.reading == Reading::sample) checker.check_sample();
+    });
 }
 
 void require_well(const restore::CheckReport& report) {
