@@ -78,6 +78,9 @@ struct BackupRequest {
 
 struct BackupReport {
     std::optional<EntryId> backup;  ///< none: dry run, or skipped because unchanged
+    keyring::SeenEntry committed;   ///< its place in the writer's journal
+    TimePoint signed_at;
+    IdentityId writer;
     bool skipped_unchanged = false;
     std::string series;
     std::uint64_t files_new = 0, files_changed = 0, files_unmodified = 0;

@@ -151,8 +151,11 @@ bool OldState::advance() {
         const auto offset = records.varint(1 << 24);  // 0: the ids follow; else they stand at that offset of `encoded`
         entry_.chunks.clear();
         if (count > 0) {
-            const auto ids = offset == 0 ? records.raw(count * ChunkId::kSize)
-                                         : entry_.encoded.subspan(offset).first(count * ChunkId::kSize);
+            const std::size_t size = count * ChunkId::kSize;
+            if (offset > entry_.encoded.size() || (offset > 0 && size > entry_.encoded.size() - offset)) {
+                records.fail("chunk ids that are not there");
+            }
+            const auto ids = offset == 0 ? records.raw(size) : entry_.encoded.subspan(offset).first(size);
             entry_.chunks.resize(count);
             for (std::size_t i = 0; i < count; ++i) entry_.chunks[i] = ChunkId::from(ids.subspan(i * ChunkId::kSize));
         }

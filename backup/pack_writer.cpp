@@ -2,6 +2,7 @@
 
 #include "core/crypto/digest.h"
 #include "core/error.h"
+#include "core/fault_sum.h"
 #include "format/names.h"
 
 #include <algorithm>
@@ -14,6 +15,11 @@ namespace {
 constexpr std::size_t kMaxChunksInPack = 200'000;  // keeps the directory below kEndRoom
 constexpr std::size_t kEndRoom = std::size_t{1024} * 1024;
 constexpr std::size_t kIncompressibleFrom = std::size_t{128} * 1024;
+
+[[noreturn]] void fail_of_faulty_memory(const char* what) {
+    throw Error(ErrorCode::failed, std::string(what) + ": this machine's memory or processor is faulty",
+                "nothing was committed; test this machine's memory before the next backup");
+}
 
 std::size_t round_up(std::size_t size) {
     constexpr auto unit = kDirectAlignment;
@@ -32,10 +38,30 @@ struct PackWriter::OpenPack {
     PooledBuffer buffer;
     std::size_t used = format::kPackHeaderSize;
     std::vector<format::FrameRecord> frames;
+    std::vector<std::uint64_t> sums;  ///< of the sealed frames, from when they were opened and compared
     std::vector<ChunkId> chunks;
     std::size_t unsealed = 0;  ///< frames reserved and not yet sealed
     bool closed = false;
-    format::IndexedPack result;  ///< once complete
+    Bytes end;  ///< what follows the frames, once complete
+    PackId id;  ///< once complete
+
+    [[nodiscard]] ByteView whole() const { return {buffer.data(), used}; }
+    /// Whether its octets are still those of its parts. hash  takes each part just before it is compared, while both
+    /// find it in cache; may be null
+    [[nodiscard]] bool is_as_sealed(crypto::Sha256* hash) const {
+        std::size_t at = 0;
+        const auto next = [&](std::size_t size) {
+            const ByteView part = whole().subspan(at, size);
+            if (hash != nullptr) hash->update(part);
+            at += size;
+            return part;
+        };
+        if (!std::ranges::equal(next(format::kPackHeaderSize), keys.header())) return false;
+        for (std::size_t i = 0; i < frames.size(); ++i) {
+            if (fault_sum(next(frames[i].sealed_size)) != sums[i]) return false;
+        }
+        return std::ranges::equal(next(used - at), end);
+    }
 };
 
 struct PackWriter::Place {
@@ -83,7 +109,8 @@ void PackWriter::close_locked(std::shared_ptr<OpenPack>& pack, std::shared_ptr<O
     pack.reset();
 }
 
-PackWriter::Place PackWriter::reserve(Lane lane, const format::FrameRecord& record, std::span<const ChunkId> ids) {
+PackWriter::Place PackWriter::reserve(Lane lane, const format::FrameRecord& record,
+                                      std::span<const FreshChunk> chunks) {
     auto& open = open_[static_cast<std::size_t>(lane)];
     for (;;) {
         std::shared_ptr<OpenPack> to_complete;
@@ -93,14 +120,16 @@ PackWriter::Place PackWriter::reserve(Lane lane, const format::FrameRecord& reco
             if (failure_) std::rethrow_exception(failure_);
             if (open &&
                 (open->used + record.sealed_size > options_.pack_size + format::kPackHeaderSize ||
-                 open->frames.size() + 1 > format::kMaxFrames || open->chunks.size() + ids.size() > kMaxChunksInPack) &&
+                 open->frames.size() + 1 > format::kMaxFrames ||
+                 open->chunks.size() + chunks.size() > kMaxChunksInPack) &&
                 !open->frames.empty()) {
                 close_locked(open, to_complete);
             }
             if (open) {
                 Place place{open, static_cast<std::uint32_t>(open->frames.size()), open->used};
                 open->frames.push_back(record);
-                open->chunks.insert(open->chunks.end(), ids.begin(), ids.end());
+                open->sums.push_back(0);
+                for (const FreshChunk& chunk : chunks) open->chunks.push_back(chunk.id);
                 open->used += record.sealed_size;
                 ++open->unsealed;
                 return place;
@@ -118,12 +147,38 @@ PackWriter::Place PackWriter::reserve(Lane lane, const format::FrameRecord& reco
     }
 }
 
-void PackWriter::add(Lane lane, format::FrameKind kind, ByteView raw, std::span<const ChunkId> ids,
-                     std::span<const std::uint32_t> lengths, SealContext& context) {
+/// What was sealed is opened, and compared with what its chunks were when they got their ids, which may be a while ago:
+/// a bad encoder or bad memory shows now.
+bool PackWriter::opens_to(ByteView raw, std::span<const FreshChunk> chunks, format::FrameCipher& cipher,
+                          const format::FrameCipher::Position& position, ByteView sealed, SealContext& context) const {
+    context.opened.resize(std::max(context.opened.size(), sealed.size()));
+    const auto opened = MutableByteView(context.opened).first(sealed.size() - crypto::kAeadTagSize);
+    if (!cipher.open(position, sealed, opened)) return false;
+    ByteView again = opened;
+    if (position.codec == format::Codec::zstd) {
+        context.raw.resize(std::max(context.raw.size(), raw.size()));
+        const auto room = MutableByteView(context.raw).first(raw.size());
+        if (!context.decompressor.decompress(opened, room)) return false;
+        again = room;
+    }
+    watch(Stage::opened, again);
+    if (again.size() != raw.size()) return false;
+    std::size_t offset = 0;
+    for (const FreshChunk& chunk : chunks) {
+        if (fault_sum(again.subspan(offset, chunk.length)) != chunk.sum) return false;
+        offset += chunk.length;
+    }
+    return offset == raw.size();
+}
+
+void PackWriter::add(Lane lane, format::FrameKind kind, ByteView raw, std::span<const FreshChunk> chunks,
+                     SealContext& context) {
+    watch(Stage::gathered, raw);
     format::FrameRecord record;
     record.kind = kind;
     record.raw_size = static_cast<std::uint32_t>(raw.size());
-    record.chunk_lengths.assign(lengths.begin(), lengths.end());
+    record.chunk_lengths.reserve(chunks.size());
+    for (const FreshChunk& chunk : chunks) record.chunk_lengths.push_back(chunk.length);
     ByteView payload = raw;
     const bool try_it =
         context.level > 0 && !(raw.size() >= kIncompressibleFrom && context.compressor.looks_incompressible(raw));
@@ -140,62 +195,54 @@ void PackWriter::add(Lane lane, format::FrameKind kind, ByteView raw, std::span<
     raw_bytes_ += raw.size();
     if (options_.dry_run) return;
 
-    const auto place = reserve(lane, record, ids);
+    watch(Stage::compressed, payload);
+    const auto place = reserve(lane, record, chunks);
     const MutableByteView sealed(place.pack->buffer.data() + place.offset, record.sealed_size);
     format::FrameCipher cipher(place.pack->keys);
     const format::FrameCipher::Position position{place.number, kind, record.codec, record.raw_size};
     cipher.seal(position, payload, sealed);
 
-    // What was sealed is opened and compared with its source while both are in cache: a bad encoder or bad memory shows
-    // now.
-    context.opened.resize(std::max(context.opened.size(), payload.size()));
-    const auto opened = MutableByteView(context.opened).first(payload.size());
-    bool same = cipher.open(position, sealed, opened);
-    if (same && record.codec == format::Codec::zstd) {
-        context.raw.resize(std::max(context.raw.size(), raw.size()));
-        const auto again = MutableByteView(context.raw).first(raw.size());
-        same = context.decompressor.decompress(opened, again) && std::memcmp(again.data(), raw.data(), raw.size()) == 0;
-    } else if (same) {
-        same = std::memcmp(opened.data(), raw.data(), raw.size()) == 0;
-    }
-    if (!same) {
-        throw Error(ErrorCode::failed,
-                    "a sealed frame did not open to what went into it: this machine's memory or processor is faulty",
-                    "nothing was committed; test this machine's memory before the next backup");
-    }
+    watch(Stage::sealed, sealed);
+    if (!opens_to(raw, chunks, cipher, position, sealed, context))
+        fail_of_faulty_memory("a sealed frame did not open to what went into it");
+    const std::uint64_t sum = fault_sum(sealed);
     std::shared_ptr<OpenPack> to_complete;
     {
         const std::lock_guard lock(mutex_);
+        place.pack->sums[place.number] = sum;
         if (--place.pack->unsealed == 0 && place.pack->closed) to_complete = place.pack;
     }
     if (to_complete) complete(to_complete);
 }
 
 void PackWriter::complete(const std::shared_ptr<OpenPack>& pack) {
-    const auto end = format::seal_pack_end(pack->keys, pack->frames, pack->used - format::kPackHeaderSize);
-    invariant(pack->used + end.size() <= pack->buffer.capacity(), "a pack fits its buffer");
-    std::memcpy(pack->buffer.data() + pack->used, end.data(), end.size());
-    pack->used += end.size();
-    const auto digest = crypto::sha256(ByteView(pack->buffer.data(), pack->used));
-    pack->result.id = PackId::from(digest.view());
-    pack->result.size = pack->used;
-    pack->result.frames = std::move(pack->frames);
-    pack->result.chunks = std::move(pack->chunks);
+    pack->end = format::seal_pack_end(pack->keys, pack->frames, pack->used - format::kPackHeaderSize);
+    invariant(pack->used + pack->end.size() <= pack->buffer.capacity(), "a pack fits its buffer");
+    std::memcpy(pack->buffer.data() + pack->used, pack->end.data(), pack->end.size());
+    pack->used += pack->end.size();
+    watch(Stage::complete, pack->whole());
+    crypto::Sha256 hash;
+    if (!pack->is_as_sealed(&hash)) fail_of_faulty_memory("a pack changed in memory before it was stored");
+    pack->id = PackId::from(hash.finish().view());
     if (!to_store_.push(pack)) rethrow_failure();
 }
 
 void PackWriter::store_packs() {
+    bool is_first = true;
     try {
         while (auto next = to_store_.pop()) {
+            if (std::exchange(is_first, false) && options_.before_first) options_.before_first();
             auto& pack = **next;
+            watch(Stage::hashed, pack.whole());
             auto object = store_->create();
             object->write_aligned({pack.buffer.data(), round_up(pack.used)}, pack.used);
-            (void)object->commit(format::pack_name(pack.result.id), storage::Durability::on_flush);
+            if (!pack.is_as_sealed(nullptr)) fail_of_faulty_memory("a pack changed in memory while it was stored");
+            (void)object->commit(format::pack_name(pack.id), storage::Durability::on_flush);
             object.reset();
             pack.buffer.release();
             {
                 const std::lock_guard lock(mutex_);
-                stored_.push_back(std::move(pack.result));
+                stored_.push_back({pack.id, pack.used, std::move(pack.frames), std::move(pack.chunks)});
             }
             next.reset();
             if (on_stored_) on_stored_();

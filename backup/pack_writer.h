@@ -1,4 +1,5 @@
-// Frames become packs: compress, seal into place, open and compare, hash, store.
+// Frames become packs: compress, seal into place, open and compare, hash, store. Each step looks whether memory still
+// holds what the step before it left there (core/fault_sum.h).
 //
 // Workers share one open pack for each lane: a frame's place is reserved under a lock, its octets are sealed straight
 // into the pack's buffer without one. Whoever completes a full pack hashes it; one thread stores packs.
@@ -32,13 +33,25 @@ struct SealContext {
     Bytes raw;
 };
 
+/// A chunk on its way into a frame.
+struct FreshChunk {
+    ChunkId id;
+    std::uint32_t length = 0;
+    std::uint64_t sum = 0;  ///< fault_sum() of its octets, from when its id was made
+};
+
 class PackWriter {
 public:
     enum class Lane { data, metadata };
+    /// Where a buffer is between two steps.
+    enum class Stage { gathered, compressed, sealed, opened, complete, hashed };
     struct Options {
         std::size_t pack_size = std::size_t{16} * 1024 * 1024;  ///< octets of frames that a pack aims at
         std::size_t buffers = 4;                                ///< packs in memory at once
         bool dry_run = false;                                   ///< compress and count only
+        /// For tests: sees every buffer at every stage.
+        std::function<void(Stage, ByteView)> watch;
+        std::function<void()> before_first = {};  ///< called by the storing thread before the first pack is stored
     };
     /// key  of this run. store  where packs go; may be null in a dry run.
     /// on_stored  called by the storing thread after each pack that was created (not yet flushed)
@@ -49,10 +62,9 @@ public:
     PackWriter(const PackWriter&) = delete;
     PackWriter& operator=(const PackWriter&) = delete;
 
-    /// Seals the chunks `raw` consists of as one frame. ids and lengths  of those chunks, in order.
-    /// throws  whatever stopped the storing thread; Error{failed}: a frame did not open to what went in
-    void add(Lane lane, format::FrameKind kind, ByteView raw, std::span<const ChunkId> ids,
-             std::span<const std::uint32_t> lengths, SealContext& context);
+    /// Seals the chunks `raw` consists of as one frame. chunks  in order.
+    /// throws  whatever stopped the storing thread; Error{failed}: a frame did not open to the chunks that went in
+    void add(Lane lane, format::FrameKind kind, ByteView raw, std::span<const FreshChunk> chunks, SealContext& context);
     /// Whether the lane has a pack open that further frames would join.
     [[nodiscard]] bool has_open_pack(Lane lane) const;
     /// Completes and stores every pack, and ends the storing thread. No add() is under way any more.
@@ -69,7 +81,13 @@ public:
 private:
     struct OpenPack;
     struct Place;
-    Place reserve(Lane lane, const format::FrameRecord& record, std::span<const ChunkId> ids);
+    Place reserve(Lane lane, const format::FrameRecord& record, std::span<const FreshChunk> chunks);
+    [[nodiscard]] bool opens_to(ByteView raw, std::span<const FreshChunk> chunks, format::FrameCipher& cipher,
+                                const format::FrameCipher::Position& position, ByteView sealed,
+                                SealContext& context) const;
+    void watch(Stage stage, ByteView octets) const {
+        if (options_.watch) options_.watch(stage, octets);
+    }
     void complete(const std::shared_ptr<OpenPack>& pack);
     void close_locked(std::shared_ptr<OpenPack>& pack, std::shared_ptr<OpenPack>& to_complete);
     void store_packs();

@@ -1,5 +1,6 @@
 #include "backup/storing.h"
 
+#include "core/fault_sum.h"
 #include "format/limits.h"
 
 #include <utility>
@@ -11,23 +12,24 @@ ChunkId chunk_id(crypto::HmacSha256& ids, format::ChunkKind kind, ByteView chunk
     return ChunkId::from(ids.compute({ByteView(&octet, 1), chunk}).view().first(ChunkId::kSize));
 }
 
-void FrameGatherer::add(const ChunkId& id, ByteView chunk) {
-    if (frame_.raw.size() + chunk.size() > format::kMaxFrameRaw) close_frame();
+FreshChunk fresh_chunk(const ChunkId& id, ByteView octets) {
+    return {id, static_cast<std::uint32_t>(octets.size()), fault_sum(octets)};
+}
+
+void FrameGatherer::add(const FreshChunk& chunk, ByteView octets) {
+    if (frame_.raw.size() + octets.size() > format::kMaxFrameRaw) close_frame();
     if (frame_.raw.capacity() == 0) frame_.raw.reserve(format::kMaxFrameRaw);
-    frame_.raw.insert(frame_.raw.end(), chunk.begin(), chunk.end());
-    frame_.ids.push_back(id);
-    frame_.lengths.push_back(static_cast<std::uint32_t>(chunk.size()));
-    count(chunk.size());
+    frame_.raw.insert(frame_.raw.end(), octets.begin(), octets.end());
+    frame_.chunks.push_back(chunk);
+    count(octets.size());
 }
 
-void FrameGatherer::add_frame(ByteView raw, std::span<const ChunkId> ids, std::span<const std::uint32_t> lengths) {
+void FrameGatherer::add_frame(ByteView raw, std::span<const FreshChunk> chunks) {
     count(raw.size());
-    shared_.packs.add(lane_, kind_, raw, ids, lengths, context_);
+    shared_.packs.add(lane_, kind_, raw, chunks, context_);
 }
 
-void FrameGatherer::seal(const Frame& frame) {
-    shared_.packs.add(lane_, kind_, frame.raw, frame.ids, frame.lengths, context_);
-}
+void FrameGatherer::seal(const Frame& frame) { shared_.packs.add(lane_, kind_, frame.raw, frame.chunks, context_); }
 
 void FrameGatherer::close_frame() {
     if (frame_.raw.empty()) return;
@@ -39,8 +41,7 @@ void FrameGatherer::close_frame() {
     for (const auto& frame : std::exchange(deferred_, {})) seal(frame);
     seal(frame_);
     frame_.raw.clear();
-    frame_.ids.clear();
-    frame_.lengths.clear();
+    frame_.chunks.clear();
 }
 
 void FrameGatherer::flush() {
@@ -51,14 +52,14 @@ void FrameGatherer::flush() {
 
 void StoreWorker::process(WorkItem item) {
     const ByteView buffer(item.buffer.data(), item.buffer.capacity());
-    std::vector<ChunkId> fresh_ids;
-    std::vector<std::uint32_t> fresh_lengths;
-    std::vector<std::uint32_t> fresh_offsets;
-    fresh_ids.reserve(item.pieces.size());
+    std::vector<FreshChunk> fresh;
+    std::vector<std::uint32_t> offsets;  // of each in the buffer
+    fresh.reserve(item.pieces.size());
     std::size_t fresh_bytes = 0;
     bool contiguous = true;
     for (auto& piece : item.pieces) {
-        const auto id = chunk_id(ids_, format::ChunkKind::data, buffer.subspan(piece.offset, piece.length));
+        const ByteView octets = buffer.subspan(piece.offset, piece.length);
+        const auto id = chunk_id(ids_, format::ChunkKind::data, octets);
         piece.file->piece_done(*piece.place, id);
         piece.file.reset();
         const auto pack = shared_.table.claim(id);
@@ -67,19 +68,18 @@ void StoreWorker::process(WorkItem item) {
             shared_.history.mark(pack);
             continue;
         }
-        if (!fresh_ids.empty() && fresh_offsets.back() + fresh_lengths.back() != piece.offset) contiguous = false;
-        fresh_ids.push_back(id);
-        fresh_lengths.push_back(piece.length);
-        fresh_offsets.push_back(piece.offset);
+        if (!fresh.empty() && offsets.back() + fresh.back().length != piece.offset) contiguous = false;
+        fresh.push_back(fresh_chunk(id, octets));
+        offsets.push_back(piece.offset);
         fresh_bytes += piece.length;
     }
-    if (fresh_ids.empty()) return;
+    if (fresh.empty()) return;
     if (contiguous && fresh_bytes >= format::kMaxFrameRaw / 2) {
-        gatherer_.add_frame(buffer.subspan(fresh_offsets.front(), fresh_bytes), fresh_ids, fresh_lengths);
+        gatherer_.add_frame(buffer.subspan(offsets.front(), fresh_bytes), fresh);
         return;
     }
-    for (std::size_t i = 0; i < fresh_ids.size(); ++i) {
-        gatherer_.add(fresh_ids[i], buffer.subspan(fresh_offsets[i], fresh_lengths[i]));
+    for (std::size_t i = 0; i < fresh.size(); ++i) {
+        gatherer_.add(fresh[i], buffer.subspan(offsets[i], fresh[i].length));
     }
 }
 

@@ -27,9 +27,9 @@ public:
     FrameGatherer(StoreShared shared, format::FrameKind kind, PackWriter::Lane lane, SealContext& context)
         : shared_(shared), kind_(kind), lane_(lane), context_(context) {}
     /// Copies a chunk into the frame being gathered; seals the frame before when it would not fit.
-    void add(const ChunkId& id, ByteView chunk);
+    void add(const FreshChunk& chunk, ByteView octets);
     /// Seals chunks that lie together already, without a copy.
-    void add_frame(ByteView raw, std::span<const ChunkId> ids, std::span<const std::uint32_t> lengths);
+    void add_frame(ByteView raw, std::span<const FreshChunk> chunks);
     /// Seals what is left.
     void flush();
     /// Keeps up to `frames` frames back, unsealed, until flush() (for metadata, which then may join the last data
@@ -40,8 +40,7 @@ public:
 private:
     struct Frame {
         Bytes raw;
-        std::vector<ChunkId> ids;
-        std::vector<std::uint32_t> lengths;
+        std::vector<FreshChunk> chunks;
     };
     void seal(const Frame& frame);
     void close_frame();
@@ -76,6 +75,8 @@ private:
     FrameGatherer gatherer_;
 };
 
+/// A chunk that is new, with what tells later whether its octets are still the same.
+[[nodiscard]] FreshChunk fresh_chunk(const ChunkId& id, ByteView octets);
 /// The id of a chunk (docs/format.md section 9).
 [[nodiscard]] ChunkId chunk_id(crypto::HmacSha256& ids, format::ChunkKind kind, ByteView chunk);
 

@@ -40,7 +40,7 @@ ChunkId TreeBuilder::store_chunk(format::ChunkKind kind, ByteView chunk) {
     const auto id = chunk_id(setup_.ids, kind, chunk);
     const auto pack = setup_.shared.table.claim(id);
     if (pack == ChunkTable::kUnknown) {
-        gatherer_.add(id, chunk);
+        gatherer_.add(fresh_chunk(id, chunk), chunk);
     } else if (pack != ChunkTable::kThisRun) {
         setup_.shared.history.mark(pack);
     }

@@ -14,7 +14,14 @@ std::string three(std::uint64_t added, std::uint64_t changed, std::uint64_t same
 
 }  // namespace
 
-Json backup_json(const backup::BackupReport& report, bool dry_run, bool trusted) {
+std::optional<restore::Checkpoint> checkpoint_of(const RepositoryId& repository, const backup::BackupReport& report) {
+    if (!report.backup) return std::nullopt;
+    return restore::Checkpoint{repository, report.writer, report.committed.sequence, report.committed.entry,
+                               report.signed_at};
+}
+
+Json backup_json(const backup::BackupReport& report, const std::optional<restore::Checkpoint>& checkpoint, bool dry_run,
+                 bool trusted) {
     Json object = {{"message_type", "summary"},
                    {"backup_id", report.backup ? Json(report.backup->hex()) : Json(nullptr)}};
     set_text(object, "series", report.series);
@@ -37,10 +44,12 @@ Json backup_json(const backup::BackupReport& report, bool dry_run, bool trusted)
     object["errors"] = report.errors;
     object["skipped_unchanged"] = report.skipped_unchanged;
     object["trusted"] = trusted;
+    object["checkpoint"] = checkpoint ? Json(checkpoint->line()) : Json(nullptr);
     return object;
 }
 
-void print_backup(Terminal& terminal, const backup::BackupReport& report, bool dry_run) {
+void print_backup(Terminal& terminal, const backup::BackupReport& report,
+                  const std::optional<restore::Checkpoint>& checkpoint, bool dry_run) {
     if (dry_run) terminal.result("dry run: nothing was stored; a backup would be this");
     terminal.result("series   " + printable(report.series));
     terminal.result("files    " + three(report.files_new, report.files_changed, report.files_unmodified));
@@ -55,6 +64,7 @@ void print_backup(Terminal& terminal, const backup::BackupReport& report, bool d
     }
     if (report.backup) {
         terminal.result("backup   " + report.backup->short_hex(8));
+        if (checkpoint && terminal.verbosity() >= 1) terminal.result(checkpoint->line());
     } else if (report.skipped_unchanged) {
         terminal.result("nothing changed since the last backup, and none was made");
     }

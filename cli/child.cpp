@@ -96,14 +96,18 @@ std::string ChildEnd::text() const {
                               : "exit status " + std::to_string(exit_status);
 }
 
-Child Child::with_output(const std::vector<std::string>& words) {
-    Prepared prepared(words, {});
+Child Child::with_output(const std::vector<std::string>& words, const std::map<std::string, std::string>& extra) {
+    Prepared prepared(words, extra);
     Pipe output;
     const pid_t process = start(prepared, output.write_end.get());
     return {process, std::move(output.read_end)};
 }
 
-Child Child::shell_with_output(const std::string& line) { return with_output({"/bin/sh", "-c", line}); }
+Child Child::with_output(const std::vector<std::string>& words) { return with_output(words, {}); }
+
+Child Child::shell_with_output(const std::string& line, const std::map<std::string, std::string>& extra) {
+    return with_output({"/bin/sh", "-c", line}, extra);
+}
 
 Child::Child(Child&& other) noexcept : process_(other.process_), output_(std::move(other.output_)) {
     other.process_ = -1;

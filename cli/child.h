@@ -26,8 +26,9 @@ public:
     /// words  program (found in PATH) and its arguments
     /// throws  Error{failed}: it cannot be started (also: not found)
     [[nodiscard]] static Child with_output(const std::vector<std::string>& words);
-    /// `sh -c line`, output as above.
-    [[nodiscard]] static Child shell_with_output(const std::string& line);
+    /// `sh -c line`, output as above. extra  variables set in addition to our own
+    [[nodiscard]] static Child shell_with_output(const std::string& line,
+                                                 const std::map<std::string, std::string>& extra = {});
 
     Child(Child&& other) noexcept;
     Child& operator=(Child&&) = delete;
@@ -42,6 +43,8 @@ public:
     [[nodiscard]] ChildEnd wait();
 
 private:
+    [[nodiscard]] static Child with_output(const std::vector<std::string>& words,
+                                           const std::map<std::string, std::string>& extra);
     Child(pid_t process, UniqueFd output) : process_(process), output_(std::move(output)) {}
     pid_t process_ = -1;
     UniqueFd output_;

@@ -10,8 +10,8 @@
 namespace signet::cli {
 namespace {
 
-constexpr std::array kPlanned = {"mount",         "repair",       "prune",          "consolidate",   "drill run",
-                                 "drill history", "drill report", "drill schedule", "keyring setup", "keyring import"};
+constexpr std::array kPlanned = {"mount",        "consolidate",    "drill run",     "drill history",
+                                 "drill report", "drill schedule", "keyring setup", "keyring import"};
 
 constexpr std::array kGroups = {"key", "keyring", "log", "drill"};
 
@@ -72,6 +72,8 @@ const std::vector<Command>& commands() {
                                              plan_command(),
                                              timeline_command(),
                                              check_command(),
+                                             checkpoint_command(),
+                                             repair_command(),
                                              rewrap_command(),
                                              copy_command(),
                                              reseal_command(),
@@ -81,6 +83,7 @@ const std::vector<Command>& commands() {
                                              log_fetch_command(),
                                              log_list_command(),
                                              log_check_command(),
+                                             prune_command(),
                                              status_command(),
                                              metrics_command(),
                                              key_create_command(),

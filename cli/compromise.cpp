@@ -103,6 +103,10 @@ private:
         for (const Place& place : places_) {
             try {
                 context_.turn_to(place.location);
+                if (is_replica_here(context_)) {
+                    replicas_.push_back(place);
+                    continue;
+                }
                 if (context_.dry_run())
                     (void)context_.repository();
                 else if (raise_fence(context_, protector_, FenceKind::compromised))
@@ -136,6 +140,11 @@ private:
             count += exposure.backups.size();
             warn_of_untrusted(exposure);
             if (!exposure.backups.empty()) exposures_.push_back(std::move(exposure));
+        }
+        if (!replicas_.empty()) {
+            context_.terminal().message(
+                counted(replicas_.size(), "replica") +
+                " of it: what is said and sealed anew in the primary gets there by signet copy; run this again then");
         }
         say(3, count == 0 ? "no backup has a data key that it opens"
                           : "the data keys of " + counted(count, "backup") + " were exposed");
@@ -277,16 +286,8 @@ private:
     void prove() {
         std::vector<std::string> reasons;
         for (const std::string& location : left_out_) reasons.push_back(location + " could not be looked at");
-        for (const Place& place : reached_) {
-            context_.turn_to(place.location);
-            const Retirement one = judge_retirement(context_, protector_, restore::FenceWord::compromised);
-            for (const std::string& sentence : untrusted_sentences(one.untrusted, protector_.name))
-                context_.terminal().warning(place.location + ": " + sentence);
-            if (!one.free) reasons.push_back(place.location + ": " + why_not_free(one));
-            // A writer that had not obeyed yet may have made one since step 3.
-            const std::size_t more = one.free ? exposure_of(place).backups.size() : 0;
-            if (more > 0) reasons.push_back(place.location + ": " + counted(more, "backup") + " made since step 3");
-        }
+        for (const Place& place : reached_) judge(place, reasons);
+        for (const Place& place : replicas_) judge_replica(place, reasons);
         if (!reasons.empty()) {
             throw Error(
                 ErrorCode::refused,
@@ -295,6 +296,28 @@ private:
         }
         note("key-compromised", "nothing needs it in " + counted(reached_.size(), "repository", "repositories"));
         say(5, "no backup needs it, and no writer will refer to what it opens");
+    }
+
+    /// reasons  takes why the protector is still needed there
+    void judge(const Place& place, std::vector<std::string>& reasons) {
+        context_.turn_to(place.location);
+        const Retirement one = judge_retirement(context_, protector_, restore::FenceWord::compromised);
+        for (const std::string& sentence : untrusted_sentences(one.untrusted, protector_.name))
+            context_.terminal().warning(place.location + ": " + sentence);
+        if (!one.free) reasons.push_back(place.location + ": " + why_not_free(one));
+        // A writer that had not obeyed yet may have made one since step 3, and a replica may be behind.
+        const std::size_t more = one.free ? exposure_of(place).backups.size() : 0;
+        if (more > 0) reasons.push_back(place.location + ": " + counted(more, "backup") + " not sealed anew yet");
+    }
+
+    /// Nothing is said or sealed there; it must have what the primary has.
+    void judge_replica(const Place& place, std::vector<std::string>& reasons) {
+        try {
+            judge(place, reasons);
+        } catch (const Error& error) {
+            if (error.code() != ErrorCode::damaged) throw;
+            reasons.push_back(place.location + ": " + why_not_judged(context_, error));
+        }
     }
 
     /// 6: whatever was overlooked can be opened once more, from a safe.
@@ -328,6 +351,18 @@ private:
         const auto until = keys.get(reference).attributes.purge_date();
         say(7, reference + " is deleted" +
                    (until ? "; it can be recovered until " + to_table_time(*until) : std::string()));
+        warn_of_copies();
+    }
+
+    /// Nothing needs them either, and who has them has the key.
+    void warn_of_copies() {
+        const keyring::Link* link = context_.keyring().find(protector_.thumbprint);
+        if (link == nullptr) return;
+        for (const std::string& place : link->locations) {
+            if (is_in_another_vault(context_, keyring::Location::parse(place)))
+                context_.terminal().warning(protector_.name + " is in " + printable(place) +
+                                            " too: delete it there as well");
+        }
     }
 
     Context& context_;
@@ -335,6 +370,7 @@ private:
     const CompromiseOptions& options_;
     const std::vector<Place> places_;
     std::vector<Place> reached_;
+    std::vector<Place> replicas_;
     std::vector<std::string> left_out_;
     std::vector<Exposure> exposures_;
 };

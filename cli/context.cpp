@@ -1,6 +1,7 @@
 #include "cli/context.h"
 
 #include "cli/audit_syslog.h"
+#include "cli/checkpoints.h"
 #include "cli/passphrase.h"
 #include "cli/places.h"
 #include "storage/open_store.h"
@@ -171,6 +172,7 @@ restore::Catalogue Context::look_again() {
 const restore::Catalogue& Context::load_catalogue(restore::CatalogueOptions options) {
     if (catalogue_) throw Error(ErrorCode::failed, "the catalogue was read already");
     options.notice = [this](const std::string& sentence) { terminal_.warning(sentence); };
+    options.checkpoints = given_checkpoints(options_);
     catalogue_ = restore::Catalogue::load(repository(), keyrings(), options);
     if (options.remember) note_location();
     return *catalogue_;

@@ -7,7 +7,7 @@
 #include "format/config.h"
 #include "keyring/policy_check.h"
 #include "keyring/wrapping.h"
-#include "restore/shred.h"
+#include "restore/prune.h"
 
 #include <algorithm>
 
@@ -37,7 +37,7 @@ restore::Catalogue headers_of(Context& context, const storage::Repository& repos
     restore::CatalogueOptions options;
     options.remember = false;
     options.headers_only = true;
-    options.tolerate_rollback = true;  // a copy may be behind what the keyring has seen of the primary
+    options.may_be_behind = true;
     return restore::Catalogue::load(repository, context.keyrings(), options);
 }
 
@@ -49,7 +49,14 @@ std::set<std::string> only_forgotten(Context& context, const storage::Repository
         const restore::Catalogue here = headers_of(context, source);
         std::optional<restore::Catalogue> there;
         if (target != nullptr) there = headers_of(context, *target);
-        return restore::only_forgotten_need(here, source, there ? &*there : nullptr);
+        // Either place may be behind; together they must say all that was said.
+        std::vector<const restore::Catalogue*> places = {&here};
+        if (there) places.push_back(&*there);
+        require_seen(context.keyrings(), places);
+        std::set<std::string> names = restore::only_forgotten_need(here, source, there ? &*there : nullptr);
+        names.merge(restore::let_go_names(here));
+        if (there) names.merge(restore::let_go_names(*there));
+        return names;
     } catch (const Error& error) {
         if (error.code() != ErrorCode::damaged && error.code() != ErrorCode::unsupported) throw;
         context.terminal().warning(

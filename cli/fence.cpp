@@ -96,6 +96,19 @@ std::vector<Place> places(Context& context) {
     return found;
 }
 
+bool is_replica_here(Context& context) noexcept {
+    try {
+        return is_replica(context, context.repository());
+    } catch (const std::exception&) {
+        return false;
+    }
+}
+
+std::string why_not_judged(Context& context, const Error& error) {
+    if (error.code() != ErrorCode::damaged || !is_replica_here(context)) return error.what();
+    return std::string("it is a replica; if it is behind the primary, signet copy brings it up: ") + error.what();
+}
+
 std::vector<OptionSpec> place_options() {
     return {{.name = "also",
              .takes = Takes::many,

@@ -38,6 +38,11 @@ struct Place {
 /// Those that were named, and every place at which this keyring has met a repository that it knows, but for those of
 /// --except. Each once.
 [[nodiscard]] std::vector<Place> places(Context& context);
+
+/// Whether the place that the context was turned to is a replica; not, where it cannot be looked at.
+[[nodiscard]] bool is_replica_here(Context& context) noexcept;
+/// Why that place could not be judged: a replica that is behind the primary looks like one that was rolled back.
+[[nodiscard]] std::string why_not_judged(Context& context, const Error& error);
 /// --also and --except.
 [[nodiscard]] std::vector<OptionSpec> place_options();
 

@@ -58,18 +58,8 @@ void note_problem(Health& health, const Error& error) {
     if (!is_known) health.problems.push_back(error);
 }
 
-bool is_broken(Context& context, const restore::Backup& backup) {
-    try {
-        context.catalogue().check_reach(backup);
-        return false;
-    } catch (const Error& error) {
-        if (error.code() != ErrorCode::damaged) throw;
-        return true;
-    }
-}
-
 void judge_line(Context& context, Health& health, SeriesHealth& line, const restore::Backup* newest) {
-    line.broken = newest != nullptr && is_broken(context, *newest);
+    line.broken = newest != nullptr && !context.catalogue().is_whole(*newest);
     line.restorable = newest != nullptr && context.planner().restorable(*newest);
     restore::BackupFilter filter;
     filter.series = line.id.hex();

@@ -94,7 +94,7 @@ private:
             is_affected = true;
             if (opens_without_doomed(*key)) continue;
             is_lost = true;
-            if (is_reachable(*key)) impact.reachable = std::max(impact.reachable.value_or(TimePoint{}), made(*key));
+            if (is_reachable(*key)) impact.reachable = std::max(impact.reachable.value_or(key->made), key->made);
         }
         if (!is_affected) return;
         if (impact.backups++ == 0) impact.from = backup.time();
@@ -114,14 +114,6 @@ private:
     [[nodiscard]] bool is_reachable(const restore::RunKey& key) const {
         return std::any_of(key.openers.begin(), key.openers.end(),
                            [&](const restore::Opener& opener) { return opener.is_signed && counts_as_other(opener); });
-    }
-
-    /// When its run began, whatever time its backup claims.
-    [[nodiscard]] TimePoint made(const restore::RunKey& key) const {
-        for (const auto& [place, run] : context_.catalogue(false).runs()) {
-            if (place.first == key.writer && run.fields.dek == key.dek) return run.fields.started;
-        }
-        return key.time;
     }
 
     [[nodiscard]] bool needs_doomed(const restore::RunKey& key) const {
@@ -182,9 +174,14 @@ private:
     bool slot_opens_at(const keyring::Location& location, const restore::RunKey& key, const format::Slot& slot) {
         keyring::AuditLog& audit = context_.keyring().audit();
         const auto intent = audit.intent({"unwrap", slot.thumbprint, location.text(), "dek " + slot.dek.hex()});
-        const auto answer = context_.vaults().at(location).unwrap(location, slot.wrapped);
-        audit.outcome(intent, answer.outcome, answer.detail);
-        return answer.ok() && is_data_key(slot, *answer.value, key);
+        try {
+            const auto answer = context_.vaults().at(location).unwrap(location, slot.wrapped);
+            audit.outcome(intent, answer.outcome, answer.detail);
+            return answer.ok() && is_data_key(slot, *answer.value, key);
+        } catch (const Error& error) {
+            audit.outcome(intent, keyring::Outcome::credential_rejected, error.what());
+            throw;
+        }
     }
 
     static bool is_data_key(const format::Slot& slot, const SecretBytes& plaintext, const restore::RunKey& key) {
@@ -233,9 +230,9 @@ std::string objection(const KeyImpact& impact) {
 std::string how_long(Context& context, const KeyImpact& impact) {
     const auto keep_within = impact.lost.empty() ? std::nullopt : policy_in_force(context).keep_within_ns;
     if (!keep_within) return "while these backups are kept";
-    TimePoint newest = impact.lost.front()->time();
-    for (const restore::Backup* backup : impact.lost) newest = std::max(newest, backup->time());
-    return "until " + to_table_time({newest.ns + *keep_within}).substr(0, 10) +
+    TimePoint newest = impact.lost.front()->committed;
+    for (const restore::Backup* backup : impact.lost) newest = std::max(newest, backup->committed);
+    return "until " + to_table_time(after(newest, *keep_within)).substr(0, 10) +
            ", when the newest of these may be forgotten";
 }
 

@@ -6,28 +6,44 @@
 #include "cli/table.h"
 #include "keyring/escrow_mark.h"
 
+#include <filesystem>
+
 namespace signet::cli {
 namespace {
 
-/// The link of the keyring that the new version takes over from: a link to this name, the default one first.
-const keyring::Link* link_of(Context& context, const std::string& name) {
-    const keyring::Link* found = nullptr;
+/// A link, and by which of its locations it has a key of the vault in which the new version is made.
+struct Linked {
+    keyring::Link link;
+    keyring::Location location;
+};
+
+bool is_in_default_vault(Context& context, const keyring::Location& location) {
+    if (location.scheme != keyring::Location::Scheme::local) return false;
+    std::error_code failed;
+    return location.folder.empty() ||
+           std::filesystem::equivalent(location.folder, context.vaults().default_folder(), failed);
+}
+
+/// The link of the keyring that the new version takes over from: one to this name, the default first, then one that
+/// wraps as well.
+std::optional<Linked> linked_version_of(Context& context, const std::string& name) {
+    std::optional<Linked> found;
     for (const keyring::Link& link : context.keyring().links()) {
         for (const std::string& text : link.locations) {
             const keyring::Location location = keyring::Location::parse(text);
-            const bool is_ours = location.scheme == keyring::Location::Scheme::local && location.name == name &&
-                                 (location.folder.empty() || location.folder == context.vaults().default_folder());
-            if (is_ours && (found == nullptr || link.role == keyring::LinkRole::default_)) found = &link;
+            if (location.name != name || !is_in_default_vault(context, location)) continue;
+            const bool is_nearer =
+                !found || link.role == keyring::LinkRole::default_ || (link.wraps() && !found->link.wraps());
+            if (is_nearer) found = Linked{link, location};
         }
     }
     return found;
 }
 
 /// A version is linked as the one before it: by its name alone, or as this version.
-keyring::Location successor_location(const keyring::Link& before, const keyring::KeyVersion& key) {
-    keyring::Location location = keyring::Location::parse(before.locations.front());
-    location.name = key.name;
-    return before.follow_newest() ? location.without_version() : location.with_version(key.version);
+keyring::Location successor_location(const Linked& before, const keyring::KeyVersion& key) {
+    const bool follows = before.link.follow == before.location.without_version().text();
+    return follows ? before.location.without_version() : before.location.with_version(key.version);
 }
 
 }  // namespace
@@ -39,11 +55,21 @@ Successor link_successor(Context& context, const keyring::Link& before, const fo
         waiting = context.keyring().replicas_waiting_for(key, context.vaults());
     keyring::LinkOptions options;
     options.role = waiting.empty() ? before.role : keyring::LinkRole::linked;
-    options.provider = before.provider;
+    // A version in another kind of vault says so, where that is default for the same repositories.
+    if (!keyring::same_provider(before.provider, location.provider())) options.provider = before.provider;
     options.region = before.region;
     options.follow = std::move(follow);
+    options.instead_of = before.thumbprint;
     const keyring::LinkReport report = context.keyring().link(location, options, context.vaults());
     for (const std::string& warning : report.warnings) context.terminal().warning(warning);
+    const keyring::Link* now = context.keyring().find(before.thumbprint);
+    if (before.role == keyring::LinkRole::recovery && now != nullptr && now->role == keyring::LinkRole::recovery) {
+        context.terminal().warning(
+            "protector " + before.thumbprint.short_text() +
+            " stays a recovery protector beside it, as a replica may have no other way in: once none needs it, "
+            "signet keyring unlink " +
+            before.thumbprint.short_text() + ", and link it again for unwrapping alone");
+    }
     return {report.link, std::move(waiting)};
 }
 
@@ -77,9 +103,9 @@ KeyRotated rotate_key(Context& context, const KeyRotation& rotation) {
         store_escrow(context, context.repository().store(), context.repository().config().repository, key.thumbprint);
     }
     KeyRotated rotated{key, {}};
-    if (const keyring::Link* before = link_of(context, rotation.name))
+    if (const auto before = linked_version_of(context, rotation.name))
         rotated.waiting =
-            link_successor(context, keyring::Link(*before), key.thumbprint, successor_location(*before, key)).waiting;
+            link_successor(context, before->link, key.thumbprint, successor_location(*before, key)).waiting;
     return rotated;
 }
 

@@ -130,7 +130,7 @@ void print_key(Terminal& terminal, const keyring::LocalVault& vault, const keyri
     if (key.attributes.deleted) line("deleted", to_table_time(*key.attributes.deleted));
     if (const auto until = key.attributes.purge_date()) line("purged on", to_table_time(*until));
     if (record.rotation.is_set()) line("rotation", rotation_text(record, newest_of(vault, key)));
-    for (const auto& [name, value] : record.tags) line("tag", name + "=" + value);
+    for (const auto& [name, value] : record.tags) line("tag", std::string(name).append("=").append(value));
     line("key backup", key_backup_text(vault, record));
 }
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
 namespace signet::cli {
@@ -116,6 +117,15 @@ std::vector<std::string> differences(const SideView& here, const SideView& there
     return found;
 }
 
+/// Who opens data keys that it needs.
+std::set<Thumbprint> openers_of(const restore::Planner& planner, const restore::Backup& backup) {
+    std::set<Thumbprint> openers;
+    for (const restore::RunKey* key : planner.keys_of(backup)) {
+        for (const restore::Opener& opener : key->openers) openers.insert(opener.thumbprint);
+    }
+    return openers;
+}
+
 /// Which thumbprints matter, and for how many backups.
 std::map<Thumbprint, std::uint64_t> needed(Context& context, Comparison& comparison, Side& here, Side& there) {
     KnownSlots known;
@@ -125,13 +135,14 @@ std::map<Thumbprint, std::uint64_t> needed(Context& context, Comparison& compari
         stop_if_interrupted();
         if (!backup.trusted) continue;
         ++comparison.backups;
-        std::vector<Thumbprint> openers;
-        for (const restore::RunKey* key : here.planner.keys_of(backup)) {
-            for (const restore::Opener& opener : key->openers) openers.push_back(opener.thumbprint);
+        try {
+            for (const Thumbprint& one : openers_of(here.planner, backup)) ++backups[one];
+        } catch (const Error& error) {
+            // One backup that is not whole must not hide what becomes of the others.
+            if (error.code() != ErrorCode::damaged) throw;
+            comparison.broken.push_back(error);
+            continue;
         }
-        std::sort(openers.begin(), openers.end());
-        openers.erase(std::unique(openers.begin(), openers.end()), openers.end());
-        for (const Thumbprint& one : openers) ++backups[one];
         const restore::Outlook at_home = outlook_of(context, here, known, backup);
         const restore::Outlook abroad = outlook_of(context, there, known, backup);
         // A claim makes no side ready: whoever can write to the place can store slots that open nothing.

@@ -49,6 +49,7 @@ struct Comparison {
     std::uint64_t claimed_here = 0;
     std::uint64_t claimed_there = 0;
     Arrangement arrangement = Arrangement::none;
+    std::vector<Error> broken;  ///< why backups are left out: no key opens them on either side
     [[nodiscard]] bool differ() const;
 };
 

@@ -81,7 +81,8 @@ void print_needed_keys(Context& context) {
         const keyring::Link* link = context.keyring().find(need.report.thumbprint);
         const auto key_backup = key_backup_of(context, need.report.thumbprint);
         const auto proven = link == nullptr ? std::nullopt : link->last_proven;
-        const auto date = free_from(policy, context.catalogue(), need.report.thumbprint, need.needed_until);
+        const auto until = needed_until(policy, need.needed_until, need.reachable, context.clock().now());
+        const auto date = free_from(policy, context.catalogue(), need.report.thumbprint, until);
         table.add({need.report.thumbprint.short_text(), printable(title_of(need.report)),
                    std::string(keyring::text(need.report.status)), std::to_string(need.backups), lost_text(need),
                    proven ? to_table_time(*proven) : "never", key_backup ? to_table_time(*key_backup) : "none",

@@ -28,7 +28,7 @@ void check_not_rolled_back(Context& context, const IdentityId& identity, const s
 
 }  // namespace
 
-TimePoint just_after(TimePoint time) { return {time.ns == INT64_MAX ? time.ns : time.ns + 1}; }
+TimePoint just_after(TimePoint time) { return after(time, 1); }
 
 format::SignedEntry append_to_journal(Context& context, const crypto::SigningKey& key, const EntryMaker& make,
                                       TimePoint not_before) {
@@ -119,7 +119,8 @@ crypto::SigningKey officer_of(Context& context, format::EntryKind kind) {
 
 format::SignedEntry append_officer_entry(Context& context, format::EntryKind kind, const Bytes& fields,
                                          TimePoint not_before) {
-    return append_officer_entry(context, kind, [&] { return fields; }, not_before);
+    return append_officer_entry(
+        context, kind, [&] { return fields; }, not_before);
 }
 
 format::SignedEntry append_officer_entry(Context& context, format::EntryKind kind,
@@ -172,6 +173,11 @@ Bytes encode_policy(const NumberedPolicy& policy) {
 NumberedPolicy next_policy(Context& context, const PolicyChange& change) {
     NumberedPolicy next = current_policy(context);
     change(next.policy);
+    if (next.number == UINT64_MAX) {
+        throw Error(ErrorCode::refused, "no policy can follow: the one in force has the highest number there is",
+                    "whoever signed it did so on purpose; the first officer can end the trust in that officer: signet "
+                    "keyring trust OFFICER --role officer --until N");
+    }
     ++next.number;
     return next;
 }

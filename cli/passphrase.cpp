@@ -103,8 +103,8 @@ SecretBytes passphrase_from_file(const std::string& path) {
     return read_passphrase(file.get(), "passphrase file " + path);
 }
 
-SecretBytes passphrase_from_command(const std::string& line) {
-    Child child = Child::shell_with_output(line);
+SecretBytes passphrase_from_command(const std::string& line, const std::string& object) {
+    Child child = Child::shell_with_output(line, {{"SIGNET_PASSPHRASE_FOR", object}});
     SecretBytes buffer(kMaxPassphrase + 1);
     const std::size_t size = read_full(child.output(), buffer.mutable_view(), "the passphrase command");
     const ChildEnd end = child.wait();
@@ -139,7 +139,9 @@ PassphraseSource::Ask passphrase_asker(const Options& options, const std::string
         return [file = *path](const PassphraseRequest&) { return passphrase_from_file(file); };
     }
     if (const auto command = options.text(prefix + "-command")) {
-        return [line = *command](const PassphraseRequest&) { return passphrase_from_command(line); };
+        return [line = *command](const PassphraseRequest& request) {
+            return passphrase_from_command(line, request.object);
+        };
     }
     if (const auto number = options.integer(prefix + "-fd", 0, 1'000'000)) {
         auto descriptor = std::make_shared<Descriptor>(static_cast<int>(*number));

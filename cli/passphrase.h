@@ -20,7 +20,8 @@ namespace signet::cli {
 /// throws  Error{usage}: it cannot be read, or it is empty
 [[nodiscard]] SecretBytes passphrase_from_file(const std::string& path);
 /// What a shell command prints. throws  Error{failed}: it ended badly
-[[nodiscard]] SecretBytes passphrase_from_command(const std::string& line);
+/// object  whose it is, as SIGNET_PASSPHRASE_FOR tells the command: two vaults may have two
+[[nodiscard]] SecretBytes passphrase_from_command(const std::string& line, const std::string& object);
 /// Everything that a descriptor still has.
 [[nodiscard]] SecretBytes passphrase_from_descriptor(int descriptor);
 /// Asks at the terminal without echo; twice for a new one.

@@ -20,7 +20,7 @@ struct Account {
 };
 
 Account account() {
-    std::vector<char> buffer(16 * 1024);
+    std::vector<char> buffer(std::size_t{16} * 1024);
     struct passwd record {};
     struct passwd* found = nullptr;
     if (getpwuid_r(geteuid(), &record, buffer.data(), buffer.size(), &found) != 0 || found == nullptr) return {};

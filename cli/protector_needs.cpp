@@ -46,10 +46,7 @@ private:
                 is_proven = is_proven || (opener.is_signed && planner_.may_open(opener));
                 wrapping.insert(opener.thumbprint);
                 if (is_new) note(*key, opener);
-                if (!stays_open_without(*key, opener)) {
-                    auto& until = by_thumbprint_[opener.thumbprint].needed_until;
-                    until = until ? std::max(*until, backup.time()) : backup.time();
-                }
+                if (!stays_open_without(*key, opener)) note_until(backup, *key, opener);
                 switch (without(*key, opener)) {
                     case Without::lost:
                         (opener.is_signed ? sole : claimed).insert(opener.thumbprint);
@@ -82,11 +79,23 @@ private:
     }
 
     /// By the word of its writer, and for good.
+    [[nodiscard]] bool is_wrapped_beside(const restore::Opener& other, const restore::Opener& left_out) const {
+        return &other != &left_out && other.is_signed && !policy_.is_fenced(other.thumbprint);
+    }
     [[nodiscard]] bool stays_open_without(const restore::RunKey& key, const restore::Opener& left_out) {
         return std::any_of(key.openers.begin(), key.openers.end(), [&](const restore::Opener& other) {
-            return &other != &left_out && other.is_signed && planner_.may_open(other) &&
-                   !policy_.is_fenced(other.thumbprint);
+            return is_wrapped_beside(other, left_out) && planner_.may_open(other);
         });
+    }
+
+    /// The policy's retention counts from when a backup was made, whatever time it claims.
+    void note_until(const restore::Backup& backup, const restore::RunKey& key, const restore::Opener& opener) {
+        ProtectorNeed& need = by_thumbprint_[opener.thumbprint];
+        need.needed_until = std::max(need.needed_until.value_or(backup.committed), backup.committed);
+        const bool is_reachable =
+            std::any_of(key.openers.begin(), key.openers.end(),
+                        [&](const restore::Opener& other) { return is_wrapped_beside(other, opener); });
+        if (is_reachable) need.reachable = std::max(need.reachable.value_or(key.made), key.made);
     }
 
     void note(const restore::RunKey& key, const restore::Opener& opener) {

@@ -16,9 +16,12 @@ struct ProtectorNeed {
     std::uint64_t sole_backups = 0;      ///< of these: with a data key that no other usable protector opens
     std::optional<TimePoint> sole_from;  ///< times of the first and the last of those
     std::optional<TimePoint> sole_to;
-    /// Time of the newest backup that it opens and that no signed slot of another usable protector opens, one that the
-    /// policy does not call retiring or compromised.
+    /// When the newest backup was made that it opens and that no signed slot of another usable protector opens, one
+    /// that the policy does not call retiring or compromised.
     std::optional<TimePoint> needed_until;
+    /// When the newest data key of those was made that another such protector opens which is not usable here: backups
+    /// to come may refer to it.
+    std::optional<TimePoint> reachable;
     /// Of these: with a data key for which only unsigned slots say that another usable protector opens it. Whoever can
     /// write to the repository can store such slots; `keyring check` proves them.
     std::uint64_t claimed_backups = 0;

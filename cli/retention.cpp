@@ -3,10 +3,12 @@
 #include "cli/access.h"
 #include "cli/selection.h"
 #include "cli/table.h"
+#include "core/zone.h"
 
 #include <algorithm>
 #include <map>
 #include <set>
+#include <tuple>
 
 namespace signet::cli {
 namespace {
@@ -57,16 +59,29 @@ std::set<std::string> groups_of(const Options& options) {
     return groups;
 }
 
-std::string sorted(std::vector<std::string> texts) {
-    std::sort(texts.begin(), texts.end());
-    return join(texts, ", ");
-}
-
-/// What the backups of one group have in common. throws  Error{refused}: names are needed and not known
-std::string group_of(const restore::Backup& backup, const std::set<std::string>& groups) {
+/// What the backups of a group have in common: as it is, and for people, to whom different things may look alike.
+struct Common {
+    std::vector<std::string> key;
     std::vector<std::string> title;
-    if (groups.contains("writer")) title.push_back("writer " + backup.writer.short_hex(8));
-    if (groups.contains("series")) title.push_back("series " + backup.series());
+
+    void add(const char* what, const std::string& exact, const std::string& shown) {
+        key.push_back(exact);
+        title.push_back(what + (" " + shown));
+    }
+    void add(const char* what, std::vector<std::string> all) {
+        std::sort(all.begin(), all.end());
+        key.push_back(std::to_string(all.size()));
+        key.insert(key.end(), all.begin(), all.end());
+        title.push_back(what + (" " + join(all, ", ")));
+    }
+};
+
+/// throws  Error{refused}: names are needed and not known
+Common common_of(const restore::Backup& backup, const std::set<std::string>& groups) {
+    Common common;
+    if (groups.contains("writer")) common.add("writer", backup.writer.hex(), backup.writer.short_hex(8));
+    // Series of the same name may be others.
+    if (groups.contains("series")) common.add("series", backup.fields->series.hex(), backup.series());
     for (const char* name : {"host", "paths", "tags"}) {
         if (!groups.contains(name)) continue;
         if (!backup.labels) {
@@ -76,11 +91,11 @@ std::string group_of(const restore::Backup& backup, const std::set<std::string>&
                         "group by writer and series, or open one of its writer's backups first: signet ls " +
                             backup.short_id());
         }
-        if (std::string_view(name) == "host") title.push_back("host " + backup.labels->host);
-        if (std::string_view(name) == "paths") title.push_back("paths " + sorted(backup.labels->paths));
-        if (std::string_view(name) == "tags") title.push_back("tags " + sorted(backup.tags));
+        if (std::string_view(name) == "host") common.add("host", backup.labels->host, backup.labels->host);
+        if (std::string_view(name) == "paths") common.add("paths", backup.labels->paths);
+        if (std::string_view(name) == "tags") common.add("tags", backup.tags);
     }
-    return printable(join(title, ", "));
+    return common;
 }
 
 /// When a backup was made, for the rules: nobody who writes to a journal can move that back before what is there.
@@ -91,30 +106,45 @@ TimePoint time_for_rules(const Context& context, const restore::Backup& backup) 
 /// By what they have in common, newest first.
 std::vector<RetentionGroup> grouped(Context& context) {
     const std::set<std::string> groups = groups_of(context.options());
-    // Series of the same name may be others: what they are called says it to people, their ids tell them apart.
-    std::map<std::pair<std::string, SeriesId>, RetentionGroup> found;
+    std::map<std::vector<std::string>, RetentionGroup> found;
     std::size_t left_alone = 0;
+    std::size_t damaged = 0;
     for (const restore::Backup* backup : context.catalogue().select(selection(context))) {
         if (!backup->trusted) {
             ++left_alone;
             continue;
         }
-        const SeriesId series = groups.contains("series") ? backup->fields->series : SeriesId{};
-        RetentionGroup& group = found[{group_of(*backup, groups), series}];
+        // What cannot be restored must not push out what can.
+        if (!context.catalogue().is_whole(*backup)) {
+            ++damaged;
+            continue;
+        }
+        Common common = common_of(*backup, groups);
+        RetentionGroup& group = found[std::move(common.key)];
+        group.title = printable(join(common.title, ", "));
         group.backups.push_back(backup);
     }
     if (left_alone > 0) {
         context.terminal().warning(counted(left_alone, "backup") +
                                    " of writers who are not trusted for them count for nothing and are left alone");
     }
+    if (damaged > 0) {
+        context.terminal().warning(counted(damaged, "backup") +
+                                   " that cannot be restored, as signet check says, count for nothing and are left "
+                                   "alone");
+    }
     std::vector<RetentionGroup> all;
     for (auto& [key, group] : found) {
-        group.title = key.first;
-        std::stable_sort(group.backups.begin(), group.backups.end(), [&](const auto* left, const auto* right) {
-            return time_for_rules(context, *left) > time_for_rules(context, *right);
-        });
+        // Of backups of one time the newest is the one that is restored: the last by writer and sequence number.
+        const auto place = [&](const restore::Backup& backup) {
+            return std::tuple(time_for_rules(context, backup), backup.writer, backup.sequence);
+        };
+        std::sort(group.backups.begin(), group.backups.end(),
+                  [&](const auto* left, const auto* right) { return place(*left) > place(*right); });
         all.push_back(std::move(group));
     }
+    std::stable_sort(all.begin(), all.end(),
+                     [](const auto& left, const auto& right) { return left.title < right.title; });
     return all;
 }
 
@@ -129,7 +159,7 @@ void decide(Context& context, RetentionGroup& group, const RetentionRules& rules
     group.reasons = apply_retention(rules, candidates, now);
     if (!policy.keep_within_ns) return;
     for (std::size_t i = 0; i < group.backups.size(); ++i) {
-        if (now.ns - group.backups[i]->committed.ns < *policy.keep_within_ns)
+        if (after(group.backups[i]->committed, *policy.keep_within_ns) > now)
             group.reasons[i].emplace_back("policy keep-within");
     }
 }
@@ -216,8 +246,8 @@ void print_retention(Context& context, const std::vector<RetentionGroup>& groups
         for (std::size_t i = 0; i < group.backups.size(); ++i) {
             const restore::Backup& backup = *group.backups[i];
             const bool stays = !group.reasons[i].empty();
-            table.add({stays ? "keep" : "forget", backup.short_id(), to_table_time(backup.committed),
-                       to_table_time(backup.time()), printable(join(group.reasons[i], ", "))});
+            table.add({stays ? "keep" : "forget", backup.short_id(), first_second_text(backup.committed),
+                       first_second_text(backup.time()), printable(join(group.reasons[i], ", "))});
             (stays ? keep : remove)
                 .push_back({{"id", backup.id.hex()},
                             {"time", to_rfc3339(backup.time())},

@@ -22,8 +22,8 @@ struct RetentionGroup {
     [[nodiscard]] std::size_t to_forget() const;
 };
 
-/// Applies the rules to the trusted backups that the options choose. Others displace nothing and are left alone, with a
-/// warning. What the policy's keep-within protects stays.
+/// Applies the rules to the trusted backups that the options choose. Others, and damaged ones, displace nothing and are
+/// left alone, with a warning. What the policy's keep-within protects stays.
 /// throws  Error{usage}: rules or groups that cannot be; Error{refused}: nothing of a group would stay
 [[nodiscard]] std::vector<RetentionGroup> apply_retention_rules(Context& context);
 

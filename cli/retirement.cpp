@@ -2,6 +2,7 @@
 
 #include "cli/officer.h"
 #include "cli/table.h"
+#include "cli/waiting_writers.h"
 
 #include <algorithm>
 
@@ -10,12 +11,6 @@ namespace {
 
 std::string day(TimePoint time) { return to_table_time(time).substr(0, 10); }
 
-std::string described(const restore::WaitingWriter& writer) {
-    return "writer " + writer.identity.short_hex(16) +
-           (writer.host.empty() ? "" : " (" + printable(writer.host) + ")") + ", last backup " +
-           to_table_time(writer.last_backup);
-}
-
 std::string date_text(const Retirement& one) {
     if (one.free) return "now";
     if (one.from) return "from " + day(*one.from) + " on, when those backups have been forgotten";
@@ -23,24 +18,29 @@ std::string date_text(const Retirement& one) {
     return "no date: the retention rule names no time (policy keep-within)";
 }
 
-/// The newest backup that can come to need it: those that do, and those that may still be made. After a rotation a run
-/// refers to what other protectors open too until the horizon, whether or not they are within reach here.
-std::optional<TimePoint> needed_until(const keyring::Policy& policy, const KeyImpact& impact, TimePoint now) {
-    std::optional<TimePoint> until;
-    for (const restore::Backup* backup : impact.lost) until = std::max(until.value_or(backup->time()), backup->time());
-    if (!impact.reachable || policy.after_rotation == keyring::AfterRotation::fresh) return until;
-    const TimePoint horizon{impact.reachable->ns + policy.dedup_horizon_ns};
-    return horizon > now ? std::max(until.value_or(horizon), horizon) : until;
+/// When the newest of these was made: from then on the policy's retention counts, whatever time a backup claims.
+std::optional<TimePoint> newest_made(const std::vector<const restore::Backup*>& backups) {
+    std::optional<TimePoint> newest;
+    for (const restore::Backup* backup : backups)
+        newest = std::max(newest.value_or(backup->committed), backup->committed);
+    return newest;
 }
 
 }  // namespace
+
+std::optional<TimePoint> needed_until(const keyring::Policy& policy, const std::optional<TimePoint>& newest,
+                                      const std::optional<TimePoint>& reachable, TimePoint now) {
+    if (!reachable || policy.after_rotation == keyring::AfterRotation::fresh) return newest;
+    const TimePoint horizon = after(*reachable, policy.dedup_horizon_ns);
+    return horizon > now ? std::max(newest.value_or(horizon), horizon) : newest;
+}
 
 std::optional<TimePoint> free_from(const keyring::Policy& policy, const restore::Catalogue& catalogue,
                                    const format::Thumbprint& protector, const std::optional<TimePoint>& needed_until) {
     if (!policy.is_fenced(protector) || !policy.keep_within_ns || !needed_until ||
         !waiting_writers(catalogue, protector).empty())
         return std::nullopt;
-    return TimePoint{needed_until->ns + *policy.keep_within_ns};
+    return after(*needed_until, *policy.keep_within_ns);
 }
 
 Retirement judge_retirement(Context& context, const NamedProtector& protector, restore::FenceWord word) {
@@ -63,8 +63,9 @@ Retirement judge_retirement(Context& context, const NamedProtector& protector, r
     one.untrusted = impact.untrusted;
     one.free = one.fenced && one.waiting.empty() && one.needing == 0 && one.obstacles.empty();
     if (!one.free && one.obstacles.empty())
-        one.from = free_from(policy.policy, catalogue, protector.thumbprint,
-                             needed_until(policy.policy, impact, context.clock().now()));
+        one.from =
+            free_from(policy.policy, catalogue, protector.thumbprint,
+                      needed_until(policy.policy, newest_made(impact.lost), impact.reachable, context.clock().now()));
     return one;
 }
 
@@ -96,7 +97,7 @@ void print_retirement(Terminal& terminal, const Retirement& one) {
     if (!one.repository.empty()) {
         line("fence", one.fenced ? "policy " + std::to_string(one.policy) : "none");
         for (const restore::WaitingWriter& writer : one.waiting) {
-            if (one.fenced) line("waits for", described(writer));
+            if (one.fenced) line("waits for", waiting_text(writer));
         }
         line("opens", counted(one.backups, "backup"));
         line("needed by",
@@ -110,11 +111,7 @@ void print_retirement(Terminal& terminal, const Retirement& one) {
 Json retirement_json(const Retirement& one) {
     Json waiting = Json::array();
     for (const restore::WaitingWriter& writer : one.waiting) {
-        Json row = {{"identity", writer.identity.hex()},
-                    {"last_backup", to_rfc3339(writer.last_backup)},
-                    {"entries", writer.entries}};
-        set_text(row, "host", writer.host);
-        if (one.fenced) waiting.push_back(std::move(row));
+        if (one.fenced) waiting.push_back(waiting_json(writer));
     }
     Json json = {{"repository", one.repository.empty() ? Json(nullptr) : Json(one.repository)},
                  {"fenced", one.fenced},

@@ -14,6 +14,7 @@ namespace signet::cli {
 
 /// One repository's answer.
 struct Retirement {
+    bool is_replica = false;  ///< and could not be judged
     std::string location;
     std::string repository;    ///< its id; empty when it could not be looked at
     bool fenced = false;       ///< the policy in force says that the protector is to go
@@ -34,8 +35,15 @@ struct Retirement {
 [[nodiscard]] Retirement judge_retirement(Context& context, const NamedProtector& protector,
                                           restore::FenceWord word = restore::FenceWord::to_go);
 
-/// The same while only looking, without asking to unwrap: the date for `key list --needed`.
-/// needed_until  the newest backup that no signed slot of a protector that stays opens
+/// When the newest backup is made that can come to need a protector: of those that do (`newest`), and of those that may
+/// still be made. After a rotation a run refers to what other protectors open too until the horizon, whether or not
+/// they are within reach here. reachable  when the newest such data key was made
+[[nodiscard]] std::optional<TimePoint> needed_until(const keyring::Policy& policy,
+                                                    const std::optional<TimePoint>& newest,
+                                                    const std::optional<TimePoint>& reachable, TimePoint now);
+
+/// The same as its date while only looking, without asking to unwrap: for `key list --needed`.
+/// needed_until  of backups that no signed slot of a protector that stays opens
 [[nodiscard]] std::optional<TimePoint> free_from(const keyring::Policy& policy, const restore::Catalogue& catalogue,
                                                  const format::Thumbprint& protector,
                                                  const std::optional<TimePoint>& needed_until);

@@ -78,7 +78,7 @@ std::vector<std::string> write_shares(Context& context, const keyring::SharedKey
         print_pages(context, shared);
         return {};
     }
-    const std::vector<std::string> paths = names_in(*folder, shared);
+    std::vector<std::string> paths = names_in(*folder, shared);
     make_folders(*folder, 0700);
     std::size_t written = 0;
     try {

@@ -156,6 +156,7 @@ std::string name_of(const restore::RequiredProtector& protector) {
 }
 
 std::string reason_of(const CoverageInterval& gap) {
+    if (!gap.refused.empty()) return "refused: " + gap.refused;
     if (!gap.damage.empty()) return "damaged: " + gap.damage;
     std::vector<std::string> blockers;
     for (const format::Thumbprint& thumbprint : gap.blocked_by) blockers.push_back(thumbprint.short_text());

@@ -53,13 +53,16 @@ std::string time_text(const std::optional<TimePoint>& time, const char* none) {
     return time ? to_table_time(*time) : none;
 }
 
-/// The link to any version of the key, the default one first.
+/// The link to any version of the key, the default one first, then one that wraps as well.
 const keyring::Link* link_to_version_of(Context& context, const keyring::Location& location) {
     const keyring::Link* found = nullptr;
     for (const keyring::TokenKey& listed : context.vaults().tokens().list(location.uri)) {
         if (listed.key.location.name != location.name) continue;
         const keyring::Link* link = context.keyring().find(listed.key.thumbprint);
-        if (link != nullptr && (found == nullptr || link->role == keyring::LinkRole::default_)) found = link;
+        if (link == nullptr) continue;
+        const bool is_nearer =
+            found == nullptr || link->role == keyring::LinkRole::default_ || (link->wraps() && !found->wraps());
+        if (is_nearer) found = link;
     }
     return found;
 }

@@ -40,6 +40,10 @@ if(SIGNET_HARDEN)
     endif()
 endif()
 
+if(SIGNET_FUZZ)
+    target_compile_options(signet_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 if(SIGNET_SANITIZE)
     target_compile_options(signet_options INTERFACE "-fsanitize=${SIGNET_SANITIZE}" -fno-sanitize-recover=all)
     if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/zone.h"
 
 namespace signet {
 namespace {
@@ -109,6 +110,35 @@ std::optional<TimePoint> from_local(const Civil& civil) {
     return from_utc_seconds(seconds, civil.nanosecond);
 }
 
+/// The offsets of the moments that have this local time: two where the clock is set back, in the order of the moments.
+std::vector<std::int64_t> offsets_of(const Civil& civil) {
+    const std::int64_t as_utc = utc_seconds(civil);
+    std::vector<std::int64_t> offsets;
+    for (const std::int64_t near : {as_utc - kSecondsPerDay, as_utc + kSecondsPerDay}) {
+        const std::int64_t offset = utc_offset(near);
+        const bool is_known = std::find(offsets.begin(), offsets.end(), offset) != offsets.end();
+        if (!is_known && utc_offset(as_utc - offset) == offset) offsets.push_back(offset);
+    }
+    return offsets;
+}
+
+/// A day begins at its first moment.
+std::optional<TimePoint> first_local(const Civil& civil) {
+    const std::vector<std::int64_t> offsets = offsets_of(civil);
+    return offsets.size() < 2 ? from_local(civil)
+                              : from_utc_seconds(utc_seconds(civil) - offsets.front(), civil.nanosecond);
+}
+
+/// throws  Error{usage}: two moments have this local time
+void refuse_repeated(const Civil& civil, std::string_view text) {
+    const std::vector<std::int64_t> offsets = offsets_of(civil);
+    if (offsets.size() < 2) return;
+    throw Error(ErrorCode::usage,
+                "two moments have this local time, as the clock was set back: \"" + std::string(text) + "\"",
+                "say which: " + std::string(text) + offset_text(offsets.front()) + ", or " + std::string(text) +
+                    offset_text(offsets.back()));
+}
+
 /// A cursor over what a person typed; every step says whether it fitted.
 class Scanner {
 public:
@@ -196,9 +226,12 @@ std::optional<TimePoint> parse_moment(std::string_view text) {
     Scanner in(text);
     Civil civil;
     if (!scan_date(in, civil)) return std::nullopt;
-    if (in.at_end()) return from_local(civil);
+    if (in.at_end()) return first_local(civil);
     if (!in.skip("Tt ") || !scan_clock(in, civil)) return std::nullopt;
-    if (in.at_end()) return from_local(civil);
+    if (in.at_end()) {
+        refuse_repeated(civil, text);
+        return from_local(civil);
+    }
     std::int64_t offset = 0;
     if (!in.skip("Zz") && !scan_offset(in, offset)) return std::nullopt;
     if (!in.at_end()) return std::nullopt;
@@ -293,6 +326,10 @@ std::optional<TimePoint> before(TimePoint now, const Duration& duration) {
 }
 
 }  // namespace
+
+TimePoint after(TimePoint time, std::int64_t span_ns) {
+    return {span_ns > 0 && time.ns > INT64_MAX - span_ns ? INT64_MAX : time.ns + span_ns};
+}
 
 const Clock& Clock::system() {
     static const SystemClock clock;

@@ -16,6 +16,9 @@ struct TimePoint {
 
 inline constexpr std::int64_t kNsPerSecond = 1'000'000'000;
 
+/// A moment later, or the last one there is: times are what somebody claims.
+[[nodiscard]] TimePoint after(TimePoint time, std::int64_t span_ns);
+
 /// Source of the present moment.
 class Clock {
 public:
@@ -32,7 +35,7 @@ public:
 
 /// Parses what people type: RFC 3339, a date, "2026-03-14 09:30[:05]" (local time zone unless an offset or Z is given),
 /// "now", or a duration before `now` such as "-2d", "-1y5m7d2h", "-90m", "-30s".
-/// throws  Error{usage}: the text is none of these
+/// throws  Error{usage}: the text is none of these, or a local time that a change of the clock repeats
 [[nodiscard]] TimePoint parse_time(std::string_view text, TimePoint now);
 
 /// "1h2m3s"-style durations: y mo? d h m s with restic's letters (y, m = months after y or before d, d, h) are in

@@ -198,6 +198,7 @@ void BackupPublic::encode(ByteWriter& writer) const {
     writer.i64(finished.ns);
     encode_packs(writer);
     encode_predecessors(writer, predecessors);
+    encode_read_journals(writer, obeyed, kMaxObeyed);
     invariant(reach.empty() || reach.back().journal <= predecessors.size(), "reach names journals of predecessors");
     encode_reach(writer, reach);
     if (base) encode_base(writer, *base);
@@ -221,6 +222,7 @@ BackupPublic BackupPublic::decode(ByteView bytes, std::string_view what) {
     fields.finished.ns = reader.i64();
     fields.decode_packs(reader, what);
     fields.predecessors = decode_predecessors(reader);
+    fields.obeyed = decode_read_journals(reader, kMaxObeyed);
     fields.reach = decode_reach(reader, fields.predecessors.size());
     if (fields.kind == BackupKind::base) fields.base = decode_base(reader);
     reader.expect_end();
@@ -367,6 +369,14 @@ std::optional<Labels> open_labels(const SignedEntry& entry, const SecretBytes& l
     const auto plaintext = open_labels_half(decode_halves(entry, what).labels, entry, label_key);
     if (!plaintext) return std::nullopt;
     return Labels::decode(plaintext->reveal(), what);
+}
+
+void check_series(const SignedEntry& entry, const Labels& labels, const SecretBytes& label_key) {
+    const std::string what = name_of(entry);
+    ByteReader reader(entry.public_fields(), what);
+    (void)reader.id<RunId>();
+    if (series_id(label_key, labels.series) == reader.id<SeriesId>()) return;
+    throw_damaged(what, "its series id is not that of the series' name");
 }
 
 SecretBytes open_body_octets(const SignedEntry& entry, const DataKey& dek) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "format/entry.h"
+#include "format/obeyed.h"
 #include "format/sealed_packs.h"
 #include "format/tree.h"
 
@@ -47,6 +48,7 @@ struct BackupPublic : SealedPacks {
     TimePoint started;
     TimePoint finished;
     std::vector<IdentityId> predecessors;  ///< writers whose place the signer has taken, the oldest first
+    ReadJournals obeyed;                   ///< of officers
     std::vector<Reach> reach;              ///< ascending by (journal, sequence)
     std::optional<BasePlace> base;         ///< of a base
 
@@ -128,6 +130,9 @@ void drop_body(SignedEntry& entry);
 
 /// returns  nothing when the label key is not this writer's
 [[nodiscard]] std::optional<Labels> open_labels(const SignedEntry& entry, const SecretBytes& label_key);
+/// Anybody can write down the id of another's series; to name it takes the other's label key.
+/// throws  Error{damaged}: the series id of a backup or partial entry is not that of the name in its labels
+void check_series(const SignedEntry& entry, const Labels& labels, const SecretBytes& label_key);
 /// entry  with its body. throws  Error{damaged}
 [[nodiscard]] BackupBody open_body(const SignedEntry& entry, const DataKey& dek);
 /// The body's octets alone, as they were sealed: what a repack entry seals anew. throws  Error{damaged}

@@ -77,9 +77,8 @@ void verify_signature(ByteView object, std::string_view name) {
 }
 
 bool is_known_kind(std::uint8_t kind) {
-    const bool is_first =
-        kind >= static_cast<std::uint8_t>(EntryKind::backup) && kind <= static_cast<std::uint8_t>(EntryKind::tombstone);
-    return is_first || kind == static_cast<std::uint8_t>(EntryKind::log_epoch);
+    return kind >= static_cast<std::uint8_t>(EntryKind::backup) &&
+           kind <= static_cast<std::uint8_t>(EntryKind::log_epoch);
 }
 
 void check_version_and_kind(const Envelope& envelope, std::string_view name) {
@@ -92,7 +91,8 @@ void check_version_and_kind(const Envelope& envelope, std::string_view name) {
     const auto kind = static_cast<EntryKind>(envelope.kind);
     // Whether a repack entry seals anything depends on its fields.
     if (kind == EntryKind::repack) return;
-    const bool seals = kind != EntryKind::trust && kind != EntryKind::policy && kind != EntryKind::tombstone;
+    const bool seals = kind == EntryKind::backup || kind == EntryKind::partial || kind == EntryKind::remark ||
+                       kind == EntryKind::log_epoch;
     if (seals != (envelope.sealed_size > 0)) throw_damaged(name, "a sealed part that its kind does not have");
 }
 

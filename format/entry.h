@@ -17,7 +17,10 @@ enum class EntryKind : std::uint8_t {
     remark = 5,
     repack = 6,
     tombstone = 7,
-    log_epoch = 10,
+    condemnation = 8,
+    verdict = 9,
+    acknowledgement = 10,
+    log_epoch = 11,
 };
 
 /// The fields every entry starts with.

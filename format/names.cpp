@@ -7,6 +7,9 @@ namespace signet::format {
 namespace {
 
 constexpr std::size_t kSequenceDigits = 10;
+constexpr std::string_view kQuarantine = "quarantine/";
+constexpr std::string_view kRebuilt = "rebuilt/";
+constexpr std::size_t kQuarantineDigits = 32;
 
 bool take(std::string_view& text, std::string_view prefix) {
     if (!text.starts_with(prefix)) return false;
@@ -74,6 +77,27 @@ std::string escrow_name(const Thumbprint& thumbprint, const Digest& content) {
     return "escrow/" + thumbprint.object_text() + "." + content.hex();
 }
 
+std::string rebuilt_index_prefix(const IndexId& lost) { return std::string(kRebuilt) + lost.hex() + "."; }
+
+std::string rebuilt_index_name(const IndexId& lost, const Digest& content) {
+    return rebuilt_index_prefix(lost) + content.hex();
+}
+
+std::string quarantine_prefix(std::string_view object) { return std::string(kQuarantine) + std::string(object) + "."; }
+
+std::string quarantine_name(std::string_view object, const Digest& content) {
+    return quarantine_prefix(object) + content.short_hex(kQuarantineDigits);
+}
+
+bool is_quarantined(std::string_view name) { return name.starts_with(kQuarantine); }
+
+std::optional<std::string> parse_quarantine_name(std::string_view name) {
+    if (!take(name, kQuarantine) || name.size() <= kQuarantineDigits + 1) return std::nullopt;
+    const std::size_t end = name.size() - kQuarantineDigits - 1;
+    if (name[end] != '.') return std::nullopt;
+    return std::string(name.substr(0, end));
+}
+
 std::optional<JournalName> parse_journal_name(std::string_view name) {
     if (!take(name, "journal/")) return std::nullopt;
     const auto identity_text = take_until(name, '/');
@@ -126,6 +150,16 @@ std::optional<PackId> parse_pack_name(std::string_view name) {
 std::optional<IndexId> parse_index_name(std::string_view name) {
     if (!take(name, "indexes/")) return std::nullopt;
     return IndexId::parse(name);
+}
+
+std::optional<RebuiltIndexName> parse_rebuilt_index_name(std::string_view name) {
+    if (!take(name, kRebuilt)) return std::nullopt;
+    const auto lost_text = take_until(name, '.');
+    if (!lost_text) return std::nullopt;
+    const auto lost = IndexId::parse(*lost_text);
+    const auto content = Digest::parse(name);
+    if (!lost || !content) return std::nullopt;
+    return RebuiltIndexName{*lost, *content};
 }
 
 }  // namespace signet::format

@@ -20,8 +20,11 @@ struct ResealedBody {
 };
 
 /// The public part of kind 6, after the common fields. Its packs hold all chunks of the replaced ones.
+/// An opening one names its data key alone, before the first pack under it is stored.
 struct RepackPublic : SealedPacks {
-    IdentityId writer;                    ///< whose backups this is about
+    IdentityId writer;  ///< whose backups this is about
+    bool is_opening = false;
+    ReadJournals obeyed;                  ///< of officers
     std::vector<ReplacedPacks> replaced;  ///< strictly ascending by (identity, sequence)
     std::vector<ResealedBody> bodies;     ///< strictly ascending by sequence
 
@@ -30,8 +33,10 @@ struct RepackPublic : SealedPacks {
     [[nodiscard]] static RepackPublic decode(ByteView fields, std::string_view what);
 };
 
-/// The public fields of a repack entry, checked against the entry: slots of its repository, as many sealed bodies as it
-/// names. throws  Error{damaged}: also when the entry is of another kind
+/// The public fields of a repack entry, with slots of its repository. throws  Error{damaged}: also when the entry is of
+/// another kind, or has a sealed part where it names no bodies, or the other way round
+[[nodiscard]] RepackPublic repack_fields(const SignedEntry& entry);
+/// The same, checked against the sealed part: as many sealed bodies as it names.
 [[nodiscard]] RepackPublic repack_public(const SignedEntry& entry);
 
 /// Makes and signs a repack entry. head.signer is set from `key`.

@@ -76,6 +76,12 @@ public:
         if (::fdatasync(fd_.get()) != 0) throw Error::from_errno("sync", path_, errno);
     }
 
+    /// Back to the size that it had before a line that could not be written whole, where that can be done.
+    void cut_back(off_t size) const {
+        if (size >= 0 && ::ftruncate(fd_.get(), size) != 0) return;  // the torn line is told apart, as after a crash
+    }
+    [[nodiscard]] off_t size() const { return ::lseek(fd_.get(), 0, SEEK_END); }
+
     /// The last `count` octets.
     [[nodiscard]] Bytes last(std::size_t count) const {
         const off_t size = ::lseek(fd_.get(), 0, SEEK_END);
@@ -140,7 +146,14 @@ Appended append(const std::string& path, const Clock& clock, Json line, bool syn
     const Digest digest = digest_of(text);
     text += "\n";
     if (!tail.ends_with_line_feed) text.insert(0, "\n");
-    write_full(log.fd(), as_bytes(text), path);
+    const off_t before = log.size();
+    try {
+        write_full(log.fd(), as_bytes(text), path);
+    } catch (const Error&) {
+        // A disk that is full must not leave half a line for each use that was tried.
+        log.cut_back(before);
+        throw;
+    }
     if (sync) {
         log.sync();
         if (sequence == 1) sync_folder(folder_of(path));
@@ -371,8 +384,10 @@ void AuditLog::read(const Listener& take) const {
 Digest AuditLog::head() const {
     const LogFile log(path_, O_RDONLY);
     if (!log.exists()) return {};
-    // It is signed: a power cut must not take back what a repository says was there.
+    // It is signed: a power cut must not take back what a repository says was there, nor the file's name, which whoever
+    // made it may have died before syncing.
     log.sync();
+    sync_folder(folder_of(path_));
     return log.tail().head;
 }
 

@@ -348,6 +348,15 @@ Keyring::Content Keyring::read() const {
 
 void Keyring::refresh() { content_ = read(); }
 
+void Keyring::take_notes_of_others() noexcept {
+    try {
+        Content now = read();
+        if (now.generation > content_.generation) content_ = std::move(now);
+    } catch (const std::exception&) {
+        // What is known still holds.
+    }
+}
+
 void Keyring::write(Content next) {
     ++next.generation;
     invariant(is_consistent(next.links), "links of a keyring agree with each other");
@@ -752,6 +761,10 @@ void Keyring::adopt_officer(const SecretBytes& seed, Vaults& vaults) {
 
 KeyringSet::KeyringSet(std::vector<Keyring> keyrings) : keyrings_(std::move(keyrings)) {
     invariant(!keyrings_.empty(), "a set of keyrings has the host's own");
+}
+
+void KeyringSet::take_notes_of_others() noexcept {
+    for (Keyring& keyring : keyrings_) keyring.take_notes_of_others();
 }
 
 std::optional<KnownProtector> KeyringSet::find(const format::Thumbprint& thumbprint) const {

@@ -111,6 +111,9 @@ struct LinkOptions {
     std::optional<std::string> twin_of = std::nullopt;     ///< the link that has the same key: thumbprint or name
     std::string name = {};                                 ///< empty: the vault's name for it
     std::optional<std::string> follow = std::nullopt;      ///< the place whose newest version it is; unset: as located
+    /// The version that it follows: where both are recovery protectors, that one only unwraps from now on; but where
+    /// this keyring names replicas, which may have no other way in.
+    std::optional<format::Thumbprint> instead_of = std::nullopt;
     bool settings_wait = false;  ///< access is lost: only what helps to get out, a new link or a twin of what is lost
 };
 
@@ -129,12 +132,14 @@ struct LinkTest {
         std::string location;
         Outcome outcome = Outcome::ok;
         std::string detail;
-        bool proven = false;  ///< unwrapped as well as wrapped
-        std::string state;    ///< "enabled", "expired", …, or what refused
+        bool proven = false;                          ///< unwrapped as well as wrapped
+        std::string state;                            ///< "enabled", "expired", …, or what refused
+        std::optional<TimePoint> refused_since = {};  ///< out of reach now, after it had refused
+        [[nodiscard]] bool leads_on() const;          ///< no answer, and no refusal before it: a twin may be asked
     };
     format::Thumbprint thumbprint;
     std::vector<Result> results;
-    [[nodiscard]] bool ok() const;  ///< the first location that answers is well
+    [[nodiscard]] bool ok() const;  ///< the first location that answers, or has refused, is well
 };
 
 /// What following a newer version changed, or why it did not.
@@ -160,6 +165,8 @@ public:
     /// Reads it again, if another process changed it. Pointers and references into it are void afterwards, as after any
     /// change.
     void refresh();
+    /// The same, for what other processes have noted meanwhile. A file that is gone or cannot be read changes nothing.
+    void take_notes_of_others() noexcept;
 
     [[nodiscard]] const std::string& folder() const { return folder_; }
     [[nodiscard]] AuditLog& audit() { return audit_; }
@@ -373,6 +380,8 @@ public:
     [[nodiscard]] Keyring& own() { return keyrings_.front(); }
     [[nodiscard]] const Keyring& own() const { return keyrings_.front(); }
     [[nodiscard]] const std::vector<Keyring>& all() const { return keyrings_; }
+    /// Of each. Pointers and references into them are void afterwards.
+    void take_notes_of_others() noexcept;
     [[nodiscard]] std::optional<KnownProtector> find(const format::Thumbprint& thumbprint) const;
     /// Every protector, the own keyring's links first.
     [[nodiscard]] std::vector<KnownProtector> protectors() const;

@@ -74,6 +74,16 @@ Link* find_in(std::vector<Link>& links, const format::Thumbprint& thumbprint) {
     return found == links.end() ? nullptr : &*found;
 }
 
+/// In the place of one that is written otherwise, whose refusals are over, as this one was tested; else behind all.
+void put_location(Keyring::Content& next, Link& link, const std::string& place, const std::string& instead_of) {
+    auto& all = link.locations;
+    if (std::find(all.begin(), all.end(), place) != all.end()) return;
+    const auto former = std::find(all.begin(), all.end(), instead_of);
+    if (former == all.end()) return all.push_back(place);
+    *former = place;
+    std::erase_if(next.refusals, [&](const Refusal& refusal) { return refusal.location == instead_of; });
+}
+
 /// The link is gone when another process unlinked it meanwhile.
 Link& require_in(std::vector<Link>& links, const format::Thumbprint& thumbprint) {
     Link* link = find_in(links, thumbprint);
@@ -92,6 +102,20 @@ std::optional<format::Thumbprint> make_default(std::vector<Link>& links, Link& c
     }
     chosen.role = LinkRole::default_;
     return former;
+}
+
+/// Where a link's key is asked for first; empty where only its public half is linked.
+std::string first_that_unwraps(const Link& link) {
+    const auto first = std::find_if(link.locations.begin(), link.locations.end(),
+                                    [](const std::string& text) { return Location::parse(text).can_unwrap(); });
+    return first == link.locations.end() ? std::string() : *first;
+}
+
+/// A recovery protector that has a newer version wraps no more.
+void step_down(std::vector<Link>& links, const format::Thumbprint& former, const Link& next) {
+    Link* before = find_in(links, former);
+    if (before == nullptr || before == &next || next.role != LinkRole::recovery) return;
+    if (before->role == LinkRole::recovery) before->role = LinkRole::linked;
 }
 
 /// One link follows one place. Another that follows it already keeps on, and hands over when it meets this version,
@@ -145,6 +169,18 @@ std::string state_after(const Answer<KeyDescription>& answer) {
     return std::string(answer.ok() ? text(answer.value->state) : text(answer.outcome));
 }
 
+/// Which location of a link is the place of a key, written in another way: by way of a symbolic link, with another PIN
+/// file. Empty when there is none.
+std::string written_otherwise(const Link& link, const KeyDescription& key, Vaults& vaults) {
+    const std::string place = key.can_unwrap ? vaults.at(key.location).place_of(key.location) : std::string();
+    if (place.empty()) return {};
+    const auto found = std::find_if(link.locations.begin(), link.locations.end(), [&](const std::string& text) {
+        const Location known = Location::parse(text);
+        return text != key.location.text() && known.can_unwrap() && vaults.at(known).place_of(known) == place;
+    });
+    return found == link.locations.end() ? std::string() : *found;
+}
+
 }  // namespace
 
 KeyDescription require_key(Answer<KeyDescription> answer, const Location& location) {
@@ -170,9 +206,11 @@ bool Link::wrap_only() const {
                         [](const std::string& location) { return Location::parse(location).can_unwrap(); });
 }
 
+bool LinkTest::Result::leads_on() const { return may_fail_over(outcome) && !refused_since; }
+
 bool LinkTest::ok() const {
     for (const Result& result : results) {
-        if (!may_fail_over(result.outcome)) return result.outcome == Outcome::ok;
+        if (!result.leads_on()) return result.outcome == Outcome::ok;
     }
     return false;
 }
@@ -197,6 +235,11 @@ const Link& Keyring::get(std::string_view reference) const {
         }
     }
     if (matches.size() == 1) return *matches.front();
+    // Not repeated: who takes it for a location may have put a PIN into it.
+    if (matches.empty() && reference.starts_with("pkcs11:")) {
+        throw Error(ErrorCode::usage, "a linked protector is named by its name or thumbprint, not by its location",
+                    "see signet keyring show");
+    }
     if (matches.empty()) {
         throw Error(ErrorCode::usage, "no protector " + quoted(reference) + " is linked", "see signet keyring show");
     }
@@ -294,7 +337,15 @@ LinkTest::Result Keyring::test_location(const Link& link, const std::string& pla
     }
     const auto answer = audited_test(link.thumbprint, location, vaults);
     const bool proven = answer.ok() && answer.value->can_unwrap;
-    return {place, answer.outcome, answer.detail, proven, state_after(answer)};
+    LinkTest::Result result{place, answer.outcome, answer.detail, proven, state_after(answer)};
+    // An outage after a refusal opens no way to a twin, and a test says no better.
+    const Refusal* known = may_fail_over(answer.outcome) ? refusal(place) : nullptr;
+    if (known == nullptr || !stops_unwrapping(known->outcome)) return result;
+    result.refused_since = known->since;
+    result.state = text(known->outcome);
+    result.detail += (result.detail.empty() ? "" : "; ") + std::string(text(known->outcome)) + ", refused since " +
+                     to_rfc3339(known->since);
+    return result;
 }
 
 LinkTest Keyring::test(const format::Thumbprint& thumbprint, Vaults& vaults) {
@@ -303,7 +354,7 @@ LinkTest Keyring::test(const format::Thumbprint& thumbprint, Vaults& vaults) {
     LinkTest report{thumbprint, {}};
     for (const std::string& location : link.locations) report.results.push_back(test_location(link, location, vaults));
     const auto answered = std::find_if(report.results.begin(), report.results.end(),
-                                       [](const LinkTest::Result& result) { return !may_fail_over(result.outcome); });
+                                       [](const LinkTest::Result& result) { return !result.leads_on(); });
     const std::string state = answered == report.results.end() ? report.results.front().state : answered->state;
     const bool unwrapped = std::any_of(report.results.begin(), report.results.end(),
                                        [](const LinkTest::Result& result) { return result.proven; });
@@ -348,6 +399,12 @@ LinkReport Keyring::link(const Location& location, const LinkOptions& options, V
                         " was linked for, and cannot be the default there",
                     "link a protector of region " + region);
     }
+    const std::string same_place = existing == nullptr ? std::string() : written_otherwise(*existing, key, vaults);
+    if (options.twin_of && !same_place.empty()) {
+        throw Error(ErrorCode::refused,
+                    key.location.text() + " is no twin: it is the same place as " + same_place + ", written otherwise",
+                    "a twin is the same key in a second vault or token");
+    }
     if (existing != nullptr) check_role_change(*existing, role);
     if (options.settings_wait && existing != nullptr && !existing->lost_since) {
         throw Error(ErrorCode::refused,
@@ -381,18 +438,21 @@ LinkReport Keyring::link(const Location& location, const LinkOptions& options, V
         }
         check_role_change(*link, role);
         if (!options.name.empty()) link->name = options.name;
-        const std::string place = key.location.text();
-        auto& all = link->locations;
-        if (std::find(all.begin(), all.end(), place) == all.end()) all.push_back(place);
+        put_location(next, *link, key.location.text(), same_place);
+        // A twin is the same key elsewhere: newer versions are looked for where the key is asked for first.
+        const bool is_first = first_that_unwraps(*link) == key.location.text();
         if (options.follow) {
             follow_place(next.links, *link, *options.follow, role);
-        } else if (asked.follows_newest()) {
+        } else if (asked.follows_newest() && is_first) {
             follow_place(next.links, *link, asked.text(), role);
         }
         if (role == LinkRole::default_) {
             report.former_default = make_default(next.links, *link);
         } else {
             link->role = role;
+            // A replica may have no other way in than the version before.
+            const bool has_replicas = !next.replica_keyrings.empty();
+            if (options.instead_of && !has_replicas) step_down(next.links, *options.instead_of, *link);
         }
         mark_state(*link, state_after(tested), clock_->now());
         if (report.proven) link->last_unwrapped = clock_->now();
@@ -608,7 +668,11 @@ void Keyring::follow(const Link& link, Vaults& vaults, FollowReport& report) {
         old->follow.clear();
         fresh->follow = link.follow;
         const bool same_place = same_provider(fresh->provider, old->provider) && fresh->region == old->region;
-        if (fresh->role == LinkRole::linked && same_place) std::swap(fresh->role, old->role);
+        const bool stays = old->role == LinkRole::recovery && !next.replica_keyrings.empty();
+        if (fresh->role == LinkRole::linked && same_place) {
+            std::swap(fresh->role, old->role);
+            if (stays) old->role = LinkRole::recovery;
+        }
         mark_state(*fresh, "enabled", clock_->now());
         pass_on_escrow_mark(next.settings, link.thumbprint, key.thumbprint);
         report.changes.push_back({link.thumbprint, key.thumbprint, key.location.text(), fresh->role});

@@ -42,6 +42,13 @@ SecretBytes pin_from_file(const std::string& path, const std::string& token) {
     return pin;
 }
 
+std::string place_of(const CK_TOKEN_INFO& info) {
+    const std::string serial = field(info.serialNumber);
+    if (serial.empty()) return {};
+    // Some makers give all their tokens one serial number.
+    return "token " + field(info.manufacturerID) + "\n" + field(info.model) + "\n" + field(info.label) + "\n" + serial;
+}
+
 bool is_wrong_pin(CK_RV result) {
     return result == CKR_PIN_INCORRECT || result == CKR_PIN_INVALID || result == CKR_PIN_LEN_RANGE;
 }
@@ -70,6 +77,7 @@ Pkcs11Token::Pkcs11Token(const Pkcs11Module& module, CK_SLOT_ID slot, const CK_T
       slot_(slot),
       flags_(info.flags),
       shown_(shown_token(info)),
+      place_(place_of(info)),
       anchor_(std::make_unique<Pkcs11Session>(module.functions(), slot)) {}
 
 bool Pkcs11Token::logs_in_unattended(const Pkcs11Uri& uri, const PassphraseSource& passphrases) const {

@@ -41,6 +41,8 @@ public:
 
     /// "token bk (serial 235ca266de734198)".
     [[nodiscard]] const std::string& shown() const { return shown_; }
+    /// Maker, model, label and serial number; empty where it has no serial number.
+    [[nodiscard]] const std::string& place() const { return place_; }
     /// Whether what is private can be seen.
     [[nodiscard]] bool is_open() const { return logged_in_ || !needs_login(); }
     [[nodiscard]] Pkcs11Session session(bool writes = false) const { return {module_->functions(), slot_, writes}; }
@@ -72,6 +74,7 @@ private:
     CK_SLOT_ID slot_;
     CK_FLAGS flags_;
     std::string shown_;
+    std::string place_;
     std::unique_ptr<Pkcs11Session> anchor_;  ///< a login ends with the last session
     bool logged_in_ = false;
     std::optional<CK_RV> refused_;

@@ -151,6 +151,14 @@ Answer<SecretBytes> Pkcs11Vault::unwrap(const Location& location, ByteView wrapp
     });
 }
 
+std::string Pkcs11Vault::place_of(const Location& location) {
+    try {
+        return tokens_->find(Pkcs11Uri::parse(location.uri)).place();
+    } catch (const Error&) {
+        return {};
+    }
+}
+
 bool Pkcs11Vault::unwraps_unattended(const Location& location) {
     try {
         const Pkcs11Uri uri = Pkcs11Uri::parse(location.uri);

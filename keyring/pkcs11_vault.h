@@ -39,6 +39,7 @@ public:
     /// to a token that shows no key without.
     [[nodiscard]] Answer<KeyDescription> newest(const Location& location) override;
     [[nodiscard]] Answer<KeyDescription> newest_shown(const Location& location) override;
+    [[nodiscard]] std::string place_of(const Location& location) override;
 
     // For the key officer. They throw as create() does.
 

@@ -283,6 +283,8 @@ Resolver::Found Resolver::look(const KnownProtector& protector, Use use, const s
             return found;
         }
         keyrings_.own().note_answer(place, "describe", answer.outcome);
+        // Another process may have met a refusal since this one began.
+        if (may_fail_over(answer.outcome)) keyrings_.take_notes_of_others();
         const Refusal* latched = refusal(place);
         const bool counts = latched != nullptr && (use == Use::wrap || stops_unwrapping(latched->outcome));
         const bool remembered = may_fail_over(answer.outcome) && counts;
@@ -425,6 +427,7 @@ format::DataKey Resolver::unwrap(const format::Slot& slot) {
             return std::move(*key);
         }
 
+        if (may_fail_over(answer.outcome)) keyrings_.take_notes_of_others();
         const Refusal* latched = refusal(place);
         const bool remembered = latched != nullptr && stops_unwrapping(latched->outcome);
         if (may_fail_over(answer.outcome) && !remembered) {

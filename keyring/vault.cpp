@@ -1,5 +1,6 @@
 #include "keyring/vault.h"
 
+#include <sys/stat.h>
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -83,6 +84,11 @@ Answer<KeyDescription> Vault::describe_shown(const Location& location) { return 
 Answer<KeyDescription> Vault::newest(const Location& location) { return describe(location); }
 
 Answer<KeyDescription> Vault::newest_shown(const Location& location) { return newest(location); }
+
+std::string Vault::place_of(const Location& location) {
+    static_cast<void>(location);
+    return {};
+}
 
 bool Vault::unwraps_unattended(const Location& location) {
     static_cast<void>(location);
@@ -198,6 +204,13 @@ Answer<SecretBytes> LocalVaultAdapter::unwrap(const Location& location, ByteView
 bool LocalVaultAdapter::unwraps_unattended(const Location& location) {
     static_cast<void>(location);
     return passphrases_.manner() == PassphraseSource::Manner::unattended || passphrases_.knows(object());
+}
+
+std::string LocalVaultAdapter::place_of(const Location& location) {
+    static_cast<void>(location);
+    struct stat status {};
+    if (::stat(folder_.c_str(), &status) != 0) return {};
+    return "folder " + std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino);
 }
 
 // A file with a public half.

@@ -73,6 +73,9 @@ public:
     [[nodiscard]] virtual Answer<KeyDescription> newest(const Location& location);
     /// The same from what is shown without a login.
     [[nodiscard]] virtual Answer<KeyDescription> newest_shown(const Location& location);
+    /// What tells the place from others, however it is written: the folder of a vault by device and inode, a token by
+    /// maker, model, label and serial number. Empty where that is not known.
+    [[nodiscard]] virtual std::string place_of(const Location& location);
     /// Wraps 32 random octets, unwraps them and compares. A vault without private halves only wraps. The state is not
     /// judged: what is outside its dates is wrapped for with the public half.
     [[nodiscard]] Answer<KeyDescription> test(const Location& location);
@@ -87,6 +90,7 @@ public:
     [[nodiscard]] Answer<SecretBytes> unwrap(const Location& location, ByteView wrapped) override;
     [[nodiscard]] bool unwraps_unattended(const Location& location) override;
     [[nodiscard]] Answer<KeyDescription> newest(const Location& location) override;
+    [[nodiscard]] std::string place_of(const Location& location) override;
     /// The vault itself, read anew. throws  as LocalVault::open
     [[nodiscard]] LocalVault& vault();
     /// The vault itself, unlocked. throws  as LocalVault::unlock; on a wrong passphrase it is forgotten

@@ -60,7 +60,7 @@ std::string mounted_as(std::string_view mountinfo, std::string_view device) {
         // Any number of fields, then "-", the type and the source.
         while (words >> word && word != "-") {
         }
-        if (words >> type >> source) return type + " " + source;
+        if (words >> type >> source) return type.append(" ").append(source);
     }
     return {};
 }

@@ -1,8 +1,10 @@
 #include "restore/catalogue.h"
 
 #include <algorithm>
+#include <iterator>
 #include <tuple>
 
+#include "core/zone.h"
 #include "format/officer_entry.h"
 
 namespace signet::restore {
@@ -97,8 +99,9 @@ void check_seen(const std::vector<const keyring::RepositoryPin*>& pins, const st
 }
 
 /// Pins a repository at first contact and remembers the newest entries of trusted journals.
-void remember(const storage::Repository& repository, const std::vector<storage::Journal>& journals,
-              const keyring::Trust& trust, keyring::KeyringSet& keyrings, const CatalogueOptions& options) {
+void remember(const storage::Repository& repository, const Catalogue& catalogue, keyring::KeyringSet& keyrings,
+              const CatalogueOptions& options) {
+    const keyring::Trust& trust = catalogue.trust();
     const format::RepositoryConfig& config = repository.config();
     keyring::Keyring& own = keyrings.own();
     try {
@@ -109,13 +112,14 @@ void remember(const storage::Repository& repository, const std::vector<storage::
         if (is_first) {
             tell(options, "first contact with repository " + config.repository.hex() + ": from now on its officer is " +
                               config.officer.hex() + "; compare this with what `signet init` printed");
+            if (const std::string tail = unproven_tails(catalogue); !tail.empty()) tell(options, tail);
         }
         if (pin == nullptr) {
             own.pin_repository(config.repository, config.officer, repository.config_hash());
             pin = own.pin(config.repository);
         }
         std::map<IdentityId, keyring::SeenEntry> newer;
-        for (const storage::Journal& journal : journals) {
+        for (const storage::Journal& journal : catalogue.journals()) {
             if (journal.entries.empty()) continue;
             const format::SignedEntry& last = journal.entries.back();
             if (!trust.trusts(journal.identity, format::Role::writer, last.head.sequence) &&
@@ -136,9 +140,23 @@ void remember(const storage::Repository& repository, const std::vector<storage::
 
 }  // namespace
 
+void require_seen(const keyring::KeyringSet& keyrings, const std::vector<const Catalogue*>& places) {
+    for (const keyring::Keyring& keyring : keyrings.all()) {
+        const keyring::RepositoryPin* pin = keyring.pin(places.front()->repository());
+        if (pin == nullptr) continue;
+        for (const auto& [identity, seen] : pin->seen) {
+            const std::string lost = rolled_back(identity, seen, journal_of(places.front()->journals(), identity));
+            const bool is_somewhere = std::any_of(places.begin(), places.end(), [&](const Catalogue* place) {
+                return rolled_back(identity, seen, journal_of(place->journals(), identity)).empty();
+            });
+            if (!is_somewhere) throw Error(ErrorCode::damaged, lost);
+        }
+    }
+}
+
 std::string Backup::describe() const {
-    return (labels ? labels->series : "series " + fields->series.short_hex(8)) + " at " + to_table_time(fields->time) +
-           " (" + short_id() + ")";
+    return (labels ? labels->series : "series " + fields->series.short_hex(8)) + " at " +
+           first_second_text(fields->time) + " (" + short_id() + ")";
 }
 
 BackupReference BackupReference::parse(std::string_view text) {
@@ -174,8 +192,10 @@ Catalogue Catalogue::load(const storage::Repository& repository, keyring::Keyrin
     catalogue.repository_ = repository.config().repository;
     catalogue.journals_ = options.headers_only ? repository.load_headers(options.cache) : repository.load_journals();
     const std::vector<const keyring::RepositoryPin*> pins = check_config(repository, keyrings);
-    catalogue.judge(repository, pins);
-    check_seen(pins, catalogue.journals_, catalogue.trust_, options);
+    catalogue.judge(repository, options.may_be_behind ? std::vector<const keyring::RepositoryPin*>{} : pins);
+    if (!options.may_be_behind) check_seen(pins, catalogue.journals_, catalogue.trust_, options);
+    catalogue.hold_to_checkpoints(options);
+    catalogue.measure_tails(pins, options);
     catalogue.learn_names(repository, keyrings);
     catalogue.apply_remarks();
     std::sort(catalogue.backups_.begin(), catalogue.backups_.end(), [](const Backup& left, const Backup& right) {
@@ -192,8 +212,49 @@ Catalogue Catalogue::load(const storage::Repository& repository, keyring::Keyrin
             tell(options,
                  std::to_string(count) + " backups by writer " + writer.hex() + ", who is not trusted for them");
     }
-    if (options.remember) remember(repository, catalogue.journals_, catalogue.trust_, keyrings, options);
+    if (options.remember) remember(repository, catalogue, keyrings, options);
     return catalogue;
+}
+
+std::string unproven_tails(const Catalogue& catalogue) {
+    std::vector<Tail> unproven;
+    std::copy_if(catalogue.tails().begin(), catalogue.tails().end(), std::back_inserter(unproven),
+                 [](const Tail& tail) { return tail.proven == 0; });
+    if (unproven.empty()) return {};
+    std::stable_sort(unproven.begin(), unproven.end(),
+                     [](const Tail& left, const Tail& right) { return left.entries > right.entries; });
+    std::string names;
+    for (const Tail& tail : unproven) {
+        names += (names.empty() ? "" : ", ") + tail.identity.short_hex(16) + " (" + std::to_string(tail.entries) +
+                 (tail.entries == 1 ? " entry)" : " entries)");
+    }
+    return "the tail cannot be proven of " + std::to_string(unproven.size()) +
+           (unproven.size() == 1 ? " journal: " : " journals: ") + names +
+           ": no checkpoint was given, and no keyring has seen it before; the storage may withhold newer entries";
+}
+
+void Catalogue::hold_to_checkpoints(const CatalogueOptions& options) {
+    refuted_ = compare(options.checkpoints, repository_, journals_);
+    if (!refuted_.empty() && !options.tolerate_rollback) throw refuted_.front();
+}
+
+void Catalogue::measure_tails(const std::vector<const keyring::RepositoryPin*>& pins, const CatalogueOptions& options) {
+    for (const storage::Journal& journal : journals_) {
+        const std::uint64_t entries = journal.entries.size();
+        if (!trust_.trusts(journal.identity, format::Role::writer, entries) &&
+            !trust_.trusts(journal.identity, format::Role::officer, entries)) {
+            continue;
+        }
+        Tail tail{journal.identity, entries, 0};
+        for (const keyring::RepositoryPin* pin : pins) {
+            const auto seen = pin->seen.find(journal.identity);
+            if (seen != pin->seen.end()) tail.proven = std::max(tail.proven, seen->second.sequence);
+        }
+        for (const Checkpoint& checkpoint : options.checkpoints) {
+            if (checkpoint.identity == journal.identity) tail.proven = std::max(tail.proven, checkpoint.sequence);
+        }
+        tails_.push_back(tail);
+    }
 }
 
 /// Computes trust, decodes runs, and collects what is wrong.
@@ -229,10 +290,17 @@ void Catalogue::judge(const storage::Repository& repository, const std::vector<c
     trust_ = std::move(officers.trust);
     doubt_ = std::move(officers.doubt);
 
-    repacks_ = Repacks(journals_, runs_, trust_,
-                       [&](const format::SignedEntry& entry, const Error& error) { note_damage(entry, error); });
+    std::vector<const storage::Journal*> all;
+    for (const storage::Journal& journal : journals_) all.push_back(&journal);
+    repacks_ = Repacks(
+        all, runs_,
+        [this](const format::SignedEntry& entry) {
+            return trust_.trusts(entry.identity, format::Role::officer, entry.head.sequence);
+        },
+        [&](const format::SignedEntry& entry, const Error& error) { note_damage(entry, error); });
     take_tombstones();
     judge_epochs();
+    take_condemnations();
     std::pair<IdentityId, TimePoint> latest;
     for (const auto& [place, run] : runs_) {
         // A clock set back does not make an entry older than the one before it.
@@ -284,8 +352,12 @@ void Catalogue::judge_epochs() {
 }
 
 void Catalogue::note_finding(const IdentityId& identity, std::uint64_t sequence, Error error) {
-    const bool trusted = trust_.trusts(identity, format::Role::writer, sequence) ||
-                         trust_.trusts(identity, format::Role::officer, sequence);
+    // What follows the entry is not believed either: trust that begins after it loses as much as trust that covers it.
+    const auto reaches_trust = [&](format::Role role) {
+        const keyring::TrustedIdentity* found = trust_.find(identity, role);
+        return found != nullptr && found->first_sequence <= found->last_sequence && sequence <= found->last_sequence;
+    };
+    const bool trusted = reaches_trust(format::Role::writer) || reaches_trust(format::Role::officer);
     findings_.push_back({identity, std::move(error), sequence, trusted, trusted, committed_before(identity, sequence)});
 }
 
@@ -343,6 +415,46 @@ void Catalogue::take_tombstones() {
     });
 }
 
+void Catalogue::take_condemnations() {
+    for (const storage::Journal& journal : journals_) {
+        for (const format::SignedEntry& entry : journal.entries) {
+            if (!trust_.trusts(entry.identity, format::Role::officer, entry.head.sequence)) continue;
+            try {
+                condemnations_.take(entry);
+            } catch (const Error& error) {
+                if (!is_damage(error)) throw;
+                note_damage(entry, error);
+            }
+        }
+    }
+}
+
+format::ReadJournals Catalogue::officers_read() const {
+    format::ReadJournals read;
+    for (const storage::Journal& journal : journals_) {
+        const keyring::TrustedIdentity* officer = trust_.find(journal.identity, format::Role::officer);
+        const bool has_effect = officer != nullptr && officer->first_sequence <= officer->last_sequence;
+        if (has_effect && !journal.entries.empty() && read.size() < format::kMaxObeyed)
+            read.push_back({journal.identity, journal.entries.size()});
+    }
+    std::sort(read.begin(), read.end(), [](const auto& a, const auto& b) { return a.identity < b.identity; });
+    return read;
+}
+
+bool Catalogue::is_let_go(const Backup& backup) const {
+    using storage::Standing;
+    if (condemnations_.of_dek(backup.body.listed->dek) == Standing::let_go) return true;
+    for (const ReachedEntry& reached : reached_by(backup)) {
+        if (condemnations_.of_dek(reached.listed->dek) == Standing::let_go) return true;
+        for (std::size_t pack = 0; pack < reached.listed->packs.size(); ++pack) {
+            if (reached.has(pack) &&
+                condemnations_.of_pack(reached.entry->identity, reached.entry->head.sequence, pack) == Standing::let_go)
+                return true;
+        }
+    }
+    return false;
+}
+
 /// A successor has the label key of its predecessors: who knows one of them knows all. That it opens names is tried:
 /// anybody can claim to succeed somebody.
 void Catalogue::share_label_keys() {
@@ -394,9 +506,12 @@ void Catalogue::learn_names(const storage::Repository& repository, keyring::Keyr
         const SecretBytes* key = label_key(backup.writer);
         if (key == nullptr) continue;
         try {
-            backup.labels = format::open_labels(*backup.entry, *key);
+            auto labels = format::open_labels(*backup.entry, *key);
+            if (labels) format::check_series(*backup.entry, *labels, *key);
+            backup.labels = std::move(labels);
         } catch (const Error& error) {
             if (!is_damage(error)) throw;
+            backup.damage = Error(ErrorCode::damaged, error.what());
             findings_.push_back(
                 {backup.writer, error, backup.sequence, backup.trusted, backup.trusted, backup.committed});
         }
@@ -459,6 +574,7 @@ std::vector<ReachedEntry> Catalogue::reached_by(const Backup& backup) const {
 }
 
 void Catalogue::check_reach(const Backup& backup) const {
+    if (backup.damage) throw *backup.damage;
     for (const format::Reach& item : backup.fields->reach) {
         const IdentityId& writer = backup.fields->writer_of(item, backup.writer);
         const storage::RunEntry* found = run(writer, item.sequence);
@@ -480,6 +596,16 @@ bool Catalogue::names_series(std::string_view word, const std::optional<format::
                              const SeriesId& series) {
     if (labels && labels->series == word) return true;
     return word.size() >= kFewestSeriesDigits && is_hex(word) && series.hex().starts_with(word);
+}
+
+bool Catalogue::is_whole(const Backup& backup) const {
+    try {
+        check_reach(backup);
+        return true;
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::damaged) throw;
+        return false;
+    }
 }
 
 bool Catalogue::is_series(const Backup& backup, const std::string& series) const {

@@ -6,7 +6,9 @@
 #include "format/log_epoch.h"
 #include "keyring/keyring.h"
 #include "keyring/officers.h"
+#include "restore/checkpoint.h"
 #include "restore/reach.h"
+#include "storage/condemnations.h"
 #include "storage/repository.h"
 
 #include <functional>
@@ -31,6 +33,7 @@ struct Backup {
     bool trusted = false;  ///< its writer was trusted for this entry, and so were those of all entries that it reaches
     std::string distrust;  ///< why not: "is by writer …, who is not trusted for it"
     TimePoint committed;   ///< the latest signing time of it and the runs before it
+    std::optional<Error> damage;           ///< its names, where they can be opened, are not what they should be
     std::optional<format::Labels> labels;  ///< nothing without the writer's label key
     std::vector<std::string> tags;         ///< of the labels, or of the latest remark
 
@@ -76,6 +79,12 @@ struct BackupReference {
     [[nodiscard]] static BackupReference parse(std::string_view text);
 };
 
+class Catalogue;
+
+/// That nobody can know whether newer entries are withheld: of which journals neither a checkpoint nor the memory of a
+/// keyring says anything. Empty where there are none.
+[[nodiscard]] std::string unproven_tails(const Catalogue& catalogue);
+
 /// throws  Error{usage}: the trusted ones among these are of several series; says of which, and how to choose
 void require_one_series(const std::vector<const Backup*>& backups);
 
@@ -86,7 +95,7 @@ struct JournalFinding {
     IdentityId identity;
     Error error;                 ///< Error{damaged} or Error{unsupported}; names the object
     std::uint64_t sequence = 0;  ///< of the entry that it is about; those that follow it are not believed either
-    bool trusted = false;        ///< a backup may be lost: the identity is trusted as writer or officer for that entry
+    bool trusted = false;        ///< a backup may be lost: the identity is trusted for that entry or a later one
     bool counts = false;         ///< that, or a statement by somebody trusted that cannot be read
     std::optional<TimePoint> committed;  ///< the latest signing time of the runs before it
 };
@@ -98,19 +107,37 @@ struct CatalogueOptions {
     /// No backup can be opened then.
     bool headers_only = false;
     const storage::JournalCache* cache = nullptr;
-    /// A journal that ends before what this keyring has seen is a finding, not the end.
+    /// A journal that ends before what this keyring has seen, or a checkpoint knows, is a finding, not the end.
     bool tolerate_rollback = false;
+    /// What the keyrings have seen of the journals is not asked at all: for one of several places, which may be behind
+    /// the others. Whether all of it is in one of them is the caller's to see: require_seen().
+    bool may_be_behind = false;
+    /// Kept outside of the repository: what it must show.
+    std::vector<Checkpoint> checkpoints = {};
     /// Takes one sentence: the first contact with a repository, an untrusted journal, a finding.
     std::function<void(const std::string&)> notice = {};
+};
+
+class Catalogue;
+/// For catalogues of several places of one repository that may each be behind.
+/// throws  Error{damaged}: an entry that a keyring has seen is in none of them
+void require_seen(const keyring::KeyringSet& keyrings, const std::vector<const Catalogue*>& places);
+
+/// How much of a trusted identity's journal something outside of the storage vouches for.
+struct Tail {
+    IdentityId identity;
+    std::uint64_t entries = 0;  ///< that are believed
+    std::uint64_t proven = 0;   ///< the newest that a checkpoint or the memory of a keyring knew before this was loaded
 };
 
 /// Immutable once loaded. For any number of threads at once.
 class Catalogue {
 public:
     /// Reads every journal, then holds the repository to the keyrings' pins. A first contact pins it, with a notice
-    /// that shows the officer's fingerprint. throws  Error{refused}: another officer or config.json than was pinned;
-    /// Error{damaged}: entries that this keyring
-    ///         has seen are gone or replaced (named in the message); Error{io}
+    /// that shows the officer's fingerprint. throws  Error{refused}: another officer or config.json than was pinned, or
+    /// a checkpoint of another repository; Error{damaged}: entries that this keyring or a checkpoint has seen are gone
+    /// or
+    ///         replaced (named in the message); Error{io}
     [[nodiscard]] static Catalogue load(const storage::Repository& repository, keyring::KeyringSet& keyrings,
                                         const CatalogueOptions& options = {});
 
@@ -123,6 +150,10 @@ public:
     [[nodiscard]] const std::vector<JournalFinding>& findings() const { return findings_; }
     /// Why `trust()` and `Backup::trusted` are not to be relied on: an officer's journal is broken. Names the object.
     [[nodiscard]] const std::optional<Error>& doubt() const { return doubt_; }
+    /// What did not stand up to the checkpoints (only where a rollback is tolerated).
+    [[nodiscard]] const std::vector<Error>& refuted() const { return refuted_; }
+    /// Of every identity that is trusted for its newest entry.
+    [[nodiscard]] const std::vector<Tail>& tails() const { return tails_; }
     /// throws  the doubt, when there is one: nobody may read contents then, whichever backup was named
     void require_no_doubt() const;
     /// throws  as require_no_doubt(); Error{refused}: the backup's writer is not trusted for it, or the writer of an
@@ -147,8 +178,10 @@ public:
     /// Packs that others stand for.
     [[nodiscard]] std::vector<ReachedEntry> replaced() const { return repacks_.replaced(runs_); }
     /// throws  Error{damaged}: its reach names an entry that is not there, or with another data key, or with fewer
-    /// packs
+    /// packs; or its names are damaged
     void check_reach(const Backup& backup) const;
+    /// Whether check_reach() has nothing to say.
+    [[nodiscard]] bool is_whole(const Backup& backup) const;
     /// Every backup and partial entry, by identity and sequence.
     [[nodiscard]] const RunEntries& runs() const { return runs_; }
     /// Repack entries that count.
@@ -158,6 +191,13 @@ public:
     /// Whether a word names that series: its name, or at least 8 digits of its id.
     [[nodiscard]] static bool names_series(std::string_view word, const std::optional<format::Labels>& labels,
                                            const SeriesId& series);
+
+    /// What officers have condemned, and the verdicts on it, as far as they count.
+    [[nodiscard]] const storage::Condemnations& condemnations() const { return condemnations_; }
+    /// The officers' journals that count, and how far they were read.
+    [[nodiscard]] format::ReadJournals officers_read() const;
+    /// Whether a verdict has let something go that the backup needs: a pack, or the slots of a data key.
+    [[nodiscard]] bool is_let_go(const Backup& backup) const;
 
     /// Those that match, oldest first; untrusted ones too.
     [[nodiscard]] std::vector<const Backup*> select(const BackupFilter& filter) const;
@@ -183,10 +223,13 @@ private:
     void judge(const storage::Repository& repository, const std::vector<const keyring::RepositoryPin*>& pins);
     void judge_trust(Backup& backup) const;
     void judge_epochs();
+    void hold_to_checkpoints(const CatalogueOptions& options);
+    void measure_tails(const std::vector<const keyring::RepositoryPin*>& pins, const CatalogueOptions& options);
     void share_label_keys();
     void learn_names(const storage::Repository& repository, keyring::KeyringSet& keyrings);
     void apply_remarks();
     void take_tombstones();
+    void take_condemnations();
     [[nodiscard]] std::optional<TimePoint> committed_before(const IdentityId& identity, std::uint64_t sequence) const;
     [[nodiscard]] const Backup* find_any(std::string_view id_prefix) const;
     void note_finding(const IdentityId& identity, std::uint64_t sequence, Error error);
@@ -202,9 +245,12 @@ private:
     std::vector<Backup> backups_;
     std::vector<Backup> forgotten_;
     storage::Tombstones tombstones_;
+    storage::Condemnations condemnations_;
     std::map<EntryId, LastWord> remarks_;
     std::vector<JournalFinding> findings_;
     std::optional<Error> doubt_;
+    std::vector<Error> refuted_;
+    std::vector<Tail> tails_;
     std::map<IdentityId, SecretBytes> label_keys_;
     keyring::Trust trust_;
 };

@@ -8,6 +8,7 @@
 
 #include "restore/path_choice.h"
 #include "restore/restore_worker.h"
+#include "restore/space_check.h"
 
 namespace signet::restore {
 namespace {
@@ -31,8 +32,8 @@ struct Cancelled {};
 /// Walks the tree, makes folders, and gathers everything else into tasks.
 class Gatherer final : public TreeVisitor {
 public:
-    Gatherer(RestoreRun& run, const PathFilter& filter)
-        : run_(run), filter_(filter), chunks_(run.backup().chunk_reader()), helper_(run) {}
+    Gatherer(RestoreRun& run, const PathFilter& filter, const SpaceGuard& space)
+        : run_(run), filter_(filter), space_(space), chunks_(run.backup().chunk_reader()), helper_(run) {}
 
     bool enter(std::string_view path, format::Entry& entry, bool selected) override {
         Level level;
@@ -115,11 +116,9 @@ private:
     /// Makes or finds the innermost folder as far as it is needed now. returns  false when it cannot be had
     bool is_ready(bool selected) {
         try {
-            if (run_.request().dry_run) {
-                find_folder();
-            } else if (selected) {
+            if (selected && !run_.request().dry_run) {
                 static_cast<void>(ensure_folder(levels_.size() - 1));
-            } else if (run_.request().delete_extra) {
+            } else if (run_.request().dry_run || run_.request().delete_extra) {
                 find_folder();
             }
             Level& level = levels_.back();
@@ -216,6 +215,7 @@ private:
                     break;
             }
         }
+        if (item.entry.type == EntryType::file) space_.announce(item.entry.content.size);
         if (item.entry.type != EntryType::file || item.entry.content.size == 0) {
             add_other(std::move(item));
         } else if (item.entry.content.size >= kLargeFile) {
@@ -335,6 +335,7 @@ private:
 
     RestoreRun& run_;
     const PathFilter& filter_;
+    SpaceGuard space_;
     ChunkReader chunks_;
     RestoreWorker helper_;
     std::vector<Level> levels_;
@@ -360,7 +361,7 @@ std::size_t worker_count(int jobs) {
     if (jobs > 0) return std::min<std::size_t>(static_cast<std::size_t>(jobs), 256);
     // Who creates files waits for locks of the file system, who writes large ones for the disk: three times the
     // processors.
-    return std::min<std::size_t>(std::max(2U, std::thread::hardware_concurrency()) * 3, kMostWorkers);
+    return std::min(std::size_t{std::max(2U, std::thread::hardware_concurrency())} * 3, kMostWorkers);
 }
 
 /// Starts as many threads as asked for, or as the system grants (a limit on processes): one is enough.
@@ -380,13 +381,14 @@ void start_workers(RestoreRun& run, std::size_t count, std::vector<std::unique_p
     }
 }
 
-void run_restore(RestoreRun& run, const format::Entry& root, const PathFilter& filter, std::size_t workers) {
+void run_restore(RestoreRun& run, const format::Entry& root, const PathFilter& filter, const SpaceGuard& space,
+                 std::size_t workers) {
     std::vector<std::unique_ptr<RestoreWorker>> crew;
     std::vector<std::jthread> threads;
     // Whatever happens from the first thread on, the queue is closed or cancelled: they are joined.
     try {
         start_workers(run, workers, crew, threads);
-        Gatherer gatherer(run, filter);
+        Gatherer gatherer(run, filter, space);
         ChunkReader chunks = run.backup().chunk_reader();
         walk_tree(chunks, root, filter, gatherer, run.request().interrupted);
         gatherer.finish();
@@ -417,9 +419,10 @@ RestoreReport restore_files(OpenBackup& backup, const RestoreRequest& request) {
         request.progress->files_total = statistics.files + statistics.directories + statistics.others;
         request.progress->bytes_total = statistics.bytes;
     }
+    const SpaceGuard space = check_space(backup, request, root, filter);
     const std::size_t workers = request.dry_run ? 0 : worker_count(request.jobs);
     RestoreRun run(backup, request, 2 * workers + 2);
-    run_restore(run, root, filter, workers);
+    run_restore(run, root, filter, space, workers);
     return run.report(started);
 }
 

@@ -50,6 +50,7 @@ struct RestoreRequest {
     bool plain = false;              ///< no owners, setuid, devices, sockets, security.* and trusted.*, file flags
     bool ownership_by_name = false;  ///< owners and groups that this host knows by name, else by number
     bool salvage = false;            ///< goes on after content that does not open
+    bool check_space = true;         ///< refuses what the target has no room for (space_check.h)
     bool dry_run = false;
     int jobs = 0;  ///< threads that write; 0: two a processor
     const std::atomic<bool>* interrupted = nullptr;
@@ -91,6 +92,7 @@ struct RestoreReport {
 /// content ends the restore unless salvaging. No file that failed is left behind.
 /// throws  Error{damaged}, Error{key_unavailable}: content does not open, and not salvaging; Error{interrupted};
 ///         Error{io}: the target cannot be written (no space, read-only, device error);
+///         Error{failed}: the target has no room for it, and nothing was made;
 ///         Error{usage}: no such path in the backup; --delete over the whole machine
 [[nodiscard]] RestoreReport restore_files(OpenBackup& backup, const RestoreRequest& request);
 

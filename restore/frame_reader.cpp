@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "format/names.h"
+#include "restore/pack_object.h"
 
 namespace signet::restore {
 namespace {
@@ -148,8 +149,11 @@ FrameReader::PackHandle FrameReader::open_pack(std::uint32_t number, std::uint32
             throw Error(ErrorCode::key_unavailable,
                         name + ": its data key " + place.dek.hex() + " could not be opened");
         }
-        auto object = store_.open_object(name);
-        if (object->size() != place.size) fail_damaged(name, "has another size than its backup says");
+        PackObject found = restore::open_pack(store_, place.id);
+        // What was set aside as damaged may have been cut off; the frames that are left have to open all the same.
+        if (!found.is_aside && !options_.any_size && found.reader->size() != place.size)
+            fail_damaged(name, "has another size than its backup says");
+        auto object = std::move(found.reader);
         std::array<std::uint8_t, format::kPackHeaderSize> header{};
         object->read(0, header);
         format::PackKeys keys = format::PackKeys::open(key->second, header, name);

@@ -40,6 +40,7 @@ struct FrameReaderOptions {
     std::size_t cache_octets = std::size_t{24} * 1024 * 1024;
     std::size_t open_packs = 32;
     bool read_ahead = true;  ///< asks the store for a whole pack when it is first touched
+    bool any_size = false;   ///< reads what is left of packs that were cut off (salvage)
 };
 
 /// For any number of threads at once.

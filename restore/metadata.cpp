@@ -56,7 +56,28 @@ bool has_acl(const format::Entry& entry) {
                        [](const format::Xattr& xattr) { return xattr.name == kAccessAcl; });
 }
 
-void refused(MetadataLosses& losses, const std::string& what, int why) {
+/// Whether an error is about the disk or the machine and not about what this user, file or file system may have: then
+/// the thing is not restored, and nobody may be told that it is. An attribute may be too large for a file system that
+/// has room.
+bool is_failure(int why, bool is_attribute) {
+    switch (why) {
+        case EIO:
+        case EROFS:
+        case ENOMEM:
+        case ESTALE:
+        case EINTR:
+            return true;
+        case ENOSPC:
+        case EDQUOT:
+            return !is_attribute;
+        default:
+            return false;
+    }
+}
+
+/// throws  Error{io}: it was no refusal
+void refused(MetadataLosses& losses, const std::string& what, int why, bool is_attribute = false) {
+    if (is_failure(why, is_attribute)) throw Error::from_errno("set", what, why);
     losses.refused.emplace_back(Error::from_errno("set", what, why).what());
 }
 
@@ -175,7 +196,7 @@ void MetadataWriter::apply(int fd, const format::Entry& entry, bool is_final, bo
     for (const format::Xattr& xattr : entry.xattrs) {
         if (!wants_attribute(xattr.name, losses)) continue;
         if (::fsetxattr(fd, xattr.name.c_str(), xattr.value.data(), xattr.value.size(), 0) != 0) {
-            refused(losses, xattr.name, errno);
+            refused(losses, xattr.name, errno, true);
         }
     }
     // After the owner, whose change takes setuid away, and after the ACL, whose mask the mode's group bits are.
@@ -200,7 +221,7 @@ void MetadataWriter::apply_unopened(int fd, const format::Entry& entry, Metadata
     for (const format::Xattr& xattr : entry.xattrs) {
         if (!wants_attribute(xattr.name, losses)) continue;
         if (::setxattr(path.c_str(), xattr.name.c_str(), xattr.value.data(), xattr.value.size(), 0) != 0) {
-            refused(losses, xattr.name, errno);
+            refused(losses, xattr.name, errno, true);
         }
     }
     if (entry.type != format::EntryType::symlink && ::chmod(path.c_str(), mode_of(entry, owner.complete)) != 0) {

@@ -1,6 +1,7 @@
 #include "restore/opener.h"
 
-#include "restore/index_rebuild.h"
+#include "restore/place_loader.h"
+#include "restore/spare_packs.h"
 
 namespace signet::restore {
 namespace {
@@ -48,93 +49,14 @@ format::DataKey unwrap_with(const storage::Repository& repository, keyring::Reso
     throw *failure;
 }
 
-/// Where the chunks of a backup lie: from the index segments of the entries that it reaches, and where one of those is
-/// missing or damaged, from the packs.
-class PlaceLoader {
-public:
-    PlaceLoader(const storage::Repository& repository, const SecretBytes& index_key, const SecretBytes& id_key,
-                const std::map<DekId, format::DataKey>& keys, const OpenOptions& options, ChunkTable& table)
-        : repository_(repository),
-          index_key_(index_key),
-          id_key_(id_key),
-          keys_(keys),
-          options_(options),
-          table_(table) {}
-
-    /// throws  Error{damaged}: neither a segment nor the pack itself tells; Error{io}
-    void load(const ReachedEntry& reached) {
-        const format::SealedPacks& fields = *reached.listed;
-        std::map<PackId, std::uint64_t> wanted;
-        for (std::size_t i = 0; i < fields.packs.size(); ++i) {
-            if (reached.has(i)) wanted.emplace(fields.packs[i].id, fields.packs[i].size);
-        }
-        for (const format::IndexInfo& info : fields.indexes) {
-            if (wanted.empty()) return;
-            try {
-                take_segment(reached, info, wanted);
-            } catch (const Error& error) {
-                if (!is_damage(error)) throw;
-                warn(error.what());
-            }
-        }
-        if (!wanted.empty()) rebuild(reached, wanted);
-    }
-
-private:
-    static bool is_damage(const Error& error) {
-        return error.code() == ErrorCode::damaged || error.code() == ErrorCode::unsupported;
-    }
-    void warn(const std::string& sentence) const {
-        if (options_.warn) options_.warn(sentence);
-    }
-
-    void take_segment(const ReachedEntry& reached, const format::IndexInfo& info,
-                      std::map<PackId, std::uint64_t>& wanted) {
-        const std::string name = format::index_name(info.id);
-        const Bytes object = repository_.load_index_object(info.id);
-        if (object.size() != info.size)
-            throw Error(ErrorCode::damaged, name + ": has another size than its entry says");
-        const auto segment =
-            format::IndexSegment::open(object, repository_.config().repository, reached.writer, index_key_, name);
-        if (segment.dek != reached.listed->dek) throw Error(ErrorCode::damaged, name + ": is about another data key");
-        for (const format::IndexedPack& pack : segment.packs) {
-            const auto found = wanted.find(pack.id);
-            if (found == wanted.end()) continue;
-            if (found->second != pack.size) {
-                throw Error(ErrorCode::damaged, name + ": gives " + format::pack_name(pack.id) + " another size");
-            }
-            table_.add(pack, segment.dek, name);
-            wanted.erase(found);
-        }
-    }
-
-    void rebuild(const ReachedEntry& reached, const std::map<PackId, std::uint64_t>& wanted) {
-        warn(format::journal_name(reached.entry->identity, reached.entry->head.sequence) +
-             ": no index segment says what is in " + std::to_string(wanted.size()) +
-             (wanted.size() == 1 ? " pack" : " packs") + "; reading them to find out");
-        const auto key = keys_.find(reached.listed->dek);
-        for (const auto& [id, size] : wanted) {
-            try {
-                if (key == keys_.end())
-                    throw Error(ErrorCode::damaged, format::pack_name(id) + ": in no index segment");
-                const RebuiltPack rebuilt =
-                    rebuild_index(repository_.store(), id, size, key->second, id_key_, options_.salvage);
-                table_.add(rebuilt.pack, reached.listed->dek, format::pack_name(id));
-                for (const auto& [tree, list] : rebuilt.trees_as_lists) table_.add_alias(tree, list);
-            } catch (const Error& error) {
-                if (!options_.salvage || !is_damage(error)) throw;
-                warn(error.what());
-            }
-        }
-    }
-
-    const storage::Repository& repository_;
-    const SecretBytes& index_key_;
-    const SecretBytes& id_key_;
-    const std::map<DekId, format::DataKey>& keys_;
-    const OpenOptions& options_;
-    ChunkTable& table_;
-};
+/// A backup is of the series that its writer's label key names, and of no other. throws  Error{damaged}
+void check_names(const Backup& backup, const format::BackupBody& body) {
+    const SecretBytes& key = body.keys.label_key;
+    if (const auto labels = format::open_labels(*backup.entry, key))
+        return format::check_series(*backup.entry, *labels, key);
+    throw Error(ErrorCode::damaged, format::journal_name(backup.writer, backup.sequence) +
+                                        ": its names are sealed under another key than its body says");
+}
 
 /// ": sha256:ab12cd34ef56 (prod), disabled in local:prod/1; …"; for no opener nothing.
 std::string in_what_state(Planner& planner, const RunKey& key) {
@@ -198,6 +120,38 @@ bool is_about_slots(const Error& error) {
            error.code() == ErrorCode::unsupported;
 }
 
+/// For a salvage: a chunk of a pack that is lost may have been stored again since. The places in whole packs come
+/// first.
+void OpenBackup::load_salvage(const storage::Repository& repository, Planner& planner, keyring::Resolver& resolver,
+                              PlaceLoader& places) {
+    const storage::CompleteListing packs = repository.store().list("packs/");
+    std::vector<ReachedEntry> lost;
+    for (const ReachedEntry& entry : planner.catalogue().reached_by(backup_)) {
+        PartedEntry parted = part(entry, packs);
+        places.load(parted.whole);
+        if (chooses_any(parted.lost)) lost.push_back(std::move(parted.lost));
+    }
+    if (lost.empty()) return;
+    for (const ReachedEntry& spare :
+         stored_packs(planner.catalogue(), line_of(planner.catalogue(), backup_.writer), packs)) {
+        const RunKey& key = planner.key(*spare.entry, *spare.listed);
+        const auto known = keys_.find(key.dek);
+        if (missing_.contains(key.dek)) continue;
+        if (known == keys_.end()) {
+            try {
+                keys_.emplace(key.dek, unwrap_key(repository, planner, resolver, key));
+            } catch (const Error& error) {
+                if (!is_about_slots(error)) throw;
+                continue;
+            }
+        } else if (known->second.commitment() != key.commitment) {
+            continue;
+        }
+        places.load_spare(spare);
+    }
+    for (const ReachedEntry& entry : lost) places.load(entry);
+}
+
 std::unique_ptr<OpenBackup> OpenBackup::open(const storage::Repository& repository, Planner& planner,
                                              keyring::Resolver& resolver, const Backup& backup,
                                              const OpenOptions& options) {
@@ -225,11 +179,22 @@ std::unique_ptr<OpenBackup> OpenBackup::open(const storage::Repository& reposito
         }
     }
     open->body_ = backup.body.open(open->keys_.at(backup.body.listed->dek));
-    PlaceLoader places(repository, open->body_.keys.index_key, open->body_.keys.id_key, open->keys_, options,
-                       open->table_);
-    for (const ReachedEntry& reached : planner.catalogue().reached_by(backup)) places.load(reached);
+    try {
+        check_names(backup, open->body_);
+    } catch (const Error& error) {
+        if (!options.salvage || error.code() != ErrorCode::damaged) throw;
+        if (options.warn) options.warn(error.what());
+    }
+    PlaceLoader places(repository, open->body_.keys, open->keys_, options.salvage, options.warn, open->table_);
+    if (options.salvage) {
+        open->load_salvage(repository, planner, resolver, places);
+    } else {
+        for (const ReachedEntry& reached : planner.catalogue().reached_by(backup)) places.load(reached);
+    }
+    FrameReaderOptions frames = options.frames;
+    frames.any_size = frames.any_size || options.salvage;
     open->frames_ = std::make_unique<FrameReader>(repository.store(), open->table_, open->keys_,
-                                                  repository.config().repository, options.frames);
+                                                  repository.config().repository, frames);
     if (planner.catalogue().label_key(backup.writer) == nullptr) {
         try {
             resolver.keyrings().own().learn_label_key(repository.config().repository, backup.writer,

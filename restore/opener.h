@@ -13,8 +13,12 @@
 
 namespace signet::restore {
 
+class PlaceLoader;
+
 struct OpenOptions {
-    bool salvage = false;  ///< data keys that do not open are left out, with a warning; the one of its body must open
+    /// Data keys that do not open are left out, with a warning; the one of its body must open. Chunks of packs that are
+    /// lost are looked for in whatever else their writer has stored.
+    bool salvage = false;
     FrameReaderOptions frames = {};
     std::function<void(const std::string&)> warn = {};
 };
@@ -47,6 +51,8 @@ private:
         backup_.fields = &fields_;
         backup_.body = {};
     }
+    void load_salvage(const storage::Repository& repository, Planner& planner, keyring::Resolver& resolver,
+                      PlaceLoader& places);
     Backup backup_;
     const format::BackupPublic fields_;
     std::map<DekId, format::DataKey> keys_;

@@ -1,9 +1,6 @@
 #include "restore/pack_copier.h"
 
-#include <cstring>
-
 #include "core/error.h"
-#include "format/names.h"
 
 namespace signet::restore {
 
@@ -28,45 +25,20 @@ void PackCopier::check_ids(const format::FrameRecord& record, ByteView raw, cons
     }
 }
 
+PackMaker PackCopier::start() { return {store_, key_, counter_++}; }
+
 format::IndexedPack PackCopier::copy(PackReader& source, const std::vector<ChunkId>* ids) {
-    const format::PackKeys keys = format::PackKeys::create(key_, counter_++);
-    format::FrameCipher cipher(keys);
-    crypto::Sha256 hash;
-    const auto object = store_.create();
-    format::IndexedPack made;
-    const auto append = [&](ByteView octets) {
-        hash.update(octets);
-        object->write(octets);
-        made.size += octets.size();
-    };
-    append(keys.header());
+    PackMaker made = start();
     std::size_t next_chunk = 0;
-    for (std::uint32_t number = 0; number < source.frames().size(); ++number) {
-        const format::FrameRecord& record = source.frames()[number];
+    for (const format::FrameRecord& record : source.frames()) {
         const PackReader::Frame frame = source.next();
         if (ids != nullptr) check_ids(record, frame.raw, *ids, next_chunk, source.name());
-        const format::FrameCipher::Position position{number, record.kind, record.codec, record.raw_size};
-        sealed_.resize(record.sealed_size);
-        cipher.seal(position, frame.payload, sealed_);
-        opened_.resize(frame.payload.size());
-        if (!cipher.open(position, sealed_, opened_) ||
-            std::memcmp(opened_.data(), frame.payload.data(), opened_.size()) != 0) {
-            throw Error(ErrorCode::failed,
-                        "a sealed frame did not open to what went into it: this machine's memory or processor is "
-                        "faulty",
-                        "test this machine's memory before the next run");
-        }
-        append(sealed_);
+        made.add(record, frame.payload);
     }
     if (ids != nullptr && next_chunk != ids->size()) {
         throw Error(ErrorCode::damaged, source.name() + ": has fewer chunks than its index says");
     }
-    append(format::seal_pack_end(keys, source.frames(), made.size - format::kPackHeaderSize));
-    made.id = PackId::from(hash.finish().view());
-    made.frames = source.frames();
-    if (ids != nullptr) made.chunks = *ids;
-    (void)object->commit(format::pack_name(made.id), storage::Durability::on_flush);
-    return made;
+    return made.finish(ids != nullptr ? *ids : std::vector<ChunkId>());
 }
 
 }  // namespace signet::restore

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "format/index.h"
+#include "restore/pack_maker.h"
 #include "restore/pack_reader.h"
 
 namespace signet::restore {
@@ -21,6 +22,9 @@ public:
     ///          what went in; Error{io}
     [[nodiscard]] format::IndexedPack copy(PackReader& source, const std::vector<ChunkId>* ids);
 
+    /// Starts a pack of other frames under the same data key.
+    [[nodiscard]] PackMaker start();
+
 private:
     void check_ids(const format::FrameRecord& record, ByteView raw, const std::vector<ChunkId>& ids, std::size_t& next,
                    const std::string& name);
@@ -29,8 +33,6 @@ private:
     const format::DataKey& key_;
     crypto::HmacSha256 hmac_;
     std::uint32_t counter_ = 0;  // of packs under this key
-    Bytes sealed_;
-    Bytes opened_;
 };
 
 }  // namespace signet::restore

@@ -4,15 +4,16 @@
 
 #include "core/error.h"
 #include "format/names.h"
+#include "restore/pack_object.h"
 
 namespace signet::restore {
 namespace {
 
-std::unique_ptr<storage::ObjectReader> open_whole(const storage::Store& store, const std::string& name,
-                                                  std::uint64_t size) {
-    auto object = store.open_object(name);
-    if (object->size() != size) throw Error(ErrorCode::damaged, name + ": has another size than its entry says");
-    return object;
+std::unique_ptr<storage::ObjectReader> open_whole(const storage::Store& store, const PackId& id,
+                                                  const std::string& name, std::uint64_t size) {
+    PackObject object = open_pack(store, id);
+    if (object.reader->size() != size) throw Error(ErrorCode::damaged, name + ": has another size than its entry says");
+    return std::move(object.reader);
 }
 
 format::PackKeys read_keys(const storage::ObjectReader& object, const format::DataKey& key, const std::string& name) {
@@ -40,7 +41,7 @@ ChunkId chunk_id(crypto::HmacSha256& hmac, format::ChunkKind kind, ByteView octe
 
 PackReader::PackReader(const storage::Store& store, const PackId& id, std::uint64_t size, const format::DataKey& key)
     : name_(format::pack_name(id)),
-      object_(open_whole(store, name_, size)),
+      object_(open_whole(store, id, name_, size)),
       keys_(read_keys(*object_, key, name_)),
       frames_(format::open_pack_directory(keys_, read_end(*object_, name_), size, name_)),
       cipher_(keys_) {}

@@ -138,14 +138,6 @@ void add_moments(std::vector<Moments>& all, const Moments& more) {
         all.back().to = std::max(all.back().to, more.to);
 }
 
-void find_nearest(Plan& plan) {
-    for (const CoverageInterval& interval : plan.coverage) {
-        if (!interval.restorable) continue;
-        if (interval.from <= plan.from) plan.before = interval.to <= plan.from ? last_moment(interval) : plan.from;
-        if (interval.to > plan.to && !plan.after) plan.after = std::max(interval.from, plan.to);
-    }
-}
-
 }  // namespace
 
 /// Collects what a set of data keys needs, protector by protector.
@@ -255,16 +247,18 @@ void Planner::collect_keys() {
         committed.second = std::max(committed.second, run.entry->head.time);
         const bool was_there = !options_.as_of || committed.second <= *options_.as_of;
         const bool is_backup = run.entry->kind == format::EntryKind::backup;
-        collect_key(name_of(*run.entry, run.fields), run.fields, run.fields.time, is_backup, was_there);
+        collect_key(name_of(*run.entry, run.fields), run.fields, {run.fields.time, run.fields.started}, is_backup,
+                    was_there);
     }
     for (const auto& [place, repack] : catalogue_.repacks().entries()) {
         // Whenever it was made: it says what is needed from now on, for whatever moment.
-        collect_key(name_of(*repack.entry, repack.fields), repack.fields, time_of(repack, catalogue_), true, true);
+        collect_key(name_of(*repack.entry, repack.fields), repack.fields,
+                    {time_of(repack, catalogue_), repack.entry->head.time}, !repack.fields.is_opening, true);
     }
     for (const LogEpoch& epoch : catalogue_.log_epochs()) {
         const RunKeyName name = name_of(*epoch.entry, epoch.fields);
         const bool was_there = !options_.as_of || epoch.opened() <= *options_.as_of;
-        collect_key(name, epoch.fields, epoch.opened(), false, was_there);
+        collect_key(name, epoch.fields, {epoch.opened(), epoch.opened()}, false, was_there);
         keys_.at(name).is_of_logs = true;
     }
 }
@@ -276,15 +270,16 @@ RunKeyName Planner::name_of(const format::SignedEntry& entry, const format::Slot
 }
 
 /// was_there  at the moment of the plan: else nobody opens the key by these slots
-void Planner::collect_key(const RunKeyName& name, const format::SlottedKey& listed, TimePoint time, bool is_committed,
-                          bool was_there) {
+void Planner::collect_key(const RunKeyName& name, const format::SlottedKey& listed, const RunTimes& times,
+                          bool is_committed, bool was_there) {
     const auto [found_key, is_new] = keys_.try_emplace(name);
     RunKey& key = found_key->second;
     key.dek = name.dek;
     key.writer = name.signer;
     key.commitment = name.commitment;
     key.is_trusted = name.is_trusted;
-    if (is_new || is_committed) key.time = time;
+    if (is_new) key.made = times.made;
+    if (is_new || is_committed) key.time = times.time;
     if (!was_there) return;
     key.has_backup = key.has_backup || is_committed;
     for (const format::Slot& slot : listed.slots) {
@@ -294,8 +289,8 @@ void Planner::collect_key(const RunKeyName& name, const format::SlottedKey& list
             found = key.openers.insert(found, {slot.thumbprint, key.is_trusted, {}, {}, false});
         found->slots.push_back(&slot);
         if (!key.is_trusted) continue;
-        TimePoint& used = last_used_.try_emplace(slot.thumbprint, time).first->second;
-        used = std::max(used, time);
+        TimePoint& used = last_used_.try_emplace(slot.thumbprint, times.time).first->second;
+        used = std::max(used, times.time);
     }
 }
 
@@ -558,6 +553,7 @@ void Planner::add_warnings(Plan& plan) const {
 Plan Planner::make(const std::vector<const Backup*>& wanted, const Stretch& stretch, Broken broken) {
     Plan plan;
     plan.series = wanted.back()->series();
+    plan.series_id = wanted.back()->fields->series;
     plan.from = stretch.from;
     plan.to = stretch.to;
     plan.coverage = stretch.coverage;
@@ -580,7 +576,7 @@ Plan Planner::make(const std::vector<const Backup*>& wanted, const Stretch& stre
         }
     }
     plan.required = gathering.take();
-    if (!plan.restorable) find_nearest(plan);
+    if (!plan.restorable) plan.find_nearest();
     add_warnings(plan);
     return plan;
 }
@@ -611,6 +607,7 @@ Plan Planner::plan(const Backup& base, const std::vector<NeededLogs>& logs, Time
     catalogue_.require_no_doubt();
     Plan plan;
     plan.series = base.series();
+    plan.series_id = base.fields->series;
     plan.backup = base.id;
     plan.from = at;
     plan.to = at;
@@ -687,6 +684,16 @@ std::vector<Plan> Planner::timeline(const BackupFilter& filter) {
     std::sort(plans.begin(), plans.end(),
               [](const Plan& left, const Plan& right) { return left.series < right.series; });
     return plans;
+}
+
+void Plan::find_nearest() {
+    before.reset();
+    after.reset();
+    for (const CoverageInterval& interval : coverage) {
+        if (!interval.restorable) continue;
+        if (interval.from <= from) before = interval.to <= from ? last_moment(interval) : from;
+        if (interval.to > to && !after) after = std::max(interval.from, to);
+    }
 }
 
 KeyUnavailable::KeyUnavailable(Plan plan)

@@ -51,6 +51,7 @@ struct RunKey {
     Digest commitment;
     bool is_trusted = false;      ///< the entries are ones that the signer was trusted for
     TimePoint time;               ///< of the run, or of what was sealed anew
+    TimePoint made;               ///< when the run began, whatever time its backup claims
     bool has_backup = false;      ///< the run was committed
     bool is_of_logs = false;      ///< made for a log epoch
     std::vector<Opener> openers;  ///< by thumbprint
@@ -91,7 +92,8 @@ struct CoverageInterval {
     bool restorable = true;
     bool unproven = false;  ///< restorable only if a stored, unsigned slot tells the truth
     std::vector<format::Thumbprint> blocked_by;
-    std::string damage;  ///< what is wrong with its backups, of the first of them; "": nothing
+    std::string damage;   ///< what is wrong with its backups, of the first of them; "": nothing
+    std::string refused;  ///< why a restore to these moments is refused whatever keys there are; "": it is not
     std::uint64_t backups = 0;
 };
 
@@ -112,7 +114,8 @@ enum class Outlook {
 };
 
 struct Plan {
-    std::string series;             ///< name or id
+    std::string series;  ///< name or id
+    SeriesId series_id;
     std::optional<EntryId> backup;  ///< of a plan for one
     /// What was asked for, from the first backup on; equal to `to` for a moment.
     TimePoint from;
@@ -134,6 +137,8 @@ struct Plan {
     [[nodiscard]] std::string json() const;
     /// For people: several lines. Without "signet: " before it.
     [[nodiscard]] std::string text() const;
+    /// Sets `before` and `after` by the coverage.
+    void find_nearest();
     /// "2 of 3 protectors it needs cannot be used".
     [[nodiscard]] std::string reason() const;
 };
@@ -209,8 +214,11 @@ private:
     enum class Broken { is_thrown, is_warning };
     void collect_keys();
     [[nodiscard]] RunKeyName name_of(const format::SignedEntry& entry, const format::SlottedKey& listed) const;
-    void collect_key(const RunKeyName& name, const format::SlottedKey& listed, TimePoint time, bool is_committed,
-                     bool was_there);
+    struct RunTimes {
+        TimePoint time, made;  ///< as in RunKey
+    };
+    void collect_key(const RunKeyName& name, const format::SlottedKey& listed, const RunTimes& times,
+                     bool is_committed, bool was_there);
     void add_stored_slots();
     [[nodiscard]] std::map<format::Thumbprint, std::set<std::string>> names_of_protectors() const;
     [[nodiscard]] keyring::ProtectorReport ask(const format::Thumbprint& thumbprint);

@@ -97,9 +97,10 @@ std::string restorable_text(const std::vector<CoverageInterval>& coverage) {
         const std::string from = first_moment_text(interval.from);
         const std::string claim = interval.unproven ? " (unproven)" : "";
         if (i + 1 == coverage.size()) {
-            parts.push_back("every moment from " + from + " on" + claim);
+            parts.push_back(std::string("every moment from ").append(from).append(" on").append(claim));
         } else {
-            parts.push_back(from + " .. " + last_moment_text(interval.to, interval.from) + claim);
+            parts.push_back(
+                std::string(from).append(" .. ").append(last_moment_text(interval.to, interval.from)).append(claim));
         }
     }
     if (parts.empty()) return "  restorable now: nothing of this series\n";
@@ -160,6 +161,7 @@ Json to_json(const CoverageInterval& interval) {
             {"unproven", interval.unproven},
             {"blocked_by", thumbprints(interval.blocked_by)},
             {"damage", interval.damage.empty() ? Json(nullptr) : Json(interval.damage)},
+            {"refused", interval.refused.empty() ? Json(nullptr) : Json(interval.refused)},
             {"backups", interval.backups}};
 }
 
@@ -183,7 +185,7 @@ std::string RequiredProtector::title() const {
     if (!locations.empty() && locations.front().starts_with("local:")) {
         const std::string& location = locations.front();
         const std::size_t folder_end = location.find('#');
-        const std::string name = location.substr(folder_end == std::string::npos ? 6 : folder_end + 1);
+        std::string name = location.substr(folder_end == std::string::npos ? 6 : folder_end + 1);
         if (is_plain_name(name)) return name;
     }
     return report.name;
@@ -193,6 +195,9 @@ std::string Plan::reason() const {
     const auto unusable = static_cast<std::uint64_t>(
         std::count_if(required.begin(), required.end(), [](const RequiredProtector& one) { return !one.usable; }));
     if (!orphaned.empty()) return counted(orphaned.size(), "data key") + " it needs cannot be opened by anything";
+    const bool is_refused = std::any_of(coverage.begin(), coverage.end(),
+                                        [](const CoverageInterval& interval) { return !interval.refused.empty(); });
+    if (unusable == 0 && is_refused) return "a restore to some of these moments is refused";
     return std::to_string(unusable) + " of " + counted(required.size(), "protector") + " it needs cannot be used";
 }
 
@@ -220,13 +225,10 @@ std::string Plan::text() const {
 }
 
 std::string Plan::json() const {
-    Json object{{"message_type", "key_report"},
-                {"series", series},
-                {"backup", backup ? Json(backup->hex()) : Json(nullptr)},
-                {"from", to_rfc3339(from)},
-                {"to", to_rfc3339(to)},
-                {"restorable", restorable},
-                {"unproven", unproven}};
+    Json object{{"message_type", "key_report"}, {"series", series},
+                {"series_id", series_id.hex()}, {"backup", backup ? Json(backup->hex()) : Json(nullptr)},
+                {"from", to_rfc3339(from)},     {"to", to_rfc3339(to)},
+                {"restorable", restorable},     {"unproven", unproven}};
     object["required"] = Json::array();
     for (const RequiredProtector& one : required) object["required"].push_back(to_json(one));
     object["coverage"] = Json::array();

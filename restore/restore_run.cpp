@@ -1,5 +1,7 @@
 #include "restore/restore_run.h"
 
+#include "core/open_beneath.h"
+
 #include <fcntl.h>
 #include <unistd.h>
 #include <cerrno>
@@ -39,12 +41,16 @@ void RestoreProgress::set_current(std::string path) {
     current_ = std::move(path);
 }
 
+MetadataWriter metadata_writer_for(OpenBackup& backup, const RestoreRequest& request) {
+    if (!request.ownership_by_name) return MetadataWriter(request.plain);
+    return MetadataWriter(request.plain, OwnerMap::by_name(backup.body().owners, backup.body().groups));
+}
+
 RestoreRun::RestoreRun(OpenBackup& backup, const RestoreRequest& request, std::size_t queue_size)
     : backup_(backup),
       request_(request),
       target_(request.target, !request.dry_run),
-      metadata_(request.plain,
-                request.ownership_by_name ? OwnerMap::by_name(backup.body().owners, backup.body().groups) : OwnerMap{}),
+      metadata_(metadata_writer_for(backup, request)),
       rules_{request.overwrite, request.delete_extra, request.verify, metadata_},
       queue_(queue_size) {}
 
@@ -180,8 +186,7 @@ void RestoreRun::set_late_flags() {
         attempt(*one.folder, one.entry.name, [&] {
             const FolderPin pin = target_.pin(one.folder);
             const std::string path = one.folder->path_of(one.entry.name);
-            const UniqueFd fd(
-                ::openat(pin.fd(), one.entry.name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+            const UniqueFd fd = open_beneath(pin.fd(), one.entry.name, O_RDONLY | O_NONBLOCK);
             struct stat status {};
             if (!fd || ::fstat(fd.get(), &status) != 0) throw Error::from_errno("open", path, errno);
             if (!(NodeId::of(status) == id)) {

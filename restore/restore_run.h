@@ -56,6 +56,7 @@ using Task = std::variant<FrameTask, ItemsTask, PieceTask>;
 /// Content that does not open: ends the restore, unless salvaging.
 class ContentFailure final : public std::exception {
 public:
+    // NOLINTNEXTLINE(bugprone-throw-keyword-missing): a member, nothing to throw
     explicit ContentFailure(Error error) : error_(std::move(error)) {}
     [[nodiscard]] const Error& error() const { return error_; }
     [[nodiscard]] const char* what() const noexcept override { return error_.what(); }
@@ -74,6 +75,9 @@ auto reading(const Read& read) {
         throw ContentFailure(error);
     }
 }
+
+/// What gives things their metadata, as the request wants it.
+[[nodiscard]] MetadataWriter metadata_writer_for(OpenBackup& backup, const RestoreRequest& request);
 
 class RestoreRun {
 public:

@@ -1,5 +1,7 @@
 #include "restore/restore_worker.h"
 
+#include "core/open_beneath.h"
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -13,7 +15,7 @@ namespace {
 using format::ChunkKind;
 using format::EntryType;
 
-constexpr int kCreate = O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+constexpr int kCreate = O_CREAT | O_EXCL;
 constexpr std::size_t kVerifyBuffer = std::size_t{1024} * 1024;
 
 /// Gathers octets that lie side by side both in a frame and in the file, so that they cost one write.
@@ -57,13 +59,13 @@ bool create_file(RestoreRun& run, int folder_fd, const Item& item, const MakingR
     mode_is_final = creation.is_final;
     const int flags = kCreate | (rules.readable ? O_RDWR : O_WRONLY);
     return name.create(folder_fd, item.folder, item.entry, rules, run.target(), [&](const std::string& as) {
-        fd = UniqueFd(::openat(folder_fd, as.c_str(), flags, creation.mode));
+        fd = open_beneath(folder_fd, as, flags, creation.mode);
         return fd ? 0 : errno;
     });
 }
 
 UniqueFd open_existing(int folder_fd, const Item& item) {
-    UniqueFd fd(::openat(folder_fd, item.entry.name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    UniqueFd fd = open_beneath(folder_fd, item.entry.name, O_RDONLY | O_NONBLOCK);
     if (!fd) throw Error::from_errno("open", item.folder->path_of(item.entry.name), errno);
     return fd;
 }
@@ -83,7 +85,7 @@ bool cannot_link(int why) { return why == EPERM || why == EMLINK || why == EOPNO
 /// throws  Error{refused}: something else has its name, and stays
 struct stat open_special(int folder_fd, const Item& item, NewName& name, UniqueFd& fd) {
     const std::string path = item.folder->path_of(item.entry.name);
-    fd = UniqueFd(::openat(folder_fd, name.name().c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    fd = open_beneath(folder_fd, name.name(), O_PATH);
     if (!fd) throw Error::from_errno("open", path, errno);
     try {
         return require_just_made(folder_fd, fd.get(), type_bits(item.entry.type), path);

@@ -2,7 +2,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <locale.h>
+#include <locale.h>  // NOLINT(modernize-deprecated-headers): newlocale is POSIX, <clocale> need not have it
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <algorithm>

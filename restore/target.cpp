@@ -16,11 +16,12 @@
 #include "core/crypto/random.h"
 #include "core/error.h"
 #include "core/handle.h"
+#include "core/open_beneath.h"
 
 namespace signet::restore {
 namespace {
 
-constexpr int kOpenFolder = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+constexpr int kOpenFolder = O_RDONLY | O_DIRECTORY;
 constexpr mode_t kNewFolderMode = 0700;
 constexpr const char* kDefaultAcl = "system.posix_acl_default";
 constexpr const char* kAccessAcl = "system.posix_acl_access";
@@ -46,7 +47,7 @@ bool is_dot(const char* name) { return std::strcmp(name, ".") == 0 || std::strcm
 
 /// Everything in an open folder. The descriptor's position moves.
 std::vector<Target::Listed> read_folder(int fd, const std::string& path) {
-    UniqueFd own(::openat(fd, ".", kOpenFolder));
+    UniqueFd own = open_beneath(fd, ".", kOpenFolder);
     if (!own) throw Error::from_errno("list", path, errno);
     const DirHandle folder(::fdopendir(own.get()));
     if (!folder) throw Error::from_errno("list", path, errno);
@@ -97,7 +98,7 @@ struct Keeping {
 /// Tries it with a file: exclusive creation opens what it made, so nobody can interfere.
 Keeping keeping_of(int folder_fd, const std::string& path) {
     const std::string name = ".signet-" + crypto::random_id<Id<struct ProbeNameTag, 8>>().hex();
-    const UniqueFd fd(::openat(folder_fd, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    const UniqueFd fd = open_beneath(folder_fd, name, O_WRONLY | O_CREAT | O_EXCL, 0600);
     if (!fd) throw Error::from_errno("make", path, errno);
     static_cast<void>(::unlinkat(folder_fd, name.c_str(), 0));
     const uid_t owner = status_of(fd.get(), path).st_uid;
@@ -147,7 +148,7 @@ private:
 
     /// Opens a folder and removes what is in it, but for folders.
     void go_into(int parent, const std::string& name) {
-        UniqueFd below(::openat(parent, name.c_str(), kOpenFolder));
+        UniqueFd below = open_beneath(parent, name, kOpenFolder);
         if (!below) throw Error::from_errno("delete", path_ + " (" + name + ")", errno);
         const struct stat status = status_of(below.get(), path_);
         if (status.st_dev != device_ || mount_of(below.get()) != mount_) {
@@ -166,7 +167,8 @@ private:
     }
 
     void go_up() {
-        UniqueFd up(::openat(fd_.get(), "..", kOpenFolder));
+        // Up is not beneath; what it leads to is compared with what was left.
+        UniqueFd up(::openat(fd_.get(), "..", kOpenFolder | O_NOFOLLOW | O_CLOEXEC));
         if (!up) throw Error::from_errno("delete", path_, errno);
         const std::string name = std::move(levels_.back().name);
         levels_.pop_back();
@@ -350,7 +352,7 @@ void Target::forget(Folder& folder) noexcept {
 }
 
 UniqueFd Target::open_component(int parent_fd, const std::string& name, const std::string& path) {
-    UniqueFd fd(::openat(parent_fd, name.c_str(), kOpenFolder));
+    UniqueFd fd = open_beneath(parent_fd, name, kOpenFolder);
     if (!fd) throw Error::from_errno("open", path, errno);
     return fd;
 }
@@ -376,12 +378,12 @@ FolderHandle Target::make_folder(const FolderHandle& parent, const std::string& 
                 throw Error::from_errno("make folder", path, errno);
         }
     }
-    UniqueFd fd(::openat(above.fd(), name.c_str(), kOpenFolder));
+    UniqueFd fd = open_beneath(above.fd(), name, kOpenFolder);
     const bool mine = existed && in_the_way == InTheWay::replace;
     if (!fd && errno == EACCES && mine) {
         // One's own folder without permission to read it: its mode is set anew in the end anyway.
         if (::fchmodat(above.fd(), name.c_str(), kNewFolderMode, AT_SYMLINK_NOFOLLOW) == 0) {
-            fd = UniqueFd(::openat(above.fd(), name.c_str(), kOpenFolder));
+            fd = open_beneath(above.fd(), name, kOpenFolder);
         }
     }
     if (!fd) throw Error::from_errno("open", path, errno);
@@ -397,7 +399,7 @@ FolderHandle Target::make_folder(const FolderHandle& parent, const std::string& 
 
 FolderHandle Target::find_folder(const FolderHandle& parent, const std::string& name) {
     const FolderPin above = pin(parent);
-    UniqueFd fd(::openat(above.fd(), name.c_str(), kOpenFolder));
+    UniqueFd fd = open_beneath(above.fd(), name, kOpenFolder);
     if (!fd) {
         if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP) return nullptr;
         throw Error::from_errno("open", parent->path_of(name), errno);

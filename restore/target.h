@@ -1,7 +1,7 @@
 // The folder that a restore writes into, and the folders below it. Every access is one component below an open
-// descriptor, without following symbolic links; a folder whose descriptor had to be closed is opened again from its
-// parent, and refused if it is no longer the same folder. So nothing outside the target is reached, however deep the
-// tree and whoever interferes.
+// descriptor, which the kernel resolves beneath it without following symbolic links (open_beneath); a folder whose
+// descriptor had to be closed is opened again from its parent, and refused if it is no longer the same folder. So
+// nothing outside the target is reached, however deep the tree and whoever interferes.
 #pragma once
 
 #include "core/file.h"

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/crypto/digest.h"
+#include "format/entry_fields.h"
 #include "format/limits.h"
 #include "storage/parallel.h"
 
@@ -23,7 +24,9 @@ struct ReadEntry {
 ReadEntry read_entry(const Store& store, const IdentityId& identity, std::uint64_t sequence) {
     const std::string name = format::journal_name(identity, sequence);
     try {
-        return {format::decode_entry(store.get(name, format::kMaxEntry), name), std::nullopt};
+        ReadEntry read{format::decode_entry(store.get(name, format::kMaxEntry), name), std::nullopt};
+        format::check_fields(*read.entry);
+        return read;
     } catch (const Error& error) {
         // Only what the octets themselves say is a finding. A store that cannot be read says nothing about them.
         if (error.code() == ErrorCode::damaged || error.code() == ErrorCode::unsupported) return {std::nullopt, error};
@@ -245,6 +248,24 @@ Bytes Repository::load_index_object(const IndexId& id) const {
         throw Error(ErrorCode::damaged, name + ": the content is not what the name says");
     }
     return object;
+}
+
+void Repository::put_rebuilt_index(const IndexId& lost, const format::IndexSegment& segment, const IdentityId& writer,
+                                   const SecretBytes& index_key) const {
+    const Bytes object = segment.seal(config_.repository, writer, index_key);
+    static_cast<void>(store_->put(format::rebuilt_index_name(lost, crypto::sha256(object)), object, Durability::now));
+}
+
+std::vector<std::pair<std::string, Bytes>> Repository::load_rebuilt_index(const IndexId& lost) const {
+    std::vector<std::pair<std::string, Bytes>> objects;
+    const CompleteListing listing = store_->list(format::rebuilt_index_prefix(lost));
+    for (const ObjectInfo& info : listing) {
+        const auto name = format::parse_rebuilt_index_name(info.name);
+        if (!name || info.size > format::kMaxIndexObject) continue;
+        auto object = store_->get_if_present(info.name, format::kMaxIndexObject);
+        if (object && crypto::sha256(*object) == name->content) objects.emplace_back(info.name, std::move(*object));
+    }
+    return objects;
 }
 
 }  // namespace signet::storage

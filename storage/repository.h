@@ -12,6 +12,8 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace signet::storage {
@@ -69,6 +71,13 @@ public:
                                               const SecretBytes& index_key) const;
     /// The object of an index segment, verified against its name. throws  Error{damaged} (also: missing)
     [[nodiscard]] Bytes load_index_object(const IndexId& id) const;
+
+    /// Stores durably what stands for a lost index segment.
+    void put_rebuilt_index(const IndexId& lost, const format::IndexSegment& segment, const IdentityId& writer,
+                           const SecretBytes& index_key) const;
+    /// The objects that stand for a lost index segment, each verified against its name, with that name; others are left
+    /// out. throws  Error{io}
+    [[nodiscard]] std::vector<std::pair<std::string, Bytes>> load_rebuilt_index(const IndexId& lost) const;
 
 private:
     Repository(std::shared_ptr<Store> store, format::RepositoryConfig config, Digest hash)

@@ -1,6 +1,7 @@
 #include "cli/access.h"
 #include "cli/backup_report.h"
 #include "cli/backup_request.h"
+#include "cli/checkpoints.h"
 #include "cli/commands/commands.h"
 #include "cli/escrow.h"
 #include "cli/hooks.h"
@@ -33,9 +34,31 @@ void connect_to_terminal(Terminal& terminal, backup::BackupRequest& request) {
     };
 }
 
+/// A run of a writer that is trusted up to an earlier entry ends without a backup.
 bool writer_is_trusted(Context& context) {
     const auto writer = context.keyring().writer_if_present();
-    return writer && load_trust(context).find(writer->identity(), format::Role::writer) != nullptr;
+    if (!writer) return false;
+    const keyring::Trust trust = load_trust(context);
+    const keyring::TrustedIdentity* known = trust.find(writer->identity(), format::Role::writer);
+    return known != nullptr && known->first_sequence <= known->last_sequence;
+}
+
+/// Appends the line to the file that was named, if a backup was made.
+void keep_checkpoint(Context& context, const std::optional<restore::Checkpoint>& checkpoint) {
+    const auto file = context.options().text("checkpoint-file");
+    if (!file || !checkpoint) return;
+    try {
+        append_line(*file, checkpoint->line());
+    } catch (const Error& error) {
+        throw Error(error.code(), std::string(error.what()) + "; the backup itself was made, and its checkpoint is " +
+                                      checkpoint->line());
+    }
+}
+
+/// What cannot be written in the end is told before a backup is made.
+void try_checkpoint_file(Context& context) {
+    const auto file = context.options().text("checkpoint-file");
+    if (file && !context.dry_run()) append_line(*file, "");
 }
 
 backup::BackupReport make_backup(Context& context, backup::BackupRequest request) {
@@ -75,6 +98,7 @@ ExitCode run(Context& context) {
         request.region = region_of(context, context.repository());
         follow_rotation(context);
         check_access(context);
+        try_checkpoint_file(context);
         run_hooks(context, "run-before", variables);
         report = make_backup(context, request);
     } catch (const Error& error) {
@@ -93,10 +117,12 @@ ExitCode run(Context& context) {
     }
     const ExitCode code = report.errors > 0 ? ExitCode::incomplete : ExitCode::done;
     const bool trusted = writer_is_trusted(context);
+    const auto checkpoint = checkpoint_of(context.repository().config().repository, report);
     if (terminal.json())
-        terminal.object(backup_json(report, request.dry_run, trusted));
+        terminal.object(backup_json(report, checkpoint, request.dry_run, trusted));
     else
-        print_backup(terminal, report, request.dry_run);
+        print_backup(terminal, report, checkpoint, request.dry_run);
+    keep_checkpoint(context, checkpoint);
     variables["SIGNET_SERIES"] = report.series;
     variables["SIGNET_EXIT_CODE"] = std::to_string(number(code));
     variables["SIGNET_BACKUP_ID"] = report.backup ? report.backup->hex() : "";
@@ -128,6 +154,9 @@ Command backup_command() {
         "while it passes, so that its files can be listed and restored one by one, and those that did not change are "
         "not "
         "stored again. It needs --series, the one that the logs are pushed to.\n\n"
+        "With --checkpoint-file, a line is appended to that file when the backup is made: kept where the storage "
+        "cannot "
+        "reach it, it tells check, plan and restore (--checkpoint) later that this backup must be there.\n\n"
         "Hooks run through sh -c with SIGNET_OPERATION, SIGNET_REPOSITORY, SIGNET_SERIES, SIGNET_PATHS and, "
         "afterwards, SIGNET_EXIT_CODE, SIGNET_BACKUP_ID or SIGNET_ERROR.";
     command.options = backup_options();

@@ -1,70 +1,120 @@
-#include "cli/checker.h"
+#include "cli/check_report.h"
+#include "cli/checking.h"
+#include "cli/checkpoints.h"
 #include "cli/commands/commands.h"
-#include "cli/table.h"
+#include "cli/signals.h"
+#include "cli/size.h"
+#include "core/crypto/random.h"
+
+#include <array>
+#include <cstdlib>
 
 namespace signet::cli {
 namespace {
 
-void tell(Terminal& terminal, const CheckReport& report) {
-    for (const Damage& damage : report.damages) {
-        const std::vector<std::string> backups(damage.backups.begin(), damage.backups.end());
-        terminal.problem(damage.object,
-                         damage.message + (backups.empty() ? "" : "; touches backup " + join(backups, ", ")), "check");
-    }
-    for (const std::string& what : report.unreadable) terminal.problem("repository", what, "check");
-    for (const std::string& what : report.missing_keys) terminal.problem("content", what, "check");
-    for (const std::string& what : report.information) terminal.message("note: " + printable(what));
+enum class Reading { names, sample, everything };
+
+/// What is to be read, with the seed of a random choice.
+struct Scope {
+    Reading reading = Reading::names;
+    restore::PackSample sample;
+    std::optional<std::uint64_t> seed;
+};
+
+[[noreturn]] void refuse_subset(const std::string& text) {
+    throw Error(ErrorCode::usage, "--read-data-subset is n/t (part n of t), x% or a size such as 10G: " + text);
 }
 
-Json report_json(const CheckReport& report, bool read_data) {
-    Json damaged = Json::array();
-    for (const Damage& damage : report.damages) {
-        Json row;
-        set_text(row, "object", damage.object);
-        row["message"] = damage.message;
-        row["backups"] = damage.backups;
-        damaged.push_back(std::move(row));
+std::optional<std::uint64_t> whole_number(std::string_view text) {
+    if (text.empty() || text.size() > 9 || text.find_first_not_of("0123456789") != std::string_view::npos)
+        return std::nullopt;
+    return std::stoull(std::string(text));
+}
+
+restore::PackSample part_of(const std::string& text, std::size_t slash) {
+    const auto part = whole_number(std::string_view(text).substr(0, slash));
+    const auto parts = whole_number(std::string_view(text).substr(slash + 1));
+    if (!part || !parts || *part < 1 || *part > *parts) refuse_subset(text);
+    return restore::PackSample::of_parts(*part, *parts);
+}
+
+double share_of(const std::string& text) {
+    const std::string number = text.substr(0, text.size() - 1);
+    if (number.empty() || number.size() > 9 || number.find_first_not_of("0123456789.") != std::string::npos)
+        refuse_subset(text);
+    char* end = nullptr;
+    const double percent = std::strtod(number.c_str(), &end);
+    if (*end != '\0' || !(percent > 0) || percent > 100) refuse_subset(text);
+    return percent / 100;
+}
+
+Scope scope_of(const Options& options) {
+    Scope scope;
+    options.refuse_together({"read-data", "read-data-subset"});
+    if (options.flag("read-data")) scope.reading = Reading::everything;
+    const auto subset = options.text("read-data-subset");
+    if (options.given("seed") && !subset)
+        throw Error(ErrorCode::usage, "--seed says which packs --read-data-subset chooses: give that too");
+    if (!subset) return scope;
+    scope.reading = Reading::sample;
+    if (const std::size_t slash = subset->find('/'); slash != std::string::npos) {
+        if (options.given("seed")) throw Error(ErrorCode::usage, "part n of t is no random choice: leave out --seed");
+        scope.sample = part_of(*subset, slash);
+        return scope;
     }
-    return {{"message_type", "summary"},
-            {"num_errors", report.damages.size() + report.unreadable.size()},
-            {"damaged", std::move(damaged)},
-            {"unreadable", report.unreadable},
-            {"missing_keys", report.missing_keys},
-            {"information", report.information},
-            {"objects", report.objects},
-            {"bytes", report.bytes},
-            {"read_data", read_data},
-            {"chunks", report.chunks}};
+    std::array<std::uint8_t, 3> octets{};
+    crypto::random_fill(octets);
+    const std::uint64_t random = octets[0] | octets[1] << 8U | octets[2] << 16U;
+    scope.seed = options.integer("seed", 0, UINT64_MAX).value_or(random);
+    scope.sample = subset->ends_with('%') ? restore::PackSample::of_share(share_of(*subset), *scope.seed)
+                                          : restore::PackSample::of_octets(parse_size(*subset), *scope.seed);
+    return scope;
+}
+
+restore::CheckReport carry_out(Context& context, const Scope& scope) {
+    return run_check(context, scope.sample, [&](restore::Checker& checker) {
+        checker.check_objects();
+        if (scope.reading == Reading::everything) checker.check_content();
+        if (scope.reading == Reading::sample) checker.check_sample();
+    });
+}
+
+void require_well(const restore::CheckReport& report) {
+    if (!report.findings.empty()) {
+        throw Error(
+            ErrorCode::damaged,
+            "the repository is damaged: " + counted(report.findings.size(), "object") + " not as written",
+            "signet repair -n says what can be mended; backups that are not touched restore as ever, and signet "
+            "restore --salvage restores what opens of the others");
+    }
+    if (!report.unreadable.empty())
+        throw Error(ErrorCode::io, counted(report.unreadable.size(), "object") + " could not be read");
+    if (report.missing_keys.empty()) return;
+    throw Error(ErrorCode::key_unavailable,
+                counted(report.missing_keys.size(), "backup") + " could not be read for want of keys",
+                "see: signet timeline");
 }
 
 ExitCode run(Context& context) {
     Terminal& terminal = context.terminal();
-    const bool read_data = context.options().flag("read-data");
-    Checker checker(context);
-    {
-        const ProgressPolicy policy = progress_policy(terminal, context.options().flag("progress"));
-        const ProgressReporter reporter(terminal, policy, [&] { return checker.progress(); });
-        checker.check_objects();
-        if (read_data) checker.check_content();
+    const Scope scope = scope_of(context.options());
+    const restore::CheckReport report = carry_out(context, scope);
+    tell_findings(terminal, report, "check");
+    if (terminal.json()) {
+        Json summary = check_json(report);
+        summary["read_data"] = scope.reading != Reading::names;
+        summary["seed"] = scope.seed ? Json(*scope.seed) : Json(nullptr);
+        terminal.object(summary);
     }
-    const CheckReport& report = checker.report();
-    tell(terminal, report);
-    if (terminal.json()) terminal.object(report_json(report, read_data));
-    if (!report.damages.empty()) {
-        throw Error(
-            ErrorCode::damaged,
-            "the repository is damaged: " + counted(report.damages.size(), "object") + " not as written",
-            "signet plan and signet restore work for backups that are not touched; --salvage restores what opens");
-    }
-    if (!report.unreadable.empty())
-        throw Error(ErrorCode::io, counted(report.unreadable.size(), "object") + " could not be read");
-    if (!report.missing_keys.empty()) {
-        throw Error(ErrorCode::key_unavailable,
-                    counted(report.missing_keys.size(), "backup") + " could not be read for want of keys",
-                    "see: signet timeline");
-    }
-    terminal.result("checked " + counted(report.objects, "object") + ", " + human_size(report.bytes) +
-                    (read_data ? ", and read " + counted(report.chunks, "chunk") : "") + ": all as written");
+    // Also of a check that found something: so that the same packs can be read again.
+    if (scope.seed) terminal.message("the packs were chosen by --seed " + std::to_string(*scope.seed));
+    require_well(report);
+    const std::string read = scope.reading == Reading::names    ? std::string()
+                             : scope.reading == Reading::sample ? ", and read " + counted(report.chunks, "chunk") +
+                                                                      " of " + counted(report.packs, "pack")
+                                                                : ", and read " + counted(report.chunks, "chunk");
+    terminal.result("checked " + counted(report.objects, "object") + ", " + human_size(report.bytes) + read +
+                    ": all as written");
     return ExitCode::done;
 }
 
@@ -73,18 +123,35 @@ ExitCode run(Context& context) {
 Command check_command() {
     Command command;
     command.name = "check";
-    command.synopsis = "[--read-data]";
+    command.synopsis = "[--read-data | --read-data-subset n/t|x%|SIZE] [--checkpoint LINE|FILE]…";
     command.summary = "verify a repository";
     command.description =
         "Verifies every signature and chain, that everything which entries name is there, and reads every object and "
         "compares it with its name. Needs no key, so that whoever stores a repository can check it. Exit code 14 when "
-        "anything is not as it was written; the message names the object and the backups that it touches. What "
-        "interrupted runs left behind is a note.\n\n"
+        "anything is not as it was written; the message names the object, the backups that it touches, and what "
+        "helps. What interrupted runs left behind is a note. It changes nothing: see signet repair.\n\n"
         "With --read-data, every trusted backup is opened as well, and each of its chunks is decrypted and compared "
-        "with its id.";
-    command.options = {{.name = "read-data", .help = "open every backup and read every chunk (needs keys)"}};
+        "with its id; then the files that cannot be read are named too.\n\n"
+        "With --read-data-subset, everything but packs is checked as ever, and of the packs a part is read: "
+        "compared with their names, and with the keys opened, every chunk against its id. n/t takes part n of t by "
+        "the packs' names, so that t runs read all of them; x% of the packs, or packs of SIZE octets in all, are "
+        "chosen at random, by a seed that is printed and that --seed takes again.\n\n"
+        "With --checkpoint, the journals are held to lines that signet checkpoint printed earlier: entries that are "
+        "gone, or others, are named with their writer and time (14). Without one, and on a machine that never saw the "
+        "repository, nobody can know whether newer entries are withheld; that is said.";
+    command.options = {
+        {.name = "read-data", .help = "open every backup and read every chunk (needs keys)"},
+        {.name = "read-data-subset",
+         .takes = Takes::one,
+         .value_name = "n/t|x%|SIZE",
+         .help = "read a part of the packs, with their keys"},
+        {.name = "seed", .takes = Takes::one, .value_name = "N", .help = "choose the same packs as a run before"},
+        checkpoint_option(),
+    };
     command.examples = {{"signet check", "Nightly, by the storage host"},
-                        {"signet check --read-data", "Monthly, by a key holder"}};
+                        {"signet check --read-data-subset 3/30", "The third of thirty nights that read everything"},
+                        {"signet check --read-data", "Monthly, by a key holder"},
+                        {"signet check --checkpoint /media/usb/checkpoints", "Whether anything was withheld"}};
     command.run = run;
     return command;
 }

@@ -19,6 +19,8 @@ namespace signet::cli {
 [[nodiscard]] Command plan_command();
 [[nodiscard]] Command timeline_command();
 [[nodiscard]] Command check_command();
+[[nodiscard]] Command checkpoint_command();
+[[nodiscard]] Command repair_command();
 [[nodiscard]] Command rewrap_command();
 [[nodiscard]] Command copy_command();
 [[nodiscard]] Command reseal_command();
@@ -28,6 +30,7 @@ namespace signet::cli {
 [[nodiscard]] Command log_fetch_command();
 [[nodiscard]] Command log_list_command();
 [[nodiscard]] Command log_check_command();
+[[nodiscard]] Command prune_command();
 [[nodiscard]] Command status_command();
 [[nodiscard]] Command metrics_command();
 

@@ -2,6 +2,7 @@
 #include "cli/entry_view.h"
 #include "cli/selection.h"
 #include "cli/signals.h"
+#include "core/zone.h"
 
 namespace signet::cli {
 namespace {
@@ -60,7 +61,7 @@ Json search(Context& context, const restore::Backup& backup, const restore::List
         if (is_first)
             terminal.result(terminal.paint(
                 Terminal::Colour::bold,
-                backup.short_id() + "  " + to_table_time(backup.time()) + "  " + printable(backup.series())));
+                backup.short_id() + "  " + first_second_text(backup.time()) + "  " + printable(backup.series())));
         is_first = false;
         terminal.result("  " + (context.options().flag("long") ? long_line(item, owners) : printable(item.path)));
     });
@@ -79,10 +80,14 @@ ExitCode run(Context& context) {
             if (hits > 0)
                 found.push_back({{"backup", backup->id.hex()}, {"hits", hits}, {"matches", std::move(matches)}});
         } catch (const Error& error) {
-            // Those whose keys are gone must not hide what others hold.
-            if (is_named || error.code() != ErrorCode::key_unavailable) throw;
+            // Those whose keys are gone, or that are damaged, must not hide what others hold.
+            const bool is_damaged = error.code() == ErrorCode::damaged;
+            if (is_named || (!is_damaged && error.code() != ErrorCode::key_unavailable)) throw;
             context.terminal().problem("backup " + backup->short_id(), error.what(), "find");
-            code = ExitCode::incomplete;
+            if (is_damaged)
+                code = ExitCode::damaged;
+            else if (code == ExitCode::done)
+                code = ExitCode::incomplete;
         }
     }
     if (context.terminal().json()) context.terminal().object(found);
@@ -98,7 +103,8 @@ Command find_files_command() {
     command.summary = "find files in backups by pattern";
     command.description =
         "Searches all backups, or those named by --backup, for paths that match a pattern: as --exclude of signet "
-        "backup understands them. Backups whose keys are missing are reported, and the exit code is 3.";
+        "backup understands them. Backups whose keys are missing are reported, and the exit code is 3; 14 when one is "
+        "damaged.";
     command.options = with_selection({
         {.name = "backup", .takes = Takes::many, .value_name = "B", .help = "in this backup alone; may be repeated"},
         {.name = "ignore-case", .letter = 'i', .help = "whatever the case of letters"},

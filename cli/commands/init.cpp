@@ -5,8 +5,8 @@
 #include "cli/officer.h"
 #include "core/crypto/random.h"
 #include "format/config.h"
-#include "storage/open_store.h"
 #include "keyring/escrow_mark.h"
+#include "storage/open_store.h"
 
 namespace signet::cli {
 namespace {
@@ -37,6 +37,28 @@ format::Thumbprint protector_for(Context& context, const Place& place) {
             "signet keyring link LOCATION --default --provider " + place.provider + " --region " + place.region);
     }
     return make_escrow_protector(context, place.region);
+}
+
+/// What a run of init made that was ended before its officer had said a word: this one goes on with it. Nobody else can
+/// have used it yet, and an officer of whom anything was seen there is not believed to have been silent.
+/// throws  Error{refused}: there is a repository already, or the remains of one
+std::optional<format::RepositoryConfig> begun_before(Context& context, const std::shared_ptr<storage::Store>& store,
+                                                     const Place& place) {
+    const bool has_journals = !store->list("journal/").empty();
+    if (!store->exists(format::kConfigName)) {
+        if (!has_journals) return {};
+        throw Error(ErrorCode::refused,
+                    store->location() + " holds journals, but no " + std::string(format::kConfigName),
+                    "a repository lost it; name an empty place");
+    }
+    const format::RepositoryConfig config = storage::Repository::open(store).config();
+    const keyring::RepositoryPin* pin = context.keyring().pin(config.repository);
+    const bool is_own = context.keyring().officer_identity(context.vaults()) == config.officer;
+    const bool was_used = has_journals || (pin != nullptr && !pin->seen.empty());
+    if (!is_own || was_used || config.provider != place.provider || config.region != place.region)
+        throw Error(ErrorCode::refused, "there is a repository in " + store->location() + " already");
+    context.terminal().warning("an init was ended before it was done here; this one goes on with it");
+    return config;
 }
 
 /// Every writer that this keyring holds is its own; the officer says so in the repository.
@@ -87,26 +109,23 @@ ExitCode run(Context& context) {
     if (context.options().flag("no-rewrap")) throw Error(ErrorCode::usage, "--no-rewrap is for --replica-of");
     const std::shared_ptr<storage::Store> store =
         storage::open_store(context.repository_location(), storage::OpenMode::create);
-    if (store->exists(format::kConfigName)) {
-        throw Error(ErrorCode::refused, "there is a repository in " + store->location() + " already");
-    }
-    if (!store->list("journal/").empty()) {
-        throw Error(ErrorCode::refused,
-                    store->location() + " holds journals, but no " + std::string(format::kConfigName),
-                    "a repository lost it; name an empty place");
-    }
+    const std::optional<format::RepositoryConfig> begun = begun_before(context, store, place);
     const format::Thumbprint protector = protector_for(context, place);
     const bool escrow = keyring::is_escrow(context.keyring(), protector);
     const crypto::SigningKey officer = context.keyring().officer(context.vaults());
 
     format::RepositoryConfig config;
-    config.repository = crypto::random_id<RepositoryId>();
-    config.officer = officer.verify_key().identity();
-    config.provider = place.provider;
-    config.region = place.region;
+    if (begun) {
+        config = *begun;
+    } else {
+        config.repository = crypto::random_id<RepositoryId>();
+        config.officer = officer.verify_key().identity();
+        config.provider = place.provider;
+        config.region = place.region;
+    }
     // The escrow object first: a repository that is there can be restored from.
-    if (escrow) store_escrow(context, *store, config.repository, protector);
-    storage::Repository::create(*store, config);
+    if (escrow && !begun) store_escrow(context, *store, config.repository, protector);
+    if (!begun) storage::Repository::create(*store, config);
     context.keyring().pin_repository(config.repository, config.officer, config.hash());
     context.keyring().note_location(canonical_location(*store), config.repository);
     trust_own_writer(context, officer);
@@ -127,7 +146,9 @@ Command init_command() {
         "Nothing is ever stored in clear: when the keyring has no default protector, an escrow protector is made. It "
         "is kept in the local vault and, sealed under the vault's passphrase, in the repository, so that repository "
         "and passphrase alone restore everything on a bare machine (signet keyring recover). To hold the keys "
-        "yourself, link a protector first: signet keyring link local:NAME --default.\n\n"
+        "yourself, link a protector first: signet keyring link local:NAME --default. An init that was ended before it "
+        "was "
+        "done is run again.\n\n"
         "With --replica-of the place becomes a replica of a repository that exists: the same id and octets, under the "
         "keys of another region. The officer's policy must name that region (signet keyring policy set replicas=R), "
         "and the keyring have a default protector for it. The keyring remembers the place, and everything is copied; "

@@ -27,8 +27,11 @@ ExitCode run(Context& context) {
             "signet key export KEY --byok --for KEK.pem -o FILE; the public half: signet key export-public KEY");
     }
     const keyring::KeyVersion key = vault(context).get(context.arguments().front());
-    if (key.attributes.deleted)
-        throw Error(ErrorCode::refused, key.reference() + " is deleted", "signet key recover " + key.reference());
+    const keyring::KeyState state = key.state(context.clock().now());
+    if (!keyring::may_unwrap(state)) {
+        throw Error(ErrorCode::refused, key.reference() + " is " + std::string(keyring::text(state)),
+                    std::string("signet key ") + (key.attributes.deleted ? "recover " : "enable ") + key.reference());
+    }
     const crypto::RsaPublicKey recipient = recipient_of(context);
     const std::string path = new_output_file(context);
     const std::string key_id = context.options().text_or("kid", format::Thumbprint::of(recipient).text());

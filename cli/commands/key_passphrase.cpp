@@ -39,7 +39,14 @@ ExitCode run(Context& context) {
     const SecretBytes after = passphrase_asker(options, "new-passphrase")({"change", object, true});
     keys.change_passphrase(before, after);
     context.passphrases().remember(object, after);
-    renew_escrow(context);
+    try {
+        renew_escrow(context);
+    } catch (const Error& error) {
+        throw Error(error.code(),
+                    "the passphrase of " + keys.folder() +
+                        " was changed, but the repository still opens with the old one alone: " + error.what(),
+                    "run this again with --repo DIR, with the passphrase of now as the present and as the new one");
+    }
     if (context.terminal().json())
         context.terminal().object(Json{{"message_type", "summary"}, {"vault", keys.folder()}});
     else

@@ -1,6 +1,7 @@
 #include "cli/access.h"
 #include "cli/commands/commands.h"
 #include "cli/key_view.h"
+#include "cli/replicas.h"
 #include "cli/retirement.h"
 #include "cli/table.h"
 
@@ -10,18 +11,26 @@ namespace signet::cli {
 namespace {
 
 /// What a place that could not be looked at says. What a person has named must be there.
-Retirement not_judged(const Place& place, const Error& error) {
+Retirement not_judged(Context& context, const Place& place, const Error& error) {
     if (place.was_named || error.code() == ErrorCode::usage || error.code() == ErrorCode::wrong_passphrase ||
         error.code() == ErrorCode::interrupted)
         throw error;
     Retirement one;
     one.location = place.location;
-    one.obstacles.emplace_back(error.what());
+    one.is_replica = is_replica_here(context);
+    one.obstacles.push_back(why_not_judged(context, error));
     return one;
 }
 
-/// The fence first: what is judged then can only get better. A repository in which the protector opens nothing, and
-/// whose officer is somebody else, needs none.
+/// Whether this keyring wraps with it what is backed up to the repository.
+bool wraps_here(Context& context, const NamedProtector& protector) {
+    const keyring::ProtectorRegion region = region_of(context, context.repository());
+    const keyring::Link* own = context.keyring().default_link(region.provider, region.region);
+    return own != nullptr && own->thumbprint == protector.thumbprint;
+}
+
+/// The fence first: what is judged then can only get better. A repository in which the protector opens nothing, for
+/// which this keyring does not wrap with it, and whose officer is somebody else, needs none.
 Retirement treat(Context& context, const Place& place, const NamedProtector& protector) {
     try {
         context.turn_to(place.location);
@@ -37,11 +46,11 @@ Retirement treat(Context& context, const Place& place, const NamedProtector& pro
             }
         }
         Retirement one = judge_retirement(context, protector);
-        if (unfenced && one.backups == 0 && one.obstacles.empty()) one.free = true;
+        if (unfenced && one.backups == 0 && one.obstacles.empty() && !wraps_here(context, protector)) one.free = true;
         if (unfenced && !one.free) one.obstacles.emplace_back(unfenced->what());
         return one;
     } catch (const Error& error) {
-        return not_judged(place, error);
+        return not_judged(context, place, error);
     }
 }
 
@@ -80,6 +89,7 @@ void print(Context& context, const NamedProtector& protector, const std::vector<
 std::string hint_for(const std::vector<Retirement>& all) {
     for (const Retirement& one : all) {
         const std::string where = " -r " + one.location;
+        if (one.is_replica) return "bring the replica up: signet copy --to " + one.location;
         if (one.repository.empty())
             return "make " + one.location + " readable, or say that it is gone: --except " + one.location;
         if (!one.fenced) continue;
@@ -102,6 +112,7 @@ ExitCode run(Context& context) {
                     "give --repo DIR, or set SIGNET_REPOSITORY");
     }
     std::vector<Retirement> all;
+    all.reserve(known.size());
     for (const Place& place : known) all.push_back(treat(context, place, protector));
     const bool is_free = std::all_of(all.begin(), all.end(), [](const Retirement& one) { return one.free; });
     print(context, protector, all, is_free);

@@ -5,23 +5,45 @@
 #include "keyring/audit_export.h"
 
 #include <fstream>
+#include <set>
 
 namespace signet::cli {
 namespace {
 
-/// Heads that this keyring's identities signed in the repository, where one is named: each must be a line of the log.
+/// An officer may sign with several keyrings, and each has a log: what is in those that were named besides the first.
+std::set<Digest> lines_elsewhere(Context& context) {
+    std::set<Digest> lines;
+    const auto& all = context.keyrings().all();
+    for (std::size_t i = 1; i < all.size(); ++i)
+        all[i].audit().read([&](const keyring::AuditRecord& record) { lines.insert(record.digest); });
+    return lines;
+}
+
+/// Heads that this keyring's identities signed in the repository, where one is named: each must be a line of the log,
+/// or of that of another keyring that was named.
 std::vector<Digest> signed_heads(Context& context) {
     std::vector<Digest> heads;
     if (!context.has_repository()) return heads;
+    const std::set<Digest> elsewhere = lines_elsewhere(context);
     std::vector<IdentityId> own;
     if (const auto writer = context.keyring().writer_if_present()) own.push_back(writer->identity());
     if (const auto officer = context.keyring().officer_identity(context.vaults())) own.push_back(*officer);
     for (const IdentityId& identity : own) {
         for (const format::SignedEntry& entry : context.repository().load_journal(identity).entries) {
-            if (!entry.head.audit_head.is_zero()) heads.push_back(entry.head.audit_head);
+            const Digest& head = entry.head.audit_head;
+            if (!head.is_zero() && !elsewhere.contains(head)) heads.push_back(head);
         }
     }
     return heads;
+}
+
+/// throws  Error{damaged}: unless nothing is wrong
+void require_intact(const keyring::AuditLog& audit, const keyring::AuditReport& report, bool has_repository) {
+    if (report.intact()) return;
+    throw Error(ErrorCode::damaged, "the audit log " + audit.path() + " was altered: " + report.problems.front(),
+                has_repository ? "what its writer or officer signed with another keyring is in the log of that one: "
+                                 "name it behind this one, -k KEYRING -k OTHER"
+                               : "");
 }
 
 std::string text_of(const Json& line, const char* key) {
@@ -84,9 +106,8 @@ ExitCode export_lines(Context& context) {
         if (since_text && is_before(record, since)) return;
         context.terminal().raw(as_bytes(format(record) + "\n"));
     });
-    const keyring::AuditReport report = audit.verify(signed_heads(context));
-    if (report.intact()) return ExitCode::done;
-    throw Error(ErrorCode::damaged, "the audit log " + audit.path() + " was altered: " + report.problems.front());
+    require_intact(audit, audit.verify(signed_heads(context)), context.has_repository());
+    return ExitCode::done;
 }
 
 ExitCode run(Context& context) {
@@ -119,10 +140,7 @@ ExitCode run(Context& context) {
                              {"uncertain", std::move(uncertain)},
                              {"head", report.head.hex()}});
     }
-    if (!report.intact()) {
-        throw Error(ErrorCode::damaged,
-                    "the audit log " + context.keyring().audit().path() + " was altered: " + report.problems.front());
-    }
+    require_intact(context.keyring().audit(), report, context.has_repository());
     terminal.result(
         counted(report.lines, "line") + ", the chain is intact" +
         (heads.empty() ? "" : ", and agrees with " + counted(heads.size(), "signed entry", "signed entries")));
@@ -138,7 +156,9 @@ Command keyring_audit_command() {
     command.summary = "show every use of a protector, and verify the log";
     command.description =
         "Prints the audit log of this keyring and walks its chain of hashes; with --repo, it is also compared with "
-        "the heads that this keyring's identities signed in the repository. A log that was altered or cut short ends "
+        "the heads that this keyring's identities signed in the repository. An officer who signs with several keyrings "
+        "names the others behind the first (-k): what they signed is in their logs. A log that was altered or cut "
+        "short ends "
         "in exit code 14, and the first broken or missing line is named. A use whose outcome was never written is "
         "reported as uncertain.\n\n"
         "--export prints lines for other systems: JSON objects with the hashes that chain them, the Common Event "

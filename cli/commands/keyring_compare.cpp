@@ -47,6 +47,7 @@ Json to_json(const Comparison& comparison) {
             {"only_there", comparison.only_there},
             {"claimed_here", comparison.claimed_here},
             {"claimed_there", comparison.claimed_there},
+            {"broken_backups", comparison.broken.size()},
             {"protectors", std::move(rows)}};
 }
 
@@ -104,6 +105,12 @@ void require_equal(const Comparison& comparison) {
     const auto& all = comparison.protectors;
     if (std::any_of(all.begin(), all.end(), [&](const auto& one) { return failed(one.here) || failed(one.there); }))
         throw Error(ErrorCode::key_unavailable, "a key could not be used, as said above", "see: signet keyring test");
+    if (!comparison.broken.empty()) {
+        throw Error(ErrorCode::damaged,
+                    counted(comparison.broken.size(), "backup") +
+                        " could not be compared, and cannot be restored: " + comparison.broken.front().what(),
+                    "bring back what is missing; signet check names all of it");
+    }
     if (comparison.differ())
         throw Error(ErrorCode::failed, "keys that both have differ in their properties, as said above");
 }
@@ -142,8 +149,8 @@ Command keyring_compare_command() {
         "backups rest on others is said, and makes neither side ready.\n\n"
         "Vaults are asked to describe their keys. With --test each key is really used, on both sides, and slots that "
         "are claims are tried; that asks for passphrases and is in both audit logs.\n\n"
-        "Exit code 13 when one side cannot open what the other can, or could not open what comes; 1 when keys that "
-        "both have differ in their properties.";
+        "Exit code 13 when one side cannot open what the other can, or could not open what comes; 14 when a backup is "
+        "damaged: it is left out; 1 when keys that both have differ in their properties.";
     command.options = {
         {.name = "with", .takes = Takes::one, .value_name = "DIR", .help = "the other keyring"},
         {.name = "with-vault",

@@ -3,6 +3,8 @@
 #include "cli/officer.h"
 #include "cli/table.h"
 
+#include <algorithm>
+
 namespace signet::cli {
 namespace {
 
@@ -38,6 +40,13 @@ ExitCode show(Context& context) {
     return ExitCode::done;
 }
 
+/// Whether a word of the command line sets it.
+bool is_named(const Context& context, const std::string& name) {
+    const std::vector<std::string>& words = context.arguments();
+    return std::any_of(words.begin(), words.end(),
+                       [&](const std::string& word) { return word.starts_with(name + "="); });
+}
+
 /// So that hosts that cannot see the vault of a default protector can wrap under it.
 void carry_public_half(Context& context, keyring::Policy& policy) {
     if (!policy.default_protector) return;
@@ -52,6 +61,25 @@ void set_value(keyring::Policy& policy, const std::string& word) {
     policy.set(word.substr(0, equals), word.substr(equals + 1));
 }
 
+/// What is in force as soon as it is signed must not stop the backups of every host without a vault.
+void require_sense(const keyring::Policy& policy) {
+    const auto& chosen = policy.default_protector;
+    if (!chosen || !policy.is_fenced(*chosen)) return;
+    throw Error(ErrorCode::refused,
+                "the policy would name " + chosen->short_text() + " as the default protector, and say that it is " +
+                    (policy.is_compromised(*chosen) ? "compromised" : "to go"),
+                "name another one, or none: signet keyring policy set default-protector=none");
+}
+
+/// A name that was mistyped must not look as if it held.
+void warn_of_unknown(Context& context, const keyring::Policy& policy) {
+    for (const auto& [name, value] : policy.others) {
+        if (name.starts_with("proven:") || !is_named(context, name)) continue;
+        context.terminal().warning("policy " + printable(name) +
+                                   " is not known to this version: it was signed, and nothing here obeys it");
+    }
+}
+
 ExitCode set(Context& context) {
     const std::vector<std::string>& words = context.arguments();
     if (words.size() < 2)
@@ -61,7 +89,9 @@ ExitCode set(Context& context) {
     const SaidPolicy said = change_policy(context, [&](keyring::Policy& policy) {
         for (std::size_t i = 1; i < words.size(); ++i) set_value(policy, words[i]);
         carry_public_half(context, policy);
+        require_sense(policy);
     });
+    warn_of_unknown(context, said.policy.policy);
     if (context.terminal().json()) {
         context.terminal().object(Json{{"message_type", "summary"},
                                        {"number", said.policy.number},

@@ -79,8 +79,10 @@ void prove_needed(Context& context) {
                                    ", is not proven: " + printable(proof.what));
     }
     for (const std::string& backup : unopenable(context, needs))
-        context.terminal().warning("backup " + backup + " cannot be opened by any protector at hand: signet plan " +
-                                   backup);
+        context.terminal().warning(std::string("backup ")
+                                       .append(backup)
+                                       .append(" cannot be opened by any protector at hand: signet plan ")
+                                       .append(backup));
     context.terminal().message(counted(proven, "protector") + " of " + std::to_string(needs.protectors.size()) +
                                " that backups need " + (proven == 1 ? "was" : "were") + " proven");
 }

@@ -2,6 +2,7 @@
 #include "cli/commands/commands.h"
 #include "cli/selection.h"
 #include "cli/table.h"
+#include "core/zone.h"
 
 namespace signet::cli {
 namespace {
@@ -19,7 +20,7 @@ std::vector<const restore::Backup*> chosen(Context& context) {
 std::string state_of(Terminal& terminal, const restore::Backup& backup, restore::Planner& planner) {
     if (planner.catalogue().doubt()) return terminal.paint(Terminal::Colour::red, "trust unknown");
     if (!backup.trusted) return terminal.paint(Terminal::Colour::red, "untrusted");
-    const std::string whole = backup.fields->has_errors ? "incomplete" : "ok";
+    std::string whole = backup.fields->has_errors ? "incomplete" : "ok";
     switch (planner.outlook(backup)) {
         case restore::Outlook::restorable:
             return whole;
@@ -39,7 +40,7 @@ void print_table(Context& context, const std::vector<const restore::Backup*>& ba
     for (const restore::Backup* backup : backups) {
         const bool named = backup->labels.has_value();
         table.add(
-            {backup->short_id(), to_table_time(backup->time()),
+            {backup->short_id(), first_second_text(backup->time()),
              named ? printable(backup->labels->series) : "(" + backup->fields->series.short_hex(8) + ")",
              named ? printable(backup->labels->host) : "-", named ? printable(join(backup->labels->paths, ", ")) : "-",
              printable(join(backup->tags, ",")),

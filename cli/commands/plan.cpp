@@ -1,3 +1,4 @@
+#include "cli/checkpoints.h"
 #include "cli/commands/commands.h"
 #include "cli/moment.h"
 #include "cli/selection.h"
@@ -39,31 +40,39 @@ restore::Plan make_plan(Context& context, restore::Planner& planner) {
     return planner.plan(filter);
 }
 
-/// Of a stretch the end is asked what a restore to it would be: what is not known of it is no matter of keys.
-std::optional<std::string> refusal_at_end(Context& context, const restore::Catalogue& catalogue, ExitCode& code) {
-    if (!is_stretch(context)) return std::nullopt;
+/// Why restores into a stretch are refused whatever keys there are: what its end is refused for first, which is said of
+/// what cannot be read too.
+std::vector<std::string> take_refusals(Context& context, const restore::Catalogue& catalogue, restore::Plan& plan,
+                                       ExitCode& code) {
+    if (!is_stretch(context)) return {};
     restore::BackupFilter filter = selection(context);
     filter.at = time_option(context, "to");
     filter.as_of = time_option(context, "as-of");
-    const auto refusal = refusal_of_latest(catalogue, filter);
-    if (!refusal) return std::nullopt;
-    code = exit_code_of(refusal->code());
-    return refusal_text(*refusal, filter.at);
+    std::vector<std::string> reasons = restore::exclude_refused(plan, catalogue, filter);
+    if (!reasons.empty() && code == ExitCode::done) code = ExitCode::refused;
+    if (const auto refusal = refusal_of_latest(catalogue, filter)) {
+        code = exit_code_of(refusal->code());
+        reasons.insert(reasons.begin(), refusal_text(*refusal, filter.at));
+    }
+    return reasons;
 }
 
 ExitCode run(Context& context) {
     restore::Planner planner(context.headers(), context.repository(), context.resolver(), plan_options(context));
     restore::Plan plan = make_plan(context, planner);
     ExitCode code = plan.restorable ? ExitCode::done : ExitCode::key_unavailable;
-    const auto refusal = refusal_at_end(context, planner.catalogue(), code);
+    const std::vector<std::string> refusals = take_refusals(context, planner.catalogue(), plan, code);
     Terminal& terminal = context.terminal();
-    std::string text = refusal ? printable(*refusal) + "\n\n" : std::string();
+    if (const std::string tail = restore::unproven_tails(planner.catalogue()); !tail.empty())
+        plan.warnings.push_back(tail);
+    std::string text;
     if (terminal.json()) {
-        if (refusal) plan.warnings.insert(plan.warnings.begin(), *refusal);
-        plan.restorable = plan.restorable && !refusal;
+        plan.warnings.insert(plan.warnings.begin(), refusals.begin(), refusals.end());
+        plan.restorable = plan.restorable && refusals.empty();
         text = plan.json();
     } else {
-        text += printable_lines(plan.text());
+        for (const std::string& refusal : refusals) text += printable(refusal) + "\n";
+        text += (refusals.empty() ? "" : "\n") + printable_lines(plan.text());
     }
     if (text.back() != '\n') text += '\n';
     terminal.raw(as_bytes(text));
@@ -82,7 +91,7 @@ Command plan_command() {
         "Computed from public headers alone: no data is read, no key is used, no passphrase is asked for. Says which "
         "protectors a restore to a moment (or to any moment of a stretch of time) needs, what state each is in, for "
         "which time it is needed, and what can be restored without those that are missing. Exit code 13 when the "
-        "restore is not possible; 14 or 17 when a restore to that moment, or to the end of that stretch, is refused "
+        "restore is not possible; 14 or 17 when a restore to that moment, or to some of that stretch, is refused "
         "whatever keys there are.\n\n"
         "T is RFC 3339, a date, \"2026-03-14 09:30\", or a time ago such as -2d.";
     command.options = with_selection({
@@ -99,6 +108,7 @@ Command plan_command() {
          .help = "as the repository stood then, or as dates will have it"},
         {.name = "offline", .help = "ask no vault: what the keyring remembers decides"},
         timeline_option(),
+        checkpoint_option(),
     });
     command.arguments = {"backup", 0, 1};
     command.examples = {{"signet plan", "Could the newest backup be restored now?"},

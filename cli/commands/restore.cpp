@@ -1,3 +1,4 @@
+#include "cli/checkpoints.h"
 #include "cli/commands/commands.h"
 #include "cli/lists.h"
 #include "cli/moment.h"
@@ -47,6 +48,7 @@ restore::RestoreRequest request_of(const Context& context, BackupAndPaths wanted
     request.plain = options.flag("plain");
     request.ownership_by_name = options.flag("ownership-by-name");
     request.salvage = options.flag("salvage");
+    request.check_space = !options.flag("no-space-check");
     request.dry_run = context.dry_run();
     request.jobs = context.jobs();
     request.interrupted = &interrupted();
@@ -228,8 +230,14 @@ Command restore_command() {
         "message names the last moment that can be reached; latest is that moment. DIR becomes the cluster, with the "
         "settings "
         "that make PostgreSQL replay the logs when it is started, and with archive_mode = off.\n\n"
+        "With --salvage, what opens is restored and everything else is named, with exit code 3. What is left of packs "
+        "that were cut off or set aside as damaged is read, and chunks of lost packs are looked for in everything else "
+        "that their writer has stored.\n\n"
         "As root, owners, setuid bits, devices, sockets and security attributes come back; --plain leaves them out. "
-        "As another user, what the system refuses is counted and said. Holes are always restored.";
+        "As another user, what the system refuses is counted and said. Holes are always restored.\n\n"
+        "What is to be written is compared first with what is free in DIR (not with --sparse, whose holes are not "
+        "known "
+        "before): when it does not fit, nothing is written (1), and --no-space-check tries all the same.";
     command.options = with_selection({
         {.name = "target",
          .letter = 't',
@@ -264,6 +272,8 @@ Command restore_command() {
         {.name = "ownership-by-name",
          .help = "owners and groups by name where this host knows the name, else by number"},
         {.name = "salvage", .help = "restore what opens, list what does not, exit code 3"},
+        {.name = "no-space-check", .help = "begin even if DIR seems to have no room for it"},
+        checkpoint_option(),
     });
     for (OptionSpec& option : recovery_options()) command.options.push_back(std::move(option));
     command.arguments = {"backup", 0, Arguments::kAnyNumber};

@@ -2,6 +2,7 @@
 #include "cli/commands/commands.h"
 #include "cli/selection.h"
 #include "cli/table.h"
+#include "core/zone.h"
 
 #include <numeric>
 
@@ -95,7 +96,7 @@ void print_header(Terminal& terminal, const restore::Backup& backup, restore::Pl
     }
     if (!backup.tags.empty()) line("tags", printable(join(backup.tags, ", ")));
     line("kind", std::string(kind_text(fields.kind)) + (fields.has_errors ? ", some sources could not be read" : ""));
-    line("time", to_table_time(fields.time) + " (" + to_rfc3339(fields.time) + ")");
+    line("time", first_second_text(fields.time) + " (" + to_rfc3339(fields.time) + ")");
     line("run", to_table_time(fields.started) + " to " + to_table_time(fields.finished));
     const format::SealedPacks& sealed = *backup.body.listed;
     line("data key", sealed.dek.hex() + (sealed.dek == fields.dek ? "" : ", after resealing"));

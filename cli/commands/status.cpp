@@ -2,6 +2,7 @@
 #include "cli/health.h"
 #include "cli/state_notice.h"
 #include "cli/table.h"
+#include "core/zone.h"
 
 namespace signet::cli {
 namespace {
@@ -29,7 +30,12 @@ void judge_series(const Health& health, const std::optional<std::int64_t>& max_a
         if (!one.restorable && !one.broken)
             verdict.add(ExitCode::key_unavailable,
                         "the newest backup of " + one.title() + " cannot be restored with the keys at hand");
-        if (max_age && health.now.ns - one.last->ns > *max_age) {
+        if (!max_age) continue;
+        if (*one.last > after(health.now, *max_age)) {
+            // It would hide for as long that no others are made.
+            verdict.add(ExitCode::objective_missed, "the newest backup of " + one.title() + " is dated ahead, " +
+                                                        to_table_time(*one.last) + ": how old it is nobody can say");
+        } else if (after(*one.last, *max_age) < health.now) {
             verdict.add(ExitCode::objective_missed,
                         "the newest backup of " + one.title() + " is " + age_text(*one.last, health.now) + " old");
         }
@@ -122,7 +128,7 @@ void print(Terminal& terminal, const Health& health, const Verdict& verdict) {
     for (const SeriesHealth& one : health.series) {
         const std::string name = one.has_namesake ? one.series + " (" + one.id.short_hex(8) + ")" : one.series;
         series.add({printable(name), one.host.empty() ? "writer " + one.writer.short_hex(16) : printable(one.host),
-                    std::to_string(one.backups), one.last ? to_table_time(*one.last) : "none",
+                    std::to_string(one.backups), one.last ? first_second_text(*one.last) : "none",
                     one.last ? age_text(*one.last, health.now) : "", restorable_text(one)});
     }
     if (!series.empty()) series.print(terminal);
@@ -178,7 +184,7 @@ Command status_command() {
     command.options = {{.name = "max-age",
                         .takes = Takes::one,
                         .value_name = "D",
-                        .help = "the newest backup of each series may be this old: 26h"},
+                        .help = "the newest backup of each series may be this old, or dated this far ahead: 26h"},
                        {.name = "max-proof-age",
                         .takes = Takes::one,
                         .value_name = "D",

@@ -11,8 +11,15 @@ namespace {
 
 constexpr std::size_t kWidth = 120;
 
+/// How a restore names the series of a lane: by its name, or where several have that by its id.
+std::string name_of_lane(const restore::Plan& lane, const std::vector<restore::Plan>& lanes) {
+    const bool is_shared = std::count_if(lanes.begin(), lanes.end(),
+                                         [&](const restore::Plan& other) { return other.series == lane.series; }) > 1;
+    return is_shared ? lane.series_id.hex() : lane.series;
+}
+
 /// Why restores to the end of what is drawn are refused, of all lanes together and of each: each reason once. Lanes of
-/// which that is so are not called restorable.
+/// which that is so, and their moments of which that is so, are not called restorable.
 std::vector<std::string> refusals(const restore::Catalogue& catalogue, restore::BackupFilter filter,
                                   std::vector<restore::Plan>& lanes) {
     std::vector<std::string> found;
@@ -24,14 +31,13 @@ std::vector<std::string> refusals(const restore::Catalogue& catalogue, restore::
         return text;
     };
     filter.from.reset();
-    const bool is_one_series = filter.series.has_value();
     (void)ask();
     for (restore::Plan& lane : lanes) {
-        if (!is_one_series) filter.series = lane.series;
-        const auto refusal = ask();
-        if (!refusal) continue;
-        lane.restorable = false;
-        lane.warnings.insert(lane.warnings.begin(), *refusal);
+        filter.series = name_of_lane(lane, lanes);
+        std::vector<std::string> reasons = restore::exclude_refused(lane, catalogue, filter);
+        if (const auto refusal = ask()) reasons.insert(reasons.begin(), *refusal);
+        lane.restorable = lane.restorable && reasons.empty();
+        lane.warnings.insert(lane.warnings.begin(), reasons.begin(), reasons.end());
     }
     return found;
 }

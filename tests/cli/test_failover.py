@@ -98,6 +98,27 @@ class Matrix:
         self.assertSays(failover["location"], "east")
         self.assertSays(failover["detail"], "from ", "west", ": unavailable")
 
+    def test_a_test_and_a_revalidation_say_no_better_than_a_restore(self):
+        """[R107, R131] What the first vault refused is remembered; a loss does not begin anew."""
+        self.signet("keyring", "policy", "set", "heal-window=1s")
+        kept = self.keep_west()
+        self.refusals()[0].withdraw()
+        self.restore(expect=13)
+        self.signet("status", expect=(0, 13))
+        time.sleep(1.1)
+        self.put_west_out_of_reach()
+        self.restore(expect=13)
+        since = self.signet("keyring", "show", "--json").json()["state_since"]
+        result = self.signet("keyring", "test", expect=13)
+        self.assertSays(result.out, "not usable", "unavailable", "refused since")
+        self.assertMessage(self.signet("keyring", "revalidate", expect=13), "refused since")
+        self.assertEqual(self.signet("keyring", "show", "--json").json()["state_since"], since)
+        self.bring_back_west(kept)
+        self.signet("keyring", "test")
+        self.signet("keyring", "revalidate")
+        self.put_west_out_of_reach()
+        self.signet("keyring", "test")
+
     def test_vaults_that_another_keyring_links_are_believed_too(self):
         """[R113, R131] The host's own keyring has not seen them yet, and keeps what they refuse."""
         fleet = self.env["SIGNET_KEYRING"]

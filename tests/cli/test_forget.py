@@ -1,5 +1,7 @@
 """Forgetting backups by rule."""
 
+import os
+
 from harness import SignetTest, main
 
 DAYS = ("2026-03-01", "2026-03-02", "2026-03-03", "2026-03-04")
@@ -57,6 +59,23 @@ class Forget(SignetTest):
             self.backup("--series", "web", self.source)
         self.signet("forget", "--series", "web", "--keep-last", "1")
         self.assertEqual(len(self.listed()), 9)
+
+    def test_of_backups_of_one_time_the_one_that_is_restored_stays(self):
+        for _ in range(2):
+            self.backup("--series", "db", "--time", "2026-03-04 14:00", self.source)
+        latest = self.signet("show", "latest", "--json").json()["id"]
+        self.signet("forget", "--keep-last", "1", "--keep-daily", "1", "--by-backup-time")
+        self.assertEqual(self.listed(), [latest])
+
+    def test_of_backups_that_a_clock_set_back_made_the_newest_stays(self):
+        setter = os.environ.get("SIGNET_CLOCK_SETTER", "")
+        if not os.path.exists(setter) or os.environ.get("ASAN_OPTIONS"):
+            self.skipTest("nothing sets the clock")
+        made = [self.backup("--series", "web", self.source, env={"LD_PRELOAD": setter, "SIGNET_CLOCK": str(clock)})["backup_id"]
+                for clock in (1780000000, 1770000000, 1770000100, 1770000200)]
+        self.signet("forget", "--series", "web", "--keep-last", "2", "--keep-within", "1h", "-n")
+        self.signet("forget", "--series", "web", "--keep-last", "2")
+        self.assertEqual(sorted(one["id"] for one in self.signet("list", "--series", "web", "--json").json()), sorted(made[2:]))
 
     def test_tags_keep(self):
         kept = self.backup("--series", "db", "--tag", "year", "--time", "2026-02-01", self.source)["backup_id"]

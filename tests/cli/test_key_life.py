@@ -15,6 +15,9 @@ from harness import SignetTest, main, write
 
 
 class Life(SignetTest):
+    def links(self):
+        return self.signet("keyring", "show", "--json").json()["links"]
+
     def key(self, name="prod"):
         return self.signet("key", "show", name, "--json").json()
 
@@ -174,10 +177,38 @@ class Deletion(Life):
     def test_a_vault_by_way_of_a_link_is_no_twin(self):
         """[R96, R127]"""
         self.from_template()
-        os.symlink("vault", self.path("twin"))
-        self.signet("keyring", "link", "local:" + self.path("twin") + "#prod", "--twin-of", "prod")
+        twin = self.path("twin")
+        shutil.copytree(self.path("vault"), twin)
+        self.signet("keyring", "link", f"local:{twin}#prod", "--twin-of", "prod")
+        shutil.rmtree(twin)
+        os.symlink("vault", twin)
         self.signet("key", "delete", "prod", expect=17)
         self.assertEqual(self.key()["state"], "enabled")
+
+    def test_one_vault_that_is_written_in_two_ways_is_no_twin(self):
+        """[R127] Nor does it do for the policy."""
+        self.from_template()
+        self.signet("keyring", "policy", "set", "require-twin=yes")
+        os.symlink("vault", self.path("way"))
+        for folder in (self.path("vault"), self.path("way")):
+            result = self.signet("keyring", "link", f"local:{folder}#prod", "--twin-of", "prod", expect=17)
+            self.assertMessage(result, "is no twin", "the same place as local:prod/1")
+            self.signet("keyring", "link", f"local:{folder}#prod/1")
+            self.assertEqual(self.links()[0]["locations"], [f"local:{folder}#prod/1"])
+            self.signet("keyring", "link", "local:prod")
+        self.signet("backup", self.source, expect=17)
+        self.signet("restore", "latest", "-t", "out")
+
+    def test_a_twin_of_another_passphrase_leaves_no_use_without_an_outcome(self):
+        """[R144]"""
+        self.from_template()
+        self.signet("key", "backup", "prod", "-o", "prod.backup")
+        twin, other = self.path("twin"), self.write("other", "another\n")
+        self.signet("--vault", twin, "key", "restore", "prod.backup")
+        self.signet("keyring", "link", f"local:{twin}#prod", "--twin-of", "prod")
+        self.signet("--vault", twin, "key", "passphrase", "--new-passphrase-file", other)
+        self.signet("key", "delete", "prod", expect=12)
+        self.assertEqual(self.signet("keyring", "audit", "--verify", "--json").last()["uncertain"], [])
 
     def test_a_repository_that_is_not_there_stops_a_deletion(self):
         self.signet("key", "create", "prod", "--size", "2048")
@@ -266,6 +297,37 @@ class Purge(Life):
 
 
 class Rotation(Life):
+    def test_a_new_version_is_linked_by_the_vault_that_it_was_made_in(self):
+        """[R88, R127] Whichever place is asked first."""
+        self.from_template()
+        self.signet("key", "backup", "prod", "-o", "prod.backup")
+        self.signet("--vault", self.path("twin"), "key", "restore", "prod.backup")
+        self.signet("keyring", "link", f"local:{self.path('twin')}#prod", "--twin-of", "prod")
+        self.signet("key", "disable", "prod")
+        self.signet("keyring", "revalidate", "--use-twin")
+        self.assertSays(self.links()[0]["locations"][0], "twin")
+        self.assertSays(self.signet("key", "rotate", "prod").out, "linked       default")
+        new = self.key("prod/2")["thumbprint"]
+        link, = [link for link in self.links() if link["thumbprint"] == new]
+        self.assertEqual((link["role"], link["locations"]), ("default", ["local:prod/2"]))
+        self.assertEqual(self.backup(self.source)["protector_thumbprint"], new)
+
+    def test_a_recovery_protector_whose_public_half_was_linked_first_is_rotated(self):
+        """[R88] The version before it wraps no more."""
+        self.from_template()
+        self.signet("key", "create", "safe", "--size", "2048")
+        write(self.path("safe.pem"), self.signet("key", "export-public", "safe").out)
+        self.signet("keyring", "link", "public:" + self.path("safe.pem"), "--recovery")
+        self.signet("keyring", "link", "local:safe", "--recovery")
+        thumbprints = [self.key("safe/1")["thumbprint"]]
+        for version in ("safe/2", "safe/3"):
+            self.assertSays(self.signet("key", "rotate", "safe").out, "linked       recovery")
+            thumbprints.append(self.key(version)["thumbprint"])
+        roles = {link["thumbprint"]: link["role"] for link in self.links()}
+        self.assertEqual([roles[one] for one in thumbprints], ["linked", "linked", "recovery"])
+        wrapped = self.signet("show", self.backup(self.source)["backup_id"], "--json").out
+        self.assertEqual([one in wrapped for one in thumbprints], [False, False, True])
+
     def test_a_policy_is_shown_and_taken_back(self):
         """[R88]"""
         self.init()
@@ -491,6 +553,12 @@ class Import(Life):
         self.signet("key", "import", "prod2", "prod.byok", expect=13)
         made = self.signet(*twin, "key", "import", "prod", "prod.byok", "--json").json()
         self.assertEqual(made["thumbprint"], self.key()["thumbprint"])
+        # What opens nothing does not leave either.
+        for change, back in (("disable", "enable"), ("delete", "recover")):
+            self.signet("key", change, "prod", *(["--force"] if change == "delete" else []))
+            result = self.signet("key", "export", "prod", "--byok", "--for", "kek.pem", "-o", "x", expect=17)
+            self.assertMessage(result, f"signet key {back} prod/1")
+            self.signet("key", back, "prod")
         self.assertNothingAt(self.path("x"))
 
     def test_a_key_backup_is_not_imported(self):

@@ -301,6 +301,24 @@ class KeyringLinks(SignetTest):
         row = self.signet("list", "--json").json()[-1]
         self.assertEqual(len(row["needs"]), 1)
 
+    def test_a_policy_that_nothing_here_obeys_is_warned_about(self):
+        self.init()
+        result = self.signet("keyring", "policy", "set", "keep-witin=30d", "keep-within=7d")
+        self.assertSays(result.err, "policy keep-witin is not known to this version", "nothing here obeys it")
+        self.assertNotIn("policy keep-within is", result.err)
+        # Said once, by whom it concerns.
+        self.assertNotIn("not known", self.signet("keyring", "policy", "set", "keep-within=8d").err)
+
+    def test_a_policy_that_contradicts_itself_is_refused(self):
+        """[R98] What is to go is nobody's default protector."""
+        self.init()
+        prod = self.signet("key", "show", "prod", "--json").json()["thumbprint"]
+        self.signet("keyring", "policy", "set", f"default-protector={prod}", f"retiring={prod}", expect=17)
+        self.signet("keyring", "policy", "set", f"default-protector={prod}")
+        self.assertMessage(self.signet("keyring", "policy", "set", f"compromised={prod}", expect=17), "compromised", "default-protector=none")
+        self.assertEqual(self.signet("keyring", "policy", "--json").json()["number"], 1)
+        self.signet("keyring", "policy", "set", f"compromised={prod}", "default-protector=none")
+
     def test_after_rotation_rewrap_leaves_only_the_new_protector_needed(self):
         """[R98]"""
         self.from_template()

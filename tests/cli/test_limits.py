@@ -56,9 +56,46 @@ class Limits(SignetTest):
         write(f"{self.source}/big", os.urandom(9_000_000))
         self.backup("--series", "big", self.source)
         target = self.mount("target", "4m")
-        result = self.signet("restore", "latest", "-t", target, expect=1)
+        result = self.signet("restore", "latest", "-t", target, "--no-space-check", expect=1)
         self.assertMessage(result, "No space left")
         self.assertNothingAt(target + self.source + "/big")
+
+    @unittest.skipUnless(IS_ROOT, "needs root")
+    def test_what_the_target_has_no_room_for_is_1_before_anything_is_written(self):
+        self.from_template()
+        write(f"{self.source}/big", os.urandom(9_000_000))
+        self.backup("--series", "big", self.source)
+        target = self.mount("target", "4m")
+        for place in (target, target + "/new/folder"):
+            result = self.signet("restore", "latest", "-t", place, expect=1)
+            self.assertMessage(result, "has room for", "--no-space-check")
+            self.assertEqual(os.listdir(target), [])
+        # A part of it fits, and so does what is not written.
+        self.signet("restore", "latest", "-t", target, self.source + "/letter.txt")
+        self.signet("restore", "latest", "-t", target, "--exclude", "big")
+        self.assertEqual(os.path.exists(target + self.source + "/big"), False)
+
+    @unittest.skipUnless(IS_ROOT, "needs root")
+    def test_room_is_counted_without_holes_further_names_and_what_is_replaced_or_stays(self):
+        self.from_template()
+        write(f"{self.source}/big", os.urandom(9_000_000))
+        os.link(f"{self.source}/big", f"{self.source}/same")
+        with open(f"{self.source}/holes", "wb") as file:
+            file.truncate(200_000_000)
+            file.write(b"x")
+        self.backup("--series", "big", self.source)
+        target = self.mount("target", "12m")
+        self.signet("restore", "latest", "-t", target)
+        for when in ("if-changed", "never"):
+            self.signet("restore", "latest", "-t", target, "--overwrite", when)
+        # A file of one name that is replaced would give its room back; one of two does not surely: nothing is touched.
+        self.assertMessage(self.signet("restore", "latest", "-t", target, "--overwrite", "always", expect=1), "has room for")
+        self.signet("restore", "latest", "-t", target, "--overwrite", "never")
+        # Zeros that were no holes in the source are known only when they are read.
+        write(f"{self.source}/zeros", bytes(30_000_000))
+        self.backup("--series", "big", self.source)
+        self.assertMessage(self.signet("restore", "latest", "-t", target, "--overwrite", "if-changed", expect=1), "has room for")
+        self.signet("restore", "latest", "-t", target, "--overwrite", "if-changed", "--sparse")
 
     @unittest.skipUnless(IS_ROOT, "needs root")
     def test_a_read_only_repository_can_be_read(self):

@@ -38,6 +38,19 @@ class Passphrase(SignetTest):
         os.close(read)
         self.signet("ls", "--passphrase-fd", "99", env=env, expect=2)
 
+    def test_a_command_is_told_whose_passphrase_it_is_to_give(self):
+        """[R130] Two vaults with two passphrases, and nobody at the terminal."""
+        self.from_template()
+        self.signet("key", "backup", "prod", "-o", "prod.backup")
+        twin, other = self.path("twin"), self.write("other", "another\n")
+        self.signet("--vault", twin, "key", "restore", "prod.backup")
+        self.signet("--vault", twin, "key", "passphrase", "--new-passphrase-file", other)
+        command = f'case $SIGNET_PASSPHRASE_FOR in "vault {twin}") cat {other};; *) cat {self.path("passphrase")};; esac'
+        env = {"SIGNET_PASSPHRASE_FILE": None, "SIGNET_PASSPHRASE_COMMAND": command}
+        self.signet("keyring", "link", f"local:{twin}#prod", "--twin-of", "prod", env=env)
+        self.assertEqual(self.signet("keyring", "test", env=env).out.count("wraps and unwraps"), 2)
+        self.signet("keyring", "test", expect=12)
+
     def test_from_what_a_shell_hands_over(self):
         """<(…) is a path below /dev/fd, which a process that hides its memory cannot open by name."""
         self.from_template()

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 
 from harness import PASSPHRASE, SignetTest, has_open, locked, main, wait_until, write
 
@@ -45,6 +46,40 @@ class QuickStart(SignetTest):
         result = self.signet("init", expect=17)
         self.assertMessage(result, "already")
         self.assertEqual(self.objects(), before)
+
+    def ended_before_the_officer_spoke(self):
+        """An init that was killed: config.json is there, and nothing after it."""
+        made = self.init()
+        shutil.rmtree(os.path.join(self.repository, "journal"))
+        os.unlink(self.path("keyring/keyring.json"))
+        self.signet("keyring", "link", "local:prod", "--default")
+        return made
+
+    def test_an_init_that_was_ended_halfway_is_run_again(self):
+        made = self.ended_before_the_officer_spoke()
+        result = self.signet("init", "--json")
+        again = result.last()
+        self.assertEqual((again["id"], again["officer"], again["writer"]), (made["id"], made["officer"], made["writer"]))
+        self.assertSays(result.err, "goes on with it")
+        source = self.sample_tree()
+        self.backup(source)
+        self.signet("restore", "latest", "-t", "out")
+        self.assertSameTree(source, self.path("out") + source)
+        self.signet("check")
+        self.signet("init", expect=17)
+
+    def test_what_may_have_been_used_is_not_taken_for_an_init_that_was_ended(self):
+        self.ended_before_the_officer_spoke()
+        # In another region, by another officer, and where this keyring has seen the officer speak.
+        self.assertMessage(self.signet("init", "--region", "east", expect=(13, 17)))
+        stranger = {"SIGNET_KEYRING": self.path("k2"), "SIGNET_VAULT": self.path("v2")}
+        self.assertMessage(self.signet("init", env=stranger, expect=17), "already")
+        self.signet("init")
+        journal = os.path.join(self.repository, "journal")
+        self.signet("check")
+        shutil.rmtree(journal)
+        self.assertMessage(self.signet("init", expect=17), "already")
+        self.assertNothingAt(journal)
 
     def test_init_with_keys_of_ones_own_stores_no_private_half(self):
         """[R1, R13]"""

@@ -176,7 +176,7 @@ class Copying(ReplicaTest):
         report = self.copy().last()
         for field in ("objects_copied", "bytes_copied", "entries_copied"):
             self.assertEqual(report[field], rehearsal[field], field)
-        self.assertEqual((report["entries_copied"], report["problems"], report["slots_added"]), (1, [], 0))
+        self.assertEqual((report["entries_copied"], report["problems"], report["slots_added"]), (2, [], 0))
         self.assertEqual(self.copy().last()["objects_copied"], 0)
         self.assertEastIsWhole()
         self.in_east("restore", made, "-t", "out")
@@ -230,7 +230,7 @@ class Copying(ReplicaTest):
         journals = [name for name in self.objects("journal") if lost == self.id_of(name)]
         self.alter(journals[0], flip())
         report = self.copy(expect=14).last()
-        self.assertEqual(report["entries_withheld"], 2)
+        self.assertEqual(report["entries_withheld"], 3)
         self.assertEqual(self.ids(self.east_repository, self.east_keyring)[-1], kept)
         self.assertNotIn(later, self.ids(self.east_repository, self.east_keyring))
         self.assertEastIsWhole()
@@ -310,6 +310,27 @@ class Copying(ReplicaTest):
         self.signet("check")
         self.in_east("restore", self.first, "-t", "out")
 
+    def test_who_has_seen_more_than_one_of_the_places_shows_brings_nothing_back_either(self):
+        """[security] The officer's own keyring, and a further copy that is behind."""
+        twin = self.path("twin")
+        self.signet("copy", "--to", twin, "--init")
+        receipt = self.signet("forget", self.second, "--shred", "--json").last()
+        before = self.octets(self.repository)
+        back = self.signet("copy", "--json", "-r", twin, "--to", self.repository, expect=14).last()
+        self.assertEqual((back["objects_copied"], back["objects_left_out"]), (0, receipt["objects_deleted"]))
+        self.assertEqual(self.octets(self.repository), before)
+        third = self.more()
+        self.signet("forget", third)
+        self.assertGreater(self.signet("copy", "--json", "--to", twin).last()["objects_left_out"], 0)
+        # What was said and is in neither place may be that a backup counts again: then everything is copied.
+        self.signet("undelete", third)
+        writer = self.signet("keyring", "show", "--json").json()["officer"]
+        newest = sorted(self.objects(f"journal/{writer}"))[-1]
+        os.rename(os.path.join(self.repository, newest), self.path("newest"))
+        result = self.signet("copy", "--json", "--to", twin, expect=14)
+        self.assertSays(result.err, "which backups are forgotten cannot be known", newest)
+        self.assertEqual(result.last()["objects_left_out"], 0)
+
     def test_a_forgotten_backup_is_not_copied_until_it_is_taken_back(self):
         third = self.more()
         self.signet("forget", third)
@@ -361,7 +382,7 @@ class Failover(ReplicaTest):
         os.rename(self.path("lost"), self.repository)
         os.rename(self.path("lost-vault"), self.env["SIGNET_VAULT"])
         report = self.signet("copy", "--json", "--to", self.east_repository, "-k", self.east_keyring, "-n").last()
-        self.assertEqual(report["entries_ahead"], 1)
+        self.assertEqual(report["entries_ahead"], 2)
         self.signet("copy", "-r", self.east_repository, "--to", self.repository, "-k", self.east_keyring)
         self.in_east("keyring", "replica", "demote")
         self.in_east("backup", self.source, expect=17)
@@ -535,6 +556,54 @@ class Comparing(ReplicaTest):
         self.assertMessage(self.signet("keyring", "compare", "--with", self.east_keyring, expect=13), "from now on")
         self.signet("keyring", "compare", expect=2)
         self.signet("keyring", "compare", "--with", self.path("nothing"), expect=2)
+
+
+class KeysThatGo(ReplicaTest):
+    """The officer's keyring has looked at the replica, and so asks it as well."""
+
+    def setUp(self):
+        super().setUp()
+        self.make_replica()
+        self.name_east()
+        self.signet("restore", self.first, "-t", "seen", "-r", self.east_repository)
+        # The keyring was copied with its repository, and still knows where that was.
+        self.elsewhere = ("--except", self.made_at + "/repository")
+
+    def test_a_compromised_key_is_dealt_with_in_the_primary_and_waits_for_the_copy(self):
+        """[R98, R136] A replica that is behind stops nothing, and is not passed over."""
+        result = self.signet("key", "compromised", "prod/1", *self.elsewhere, expect=17)
+        self.assertSays(result.out, "2/7 the policy of 1 repository says", "4/7 2 backups sealed anew")
+        self.assertSays(result.err, "1 replica of it", "signet copy")
+        self.more()
+        words = ("key", "compromised", "prod/1", "--backup-to", "prod.backup", *self.elsewhere)
+        self.assertMessage(self.signet(*words, expect=17), f"{self.east_repository}: it is a replica", "signet copy brings it up")
+        self.copy()
+        self.assertSays(self.signet(*words).out, "5/7 no backup needs it", "7/7 prod/1 is deleted")
+        self.assertEastIsWhole()
+        self.in_east("restore", self.first, "-t", "out")
+
+    def test_a_recovery_protector_that_a_replica_has_stays_one_beside_its_new_version(self):
+        """[R88, R141] East opens what is wrapped in west by nothing else."""
+        self.signet("keyring", "unlink", self.east_key)
+        self.signet("key", "backup", "east", "-o", "east.backup", "--vault", self.east_vault)
+        self.signet("key", "restore", "east.backup")
+        self.signet("keyring", "link", "local:east", "--recovery", "--region", "east")
+        self.assertSays(self.signet("key", "rotate", "east").err, "stays a recovery protector beside it", "signet keyring unlink")
+        backup = self.more()
+        self.copy()
+        self.in_east("restore", backup, "-t", "out")
+
+    def test_a_replica_that_is_behind_holds_up_a_retirement(self):
+        """[R96]"""
+        self.signet("key", "rotate", "prod")
+        self.signet("key", "retire", "prod/1", *self.elsewhere, expect=17)
+        self.more()
+        self.signet("rewrap", "--all")
+        result = self.signet("key", "retire", "prod/1", *self.elsewhere, expect=17)
+        self.assertMessage(result, "it is a replica", f"signet copy --to {self.east_repository}")
+        self.assertNotIn("--except", result.err)
+        self.copy()
+        self.signet("key", "retire", "prod/1", *self.elsewhere)
 
 
 if __name__ == "__main__":

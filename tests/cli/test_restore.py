@@ -1,6 +1,7 @@
 """Restores: whole, by part, into what is there, and never without all keys."""
 
 import os
+import re
 import unittest
 
 from harness import SignetTest, flip, main, tree_state, write
@@ -44,6 +45,13 @@ class Restore(SignetTest):
         self.signet("restore", "--at", "2025-01-01", "-t", self.path("early"), expect=2)
         self.assertNothingAt(self.path("early"))
 
+    def test_the_time_that_is_shown_of_a_backup_finds_it(self):
+        made = self.backup("--series", "home", "--time", "2026-03-01T12:00:00.25Z", self.source)["backup_id"]
+        for words in (["list"], ["find", "new.txt"]):
+            row = next(line for line in self.signet(*words).out.splitlines() if line.startswith(made[:8]))
+            shown = re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", row).group()
+            self.assertEqual(self.signet("plan", "--at", shown, "--json").json()["backup"], made)
+
     def test_by_id_and_by_series(self):
         self.signet("restore", self.first[:8], "-t", self.out)
         self.assertNothingAt(f"{self.there}/new.txt")
@@ -67,10 +75,10 @@ class Restore(SignetTest):
     def test_a_damaged_entry_is_not_passed_over_whatever_moment_is_asked_for(self):
         """[security: nothing is passed over in silence] What its backup stood for, nobody knows."""
         writer = self.signet("keyring", "show", "--json").json()["writer"]
-        self.alter(f"journal/{writer}/0000000002", flip(-70))
+        self.alter(f"journal/{writer}/0000000004", flip(-70))
         for at in ("2026-02-15", "2026-01-15"):
             result = self.signet("restore", "--at", at, "-t", "out", expect=14)
-            self.assertMessage(result, "a newer backup may be lost", "0000000002")
+            self.assertMessage(result, "a newer backup may be lost", "0000000004")
             self.assertNothingAt(self.path("out"))
         self.signet("restore", self.first, "-t", "out")
 

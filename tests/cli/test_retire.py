@@ -47,6 +47,11 @@ class Retire(SignetTest):
         row, = self.retire(*words, expect=expect)["repositories"]
         return row
 
+    def days_after(self, backup, days):
+        """When a backup was made, whatever time it claims, and so many days later."""
+        signed = self.signet("show", backup, "--json").json()["signed"]
+        return (datetime.date.fromisoformat(signed[:10]) + datetime.timedelta(days=days)).isoformat() + signed[10:]
+
     def obeyed(self):
         """Both writers have made a backup behind the fence."""
         self.retire()
@@ -72,7 +77,7 @@ class Fence(Retire):
         self.assertEqual((waiting["identity"], waiting["last_backup"]), (self.writer, "2026-01-02T00:00:00Z"))
         result = self.signet("key", "retire", "prod/1", expect=17)
         self.assertSays(result.out, "waits for", self.writer[:16], "needed by         1 backup, the newest of 2026-01-02", "no date yet")
-        self.assertMessage(result, "prod/1 must not be destroyed yet", "1 writer made no backup", f"signet keyring trust {self.writer[:16]} --until 1")
+        self.assertMessage(result, "prod/1 must not be destroyed yet", "1 writer made no backup", f"signet keyring trust {self.writer[:16]} --until 2")
 
     def test_a_host_with_public_halves_alone_obeys_it_by_itself(self):
         """[R92, R93, R98] It learns of the new default, stores anew, and asks nobody."""
@@ -105,7 +110,7 @@ class Fence(Retire):
         """[R96]"""
         self.retire()
         self.own_backup()
-        self.signet("keyring", "trust", self.writer, "--until", "1")
+        self.signet("keyring", "trust", self.writer, "--until", "2")
         self.assertEqual(self.one()["waiting"], [])
 
     def start_at_prompt(self, *words):
@@ -176,19 +181,20 @@ class Date(Retire):
         self.assertIsNone(self.needed()[self.old]["safe_to_destroy"])
 
     def test_the_date_is_when_the_newest_that_needs_it_may_be_forgotten(self):
-        """[R96]"""
+        """[R96] The policy lets a backup be forgotten so long after it was made: what time it claims does not count."""
         self.signet("keyring", "policy", "set", "keep-within=365d")
         self.retire()
         self.assertIsNone(self.needed()[self.old]["safe_to_destroy"])
         self.obeyed()
-        self.assertEqual(self.one()["from"], "2027-01-02T00:00:00Z")
-        self.assertMessage(self.signet("key", "retire", "prod/1", expect=17), "must not be destroyed before 2027-01-02")
+        date = self.days_after(self.host_first, 365)
+        self.assertEqual(self.one()["from"], date)
+        self.assertMessage(self.signet("key", "retire", "prod/1", expect=17), "must not be destroyed before " + date[:10])
         # Without unwrapping, slots that nobody signed do not count: it is later, never earlier.
         rows = self.needed()
-        self.assertGreaterEqual(rows[self.old]["safe_to_destroy"], "2027-01-02T00:00:00Z")
+        self.assertGreaterEqual(rows[self.old]["safe_to_destroy"], date)
         self.assertIsNone(rows[self.new]["safe_to_destroy"])
         self.assertSays(self.signet("key", "list", "--needed").out, "SAFE TO DESTROY", rows[self.old]["safe_to_destroy"][:10], "in use")
-        self.assertMessage(self.signet("key", "delete", "prod/1", expect=17), "hint: keep it until 2027-01-02")
+        self.assertMessage(self.signet("key", "delete", "prod/1", expect=17), "hint: keep it until " + date[:10])
 
     def test_after_a_rewrap_it_can_be_destroyed_and_everything_still_opens(self):
         """[R93, R96]"""
@@ -226,9 +232,10 @@ class Date(Retire):
             dek = os.path.basename(name).split(".")[0]
             write(os.path.join(self.repository, "slots", "sha256-" + self.new[7:], dek + "." + hashlib.sha256(content).hexdigest()), content)
         self.signet("keyring", "policy", "set", "keep-within=365d")
-        self.assertGreaterEqual(self.needed()[self.old]["safe_to_destroy"], "2027-01-02T00:00:00Z")
+        date = self.days_after(self.host_first, 365)
+        self.assertGreaterEqual(self.needed()[self.old]["safe_to_destroy"], date)
         row = self.one()
-        self.assertEqual((row["needing"], row["from"]), (1, "2027-01-02T00:00:00Z"))
+        self.assertEqual((row["needing"], row["from"]), (1, date))
 
     def test_the_date_counts_backups_to_come_that_may_still_refer_to_what_it_opens(self):
         """[R96] An offline recovery protector opens that too: hosts rely on it, and this one cannot prove it."""
@@ -248,6 +255,7 @@ class Date(Retire):
         row = self.one()
         self.assertGreater(row["needing"], 1)
         self.assertEqual(row["from"], before)
+        self.assertEqual(self.needed()[self.old]["safe_to_destroy"], before)
         made = datetime.datetime.now(datetime.timezone.utc)
         self.assertAlmostEqual((datetime.datetime.fromisoformat(before.replace("Z", "+00:00")) - made).total_seconds() / 86400, 120, delta=0.1)
 
@@ -373,6 +381,17 @@ class Places(Retire):
         self.assertMessage(self.signet("key", "retire", "prod/1", expect=17), other, "--except " + other)
         self.retire("--except", other, expect=0)
 
+    def test_an_empty_one_whose_backups_it_is_to_wrap_stands_in_the_way(self):
+        """[R96] No backup there needs it yet."""
+        self.signet("key", "create", "far", "--size", "2048")
+        self.signet("keyring", "link", "local:far", "--default", "--region", "far")
+        other = self.path("far-repository")
+        self.signet("init", "--region", "far", "-r", other)
+        result = self.signet("key", "retire", "far/1", expect=17)
+        self.assertMessage(result, other, "is this keyring's default protector for local/far")
+        self.assertIsNone(self.signet("key", "show", "far", "--json").json()["expires"])
+        self.signet("backup", "-r", other, self.source)
+
     def test_one_that_was_named_must_be_there(self):
         self.signet("key", "retire", "prod/1", "--also", self.path("nowhere"), expect=10)
 
@@ -408,6 +427,17 @@ class Compromised(Retire):
         self.signet("plan", self.first, "--without-key", "prod/1")
         self.signet("restore", self.first, "-t", "out", "--verify")
         self.signet("check", "--read-data")
+
+    def test_copies_in_other_vaults_are_named_at_the_end(self):
+        """[R98, R127]"""
+        self.signet("key", "backup", "prod", "-o", "prod.backup")
+        self.signet("--vault", self.path("twin"), "key", "restore", "prod.backup")
+        self.signet("keyring", "link", f"local:{self.path('twin')}#prod/1", "--twin-of", self.old)
+        self.compromised("prod/1")
+        self.own_backup()
+        self.host_backup()
+        result = self.compromised("prod/1", "--backup-to", "again.backup", expect=0)
+        self.assertSays(result.err, "prod/1 is in local:" + self.path("twin"), "delete it there as well")
 
     def test_a_dry_run_changes_nothing(self):
         before = (tree_state(self.repository), tree_state(self.path("vault")))
@@ -458,7 +488,7 @@ class Compromised(Retire):
         self.own_backup()
         self.host_backup()
         self.assertSays(self.compromised("spare").err, "6/7", "--backup-to FILE")
-        self.assertEqual(len(self.objects("journal")), len(entries) + 2)
+        self.assertEqual(len(self.objects("journal")), len(entries) + 4)  # two for each run
         result = self.compromised("spare", "--backup-to", "spare.backup", expect=0)
         self.assertSays(result.out, "2/7 the policy of 1 repository says that it is compromised (as before)", "5/7 no backup needs it",
                         "6/7 a key backup of spare is in spare.backup", "7/7 spare/1 is deleted; it can be recovered until")

@@ -26,6 +26,11 @@ class Status(SignetTest):
         self.assertSays(self.signet("status", "--max-age", "26h", expect=16).out, "problem: the newest backup of prod-db is")
         self.signet("status", "--max-age", "36500d")
 
+    def test_a_backup_dated_ahead_hides_no_silence(self):
+        self.backup("--series", "prod-db", "--time", "2090-01-01T00:00:00Z", self.path("source"))
+        self.assertSays(self.signet("status", "--max-age", "26h", expect=16).out, "the newest backup of prod-db is dated ahead", "2090-01-01")
+        self.signet("status")
+
     def test_a_protector_that_was_not_proven_in_time_misses_its_objective(self):
         self.assertSays(self.signet("status", "--max-proof-age", "7d", expect=16).out, "never proven")
         self.signet("keyring", "check")
@@ -96,7 +101,7 @@ class NewestRefused(SignetTest):
         return self.signet("keyring", "show", "--json", env=env).json()["writer"]
 
     def damage_the_newest(self):
-        name = f"journal/{self.writer()}/0000000004"
+        name = f"journal/{self.writer()}/0000000008"
         self.alter(name, flip())
         return name
 
@@ -187,6 +192,33 @@ class NewestRefused(SignetTest):
         self.assertSays(self.signet("plan", "--from", "2026-01-01", expect=17).out.splitlines()[0], "is refused", self.writer(other))
         self.signet("plan", "--from", "2026-01-01", "--to", "2026-02-15")
         self.signet("plan", "--from", "2026-01-01", "--series", "prod-db")
+
+    def test_no_stretch_is_called_restorable_where_a_restore_into_it_is_refused(self):
+        other = self.other_host("other")
+        self.backup("--series", "theirs", "--time", "2026-01-05T00:00:00Z", self.source, env=other)
+        self.signet("restore", "--at", "2026-01-07", "-t", "out", expect=17)
+        stretch = ("plan", "--from", "2026-01-01T00:00:00Z", "--to", "2026-01-20")
+        self.assertSays(self.signet(*stretch, expect=17).out, "restores to moments from 2026-01-05T00:00:00Z to before 2026-01-10T00:00:00Z are refused",
+                        self.writer(other), "restorable now: every moment from 2026-01-10 00:00 on")
+        report = self.signet(*stretch, "--json", expect=17).json()
+        self.assertFalse(report["restorable"])
+        self.assertEqual([(one["from"][:10], one["restorable"], one["refused"] is None) for one in report["coverage"]],
+                         [("2026-01-01", True, True), ("2026-01-05", False, False), ("2026-01-10", True, True)])
+        self.signet("plan", "--from", "2026-01-10T00:00:00Z", "--to", "2026-01-20")
+        self.signet(*stretch, "--series", "prod-db")
+
+    def test_each_moment_of_lanes_of_one_name_is_judged_as_a_restore_of_its_series_is(self):
+        other = self.other_host("other")
+        theirs = [self.backup("--series", "prod-db", "--time", time, self.source, env=other)["backup_id"]
+                  for time in ("2026-01-02T00:00:00Z", "2026-01-20T00:00:00Z")]
+        self.signet("keyring", "trust", self.writer(other), "--until", "2")
+        self.signet("ls", theirs[0])
+        lanes = self.signet("timeline", "--json").json()["lanes"]
+        self.assertEqual([(lane["series"], lane["restorable"]) for lane in lanes if lane["restorable"]], [("prod-db", True)])
+        self.assertEqual(len(lanes), 2)
+        for lane in lanes:
+            for stretch in lane["coverage"]:
+                self.signet("restore", "--series", lane["series_id"], "--at", stretch["from"], "-t", "out", "-n", expect=0 if stretch["restorable"] else 17)
 
     def test_the_first_lines_of_a_timeline_say_what_a_restore_to_its_end_is_refused_for(self):
         self.assertNotIn("refused", self.signet("timeline").out)

@@ -224,6 +224,22 @@ class Tokens(TokenTest):
         self.signet("restore", "-t", "out", expect=12)
         self.assertEqual(self.calls("C_Login"), 1)
 
+    def test_a_token_with_another_pin_file_is_no_twin_and_goes_on_with_the_new_one(self):
+        """[R127]"""
+        self.linked()
+        moved = self.path("moved-pin")
+        os.rename(self.pin_file, moved)
+        self.signet("restore", "-t", "early", expect=2)
+        place = self.location("vault-a", pin=moved)
+        self.assertMessage(self.signet("keyring", "link", place, "--twin-of", "prod", expect=17), "is no twin")
+        self.signet("keyring", "link", place)
+        link, = self.links()
+        self.assertEqual(len(link["locations"]), 1)
+        self.assertSays(link["locations"][0], "moved-pin")
+        self.assertSays(link["follows"], "moved-pin")
+        self.signet("restore", "-t", "out")
+        self.assertSameTree(self.source, self.path("out") + self.source)
+
     def test_another_key_is_no_twin(self):
         """[R136]"""
         self.linked()

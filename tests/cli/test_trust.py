@@ -3,7 +3,7 @@
 import os
 import shutil
 
-from harness import SignetTest, flip, main, write
+from harness import SignetTest, flip, main, wait_until, write
 
 
 class Trust(SignetTest):
@@ -44,10 +44,36 @@ class Trust(SignetTest):
 
     def test_trust_can_end(self):
         writer = self.signet("keyring", "show", "--json").json()["writer"]
-        self.signet("keyring", "trust", writer, "--until", "1")
+        self.signet("keyring", "trust", writer, "--until", "2")
         self.signet("restore", self.first, "-t", "out")
         self.signet("restore", self.second, "-t", "out2", expect=17)
         self.assertNothingAt(self.path("out2"))
+
+    def test_trust_that_ends_while_a_backup_runs_ends_the_backup(self):
+        """[security] It says what a restore would say of it."""
+        self.from_template()
+        writer = self.signet("keyring", "show", "--json").json()["writer"]
+        fifo = self.path("fifo")
+        os.mkfifo(fifo)
+        words = ["backup", "--json", "--series", "stream", "--stdin-from-command", "--", "cat", fifo]
+        slots = self.objects("slots")
+        running = self.start(*words)
+        with open(fifo, "wb") as stream:
+            stream.write(os.urandom(40 << 20))  # enough for a pack, before which the run says that it begins
+            stream.flush()
+            self.assertTrue(wait_until(lambda: self.objects("slots") != slots), "no data key was made")
+            entries = len(os.listdir(os.path.join(self.repository, "journal", writer)))
+            self.signet("keyring", "trust", writer, "--until", str(entries))
+        result = self.finish(running, words, 17)
+        self.assertSays(result.err, "ended the trust in writer " + writer, "while the backup ran", "adopt --new-identity")
+        self.assertEqual(len(self.signet("list", "--json").json()), 2)
+
+    def test_a_writer_who_was_withdrawn_is_told_that_nobody_trusts_its_backup(self):
+        self.from_template()
+        writer = self.signet("keyring", "show", "--json").json()["writer"]
+        self.assertTrue(self.backup(self.source)["trusted"])
+        self.signet("keyring", "trust", writer, "--until", "0")
+        self.assertFalse(self.backup(self.source)["trusted"])
 
     def test_names_of_another_writer_are_learnt_by_opening_its_backup(self):
         other = self.other_host()

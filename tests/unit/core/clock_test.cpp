@@ -1,5 +1,7 @@
 #include "core/clock.h"
 
+#include "core/zone.h"
+
 #include <cstdlib>
 #include <ctime>
 #include <limits>
@@ -84,6 +86,29 @@ TEST_CASE("dates and times without an offset are local", "[core][clock]") {
     CHECK(parsed("1970-01-01 00:59:59") == "1969-12-31T23:59:59Z");
 }
 
+TEST_CASE("a local time that the clock repeats is refused, with both that it may be", "[core][clock]") {
+    const TimeZone berlin("CET-1CEST,M3.5.0,M10.5.0/3");
+    for (const char* text : {"2026-10-25 02:00", "2026-10-25T02:30:00", "2026-10-25 02:59:59.5"}) {
+        try {
+            (void)parse_time(text, kNow);
+            FAIL(text);
+        } catch (const Error& error) {
+            CHECK(error.code() == ErrorCode::usage);
+            CHECK(error.hint().find(std::string(text) + "+02:00, or " + text + "+01:00") != std::string::npos);
+        }
+    }
+    CHECK(parsed("2026-10-25 02:30+02:00") == "2026-10-25T00:30:00Z");
+    CHECK(parsed("2026-10-25 02:30+01:00") == "2026-10-25T01:30:00Z");
+    CHECK(parsed("2026-10-25 01:59:59") == "2026-10-24T23:59:59Z");
+    CHECK(parsed("2026-10-25 03:00") == "2026-10-25T02:00:00Z");
+    CHECK(parsed("2026-10-25") == "2026-10-24T22:00:00Z");
+    // What the clock skips is the moment at which it does, or close to it.
+    CHECK_NOTHROW(parse_time("2026-03-29 02:30", kNow));
+    // Where midnight comes twice the day begins with the first.
+    const TimeZone havana("CST5CDT,M3.2.0/0,M11.1.0/1");
+    CHECK(parsed("2026-11-01") == "2026-11-01T04:00:00Z");
+}
+
 TEST_CASE("a span before now is counted in the calendar's years and months", "[core][clock]") {
     CHECK(parsed("-2d") == "2026-03-12T09:30:00Z");
     CHECK(parsed("-90m") == "2026-03-14T08:00:00Z");
@@ -124,4 +149,18 @@ TEST_CASE("the system's clock moves forward", "[core][clock]") {
     const TimePoint first = Clock::system().now();
     CHECK(first > TimePoint{1'700'000'000 * kNsPerSecond});
     CHECK(Clock::system().now() >= first);
+}
+
+TEST_CASE("a moment after the last one is the last one", "[core][clock]") {
+    CHECK(after({5}, 3) == TimePoint{8});
+    CHECK(after({5}, -7) == TimePoint{-2});
+    CHECK(after({INT64_MAX - 1}, 3) == TimePoint{INT64_MAX});
+    CHECK(after({INT64_MIN}, INT64_MAX) == TimePoint{-1});
+}
+
+TEST_CASE("a time in a table is never before the moment that it shows", "[core][clock]") {
+    const auto shown = [](const char* text) { return parse_time(first_second_text(parse_time(text, kNow)), kNow); };
+    CHECK(shown("2026-03-14T09:30:05Z") == parse_time("2026-03-14T09:30:05Z", kNow));
+    CHECK(shown("2026-03-14T09:30:05.000000001Z") == parse_time("2026-03-14T09:30:06Z", kNow));
+    CHECK(shown("1969-12-31T23:59:58.5Z") == parse_time("1969-12-31T23:59:59Z", kNow));
 }

@@ -53,6 +53,29 @@ TEST_CASE("names are parsed back to what they were made of", "[format][names]") 
     CHECK(parse_index_name(index_name(sample_id<IndexId>("index"))) == sample_id<IndexId>("index"));
 }
 
+TEST_CASE("what repair makes and sets aside has names of its own, which are no names of objects", "[format][names]") {
+    const Digest content = sample_id<Digest>("content");
+    const IndexId index = sample_id<IndexId>("index");
+    const std::string rebuilt = rebuilt_index_name(index, content);
+    CHECK(rebuilt == "rebuilt/" + index.hex() + "." + content.hex());
+    CHECK(parse_rebuilt_index_name(rebuilt)->lost == index);
+    CHECK(parse_rebuilt_index_name(rebuilt)->content == content);
+    CHECK_FALSE(parse_rebuilt_index_name(rebuilt + "0"));
+    CHECK_FALSE(parse_rebuilt_index_name("rebuilt/" + index.hex()));
+    CHECK_FALSE(is_any_name(rebuilt));
+    for (const std::string& object : {pack_name(sample_id<PackId>("pack")), index_name(index)}) {
+        const std::string aside = quarantine_name(object, content);
+        CHECK(aside == "quarantine/" + object + "." + content.hex().substr(0, 32));
+        CHECK(aside.starts_with(quarantine_prefix(object)));
+        CHECK(is_quarantined(aside));
+        CHECK_FALSE(is_quarantined(object));
+        CHECK(parse_quarantine_name(aside) == object);
+        CHECK_FALSE(is_any_name(aside));
+    }
+    CHECK_FALSE(parse_quarantine_name("quarantine/x"));
+    CHECK_FALSE(parse_quarantine_name("quarantine/" + kHex64));
+}
+
 TEST_CASE("whatever differs from a name to the letter is not one", "[format][names]") {
     const std::string name = GENERATE(
         as<std::string>{}, "", "config.json", "tmp/x", "journal/", "journal/" + kHex64, "journal/" + kHex64 + "/",

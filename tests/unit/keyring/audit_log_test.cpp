@@ -1,7 +1,9 @@
 #include "keyring/audit_log.h"
 
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <csignal>
 
 #include "core/crypto/digest.h"
 #include "tests/unit/keyring/bench.h"
@@ -43,6 +45,32 @@ struct Log {
 TEST_CASE("a head is given away only once its line is on the disk", "[keyring][audit]") {
     // A device cannot be synced.
     REQUIRE_THROWS_MATCHES(AuditLog("/dev/zero").head(), Error, has_code(ErrorCode::io));
+}
+
+TEST_CASE("a line that does not fit on the disk leaves nothing of itself [R145]", "[keyring][audit]") {
+    Log test;
+    test.use("dek 1");
+    const std::string before = content_of(test.path);
+    struct rlimit limit {};
+    REQUIRE(::getrlimit(RLIMIT_FSIZE, &limit) == 0);
+    const struct rlimit full = {before.size() + 20, limit.rlim_max};
+    const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+    REQUIRE(::setrlimit(RLIMIT_FSIZE, &full) == 0);
+    bool has_failed = false;
+    for (int i = 0; i < 2; ++i) {
+        try {
+            static_cast<void>(test.log.intent({"unwrap", kThumbprint, "local:prod/1", "dek 2"}));
+        } catch (const Error&) {
+            has_failed = true;
+        }
+    }
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    static_cast<void>(std::signal(SIGXFSZ, handler));
+    CHECK(has_failed);
+    CHECK(content_of(test.path) == before);
+    test.use("dek 3");
+    CHECK(test.log.verify().intact());
+    CHECK(test.log.verify().remarks.empty());
 }
 
 TEST_CASE("an empty audit log has no head and is intact", "[keyring][audit]") {

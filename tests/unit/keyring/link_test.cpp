@@ -282,6 +282,13 @@ TEST_CASE("links are named by name, version or thumbprint", "[keyring][link]") {
     CHECK(keyring.get(second.short_text()).thumbprint == second);
     CHECK(keyring.get(second.text()).thumbprint == second);
     REQUIRE_THROWS_MATCHES(keyring.get("other"), Error, has_code(ErrorCode::usage));
+    try {
+        static_cast<void>(keyring.get("pkcs11:token=a;object=prod?pin-value=4815"));
+        FAIL("found one");
+    } catch (const Error& error) {
+        CHECK(error.code() == ErrorCode::usage);
+        CHECK(std::string(error.what()).find("4815") == std::string::npos);
+    }
 }
 
 TEST_CASE("the default is not unlinked by mistake", "[keyring][link]") {
@@ -321,6 +328,76 @@ TEST_CASE("a test says what is wrong at each location, and the state is remember
     CHECK(bench.keyring().find(key.thumbprint)->last_state == "enabled");
     CHECK(bench.keyring().find(key.thumbprint)->last_state_time == bench.clock.now());
     CHECK(keyring.audit().verify().uncertain.empty());
+}
+
+TEST_CASE("a test is not well while what a location refused is remembered [R131]", "[keyring][link]") {
+    Bench bench;
+    const auto key = crypto::RsaPrivateKey::generate(2048);
+    FakeVault& near = install_fake(bench, "local:/near#prod", key);
+    install_fake(bench, "local:/far#prod", key);
+    Keyring keyring = bench.keyring();
+    const auto thumbprint =
+        keyring.link(at("local:/near#prod"), {.role = LinkRole::default_}, bench.vaults).link.thumbprint;
+    keyring.link(at("local:/far#prod"), {.twin_of = "prod"}, bench.vaults);
+    near.describes = Outcome::unavailable;
+    CHECK(keyring.test(thumbprint, bench.vaults).ok());
+
+    near.describes = Outcome::key_disabled;
+    CHECK_FALSE(keyring.test(thumbprint, bench.vaults).ok());
+    near.describes = Outcome::unavailable;
+    const LinkTest test = keyring.test(thumbprint, bench.vaults);
+    CHECK_FALSE(test.ok());
+    CHECK(test.results.front().outcome == Outcome::unavailable);
+    CHECK(test.results.front().refused_since == bench.clock.now());
+    CHECK(test.results.front().detail == "as told; key-disabled, refused since 2026-03-14T09:30:00Z");
+    CHECK(bench.keyring().find(thumbprint)->last_state == "key-disabled");
+
+    // A person says that it was not meant; what is out of reach stays the first place.
+    CHECK(keyring.use_twin(thumbprint, "anna", bench.vaults) == "local:/near#prod/1");
+    CHECK(keyring.test(thumbprint, bench.vaults).ok());
+}
+
+TEST_CASE("a place that is written in another way is no twin, and takes the place of the old one [R127]",
+          "[keyring][link]") {
+    Bench bench;
+    const KeyVersion key = bench.vault().create_key("prod", 2048);
+    std::filesystem::create_directory_symlink(bench.vault_folder, bench.folder / "way");
+    const std::string by_way = "local:" + (bench.folder / "way") + "#prod";
+    Keyring keyring = bench.keyring();
+    keyring.link(at("local:prod"), {.role = LinkRole::default_}, bench.vaults);
+    REQUIRE_THROWS_MATCHES(keyring.link(at(by_way), {.twin_of = "prod"}, bench.vaults), Error,
+                           has_code(ErrorCode::refused));
+    CHECK(keyring.find(key.thumbprint)->locations == std::vector<std::string>{"local:prod/1"});
+
+    keyring.note_answer("local:prod/1", "unwrap", Outcome::denied);
+    keyring.link(at(by_way), {}, bench.vaults);
+    const Link& link = *keyring.find(key.thumbprint);
+    CHECK(link.locations == std::vector<std::string>{by_way + "/1"});
+    CHECK(link.follow == by_way);
+    CHECK(link.role == LinkRole::default_);
+    CHECK(keyring.refusal("local:prod/1") == nullptr);
+}
+
+TEST_CASE("a twin leaves a link following where it did [R88] [R128]", "[keyring][link]") {
+    Bench bench;
+    const KeyVersion key = bench.vault().create_key("prod", 2048);
+    std::filesystem::copy(bench.vault_folder, bench.folder / "twin");
+    Keyring keyring = bench.keyring();
+    keyring.link(at("local:prod"), {.role = LinkRole::default_}, bench.vaults);
+    keyring.link(at("local:" + (bench.folder / "twin") + "#prod"), {.twin_of = "prod"}, bench.vaults);
+    CHECK(keyring.find(key.thumbprint)->locations.size() == 2);
+    CHECK(keyring.find(key.thumbprint)->follow == "local:prod");
+}
+
+TEST_CASE("a recovery protector that a newer version follows wraps no more [R88]", "[keyring][link]") {
+    Bench bench;
+    const auto first = bench.vault().create_key("safe", 2048).thumbprint;
+    const auto second = bench.vault().rotate("safe").thumbprint;
+    Keyring keyring = bench.keyring();
+    keyring.link(at("local:safe/1"), {.role = LinkRole::recovery}, bench.vaults);
+    keyring.link(at("local:safe/2"), {.role = LinkRole::recovery, .instead_of = first}, bench.vaults);
+    CHECK(keyring.find(first)->role == LinkRole::linked);
+    CHECK(keyring.find(second)->role == LinkRole::recovery);
 }
 
 // Following.

@@ -513,6 +513,23 @@ TEST_CASE("a vault with too many calls is asked again before its twin is, in bou
     CHECK(away.waits.empty());
 }
 
+TEST_CASE("what another process saw refused in the meantime counts in one that began before [R131]",
+          "[keyring][twin]") {
+    Twins bench;
+    const DataKey key = DataKey::generate(kRepository);
+    const Slot slot = Resolving(bench).resolver.wrap(key, bench.thumbprint);
+    Resolving began_before(bench);
+    CHECK(same_key(began_before.resolver.unwrap(slot), key));
+    bench.near.describes = Outcome::key_disabled;
+    CHECK(Resolving(bench).resolver.status(bench.thumbprint).status == ProtectorStatus::disabled);
+
+    bench.near.describes = Outcome::unavailable;
+    CHECK_THROWS_AS(began_before.resolver.unwrap(slot), Error);
+    CHECK_THROWS_AS(began_before.resolver.wrap(key, bench.thumbprint), Error);
+    CHECK(began_before.resolver.status(bench.thumbprint).status == ProtectorStatus::disabled);
+    CHECK(bench.far.unwrap_calls == 0);
+}
+
 TEST_CASE("a login that is refused while describing is remembered, and not tried again unasked [R115] [R131]",
           "[keyring][twin]") {
     Twins bench;

@@ -160,6 +160,76 @@ TEST_CASE("whatever moment is asked for, a damaged manifest is not passed over",
     CHECK_THROWS_MATCHES(catalogue.latest(then), Error, has_code(ErrorCode::damaged));
 }
 
+TEST_CASE("an entry that is damaged before its writer's first trusted one hides those after it, and is not passed over",
+          "[restore][catalogue][trust]") {
+    RepositoryBench bench;
+    bench.back_up(tree("1"), at(1));
+    bench.back_up(tree("2"), at(2));
+    const EntryId third = bench.back_up(tree("3"), at(3));
+    const IdentityId first_writer = bench.writer();
+    bench.use_stranger();
+    bench.trust(bench.writer());
+    const EntryId older = bench.back_up(tree("4"), at(0));
+    bench.officer_says([&](const format::EntryHead& head, const crypto::SigningKey& key) {
+        const format::TrustFields fields{{{first_writer, format::Role::writer, 3, UINT64_MAX}}};
+        return format::make_plain_entry(format::EntryKind::trust, head, fields.encode(), key);
+    });
+    CHECK(bench.catalogue().latest().id == third);
+    bench.store->tamper(format::journal_name(first_writer, 1), [](Bytes& octets) { octets.back() ^= 1; });
+    const Catalogue catalogue = bench.catalogue();
+    CHECK_THROWS_MATCHES(catalogue.latest(), Error, has_code(ErrorCode::damaged));
+    REQUIRE(catalogue.findings().size() == 1);
+    CHECK(catalogue.findings().front().trusted);
+    CHECK(catalogue.resolve(older.hex()).id == older);
+}
+
+TEST_CASE("an entry that is signed and is none ends its journal", "[restore][catalogue][hostile]") {
+    RepositoryBench bench;
+    const EntryId id = bench.back_up(tree("1"), at(1));
+    bench.officer_says([](const format::EntryHead& head, const crypto::SigningKey& key) {
+        format::EntryHead mine = head;
+        mine.signer = key.verify_key();
+        ByteWriter fields;
+        mine.encode(fields);
+        fields.varint(0);  // no statements
+        return format::sign_entry(format::entry_prefix(format::EntryKind::tombstone, fields.view(), 0), {}, key);
+    });
+    const IdentityId officer = bench.repository->config().officer;
+    const storage::Journal journal = bench.repository->load_journal(officer);
+    REQUIRE(journal.problem);
+    CHECK(journal.unbelieved == std::vector<std::uint64_t>{journal.entries.size() + 1});
+    const Catalogue catalogue = bench.catalogue();
+    REQUIRE(catalogue.doubt());
+    CHECK_THROWS_MATCHES(catalogue.resolve(id.hex()), Error, has_code(ErrorCode::damaged));
+}
+
+TEST_CASE("nobody makes a backup of another writer's series", "[restore][catalogue][hostile]") {
+    RepositoryBench bench;
+    const EntryId mine = bench.back_up(tree("1"), at(1));
+    const SeriesId series = bench.catalogue().latest().fields->series;
+    bench.use_stranger();
+    bench.trust(bench.writer());
+    const EntryId theirs = bench.back_up(tree("2"), at(2, "theirs"));
+    const bool is_known = GENERATE(false, true);
+    if (is_known) static_cast<void>(bench.open(theirs));
+    RunOptions options = at(3);  // of a series of the same name
+    options.change = [&](format::BackupPublic& fields, format::BackupBody&) { fields.series = series; };
+    const EntryId forged = bench.back_up(tree("3"), options);
+    const Catalogue catalogue = bench.catalogue();
+    BackupFilter filter;
+    filter.series = "things";
+    if (is_known) {
+        CHECK_THROWS_MATCHES(catalogue.latest(filter), Error, has_code(ErrorCode::damaged));
+        Planner planner(catalogue, *bench.repository, bench.resolver);
+        CHECK_THROWS_MATCHES(planner.plan(catalogue.find(forged.hex())), Error, has_code(ErrorCode::damaged));
+        CHECK(planner.outlook(catalogue.find(forged.hex())) == Outlook::damaged);
+    } else {
+        CHECK(catalogue.latest(filter).id == mine);
+    }
+    CHECK_THROWS_MATCHES(bench.open(forged), Error, has_code(ErrorCode::damaged));
+    CHECK(bench.open(mine)->backup().id == mine);
+}
+
 TEST_CASE("latest does not skip an untrusted newer manifest in silence", "[restore][catalogue][trust]") {
     RepositoryBench bench;
     const EntryId mine = bench.back_up(tree("1"), at(1));
@@ -284,6 +354,23 @@ TEST_CASE("a repository that was rolled back is noticed, entry by entry", "[rest
     tolerant.notice = [&](const std::string& sentence) { notices.push_back(sentence); };
     static_cast<void>(Catalogue::load(*bench.repository, bench.keyrings, tolerant));
     CHECK(mentions(notices, lost));
+}
+
+TEST_CASE("one of several places may be behind, all of them may not", "[restore][catalogue][pins]") {
+    RepositoryBench bench;
+    bench.back_up(tree("1"), at(1));
+    bench.trust(IdentityId::from(crypto::sha256(as_bytes("somebody")).view()));
+    static_cast<void>(bench.catalogue(true));
+    CatalogueOptions options;
+    options.remember = false;
+    options.may_be_behind = true;
+    const Catalogue ahead = Catalogue::load(*bench.repository, bench.keyrings, options);
+    bench.store->lose(format::journal_name(bench.repository->config().officer, 2));
+    const Catalogue behind = Catalogue::load(*bench.repository, bench.keyrings, options);
+    CHECK_FALSE(behind.doubt());
+    CHECK_NOTHROW(require_seen(bench.keyrings, {&behind, &ahead}));
+    CHECK_THROWS_MATCHES(require_seen(bench.keyrings, {&behind}), Error, has_code(ErrorCode::damaged));
+    CHECK_THROWS_MATCHES(bench.catalogue(), Error, has_code(ErrorCode::damaged));
 }
 
 TEST_CASE("an entry that was seen and is damaged now is damage, not a rollback", "[restore][catalogue][pins]") {

@@ -8,12 +8,15 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <thread>
 
 using namespace signet;
@@ -238,6 +241,69 @@ TEST_CASE("a folder swapped for a link during a restore leads nowhere", "[restor
     bench.check_untouched();
 }
 
+TEST_CASE("whatever another process exchanges for links at any depth during a restore, nothing outside is touched",
+          "[restore][hostile][race]") {
+    Guarded bench;
+    // What stands in for a folder holds the same names, so that whoever followed it would write there.
+    fs::create_directories(bench.outside + "/b/c");
+    for (const char* const name : {"/101", "/b/101", "/b/c/101"}) std::ofstream(bench.outside + name) << "precious";
+    bench.before = listing(bench.outside);
+    std::vector<Node> nodes;
+    for (int i = 100; i < 220; ++i)
+        nodes.push_back(
+            file(std::to_string(i), noise(900, static_cast<std::uint64_t>(i))).mode(0777).xattr("user.x", "1"));
+    const auto with = [&](Node below) {
+        std::vector<Node> all = nodes;
+        all.push_back(std::move(below));
+        return all;
+    };
+    bench.back_up(root({folder("a", with(folder("b", with(folder("c", nodes)))))}));
+    fs::create_directories(bench.target());
+    fs::create_directory_symlink(bench.outside, bench.target() + "/lure-a");
+    fs::create_directory_symlink(bench.outside + "/b", bench.target() + "/lure-b");
+    fs::create_directory_symlink(bench.outside + "/b/c", bench.target() + "/lure-c");
+    fs::create_symlink(bench.outside + "/101", bench.target() + "/lure-file");
+    const pid_t racer = ::fork();
+    REQUIRE(racer >= 0);
+    if (racer == 0) {
+        // Only system calls from here on: other threads may have held locks of the library.
+        const int top = ::open(bench.target().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        const auto exchange = [&](const char* lure, const char* victim) {
+            if (::renameat2(top, lure, top, victim, RENAME_EXCHANGE) == 0)
+                static_cast<void>(::renameat2(top, lure, top, victim, RENAME_EXCHANGE));
+        };
+        for (;;) {
+            exchange("lure-a", "a");
+            exchange("lure-b", "a/b");
+            exchange("lure-c", "a/b/c");
+            exchange("lure-file", "a/101");
+            exchange("lure-file", "a/b/101");
+            exchange("lure-file", "a/b/c/101");
+        }
+    }
+    std::uint64_t restored = 0;
+    std::uint64_t spoilt = 0;
+    for (int round = 0; round < 12; ++round) {
+        RestoreRequest request;
+        request.jobs = 2;
+        request.verify = round % 2 == 1;
+        request.overwrite = round % 3 == 2 ? Overwrite::if_changed : Overwrite::always;
+        try {
+            const RestoreReport report = bench.restore(request);
+            restored += report.files_restored;
+            spoilt += report.content_errors;
+        } catch (const Error&) {
+            // Whatever the racer spoils is an error at most.
+            ++spoilt;
+        }
+    }
+    static_cast<void>(::kill(racer, SIGKILL));
+    static_cast<void>(::waitpid(racer, nullptr, 0));
+    bench.check_untouched();
+    CHECK(restored > 0);
+    INFO(spoilt << " spoilt");
+}
+
 TEST_CASE("what comes to the place of a special file or a folder being made keeps its mode and owner",
           "[restore][hostile][race]") {
     if (::geteuid() != 0) {
@@ -380,6 +446,42 @@ TEST_CASE("a folder that is no longer the same is not entered again", "[restore]
         CHECK_THROWS_MATCHES(target.pin(made), Error, has_code(ErrorCode::io));
     }
     SECTION("the same") { CHECK(target.pin(made).fd() >= 0); }
+}
+
+TEST_CASE("a backup that says it is small does not fill the target", "[restore][hostile][bombs]") {
+    Guarded bench;
+    RunOptions options;
+    options.chunk_size = 1'000'000;
+    options.frame_size = 1'048'576;
+    options.change = [](format::BackupPublic&, format::BackupBody& body) { body.statistics.bytes = 1000; };
+    std::vector<Node> nodes;
+    for (int i = 0; i < 40; ++i) nodes.push_back(file("zeros" + std::to_string(10 + i), std::string(1'000'000, '\0')));
+    bench.back_up(root(nodes), options);
+    fs::create_directories(bench.target());
+    bool is_mounted = false;
+    std::optional<ErrorCode> ended;
+    std::string said;
+    RestoreRequest request;
+    request.jobs = 1;
+    request.check_space = GENERATE(true, false);
+    // A mount that this thread and those that it starts see, and nobody else.
+    std::thread([&] {
+        is_mounted = ::unshare(CLONE_NEWNS) == 0 && ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+                     ::mount("tmpfs", bench.target().c_str(), "tmpfs", 0, "size=8m") == 0;
+        try {
+            if (is_mounted) bench.restore(request);
+        } catch (const Error& error) {
+            ended = error.code();
+            said = error.what();
+        }
+    }).join();
+    if (!is_mounted) {
+        WARN("skipped: nothing can be mounted here");
+        return;
+    }
+    REQUIRE(ended);
+    INFO(said);
+    CHECK(*ended == (request.check_space ? ErrorCode::damaged : ErrorCode::io));
 }
 
 TEST_CASE("announced sizes cost no memory before they are believed", "[restore][hostile][bombs]") {

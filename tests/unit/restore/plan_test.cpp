@@ -3,6 +3,7 @@
 #include "core/crypto/digest.h"
 #include "core/crypto/random.h"
 #include "format/names.h"
+#include "restore/latest.h"
 #include "tests/unit/restore/repository_bench.h"
 
 #include <nlohmann/json.hpp>
@@ -657,6 +658,45 @@ TEST_CASE("both ends of a stretch belong to it", "[restore][plan]") {
     CHECK(of(plan, bench.thumbprint("prod")) == nullptr);
     REQUIRE(of(plan, bench.thumbprint("k2"))->moments.size() == 1);
     CHECK(of(plan, bench.thumbprint("k2"))->moments[0].from == day(3));
+}
+
+TEST_CASE("moments that a restore refuses are not called restorable, wherever they are", "[restore][plan][trust]") {
+    RepositoryBench bench;
+    const IdentityId former = bench.writer();
+    bench.back_up(tree({1}), at(1));
+    const EntryId withdrawn = bench.back_up(tree({2}), at(2, {}, false));
+    bench.use_successor();
+    bench.back_up(tree({3}), at(3, {}, false));
+    bench.trust(former, 1);
+    const Planning planning(bench);
+    Planner planner(planning.catalogue, *bench.repository, bench.resolver);
+    BackupFilter filter;
+    filter.series = "things";
+    filter.from = day(1);
+    filter.at = day(4);
+    Plan plan = planner.plan(filter);
+    CHECK(plan.restorable);
+    const std::vector<std::string> sentences = exclude_refused(plan, planning.catalogue, filter);
+    REQUIRE(sentences.size() == 1);
+    CHECK(sentences[0].find(withdrawn.short_hex(8)) != std::string::npos);
+    CHECK_FALSE(plan.restorable);
+    REQUIRE(plan.coverage.size() == 3);
+    CHECK(plan.coverage[1].from == day(2));
+    CHECK(plan.coverage[1].to == day(3));
+    CHECK(plan.reason().find("refused") != std::string::npos);
+    // What a restore to the first and the last moment of each interval says.
+    for (const CoverageInterval& interval : plan.coverage) {
+        CHECK(interval.restorable == interval.refused.empty());
+        for (const TimePoint moment : {interval.from, TimePoint{interval.to.ns - 1}}) {
+            BackupFilter then = filter;
+            then.at = moment;
+            CHECK(refusal_of_latest(planning.catalogue, then).has_value() == !interval.restorable);
+        }
+    }
+    filter.from = day(3);
+    Plan later = planner.plan(filter);
+    CHECK(exclude_refused(later, planning.catalogue, filter).empty());
+    CHECK(later.restorable);
 }
 
 TEST_CASE("a plan warns of a trusted journal that is damaged", "[restore][plan]") {

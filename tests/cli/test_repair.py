@@ -1,0 +1,216 @@
+"""check with samples and files, repair, and the backup after it: what was lost comes back where anything is left of it, and
+nothing becomes less restorable."""
+
+import os
+import shutil
+
+from harness import SignetTest, flip, main, tree_state, truncate, write
+
+
+class Repair(SignetTest):
+    def setUp(self):
+        super().setUp()
+        self.from_template()
+        shutil.copytree(self.source, self.path("newest"), symlinks=True)
+
+    def packs_of(self, backup):
+        ids = [pack["id"] for pack in self.signet("show", backup, "--json").json()["packs"]]
+        return [f"packs/{pack[:2]}/{pack}" for pack in ids]
+
+    def restorable(self, backup):
+        """Every file that a restore gives, whatever its exit code."""
+        out = self.path("look")
+        shutil.rmtree(out, ignore_errors=True)
+        self.signet("restore", backup, "-t", out, "--salvage", expect=(0, 3, 14))
+        state = tree_state(out) if os.path.isdir(out) else {}
+        return {path: seen for path, seen in state.items() if seen[0] == "file"}
+
+    def back_up_again(self):
+        """The same source, at the same place as before, with nothing that a cache would know."""
+        return self.backup(self.template_source, "--series", "home", env={"SIGNET_CACHE_DIR": self.path("no-cache")})["backup_id"]
+
+    # check.
+
+    def test_a_damaged_pack_names_backups_files_and_what_to_do(self):
+        pack = self.packs_of(self.second)[0]
+        self.alter(pack, flip(140))
+        result = self.signet("check", "--read-data", expect=14)
+        self.assertSays(result.err, pack, self.second[:8], "signet repair")
+        [damaged] = self.signet("check", "--read-data", "--json", expect=14).last()["damaged"]
+        self.assertEqual((damaged["object"], damaged["backups"], damaged["altered"]), (pack, [self.second[:8]], True))
+        self.assertTrue(damaged["files"])
+        for file in damaged["files"]:
+            self.assertEqual(file["backup"], self.second[:8])
+            self.assertTrue(file["path"] == "/" or file["path"].startswith("/"), file)
+        self.assertIn("signet repair", damaged["remedy"])
+
+    def test_all_parts_read_every_pack_and_a_part_is_the_same_each_time(self):
+        packs = len(self.objects("packs"))
+        read = [self.signet("check", "--read-data-subset", f"{n}/3", "--json").last() for n in (1, 2, 3)]
+        self.assertEqual(sum(one["packs_read"] for one in read), packs)
+        self.assertEqual(read[0]["packs_read"], self.signet("check", "--read-data-subset", "1/3", "--json").last()["packs_read"])
+        self.assertGreater(sum(one["chunks"] for one in read), 3)
+        victim = self.objects("packs")[0]
+        self.alter(victim, flip())
+        codes = [self.signet("check", "--read-data-subset", f"{n}/3", expect=(0, 14)).code for n in (1, 2, 3)]
+        self.assertEqual(sorted(codes), [0, 0, 14])
+
+    def test_a_random_subset_prints_its_seed_and_takes_it_again(self):
+        for subset in ("50%", "100%", "1K", "10M"):
+            with self.subTest(subset):
+                summary = self.signet("check", "--read-data-subset", subset, "--json").last()
+                self.assertGreaterEqual(summary["packs_read"], 1)
+                again = self.signet("check", "--read-data-subset", subset, "--seed", str(summary["seed"]), "--json").last()
+                for field in ("packs_read", "chunks", "bytes", "seed"):
+                    self.assertEqual(again[field], summary[field])
+        self.assertSays(self.signet("check", "--read-data-subset", "50%").err, "--seed")
+        self.signet("check", "--read-data-subset", "50%", env={"SIGNET_KEYRING": self.path("nobody")}, expect=13)
+
+    def test_subsets_that_are_none_are_usage(self):
+        for words in (["--read-data-subset", "0/3"], ["--read-data-subset", "4/3"], ["--read-data-subset", "a/b"], ["--read-data-subset", "0%"],
+                      ["--read-data-subset", "101%"], ["--read-data-subset", "x%"], ["--read-data-subset", "many"], ["--read-data-subset", ""],
+                      ["--read-data", "--read-data-subset", "1/2"], ["--seed", "1"], ["--read-data-subset", "1/2", "--seed", "1"]):
+            with self.subTest(words):
+                self.signet("check", *words, expect=2)
+
+    # repair.
+
+    def test_nothing_is_changed_in_a_whole_repository(self):
+        before = self.objects()
+        self.assertSays(self.signet("repair").out, "nothing is damaged")
+        self.assertEqual(self.signet("repair", "--json").last()["done"], [])
+        self.assertEqual(self.objects(), before)
+
+    def test_a_rehearsal_says_what_would_be_done_and_does_nothing(self):
+        self.alter(self.packs_of(self.second)[0], flip(140))
+        self.alter(self.objects("slots")[0], flip())
+        os.remove(os.path.join(self.repository, self.objects("indexes")[0]))
+        before = self.objects()
+        summary = self.signet("repair", "-n", "--json", expect=14).last()
+        self.assertEqual({step["action"] for step in summary["done"]}, {"set-aside", "slot-stored", "index-rebuilt"})
+        self.assertTrue(summary["dry_run"])
+        self.assertEqual(self.objects(), before)
+
+    def test_slots_come_back_from_their_entries_without_a_key(self):
+        slots = self.objects("slots")
+        self.alter(slots[0], flip())
+        os.remove(os.path.join(self.repository, slots[1]))
+        nobody = {"SIGNET_KEYRING": self.path("nobody"), "SIGNET_VAULT": self.path("none"), "SIGNET_PASSPHRASE_FILE": None}
+        summary = self.signet("repair", "--no-keys", "--json", env=nobody).last()
+        self.assertEqual(summary["remaining"], [])
+        self.assertEqual(self.objects("slots"), slots)
+        self.assertEqual(len(self.objects("quarantine")), 1)
+        self.signet("check", "--read-data")
+
+    def test_lost_index_segments_are_made_again_with_the_keys_and_are_used(self):
+        for number, name in enumerate(self.objects("indexes")):
+            os.remove(os.path.join(self.repository, name)) if number else self.alter(name, flip())
+        self.signet("check", expect=14)
+        self.signet("repair", "--no-keys", expect=14)
+        nobody = {"SIGNET_KEYRING": self.path("nobody"), "SIGNET_VAULT": self.path("none"), "SIGNET_PASSPHRASE_FILE": None}
+        self.signet("repair", env=nobody, expect=13)
+        self.signet("repair")
+        self.signet("check")
+        result = self.signet("restore", "latest", "-t", "out")
+        self.assertNotIn("reading them to find out", result.err)
+        self.assertSameTree(self.path("newest"), self.path("out") + self.template_source)
+        # The next backup finds again what was stored, although no segment of it is left.
+        summary = self.backup(self.template_source, "--series", "home", env={"SIGNET_CACHE_DIR": self.path("no-cache")})
+        self.assertLess(summary["data_added"], 2000)
+        self.signet("check", "--read-data")
+
+    def test_a_damaged_pack_is_set_aside_the_next_backup_stores_it_again_and_older_backups_are_whole_again(self):
+        packs = self.packs_of(self.first) + self.packs_of(self.second)
+        whole = self.restorable(self.second)
+        for pack in packs:
+            self.alter(pack, flip(140))
+        before = {backup: self.restorable(backup) for backup in (self.first, self.second)}
+        summary = self.signet("repair", "--json", expect=14).last()
+        self.assertEqual({one["object"] for one in summary["remaining"]}, set(packs))
+        self.assertEqual(self.objects("packs"), [])
+        for backup, files in before.items():
+            after = self.restorable(backup)
+            self.assertEqual({path: after.get(path) for path in files}, files)
+        third = self.back_up_again()
+        self.assertSameTree(self.path("newest"), self.source)
+        self.signet("restore", third, "-t", "out")
+        self.assertSameTree(self.template_source, self.path("out") + self.template_source)
+        # The letter of the first backup is in no source any more: that pack stays, the second backup's comes back.
+        summary = self.signet("repair", "--json", expect=14).last()
+        mended = {step["object"] for step in summary["done"] if step["action"] == "pack-restored"}
+        self.assertEqual(mended, set(self.packs_of(self.second)))
+        self.assertEqual({one["object"] for one in summary["remaining"]}, set(self.packs_of(self.first)))
+        salvaged = self.restorable(self.first)
+        self.assertGreaterEqual(len(salvaged), len(before[self.first]))
+        self.assertGreaterEqual(len(self.restorable(self.second)), len(whole) - 1)
+
+    def test_a_pack_comes_back_out_of_what_is_left_of_it_and_of_what_is_stored_again(self):
+        for pack in self.packs_of(self.second):
+            self.alter(pack, flip(140))
+        self.signet("restore", self.second, "-t", "out", expect=14)
+        self.signet("repair", expect=14)
+        self.back_up_again()
+        self.signet("repair")
+        self.signet("check", "--read-data")
+        shutil.rmtree(self.path("out"), ignore_errors=True)
+        self.signet("restore", self.second, "-t", "out")
+        self.assertSameTree(self.path("newest"), self.path("out") + self.template_source)
+        self.assertSays(self.signet("check").err, "set aside as damaged")
+        self.signet("repair")
+
+    def test_without_an_officer_nothing_is_signed_and_it_is_said(self):
+        for pack in self.packs_of(self.second):
+            self.alter(pack, flip(140))
+        self.signet("repair", expect=14)
+        self.back_up_again()
+        other = {"SIGNET_KEYRING": self.path("other"), "SIGNET_VAULT": self.path("other-vault")}
+        for version in ("prod",):
+            self.signet("keyring", "link", f"local:{self.path('vault')}#{version}", "--default", env=other)
+        before = self.objects()
+        self.assertSays(self.signet("repair", env=other, expect=14).err, "officer")
+        self.assertEqual(self.objects(), before)
+        self.signet("repair")
+        self.signet("check", "--read-data")
+
+    def test_a_good_copy_elsewhere_takes_the_place_of_what_was_set_aside(self):
+        self.signet("copy", "--to", "replica", "--init")
+        packs = self.packs_of(self.first)
+        for pack in packs:
+            self.alter(pack, flip(140))
+        self.signet("repair", expect=14)
+        self.signet("copy", "-r", "replica", "--to", self.repository)
+        self.signet("check", "--read-data")
+        self.signet("restore", self.first, "-t", "out")
+
+    def test_a_damaged_entry_stays_where_it_is(self):
+        writer = self.signet("keyring", "show", "--json").json()["writer"]
+        name = f"journal/{writer}/0000000002"
+        self.alter(name, flip())
+        before = self.objects()
+        self.assertSays(self.signet("repair", expect=14).err, "journal/" + writer, "signet copy")
+        self.assertEqual(self.objects(), before)
+        self.assertMessage(self.signet("restore", "-t", "out", expect=14), name)
+
+    def test_salvage_reads_what_is_left_of_a_pack_and_names_the_rest(self):
+        for pack in self.packs_of(self.first):
+            self.alter(pack, truncate(300))
+        result = self.signet("restore", self.first, "-t", "out", "--salvage", expect=3)
+        self.assertSays(result.err, "packs/")
+        self.signet("restore", self.first, "-t", "strict", expect=14)
+
+    def test_planted_slots_are_set_aside(self):
+        slot = self.objects("slots")[0]
+        folder = os.path.dirname(slot)
+        dek = os.path.basename(slot).split(".")[0]
+        import hashlib
+        octets = b"SIGNETSL" + b"\1" * 300
+        planted = f"{folder}/{dek}.{hashlib.sha256(octets).hexdigest()}"
+        write(os.path.join(self.repository, planted), octets)
+        self.signet("check", expect=14)
+        self.signet("repair")
+        self.assertNotIn(planted, self.objects("slots"))
+        self.signet("check")
+
+
+if __name__ == "__main__":
+    main()
