@@ -110,9 +110,12 @@ private:
                 store_slots(run.fields, lost);
         }
         for (const auto& [place, repack] : catalogue.repacks().entries()) store_slots(repack.fields, lost);
+        for (const restore::LogEpoch& epoch : catalogue.log_epochs()) {
+            if (epoch.trusted) store_slots(epoch.fields, lost);
+        }
     }
 
-    void store_slots(const format::SealedPacks& listed, const std::set<std::string>& lost) {
+    void store_slots(const format::SlottedKey& listed, const std::set<std::string>& lost) {
         for (const format::Slot& slot : listed.slots) {
             const std::string name = format::slot_name(slot.thumbprint, slot.dek, crypto::sha256(slot.encode()));
             if (!lost.contains(name)) continue;

@@ -131,7 +131,7 @@ void drop_body(SignedEntry& entry);
 /// returns  nothing when the label key is not this writer's
 [[nodiscard]] std::optional<Labels> open_labels(const SignedEntry& entry, const SecretBytes& label_key);
 /// Anybody can write down the id of another's series; to name it takes the other's label key.
-/// throws  Error{damaged}: the series id of a backup or partial entry is not that of the name in its labels
+/// throws  Error{damaged}: the series id of a backup, partial or log epoch entry is not that of the name in its labels
 void check_series(const SignedEntry& entry, const Labels& labels, const SecretBytes& label_key);
 /// entry  with its body. throws  Error{damaged}
 [[nodiscard]] BackupBody open_body(const SignedEntry& entry, const DataKey& dek);

@@ -1,6 +1,7 @@
 #include "format/entry_fields.h"
 
 #include "format/backup_entry.h"
+#include "format/log_epoch.h"
 #include "format/names.h"
 #include "format/officer_entry.h"
 #include "format/prune_entry.h"
@@ -30,6 +31,8 @@ void check_fields(const SignedEntry& entry) {
             return void(VerdictFields::decode(entry.public_fields(), what));
         case EntryKind::acknowledgement:
             return void(AcknowledgementFields::decode(entry.public_fields(), what));
+        case EntryKind::log_epoch:
+            return void(log_epoch_public(entry));
     }
 }
 

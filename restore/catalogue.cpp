@@ -500,7 +500,17 @@ void Catalogue::learn_names(const storage::Repository& repository, keyring::Keyr
     share_label_keys();
     for (LogEpoch& epoch : log_epochs_) {
         const SecretBytes* key = label_key(epoch.entry->identity);
-        if (key != nullptr) epoch.labels = format::open_labels(*epoch.entry, *key);
+        if (key == nullptr) continue;
+        try {
+            auto labels = format::open_labels(*epoch.entry, *key);
+            if (labels) format::check_series(*epoch.entry, *labels, *key);
+            epoch.labels = std::move(labels);
+        } catch (const Error& error) {
+            if (!is_damage(error)) throw;
+            epoch.damage = error;
+            findings_.push_back({epoch.entry->identity, error, epoch.entry->head.sequence, epoch.trusted, epoch.trusted,
+                                 epoch.opened()});
+        }
     }
     for (Backup& backup : backups_) {
         const SecretBytes* key = label_key(backup.writer);

@@ -55,6 +55,7 @@ struct LogEpoch {
     /// Whether logs count that no entry closes: not where the writer's trust has an end.
     bool counts_open = false;
     std::optional<format::Labels> labels;  ///< nothing without the writer's label key
+    std::optional<Error> damage;           ///< of its names: then its logs do not count
 
     [[nodiscard]] std::string series() const { return labels ? labels->series : fields.series.hex(); }
     [[nodiscard]] TimePoint opened() const { return entry->head.time; }

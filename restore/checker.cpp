@@ -9,8 +9,10 @@
 #include "format/limits.h"
 #include "format/names.h"
 #include "restore/content_check.h"
+#include "restore/log_archive.h"
 #include "restore/pack_verifier.h"
 #include "restore/prune.h"
+#include "storage/logs.h"
 #include "storage/quarantine.h"
 
 namespace signet::restore {
@@ -332,7 +334,8 @@ void Checker::check_object(const storage::ObjectInfo& info) {
             const auto slot = format::parse_slot_name(info.name);
             return note_missing(info.name, slot ? slot->dek.hex() : info.name, info.name + ": was listed, and is gone");
         }
-        if (is_damage(error)) return damage(info.name, error.what(), true);
+        // A log stays where it is: one that is gone would look like one that its writer never stored.
+        if (is_damage(error)) return damage(info.name, error.what(), !is_log);
         const std::lock_guard lock(mutex_);
         report_.unreadable.emplace_back(error.what());
     }

@@ -140,6 +140,8 @@ void Holdings::collect_needs() {
         }
         needed_deks_.insert(backup.body.listed->dek);
     }
+    // Logs are never condemned: which of them a base needs is not asked.
+    for (const LogEpoch& epoch : catalogue_.log_epochs()) needed_deks_.insert(epoch.fields.dek);
     for (const auto& [place, entry] : entries_) {
         if (!entry.is_live) continue;
         needed_deks_.insert(entry.listed->dek);

@@ -132,6 +132,10 @@ std::vector<LogSeries> load_logs(const storage::Repository& repository, const Ca
                                                        ", who is not trusted for it")});
             continue;
         }
+        if (epoch.damage) {
+            series_of(all, epoch).problems.push_back({&epoch, *epoch.damage});
+            continue;
+        }
         epochs.push_back(&epoch);
     }
     const auto listed =
