@@ -55,10 +55,11 @@ private:
     }
     void load();
     void rebuild_names();
+    [[nodiscard]] bool is_newest(const std::string& name) const;
     void catch_up();
     [[nodiscard]] const std::vector<OwnEpoch>& epochs();
     [[nodiscard]] std::optional<format::LogSource> known_source();
-    [[nodiscard]] bool is_known(const LogFile& file, LogReport& report) const;
+    [[nodiscard]] bool is_known(const LogFile& file, LogReport& report);
     void look_if_due();
     void look();
     [[nodiscard]] bool needs_epoch(const format::LogSource& source) const;
@@ -121,14 +122,16 @@ void Push::load() {
     const RepositoryId& repository = repository_.config().repository;
     state_ = state_file_.load(repository, writer_.identity(), series_);
     const auto names = names_.load();
-    if (!state_ || !names || *names < state_->names) return rebuild_names();
+    if (!state_ || !names || *names < state_->names) {
+        state_.reset();
+        return rebuild_names();
+    }
     names_.truncate(state_->names);
     catch_up();
 }
 
 /// From the ends of all logs of the series: costs time, and happens where what was kept is lost.
 void Push::rebuild_names() {
-    state_.reset();
     names_.clear();
     const auto listed = storage::list_logs(repository_.store());
     std::vector<storage::WantedEpoch> wanted;
@@ -181,10 +184,36 @@ void Push::catch_up() {
     state_file_.save(*state_);
 }
 
+/// Whether the last log that was stored here is there, and has that name.
+bool Push::is_newest(const std::string& name) const {
+    if (!state_ || state_->next == 1) return false;
+    try {
+        const auto log =
+            storage::read_log_end(repository_.store(), state_->repository, state_->epoch, state_->next - 1);
+        return log && log->id == state_->last && log->trailer.name == name;
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::damaged && error.code() != ErrorCode::unsupported) throw;
+        return false;
+    }
+}
+
 /// Whether the name is there already. throws  Error{refused}: with other content
-bool Push::is_known(const LogFile& file, LogReport& report) const {
-    const auto tag = names_.find(request_.name);
+bool Push::is_known(const LogFile& file, LogReport& report) {
+    auto tag = names_.find(request_.name);
     if (!tag) return false;
+    // Whoever is told that it is there deletes the file: what is kept here alone does not say so.
+    if (!is_newest(request_.name)) {
+        rebuild_names();
+        if (state_) {
+            state_->names = names_.count();
+            state_file_.save(*state_);
+        }
+        tag = names_.find(request_.name);
+    }
+    if (!tag) {
+        warn(request_.name + " was pushed before, and is not in the repository any more: it is stored again");
+        return false;
+    }
     if (*tag != format::log_content_tag(keys_.id_key, file.digest())) {
         throw Error(
             ErrorCode::refused,

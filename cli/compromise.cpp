@@ -139,6 +139,7 @@ private:
             Exposure exposure = exposure_of(place);
             count += exposure.backups.size();
             warn_of_untrusted(exposure);
+            warn_of_logs(place);
             if (!exposure.backups.empty()) exposures_.push_back(std::move(exposure));
         }
         if (!replicas_.empty()) {
@@ -204,6 +205,18 @@ private:
                           : "; nobody has decided yet about " + join(some, ", ") +
                                 (more > 0 ? " and " + std::to_string(more) + " more" : "") +
                                 ": signet keyring trust WRITER first, if it is one of yours"));
+    }
+
+    void warn_of_logs(const Place& place) {
+        std::size_t count = 0;
+        for (const restore::LogEpoch& epoch : context_.catalogue().log_epochs()) {
+            if (epoch.trusted && is_named_by(context_.planner().key(*epoch.entry, epoch.fields))) ++count;
+        }
+        if (count == 0) return;
+        context_.terminal().warning(place.location + ": " + counted(count, "log epoch") +
+                                    (count == 1 ? " has a data key" : " have data keys") +
+                                    " that it opens, and logs are not sealed anew: whoever has " + protector_.name +
+                                    " and the repository reads them");
     }
 
     [[nodiscard]] bool is_named_by(const restore::RunKey& key) const {

@@ -126,10 +126,18 @@ void require_empty_target(const std::string& folder) {
                 "name another one, or empty it when no server runs there");
 }
 
-std::string prepare_recovery(Context& context, const Moment& moment, const restore::LogKeys& keys,
-                             const std::string& folder, const std::optional<std::pair<unsigned, unsigned>>& owner) {
-    const std::string path = absolute_path(context.options().text_or("keys-file", ""));
-    const std::string keys_file = context.options().given("keys-file") ? path : restore::new_log_keys_path();
+std::string choose_keys_file(Context& context) {
+    if (!context.options().given("keys-file")) return restore::new_log_keys_path();
+    std::string path = absolute_path(context.options().text_or("keys-file", ""));
+    if (::access(path.c_str(), F_OK) == 0)
+        throw Error(ErrorCode::refused, path + " is there already; nothing was written",
+                    "it may hold the keys of another recovery: name another file, or remove it");
+    return path;
+}
+
+void prepare_recovery(Context& context, const Moment& moment, const restore::LogKeys& keys,
+                      const std::string& keys_file, const std::string& folder,
+                      const std::optional<std::pair<unsigned, unsigned>>& owner) {
     if (!restore::is_in_memory(keys_file))
         context.terminal().warning(keys_file +
                                    " is not in memory: the keys of these logs will be on a disk until recovery ends");
@@ -145,7 +153,6 @@ std::string prepare_recovery(Context& context, const Moment& moment, const resto
         static_cast<void>(::unlink(keys_file.c_str()));
         throw;
     }
-    return keys_file;
 }
 
 }  // namespace signet::cli

@@ -19,9 +19,14 @@ namespace signet::cli {
 /// Refuses a target that a cluster may be running in, or that is not empty. throws  Error{refused}
 void require_empty_target(const std::string& folder);
 
+/// Where the keys for recovery will be: what was named, or a file in memory.
+/// throws  Error{refused}: it is there already; Error{failed}: nothing was named, and there is no file system in memory
+[[nodiscard]] std::string choose_keys_file(Context& context);
+
 /// Writes recovery.signal and the settings into a restored cluster, and the keys where recovery finds them.
-/// owner  uid and gid of the cluster; nothing: who runs this. returns  the file with the keys
-std::string prepare_recovery(Context& context, const Moment& moment, const restore::LogKeys& keys,
-                             const std::string& folder, const std::optional<std::pair<unsigned, unsigned>>& owner);
+/// owner  uid and gid of the cluster; nothing: who runs this
+void prepare_recovery(Context& context, const Moment& moment, const restore::LogKeys& keys,
+                      const std::string& keys_file, const std::string& folder,
+                      const std::optional<std::pair<unsigned, unsigned>>& owner);
 
 }  // namespace signet::cli

@@ -38,6 +38,16 @@ void take(LogSeries& series, const LogEpoch& epoch, storage::EpochLogs read) {
 /// Numbers of the logs of a kind that can be counted, with the log at each.
 using Numbered = std::map<std::uint64_t, const Log*>;
 
+/// The number of the segment in which a timeline begins, where its history tells: it has a copy of that one.
+std::optional<std::uint64_t> first_number_of(const LogSeries& series, std::uint32_t timeline) {
+    for (const Log& log : series.logs) {
+        const format::LogTrailer& trailer = log.trailer();
+        if (trailer.kind == LogKind::history && trailer.timeline == timeline && !trailer.switches.empty())
+            return trailer.switches.back().position / series.source.segment_size;
+    }
+    return std::nullopt;
+}
+
 std::map<std::uint32_t, Numbered> segments_of(const LogSeries& series) {
     std::map<std::uint32_t, Numbered> segments;
     for (const Log& log : series.logs) {
@@ -83,14 +93,14 @@ std::vector<LogGap> LogSeries::gaps() const {
                        ? format::segment_name(of, number * source.segment_size, source.segment_size)
                        : format::LogSequence::parse(source.sequence).name_of(number);
         };
-        const Log* before = nullptr;
-        std::uint64_t expected = 0;
+        std::optional<TimePoint> before;
+        std::uint64_t expected = first_number_of(*this, timeline).value_or(numbered.begin()->first);
         for (const auto& [number, log] : numbered) {
-            if (before != nullptr && number != expected) {
-                gaps.push_back({name_of(expected), name_of(number - 1), number - expected, timeline,
-                                before->trailer().modified, log->trailer().modified});
+            if (number > expected) {
+                gaps.push_back({name_of(expected), name_of(number - 1), number - expected, timeline, before,
+                                log->trailer().modified});
             }
-            before = log;
+            before = log->trailer().modified;
             expected = number + 1;
         }
     }
@@ -114,7 +124,8 @@ bool LogSeries::is_in_gap(std::string_view wanted) const {
     const auto segments = segments_of(*this);
     const auto found = segments.find(timeline);
     if (found == segments.end() || found->second.empty()) return false;
-    return number > found->second.begin()->first && number < found->second.rbegin()->first;
+    const std::uint64_t first = first_number_of(*this, timeline).value_or(found->second.begin()->first);
+    return number >= first && number < found->second.rbegin()->first && !found->second.contains(number);
 }
 
 std::vector<LogSeries> load_logs(const storage::Repository& repository, const Catalogue& catalogue,

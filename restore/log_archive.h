@@ -53,8 +53,9 @@ struct LogSeries {
     [[nodiscard]] std::vector<LogGap> gaps() const;
     /// The histories, by timeline.
     [[nodiscard]] std::map<std::uint32_t, const Log*> histories() const;
-    /// Where a segment of that name would lie in a stretch that others prove to have been there: neither before the
-    /// first segment of its timeline nor after the last. Generic ones by number.
+    /// Whether a log of that name is missing from a stretch that others prove to have been there: not before the first
+    /// segment of its timeline (by the timeline's history, where it is there) nor after the last. Generic ones by
+    /// number.
     [[nodiscard]] bool is_in_gap(std::string_view wanted) const;
 };
 

@@ -113,6 +113,11 @@ private:
                     "the first moment that can be restored is " + to_rfc3339(oldest->time()));
     }
 
+    [[nodiscard]] bool has_later(std::uint32_t timeline, std::uint64_t number) const {
+        const auto found = segments_.upper_bound({timeline, number});
+        return found != segments_.end() && found->first.first == timeline;
+    }
+
     /// The segment of that number on the path; nullptr: it is not there.
     [[nodiscard]] const Log* segment(std::uint64_t number) const {
         const std::uint64_t size = logs_.source.segment_size;
@@ -120,6 +125,9 @@ private:
             if (stage->begin / size > number) continue;
             if (const auto found = segments_.find({stage->timeline, number}); found != segments_.end())
                 return found->second;
+            // Its copy of the segment in which it begins is lost: what the older one went on with there is not its
+            // past.
+            if (stage->begin / size == number && has_later(stage->timeline, number)) return nullptr;
             // A timeline that ended in an earlier segment has none with this number.
             if (stage->begin / size < number) return nullptr;
         }

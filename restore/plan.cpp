@@ -138,6 +138,14 @@ void add_moments(std::vector<Moments>& all, const Moments& more) {
         all.back().to = std::max(all.back().to, more.to);
 }
 
+/// Bases are of no use without the logs after them, and a stretch of time is planned by backups alone.
+void warn_of_logs(const std::vector<const Backup*>& wanted, Plan& plan) {
+    const auto is_base = [](const Backup* backup) { return backup->fields->base.has_value(); };
+    if (std::none_of(wanted.begin(), wanted.end(), is_base)) return;
+    plan.warnings.push_back("the logs of " + plan.series +
+                            " are not looked at here: signet plan --at T says whether base and logs lead to a moment");
+}
+
 }  // namespace
 
 /// Collects what a set of data keys needs, protector by protector.
@@ -651,6 +659,7 @@ Plan Planner::plan(const BackupFilter& filter) {
                     "its oldest is of " + to_rfc3339(first));
     }
     Plan plan = make(wanted, {from, to, coverage(series, horizon())}, Broken::is_thrown);
+    warn_of_logs(wanted, plan);
     if (is_clipped)
         plan.warnings.push_back("nothing before " + to_rfc3339(first) + " can be restored: no backup is older");
     return plan;
@@ -680,6 +689,7 @@ std::vector<Plan> Planner::timeline(const BackupFilter& filter) {
         TimePoint& start = stretch.coverage.front().from;
         start = std::max(start, from);
         plans.push_back(make(wanted, stretch, Broken::is_warning));
+        warn_of_logs(wanted, plans.back());
     }
     std::sort(plans.begin(), plans.end(),
               [](const Plan& left, const Plan& right) { return left.series < right.series; });

@@ -176,6 +176,7 @@ ExitCode restore_cluster(Context& context, const BackupAndPaths& wanted, restore
     const restore::LogKeys keys = open_logs(context, moment);
     const auto open = context.open(*moment.path.base);
     require_empty_target(request.target);
+    const std::string keys_file = choose_keys_file(context);
     const restore::RestoreReport report = restore_all(context, *open, request);
     Terminal& terminal = context.terminal();
     Json more = {
@@ -183,7 +184,7 @@ ExitCode restore_cluster(Context& context, const BackupAndPaths& wanted, restore
     if (report.dry_run || report.content_errors > 0) return finish(terminal, report, *open, request.target, more);
     std::optional<std::pair<unsigned, unsigned>> owner;
     if (::geteuid() == 0 && !request.plain) owner = {open->root().uid, open->root().gid};
-    const std::string keys_file = prepare_recovery(context, moment, keys, request.target, owner);
+    prepare_recovery(context, moment, keys, keys_file, request.target, owner);
     set_text(more, "keys_file", keys_file);
     const ExitCode code = finish(terminal, report, *open, request.target, more);
     terminal.result("recovery replays " + counted(moment.path.segments.size(), "log") + " up to " +

@@ -156,6 +156,15 @@ TEST_CASE("the path changes timelines where their history says", "[restore][logs
     CHECK(names(path) == std::vector{name(1, 2), name(1, 3), name(1, 4), name(2, 5), name(2, 6), name(2, 7)});
     REQUIRE(path.histories.size() == 1);
     CHECK(path.histories[0]->name() == "00000002.history");
+    // Without its copy of the segment in which it begins: what the older timeline went on with there is not its past.
+    Archive without = archive;
+    std::erase_if(without.logs.logs, [](const Log& log) { return log.name() == name(2, 5); });
+    REQUIRE_THROWS_MATCHES(without.path(155), Error, has_code(ErrorCode::damaged));
+    CHECK(without.logs.is_in_gap(name(2, 5)));
+    CHECK_FALSE(without.logs.is_in_gap(name(2, 4)));
+    REQUIRE(without.logs.gaps().size() == 1);
+    CHECK(without.logs.gaps()[0].first == name(2, 5));
+    CHECK(archive.logs.gaps().empty());
     // Back on the older one.
     CHECK(names(archive.path(85, 1)) == std::vector{name(1, 6), name(1, 7), name(1, 8), name(1, 9)});
     REQUIRE_THROWS_MATCHES(archive.path({}, 3), Error, has_code(ErrorCode::usage));
