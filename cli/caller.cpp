@@ -1,5 +1,7 @@
 #include "cli/caller.h"
 
+#include <algorithm>
+
 namespace signet::cli {
 namespace {
 
@@ -9,10 +11,13 @@ constexpr int kRecoveryStops = 200;
 }  // namespace
 
 Caller caller_of(const std::vector<std::string>& words) {
-    for (std::size_t i = 0; i + 1 < words.size() && words[i] != "--"; ++i) {
-        if (words[i] != "log") continue;
-        if (words[i + 1] == "push") return Caller::archiver;
-        if (words[i + 1] == "fetch") return Caller::recovery;
+    // Also where options stand between them, which is refused: a database must not mistake that for the end of the
+    // logs.
+    const auto end = std::find(words.begin(), words.end(), "--");
+    for (auto word = std::find(words.begin(), end, "log"); word != end; ++word) {
+        if (*word == "list" || *word == "check") break;
+        if (*word == "push") return Caller::archiver;
+        if (*word == "fetch") return Caller::recovery;
     }
     return Caller::person;
 }

@@ -297,6 +297,7 @@ class Statuses(LogTest):
         self.fetch("00000002.history", expect=1)
         self.fetch(segment_name(0), expect=1)
         self.assertMessage(self.fetch(segment_name(3), expect=214), segment_name(3), "missing")
+        self.signet("log", "-r", self.repository, "fetch", segment_name(1), self.path("x"), expect=202)
         for words, env, code in ((["log", "fetch"], {}, 202), (["log", "fetch", "--nonsense"], {}, 202), (["log", "fetch", segment_name(1), "x"], {}, 202),
                                  (["log", "fetch", "--series", "none", segment_name(1), "x"], {}, 202),
                                  (["log", "fetch", "--series", "pg", segment_name(1), "x"], {"SIGNET_REPOSITORY": "/nowhere"}, 210),

@@ -192,3 +192,19 @@ TEST_CASE("a refusal ends the epoch, and the first good answer begins another", 
     CHECK(second.is_new_epoch);
     CHECK(second.epoch != first.epoch);
 }
+
+TEST_CASE("a log that was pushed before and is lost is stored again", "[backup][logs]") {
+    LogBench bench;
+    for (const char* name : {"a", "b", "c"}) bench.put(name, name);
+    const auto first = bench.push("a");
+    (void)bench.push("b");
+    bench.store->lose(format::log_name(first.epoch, 1));
+    const auto again = bench.push("a");
+    CHECK_FALSE(again.was_there);
+    CHECK(again.number == 3);
+    CHECK_FALSE(again.is_new_epoch);
+    CHECK_FALSE(bench.warnings.empty());
+    CHECK(bench.push("a").was_there);
+    CHECK(bench.push("b").was_there);
+    CHECK_FALSE(bench.push("c").was_there);
+}
