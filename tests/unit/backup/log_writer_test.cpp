@@ -35,7 +35,8 @@ struct LogBench : EngineBench {
             head.sequence = entries.entries.size() + 1;
             if (!entries.entries.empty()) head.previous = entries.entries.back().id;
             head.time = Clock::system().now();
-            REQUIRE(repository->append_entry(writer(), head.sequence, make(head, key)));
+            const bool is_appended = repository->append_entry(writer(), head.sequence, make(head, key));
+            REQUIRE(is_appended);
         };
         services.warn = [this](const std::string& message) { warnings.push_back(message); };
     }
