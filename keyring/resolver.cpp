@@ -302,7 +302,7 @@ Resolver::Found Resolver::look(const KnownProtector& protector, Use use, const s
     return found;
 }
 
-ProtectorReport Resolver::status_locked(const format::Thumbprint& thumbprint) {
+ProtectorReport Resolver::status_locked(const format::Thumbprint& thumbprint, Use use) {
     ProtectorReport report;
     report.thumbprint = thumbprint;
     const auto protector = keyrings_.find(thumbprint);
@@ -314,7 +314,7 @@ ProtectorReport Resolver::status_locked(const format::Thumbprint& thumbprint) {
     report.name = protector->name;
     report.role = protector->role;
     report.locations = protector->locations;
-    const Found found = look(*protector);
+    const Found found = look(*protector, use);
     if (!found.any) {
         report.status = ProtectorStatus::wrap_only;
         report.detail = "only its public half is linked";
@@ -332,7 +332,12 @@ ProtectorReport Resolver::status_locked(const format::Thumbprint& thumbprint) {
 
 ProtectorReport Resolver::status(const format::Thumbprint& thumbprint) {
     const std::lock_guard lock(mutex_);
-    return status_locked(thumbprint);
+    return status_locked(thumbprint, Use::unwrap);
+}
+
+ProtectorReport Resolver::status_for_wrapping(const format::Thumbprint& thumbprint) {
+    const std::lock_guard lock(mutex_);
+    return status_locked(thumbprint, Use::wrap);
 }
 
 bool Resolver::unwraps_unattended(const format::Thumbprint& thumbprint) {

@@ -93,6 +93,7 @@ Loaded load(Context& context, const std::string& path) {
 ExitCode import_into_token(Context& context, const keyring::Location& location) {
     const keyring::KeyDates valid = dates(context);
     const Loaded loaded = load(context, context.arguments()[1]);
+    audit_before_key_change(context, "key-import", location.public_text());
     const auto made = context.vaults().tokens().import_key(location, loaded.key, valid);
     audit_token_key(context, "key-import", made);
     print_token_key(context.terminal(), made);
@@ -105,7 +106,9 @@ ExitCode run(Context& context) {
     if (!keyring::is_key_name(name)) throw Error(ErrorCode::usage, "no name for a key: " + printable(name));
     const keyring::KeyDates valid = dates(context);
     const Loaded loaded = load(context, context.arguments()[1]);
-    const keyring::KeyVersion made = vault_for_new_key(context).import_key(name, loaded.key, loaded.origin, valid);
+    keyring::LocalVault& keys = vault_for_new_key(context);
+    audit_before_key_change(context, "key-import", "local:" + name);
+    const keyring::KeyVersion made = keys.import_key(name, loaded.key, loaded.origin, valid);
     audit_key_change(context, "key-import", {made});
     show_key(context, made);
     remind_of_key_backup(context, name, "before its first use");

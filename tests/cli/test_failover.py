@@ -256,6 +256,23 @@ class LocalVaults(Matrix, SignetTest):
         os.remove(self.west_folder + "/vault.json")
         os.symlink("vault.json", self.west_folder + "/vault.json")
 
+    def test_what_a_person_withdraws_here_is_refused_in_an_outage_that_follows_at_once(self):
+        """[R131] No command has looked at the vault in between."""
+        at_west = ("--vault", self.west_folder)
+        for words, undone in ((["disable", "prod"], "enable"), (["delete", "prod", "--force"], "recover")):
+            with self.subTest(words):
+                self.signet("key", *words, *at_west)
+                self.put_west_out_of_reach()
+                self.assertMessage(self.restore(expect=13), "refused since")
+                self.assertMessage(self.signet("backup", self.source, expect=13), "refused since")
+                self.mount(self.disk)
+                self.signet("key", undone, "prod", *at_west)
+                self.put_west_out_of_reach()
+                self.restore()
+                self.assertEqual(self.opened_at(), "east")
+                self.mount(self.disk)
+                self.assertWell()
+
     def test_a_damaged_vault_is_no_outage(self):
         """[R131]"""
         kept = self.keep_west()
