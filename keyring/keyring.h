@@ -12,6 +12,7 @@
 
 #include "core/crypto/identity_key.h"
 #include "core/error.h"
+#include "core/file.h"
 #include "format/data_key.h"
 #include "format/thumbprint.h"
 #include "keyring/audit_log.h"
@@ -28,6 +29,9 @@
 namespace signet::keyring {
 
 enum class ProtectorStatus;
+
+/// Octets of a writer's secret, and of the key of its labels.
+inline constexpr std::size_t kSecretSize = 32;
 
 /// What a link is for.
 enum class LinkRole {
@@ -62,6 +66,8 @@ struct Link {
     [[nodiscard]] bool wrap_only() const;
     /// Whether new data keys are wrapped with it.
     [[nodiscard]] bool wraps() const { return role != LinkRole::linked; }
+    /// Sets last_state and when.
+    void note_state(std::string state, TimePoint now);
 };
 
 /// The last entry of a journal that this keyring has seen.
@@ -78,6 +84,8 @@ struct RepositoryPin {
     Digest config_hash;
     std::map<IdentityId, SeenEntry> seen;
     OwnJournal own = {};  ///< absent in older files
+    /// returns  whether any of them was newer than what has been seen
+    bool take_newer(const std::map<IdentityId, SeenEntry>& entries);
 };
 
 /// This host's writer: who it is, and the secret that its keys come from (format::WriterKeys::derive).
@@ -340,10 +348,16 @@ public:
         std::map<std::string, Told> told;  ///< by channel: the state of access, as hooks were told of it last
         std::string state;                 ///< of access, as the audit log has it; empty: ok
         std::map<std::string, std::string> vault_places;  ///< folders of local vaults and the file systems they were on
+
+        [[nodiscard]] Link* find(const format::Thumbprint& thumbprint);
+        /// throws  Error{usage}: not linked; another process may have unlinked it meanwhile
+        [[nodiscard]] Link& require(const format::Thumbprint& thumbprint);
     };
 
 private:
     Keyring(std::string folder, const Clock& clock);
+    /// Makes the folder where it is missing. throws  Error{busy}
+    [[nodiscard]] FileLock lock_folder() const;
     void change(const std::function<void(Content&)>& apply);
     [[nodiscard]] Content read() const;
     void write(Content next);

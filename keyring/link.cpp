@@ -68,12 +68,6 @@ void check_rules(const KeyDescription& key, LinkRole role, TimePoint now, std::v
     }
 }
 
-Link* find_in(std::vector<Link>& links, const format::Thumbprint& thumbprint) {
-    const auto found =
-        std::find_if(links.begin(), links.end(), [&](const Link& link) { return link.thumbprint == thumbprint; });
-    return found == links.end() ? nullptr : &*found;
-}
-
 /// In the place of one that is written otherwise, whose refusals are over, as this one was tested; else behind all.
 void put_location(Keyring::Content& next, Link& link, const std::string& place, const std::string& instead_of) {
     auto& all = link.locations;
@@ -82,13 +76,6 @@ void put_location(Keyring::Content& next, Link& link, const std::string& place, 
     if (former == all.end()) return all.push_back(place);
     *former = place;
     std::erase_if(next.refusals, [&](const Refusal& refusal) { return refusal.location == instead_of; });
-}
-
-/// The link is gone when another process unlinked it meanwhile.
-Link& require_in(std::vector<Link>& links, const format::Thumbprint& thumbprint) {
-    Link* link = find_in(links, thumbprint);
-    if (link == nullptr) throw Error(ErrorCode::usage, "protector " + thumbprint.short_text() + " is not linked");
-    return *link;
 }
 
 /// Makes it the default of its provider and region. returns  the one that was
@@ -112,8 +99,8 @@ std::string first_that_unwraps(const Link& link) {
 }
 
 /// A recovery protector that has a newer version wraps no more.
-void step_down(std::vector<Link>& links, const format::Thumbprint& former, const Link& next) {
-    Link* before = find_in(links, former);
+void step_down(Keyring::Content& content, const format::Thumbprint& former, const Link& next) {
+    Link* before = content.find(former);
     if (before == nullptr || before == &next || next.role != LinkRole::recovery) return;
     if (before->role == LinkRole::recovery) before->role = LinkRole::linked;
 }
@@ -146,17 +133,6 @@ bool is_named(const Link& link, std::string_view reference) {
         const Location location = Location::parse(text);
         return location.version && location.name + "/" + std::to_string(*location.version) == reference;
     });
-}
-
-void mark_state(Link& link, std::string state, TimePoint now) {
-    link.last_state = std::move(state);
-    link.last_state_time = now;
-}
-
-/// Whether a refusal is the key's own state, rather than a withheld permission or a private half that is not there.
-bool is_state(Outcome outcome) {
-    return outcome == Outcome::key_disabled || outcome == Outcome::key_not_yet_valid ||
-           outcome == Outcome::key_expired || outcome == Outcome::key_deleted;
 }
 
 bool is_linked(const std::vector<Link>& links, const std::string& location) {
@@ -199,6 +175,23 @@ std::string_view text(LinkRole role) {
     }
     invariant(false, "a role has a name");
     return {};
+}
+
+void Link::note_state(std::string state, TimePoint now) {
+    last_state = std::move(state);
+    last_state_time = now;
+}
+
+Link* Keyring::Content::find(const format::Thumbprint& thumbprint) {
+    const auto found =
+        std::find_if(links.begin(), links.end(), [&](const Link& link) { return link.thumbprint == thumbprint; });
+    return found == links.end() ? nullptr : &*found;
+}
+
+Link& Keyring::Content::require(const format::Thumbprint& thumbprint) {
+    Link* link = find(thumbprint);
+    if (link == nullptr) throw Error(ErrorCode::usage, "protector " + thumbprint.short_text() + " is not linked");
+    return *link;
 }
 
 bool Link::wrap_only() const {
@@ -350,7 +343,7 @@ LinkTest::Result Keyring::test_location(const Link& link, const std::string& pla
 
 LinkTest Keyring::test(const format::Thumbprint& thumbprint, Vaults& vaults) {
     refresh();
-    const Link link = require_in(content_.links, thumbprint);
+    const Link link = content_.require(thumbprint);
     LinkTest report{thumbprint, {}};
     for (const std::string& location : link.locations) report.results.push_back(test_location(link, location, vaults));
     const auto answered = std::find_if(report.results.begin(), report.results.end(),
@@ -359,8 +352,8 @@ LinkTest Keyring::test(const format::Thumbprint& thumbprint, Vaults& vaults) {
     const bool unwrapped = std::any_of(report.results.begin(), report.results.end(),
                                        [](const LinkTest::Result& result) { return result.proven; });
     change([&](Content& next) {
-        Link& tested = require_in(next.links, thumbprint);
-        mark_state(tested, state, clock_->now());
+        Link& tested = next.require(thumbprint);
+        tested.note_state(state, clock_->now());
         if (unwrapped) tested.last_unwrapped = clock_->now();
     });
     return report;
@@ -423,7 +416,7 @@ LinkReport Keyring::link(const Location& location, const LinkOptions& options, V
     if (is_new_default) require_replicas_ready(key.thumbprint, vaults);
 
     change([&](Content& next) {
-        Link* link = find_in(next.links, key.thumbprint);
+        Link* link = next.find(key.thumbprint);
         report.is_new = link == nullptr;
         if (link == nullptr) {
             next.links.emplace_back();
@@ -452,9 +445,9 @@ LinkReport Keyring::link(const Location& location, const LinkOptions& options, V
             link->role = role;
             // A replica may have no other way in than the version before.
             const bool has_replicas = !next.replica_keyrings.empty();
-            if (options.instead_of && !has_replicas) step_down(next.links, *options.instead_of, *link);
+            if (options.instead_of && !has_replicas) step_down(next, *options.instead_of, *link);
         }
-        mark_state(*link, state_after(tested), clock_->now());
+        link->note_state(state_after(tested), clock_->now());
         if (report.proven) link->last_unwrapped = clock_->now();
         report.link = *link;
     });
@@ -467,7 +460,7 @@ LinkReport Keyring::link(const Location& location, const LinkOptions& options, V
 Link Keyring::unlink(const format::Thumbprint& thumbprint, bool allow_default) {
     Link removed;
     change([&](Content& next) {
-        removed = require_in(next.links, thumbprint);
+        removed = next.require(thumbprint);
         if (removed.role == LinkRole::default_ && !allow_default) {
             throw Error(ErrorCode::refused, "protector " + thumbprint.short_text() + " is the default",
                         "make another one the default first: signet keyring default THUMBPRINT");
@@ -484,7 +477,7 @@ Link Keyring::unlink(const format::Thumbprint& thumbprint, bool allow_default) {
 
 LinkReport Keyring::set_default(const format::Thumbprint& thumbprint, Vaults& vaults) {
     refresh();
-    const Link link = require_in(content_.links, thumbprint);
+    const Link link = content_.require(thumbprint);
     check_role_change(link, LinkRole::default_);
     if (link.role != LinkRole::default_) require_replicas_ready(thumbprint, vaults);
 
@@ -517,10 +510,10 @@ LinkReport Keyring::set_default(const format::Thumbprint& thumbprint, Vaults& va
                                                     link.locations.front() + ", so it was not tested");
     }
     change([&](Content& next) {
-        Link& chosen = require_in(next.links, thumbprint);
+        Link& chosen = next.require(thumbprint);
         check_role_change(chosen, LinkRole::default_);
         report.former_default = make_default(next.links, chosen);
-        mark_state(chosen, "enabled", clock_->now());
+        chosen.note_state("enabled", clock_->now());
         if (report.proven) chosen.last_unwrapped = clock_->now();
         if (!passed_over) {
             chosen.lost_since = std::nullopt;  // what refused was tested just now
@@ -549,7 +542,7 @@ std::string Keyring::use_twin(const format::Thumbprint& thumbprint, const std::s
     const bool moves = !is_well(first) && !may_fail_over(first.outcome);
     std::string asked_first = first.location;
     change([&](Content& next) {
-        Link& link = require_in(next.links, thumbprint);
+        Link& link = next.require(thumbprint);
         auto& all = link.locations;
         std::erase_if(next.refusals, [&](const Refusal& refusal) {
             return std::find(all.begin(), all.end(), refusal.location) != all.end();
@@ -563,180 +556,6 @@ std::string Keyring::use_twin(const format::Thumbprint& thumbprint, const std::s
     audit_.note({"use-twin", thumbprint, twin->location, {}},
                 "by " + by + "; " + first.location + " says " + std::string(text(first.outcome)));
     return asked_first;
-}
-
-// Following the newest version.
-
-namespace {
-
-/// The version that the link stands for at the place it follows; 0 when none.
-std::uint32_t followed_version(const Link& link, const Location& place) {
-    std::uint32_t version = 0;
-    for (const std::string& text : link.locations) {
-        const Location location = Location::parse(text);
-        // On a token the way there may differ, the key does not.
-        if (location.without_version().public_text() != place.public_text()) continue;
-        version = std::max(version, location.named_version().value_or(0));
-    }
-    return version;
-}
-
-}  // namespace
-
-/// Only its owner writes a local vault. To a token anybody may add a public half under the next label: a key there is
-/// followed once the token itself has unwrapped with it. Never asks a person. returns  empty when nothing is in the way
-std::string Keyring::why_not_followed(const Link& link, const KeyDescription& key, Vaults& vaults) {
-    const bool is_proven = find(key.thumbprint) != nullptr;
-    if (key.location.scheme != Location::Scheme::pkcs11 || is_proven) return {};
-    const std::string& place = link.locations.front();
-    const Refusal* known = refusal(place);
-    if (known != nullptr && known->outcome == Outcome::credential_rejected) {
-        return "its token refuses the PIN since " + to_rfc3339(known->since) + "; see signet keyring test";
-    }
-    if (!vaults.at(key.location).unwraps_unattended(key.location)) {
-        return "it must unwrap first, and no PIN is at hand: signet keyring link '" + key.location.text() + "'";
-    }
-    try {
-        const auto tested = audited_test(key.thumbprint, key.location, vaults);
-        return tested.ok() ? "" : tested.detail;
-    } catch (const Error& error) {
-        // The next run must not spend another try.
-        if (error.code() == ErrorCode::wrong_passphrase) note_answer(place, "test", Outcome::credential_rejected);
-        return error.what();
-    }
-}
-
-/// Does not log in once the place has refused that: every run would spend another try.
-Answer<KeyDescription> Keyring::newest_at(const Location& place, const std::string& linked, Vaults& vaults) {
-    Vault& vault = vaults.at(place);
-    if (has_refused_login(linked) && vaults.gives_secrets_unattended(place)) return vault.newest_shown(place);
-    try {
-        return vault.newest(place);
-    } catch (const Error& error) {
-        note_rejected(Location::parse(linked), "login", error, vaults);
-        if (error.code() != ErrorCode::wrong_passphrase || !has_refused_login(linked)) throw;
-        return Answer<KeyDescription>::refuse(Outcome::credential_rejected, error.what());
-    }
-}
-
-void Keyring::follow(const Link& link, Vaults& vaults, FollowReport& report) {
-    const Location place = Location::parse(link.follow);
-    const auto newest = newest_at(place, link.locations.front(), vaults);
-    if (!newest.ok()) {
-        report.warnings.push_back(place.text() + ": " + newest.detail + "; the newest version is not known");
-        return;
-    }
-    const KeyDescription& key = *newest.value;
-    // Only ever forward: when the newest version is disabled, an older one must not take its place again.
-    const std::uint32_t version = key.location.named_version().value_or(0);
-    if (key.thumbprint == link.thumbprint || version <= followed_version(link, place)) return;
-
-    const std::string obstacle = why_not_followed(link, key, vaults);
-    if (!obstacle.empty()) {
-        report.warnings.push_back(key.location.text() + " is newer and is not followed yet: " + obstacle);
-        return;
-    }
-    if (link.role == LinkRole::default_) {
-        const std::vector<std::string> waiting = replicas_waiting_for(key.thumbprint, vaults);
-        for (const std::string& why : waiting) {
-            report.warnings.push_back(key.location.text() + " does not take over from " + link.thumbprint.short_text() +
-                                      " yet: " + why);
-        }
-        if (!waiting.empty()) return;
-    }
-    audited_wrap(*key.public_key, key.location.text(), "test of a new version");
-    change([&](Content& next) {
-        Link* old = find_in(next.links, link.thumbprint);
-        if (old == nullptr || old->follow != link.follow) return;  // another process was faster
-        Link* fresh = find_in(next.links, key.thumbprint);
-        if (fresh == nullptr) {
-            Link added = *old;
-            added.thumbprint = key.thumbprint;
-            added.name = key.name;
-            added.role = LinkRole::linked;
-            added.locations = {key.location.text()};
-            added.spki = key.public_key->spki();
-            added.linked = clock_->now();
-            // What was seen of the old version says nothing about the new one.
-            added.last_proven = added.last_unwrapped = std::nullopt;
-            added.lost_since = std::nullopt;
-            added.lost_why.clear();
-            next.links.push_back(std::move(added));
-            fresh = &next.links.back();
-            old = find_in(next.links, link.thumbprint);
-        }
-        old->follow.clear();
-        fresh->follow = link.follow;
-        const bool same_place = same_provider(fresh->provider, old->provider) && fresh->region == old->region;
-        const bool stays = old->role == LinkRole::recovery && !next.replica_keyrings.empty();
-        if (fresh->role == LinkRole::linked && same_place) {
-            std::swap(fresh->role, old->role);
-            if (stays) old->role = LinkRole::recovery;
-        }
-        mark_state(*fresh, "enabled", clock_->now());
-        pass_on_escrow_mark(next.settings, link.thumbprint, key.thumbprint);
-        report.changes.push_back({link.thumbprint, key.thumbprint, key.location.text(), fresh->role});
-    });
-    audit_.note({"follow", key.thumbprint, key.location.text(), {}}, "after " + link.thumbprint.text());
-}
-
-FollowReport Keyring::refresh_followed(Vaults& vaults) {
-    refresh();
-    FollowReport report;
-    const std::vector<Link> links = content_.links;
-    for (const Link& link : links) {
-        if (link.follow_newest()) follow(link, vaults, report);
-    }
-    return report;
-}
-
-// Refusals.
-
-const Refusal* Keyring::refusal(const std::string& location) const {
-    const Refusal* found = nullptr;
-    for (const Refusal& refusal : content_.refusals) {
-        if (refusal.location != location) continue;
-        if (found == nullptr || stops_unwrapping(refusal.outcome)) found = &refusal;
-    }
-    return found;
-}
-
-bool Keyring::has_refused_login(const std::string& location) const {
-    return std::any_of(content_.refusals.begin(), content_.refusals.end(), [&](const Refusal& refusal) {
-        return refusal.location == location && refusal.outcome == Outcome::credential_rejected;
-    });
-}
-
-void Keyring::note_answer(const std::string& location, const std::string& operation, Outcome outcome) noexcept {
-    if (may_fail_over(outcome)) return;
-    // The state of a key is seen by describing it; whether we are allowed to use it only by using it.
-    const bool proves_all = operation == "unwrap" || operation == "test";
-    const std::string what = is_state(outcome)                         ? "describe"
-                             : outcome == Outcome::credential_rejected ? "login"
-                                                                       : operation;
-    const auto is_answered = [&](const Refusal& refusal) {
-        // That a key is outside its dates is not undone by its unwrapping.
-        const bool is_undone = outcome == Outcome::ok && proves_all && stops_unwrapping(refusal.outcome);
-        return refusal.location == location && (refusal.operation == what || is_undone);
-    };
-    const auto& known = content_.refusals;
-    const auto found = std::find_if(known.begin(), known.end(), is_answered);
-    const bool same = outcome == Outcome::ok ? found == known.end() : found != known.end() && found->outcome == outcome;
-    if (same) return;
-    try {
-        change([&](Content& next) {
-            std::erase_if(next.refusals, is_answered);
-            if (outcome != Outcome::ok) next.refusals.push_back({location, what, outcome, clock_->now()});
-        });
-    } catch (const std::exception&) {
-        // A keyring on a medium that cannot be written still serves.
-    }
-}
-
-void Keyring::note_rejected(const Location& location, const std::string& operation, const Error& error,
-                            const Vaults& vaults) noexcept {
-    if (error.code() != ErrorCode::wrong_passphrase || !vaults.gives_secrets_unattended(location)) return;
-    note_answer(location.text(), operation, Outcome::credential_rejected);
 }
 
 }  // namespace signet::keyring

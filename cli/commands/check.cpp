@@ -64,7 +64,8 @@ Scope scope_of(const Options& options) {
     }
     std::array<std::uint8_t, 3> octets{};
     crypto::random_fill(octets);
-    const std::uint64_t random = octets[0] | octets[1] << 8U | octets[2] << 16U;
+    std::uint64_t random = 0;
+    for (const std::uint8_t octet : octets) random = random << 8U | octet;
     scope.seed = options.integer("seed", 0, UINT64_MAX).value_or(random);
     scope.sample = subset->ends_with('%') ? restore::PackSample::of_share(share_of(*subset), *scope.seed)
                                           : restore::PackSample::of_octets(parse_size(*subset), *scope.seed);
