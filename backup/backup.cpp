@@ -88,15 +88,17 @@ struct Standing {
     keyring::Trust trust;
     std::map<IdentityId, keyring::SeenEntry> newest;  ///< of the officers' journals
     storage::Tombstones tombstones;
+    storage::OfficersWord word;
 };
 
-void take_tombstones(const std::list<storage::Journal>& officers, Standing& standing) {
+void take_statements(const std::list<storage::Journal>& officers, Standing& standing) {
     for (const auto& journal : officers) {
         visit_statements(journal, [&](const format::SignedEntry& entry, const storage::StatementOrder& order) {
-            if (entry.kind != format::EntryKind::tombstone) return;
             if (!standing.trust.trusts(entry.identity, format::Role::officer, entry.head.sequence)) return;
             try {
-                standing.tombstones.take(entry, order, [](const auto&) { return true; });
+                standing.word.condemnations.take(entry);
+                if (entry.kind == format::EntryKind::tombstone)
+                    standing.tombstones.take(entry, order, [](const auto&) { return true; });
             } catch (const Error& error) {
                 // Who reads the repository is told of it; a backup goes on.
                 if (error.code() != ErrorCode::damaged && error.code() != ErrorCode::unsupported) throw;
@@ -106,13 +108,14 @@ void take_tombstones(const std::list<storage::Journal>& officers, Standing& stan
 }
 
 /// What the officers of the repository say about writers, and the policy in force.
-Standing standing_of(const storage::Repository& repository, const keyring::KeyringSet& keyrings) {
+/// journals  takes theirs
+Standing standing_of(const storage::Repository& repository, const keyring::KeyringSet& keyrings,
+                     std::list<storage::Journal>& journals) {
     std::vector<const keyring::RepositoryPin*> pins;
     for (const auto& keyring : keyrings.all()) {
         const auto* pin = keyring.pin(repository.config().repository);
         if (pin != nullptr) pins.push_back(pin);
     }
-    std::list<storage::Journal> journals;
     const auto read = [&](const IdentityId& identity) -> keyring::OfficerJournal {
         const storage::Journal& journal = journals.emplace_back(repository.load_journal(identity));
         return {journal.entries, journal.problem};
@@ -122,7 +125,10 @@ Standing standing_of(const storage::Repository& repository, const keyring::Keyri
     Standing standing;
     standing.newest = std::move(officers.newest);
     standing.trust = std::move(officers.trust);
-    take_tombstones(journals, standing);
+    for (const auto& [identity, newest] : standing.newest) {
+        if (standing.word.read.size() < format::kMaxObeyed) standing.word.read.push_back({identity, newest.sequence});
+    }
+    take_statements(journals, standing);
     if (const auto& policy = standing.trust.policy()) {
         standing.policy = keyring::Policy::from_values(policy->values);
         standing.policy_entry = policy->entry;
@@ -147,7 +153,7 @@ public:
           lock_(lock_series(request, keyring_, repository.config().repository, series_name_, series_)),
           standing_(stand(keyrings)),
           history_(
-              repository, writer_.identity(), own_.predecessors,
+              repository, writer_.identity(), own_.predecessors, {officers_, counts(standing_)},
               [this](const IdentityId& identity, std::uint64_t sequence) { return believes(identity, sequence); },
               [this](const std::string& message) { warn(message); }),
           proven_(proven_path(), cache_key_),
@@ -173,9 +179,16 @@ private:
     void warn_of_open_predecessors() const;
     void check_trust() const;
     [[nodiscard]] Standing standing_now() const;
-    void hold_to_fence(const Standing& now, const std::vector<format::Reach>& reach) const;
+    [[nodiscard]] static std::function<bool(const format::SignedEntry&)> counts(const Standing& standing);
+    void require_marked();
+    void hold_to_fence(const Standing& now) const;
     void hold_to_trust(const Standing& now, std::uint64_t sequence) const;
-    void look_again(const std::vector<format::Reach>& reach, std::uint64_t sequence) const;
+    void look_again(std::uint64_t sequence);
+    [[nodiscard]] format::ReadJournals obey(const Committer::NextEntry& next);
+    void read_again(const format::ReadJournals& bound);
+    [[nodiscard]] const Standing& latest() const { return newest_ ? *newest_ : standing_; }
+    void announce(Committer& committer);
+    void acknowledge_if_waited_for(Committer& committer) const;
     [[nodiscard]] bool is_first_behind_fence() const;
     void note_seen(const std::map<IdentityId, keyring::SeenEntry>& entries);
     void note_ended(const Committer& committer);
@@ -200,11 +213,15 @@ private:
     SeriesId series_;
     FileLock lock_;  ///< before the history is read: what a run that was waited for has stored is part of it
     std::optional<keyring::SeenEntry> seen_;  ///< of the writer's journal, and known before the history is read
+    std::list<storage::Journal> officers_;    ///< until the history is read
     Standing standing_;
+    std::optional<Standing> newest_;  ///< what the officers' journals say since, where they were read again
     History history_;
     keyring::ProvenSlots proven_;
     Rotation rotation_;
     format::DataKey dek_;
+    std::vector<format::Slot> slots_;  ///< of it; stored with the first entry
+    bool is_announced_ = false;
     format::RunId run_ = crypto::random_id<format::RunId>();
     BackupReport report_;
     std::vector<format::Problem> problems_;
@@ -237,9 +254,7 @@ std::vector<format::Slot> Run::wrap(const keyring::Policy& policy) {
     keyring::require_proof(policy, keyring_, wrapping.protectors.front(), Clock::system().now());
     report_.protectors = wrapping.protectors;
     auto slots = resolver_.wrap_for_backup(dek_, wrapping.protectors);
-    if (request_.dry_run) return slots;
-    if (request_.on_wrapped) request_.on_wrapped(wrapping.protectors);
-    for (const auto& slot : slots) repository_.put_slot(slot);
+    if (!request_.dry_run && request_.on_wrapped) request_.on_wrapped(wrapping.protectors);
     return slots;
 }
 
@@ -315,7 +330,7 @@ Standing Run::stand(const keyring::KeyringSet& keyrings) {
         const auto seen = pin->seen.find(writer_.identity());
         if (seen != pin->seen.end()) seen_ = seen->second;
     }
-    return standing_of(repository_, keyrings);
+    return standing_of(repository_, keyrings, officers_);
 }
 
 /// Somebody may have changed the keyring while this run waited for its series.
@@ -415,7 +430,32 @@ void Run::note_seen(const std::map<IdentityId, keyring::SeenEntry>& entries) {
     }
 }
 
-Standing Run::standing_now() const { return standing_of(repository_, resolver_.keyrings()); }
+Standing Run::standing_now() const {
+    std::list<storage::Journal> journals;
+    return standing_of(repository_, resolver_.keyrings(), journals);
+}
+
+/// Which entries of officers' journals count.
+std::function<bool(const format::SignedEntry&)> Run::counts(const Standing& standing) {
+    return [&standing](const format::SignedEntry& entry) {
+        return standing.trust.trusts(entry.identity, format::Role::officer, entry.head.sequence);
+    };
+}
+
+/// What this run refers to must still be there. It may have been repacked meanwhile: what stands for it does as well.
+/// throws  Error{damaged}: it went away; Error{io}: nothing is known
+void Run::require_marked() {
+    if (history_.count_gone() == 0) return;
+    std::list<storage::Journal> officers;
+    const Standing now = standing_of(repository_, resolver_.keyrings(), officers);
+    history_.follow({officers, counts(now)});
+    const std::uint64_t gone = history_.count_gone();
+    if (gone == 0) return;
+    throw Error(ErrorCode::damaged,
+                std::to_string(gone) + (gone == 1 ? " pack" : " packs") +
+                    " that this backup refers to went away while it was made",
+                "run it again: what they held is stored anew; if a backup was made all the same, forget it");
+}
 
 /// Whether the newest backup of this series does not say yet that it obeyed a policy that some protectors are to go:
 /// `key retire` waits for one that does.
@@ -429,7 +469,7 @@ bool Run::is_first_behind_fence() const {
 /// An officer may have said while the run was under way that a protector is to go, or that one which was to go is
 /// compromised: then not even what was wrapped anew may be referred to. Who waits for this writer must not be told too
 /// late: once a backup of it has obeyed, none that has not may follow.
-void Run::hold_to_fence(const Standing& now, const std::vector<format::Reach>& reach) const {
+void Run::hold_to_fence(const Standing& now) const {
     if (now.policy_entry == standing_.policy_entry) return;
     const auto refuse_new = [&](const format::Thumbprint& protector) {
         const bool is_exposed = now.policy.is_compromised(protector) && !standing_.policy.is_compromised(protector);
@@ -441,8 +481,8 @@ void Run::hold_to_fence(const Standing& now, const std::vector<format::Reach>& r
                     "run it again: it obeys the policy that is in force now");
     };
     for (const auto& protector : report_.protectors) refuse_new(protector);
-    for (const auto& part : reach) {
-        const KnownDek& dek = history_.deks().at(part.dek);
+    for (const DekId& id : history_.marked_deks()) {
+        const KnownDek& dek = history_.deks().at(id);
         for (const auto& slot : dek.slots) refuse_new(slot.thumbprint);
         for (const auto& claim : dek.claims) refuse_new(claim.slot.thumbprint);
     }
@@ -463,15 +503,53 @@ void Run::hold_to_trust(const Standing& now, std::uint64_t sequence) const {
                     trust_command(nullptr));
 }
 
+/// Slots, then the run's first entry: before its first pack is stored, and before it is committed. Who prunes lists
+/// packs and slots first and reads journals then, and so knows of every run whose they are (docs/format.md section 14).
+void Run::announce(Committer& committer) {
+    if (std::exchange(is_announced_, true)) return;
+    for (const auto& slot : slots_) repository_.put_slot(slot);
+    committer.announce();
+}
+
+/// throws  Error{damaged}: what an entry of this writer has read is not there any more
+void Run::read_again(const format::ReadJournals& bound) {
+    newest_ = standing_now();
+    for (const auto& journal : newest_->word.read) {
+        if (journal.sequence >= format::read_up_to(bound, journal.identity)) continue;
+        throw Error(ErrorCode::damaged, format::journal_name(journal.identity, journal.sequence + 1) +
+                                            ": an entry of this writer was made having read it, and now it is gone");
+    }
+}
+
+/// What an entry that is about to be signed obeys: before the backup's the officers' journals are read again.
+format::ReadJournals Run::obey(const Committer::NextEntry& next) {
+    const bool is_backup = next.kind == format::EntryKind::backup;
+    if (is_backup || !storage::is_as_far(latest().word, latest().word, next.bound)) read_again(next.bound);
+    if (is_backup) {
+        hold_to_fence(latest());
+        hold_to_trust(latest(), next.sequence);
+    }
+    if (auto obeyed = storage::obedience(standing_.word, latest().word, next.bound, next.fields, writer_.identity()))
+        return *std::move(obeyed);
+    throw Error(ErrorCode::refused, "an officer has condemned packs that this backup refers to while it was made",
+                "run it again: what they held is stored anew");
+}
+
+/// Somebody waits until this writer has read what was condemned, and this run makes no entry that says so.
+void Run::acknowledge_if_waited_for(Committer& committer) const {
+    if (!standing_.word.condemnations.has_open() || history_.own_entries().empty()) return;
+    if (!format::is_read_as_far(committer.bound(), standing_.word.read)) committer.acknowledge(standing_.word.read);
+}
+
 /// After the commit. Who shreds, destroys a key or closes a writer looks at journals first, and this looks at packs,
 /// policy and trust after committing: one of the two sees it.
-void Run::look_again(const std::vector<format::Reach>& reach, std::uint64_t sequence) const {
+void Run::look_again(std::uint64_t sequence) {
     try {
-        history_.require_marked();
+        require_marked();
         const Standing now = standing_now();
         hold_to_trust(now, sequence);
         try {
-            hold_to_fence(now, reach);
+            hold_to_fence(now);
         } catch (const Error& error) {
             throw Error(error.code(),
                         "backup " + report_.backup->short_hex(8) + " was made under an older policy; " + error.what(),
@@ -501,20 +579,23 @@ BackupReport Run::execute() {
     report_.writer = writer_.identity();
     const auto labels = labels_of(request_, series_name_);
     check_request(request_, labels);
+    officers_.clear();
     hold_to_journal();
     if (!request_.dry_run) note_seen(standing_.newest);
     check_trust();
-    const auto slots = wrap(standing_.policy);
+    slots_ = wrap(standing_.policy);
     rotation_.choose(standing_.policy, series_, report_.started, report_.protectors.front(), request_.dry_run);
+    history_.leave_out(standing_.word.condemnations);
     Sources sources(request_);
     ChunkTable table;
     history_.load_index(table, keys_.index_key, request_.cache_directory);
 
-    Committer committer(
-        {repository_, keyring_, writer_, keys_, dek_, common_fields(slots), labels, standing_.policy_entry},
-        history_.journal());
+    Committer committer({repository_, keyring_, writer_, keys_, dek_, common_fields(slots_), labels,
+                         standing_.policy_entry, [this](const Committer::NextEntry& next) { return obey(next); }},
+                        history_.journal());
     PackWriter::Options options;
     options.dry_run = request_.dry_run;
+    options.before_first = [&] { announce(committer); };
     std::unique_ptr<PackWriter> packs;
     packs = std::make_unique<PackWriter>(dek_, &repository_.store(), options,
                                          [&] { store_partial_when_due(committer, *packs); });
@@ -570,17 +651,18 @@ void Run::finish(Committer& committer, PackWriter& packs, Pipeline::Result& resu
     report_.data_added_packed = statistics.added_sealed;
     report_.total_files_processed = statistics.files;
     report_.total_bytes_processed = statistics.bytes;
-    auto reach = history_.reach();
     // Skipping must not leave a backup behind that lacks what this run had to store, that stays under an old
     // protector, that others wait for, or that counts no more.
     const auto* latest = history_.latest_of(series_);
     report_.skipped_unchanged = request_.skip_if_unchanged && report_.errors == 0 &&
                                 old_state.root() == result.sources && result.added_data == 0 &&
-                                !rotation_.is_due(reach) && !is_first_behind_fence() && latest != nullptr &&
-                                !standing_.tombstones.is_forgotten(latest->entry->id);
-    if (request_.dry_run || report_.skipped_unchanged) return;
-    hold_to_fence(standing_now(), reach);
-    rotation_.carry_out(reach);
+                                !rotation_.is_due(history_.marked_deks()) && !is_first_behind_fence() &&
+                                latest != nullptr && !standing_.tombstones.is_forgotten(latest->entry->id);
+    if (request_.dry_run) return;
+    if (report_.skipped_unchanged) return acknowledge_if_waited_for(committer);
+    announce(committer);
+    hold_to_fence(standing_now());
+    rotation_.carry_out(history_.marked_deks());
     format::BackupBody body;
     body.root = std::move(result.root);
     body.owners = named(result.owners, owner_name);
@@ -589,17 +671,13 @@ void Run::finish(Committer& committer, PackWriter& packs, Pipeline::Result& resu
     body.problems = std::move(problems_);
     auto stored = packs.take_stored();
     std::move(stored.begin(), stored.end(), std::back_inserter(waiting_));
-    history_.require_marked();
+    require_marked();
     // A copy: should the commit fail, what is stored is still waiting for a partial entry.
-    report_.backup = committer.commit(waiting_, reach, std::move(body), report_.errors > 0, [&] {
-        const Standing now = standing_now();
-        hold_to_trust(now, committer.last().sequence + 1);
-        hold_to_fence(now, reach);
-    });
+    report_.backup = committer.commit(waiting_, history_.reach(), std::move(body), report_.errors > 0);
     waiting_.clear();
     report_.committed = committer.last();
     report_.signed_at = committer.signed_at();
-    look_again(reach, committer.last().sequence);
+    look_again(committer.last().sequence);
     new_state.commit(result.sources);
 }
 

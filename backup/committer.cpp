@@ -1,6 +1,9 @@
 #include "backup/committer.h"
 
 #include "core/crypto/digest.h"
+#include "format/officer_entry.h"
+#include "format/prune_entry.h"
+#include "storage/condemnations.h"
 
 #include <algorithm>
 #include <tuple>
@@ -33,6 +36,7 @@ void Committer::follow(const storage::Journal& journal) {
     if (journal.problem) throw *journal.problem;
     next_sequence_ = journal.entries.size() + 1;
     previous_ = journal.entries.empty() ? EntryId{} : journal.entries.back().id;
+    bound_ = storage::bound_of(journal);
 }
 
 format::BackupPublic Committer::fields_with(const std::vector<format::IndexedPack>& packs) {
@@ -46,8 +50,17 @@ format::BackupPublic Committer::fields_with(const std::vector<format::IndexedPac
     return fields;
 }
 
-EntryId Committer::append(format::EntryKind kind, const format::BackupPublic& fields, const format::BackupBody& body,
-                          const std::function<void()>& require_allowed) {
+EntryId Committer::append(format::EntryKind kind, format::BackupPublic fields, const format::BackupBody& body) {
+    const EntryId made = append([&](const format::EntryHead& head) {
+        // The last thing before: packs were flushed and indexes stored meanwhile, or another run took the number.
+        if (setup_.obey) fields.obeyed = setup_.obey({kind, head.sequence, fields, bound_});
+        return format::make_backup_entry(kind, head, fields, setup_.labels, body, setup_.dek, setup_.writer.key);
+    });
+    bound_ = format::farthest(bound_, fields.obeyed);
+    return made;
+}
+
+EntryId Committer::append(const std::function<Bytes(const format::EntryHead&)>& make) {
     const auto identity = setup_.writer.identity();
     for (;;) {
         format::EntryHead head;
@@ -59,10 +72,7 @@ EntryId Committer::append(format::EntryKind kind, const format::BackupPublic& fi
         head.time = Clock::system().now();
         head.audit_head = setup_.keyring.audit().head();
         head.policy = setup_.policy;
-        const auto object =
-            format::make_backup_entry(kind, head, fields, setup_.labels, body, setup_.dek, setup_.writer.key);
-        // The last thing before: packs were flushed and indexes stored meanwhile, or another run took the number.
-        if (require_allowed) require_allowed();
+        const auto object = make(head);
         if (setup_.repository.append_entry(identity, next_sequence_, object)) {
             previous_ = EntryId::from(crypto::sha256(object).view());
             signed_at_ = head.time;
@@ -79,13 +89,29 @@ EntryId Committer::append(format::EntryKind kind, const format::BackupPublic& fi
     }
 }
 
+void Committer::announce() {
+    format::BackupBody body;
+    body.keys = setup_.keys.clone();
+    auto fields = setup_.fields;
+    fields.finished = Clock::system().now();
+    (void)append(format::EntryKind::partial, std::move(fields), body);
+}
+
+void Committer::acknowledge(const format::ReadJournals& obeyed) {
+    const Bytes fields = format::AcknowledgementFields{obeyed}.encode();
+    (void)append([&](const format::EntryHead& head) {
+        return format::make_plain_entry(format::EntryKind::acknowledgement, head, fields, setup_.writer.key);
+    });
+    bound_ = format::farthest(bound_, obeyed);
+}
+
 void Committer::partial(const std::vector<format::IndexedPack>& packs) {
     if (packs.empty()) return;
     auto fields = fields_with(packs);
     format::BackupBody body;
     body.keys = setup_.keys.clone();
     fields.reach = own_;
-    (void)append(format::EntryKind::partial, fields, body);
+    (void)append(format::EntryKind::partial, std::move(fields), body);
     format::Reach reach;
     reach.sequence = next_sequence_ - 1;
     reach.dek = setup_.dek.id();
@@ -94,7 +120,7 @@ void Committer::partial(const std::vector<format::IndexedPack>& packs) {
 }
 
 EntryId Committer::commit(const std::vector<format::IndexedPack>& packs, std::vector<format::Reach> reach,
-                          format::BackupBody body, bool has_errors, const std::function<void()>& require_allowed) {
+                          format::BackupBody body, bool has_errors) {
     auto fields = fields_with(packs);
     fields.has_errors = has_errors;
     fields.reach = std::move(reach);
@@ -103,7 +129,7 @@ EntryId Committer::commit(const std::vector<format::IndexedPack>& packs, std::ve
         return std::tie(a.journal, a.sequence) < std::tie(b.journal, b.sequence);
     });
     body.keys = setup_.keys.clone();
-    return append(format::EntryKind::backup, fields, body, require_allowed);
+    return append(format::EntryKind::backup, std::move(fields), body);
 }
 
 }  // namespace signet::backup

@@ -2,9 +2,11 @@
 #pragma once
 
 #include "backup/chunk_table.h"
+#include "backup/stand_ins.h"
 #include "keyring/keyring.h"
 #include "keyring/policy.h"
 #include "keyring/resolver.h"
+#include "storage/condemnations.h"
 #include "storage/repository.h"
 
 #include <atomic>
@@ -21,8 +23,10 @@ struct KnownPack {
     std::uint64_t journal = 0;   ///< as in format::Reach: the writer's own, or a predecessor's
     std::uint64_t sequence = 0;  ///< of the entry that lists it
     std::uint32_t ordinal = 0;   ///< in that entry's list
-    DekId dek;
-    bool usable = false;  ///< exists, and its DEK may be referred to
+    DekId dek;                   ///< of that entry
+    std::uint64_t size = 0;
+    const StandIn* stand_in = nullptr;  ///< what is needed instead of it
+    bool usable = false;                ///< it exists, or what stands for it, and the DEKs may be referred to
 };
 
 /// A slot that somebody stored.
@@ -47,12 +51,19 @@ public:
     /// Whether an entry counts: its writer is trusted for it.
     using Believes = std::function<bool(const IdentityId&, std::uint64_t sequence)>;
 
+    /// The officers' journals, and whether an entry of theirs counts.
+    struct Officers {
+        const std::list<storage::Journal>& journals;
+        std::function<bool(const format::SignedEntry&)> counts;
+    };
+
     /// Reads the journals of the writer and of its predecessors, and lists packs and slots.
+    /// officers  what they say stands for packs is followed; asked only here and in follow()
     /// believes  entries for which it says no are as good as not there
     /// warn  takes one sentence about an object that is left out
     /// throws  Error{damaged}: the writer's own journal has a problem
     History(const storage::Repository& repository, const IdentityId& writer,
-            const std::vector<IdentityId>& predecessors, const Believes& believes,
+            const std::vector<IdentityId>& predecessors, const Officers& officers, const Believes& believes,
             const std::function<void(const std::string&)>& warn);
 
     /// The writer's own.
@@ -74,6 +85,8 @@ public:
     /// Decides what a new run may refer to: policy after a rotation, the horizon, at most max_deks data keys, those of
     /// the series first.
     void choose(const Choice& choice);
+    /// After choose(): packs that officers have condemned are not referred to.
+    void leave_out(const storage::Condemnations& condemnations);
     /// After choose(): a data key that is not to be referred to after all.
     void leave_out(const DekId& dek);
     /// Loads the index segments of usable packs into a table.
@@ -85,25 +98,44 @@ public:
     [[nodiscard]] const std::map<DekId, KnownDek>& deks() const { return deks_; }
     /// Marks a pack as used by this run. For several threads at once.
     void mark(PackNumber pack) { used_[pack].store(1, std::memory_order_relaxed); }
-    /// Whether every marked pack is still there: an officer may have shredded some since this run began.
-    /// throws  Error{damaged}: one is gone; Error{io}: nothing is known
-    void require_marked() const;
+    /// Follows what officers have said by now about packs that others stand for.
+    void follow(const Officers& officers);
+    /// How many of the marked packs are gone, and what stands for them: an officer may have shredded some since this
+    /// run began, or had them repacked. throws  Error{io}: nothing is known
+    [[nodiscard]] std::uint64_t count_gone() const;
+    /// The data keys that the marked packs need.
+    [[nodiscard]] std::set<DekId> marked_deks() const;
     /// The reach that the marks amount to, ascending by journal and sequence.
     [[nodiscard]] std::vector<format::Reach> reach() const;
 
 private:
+    class Stored;
     [[nodiscard]] std::vector<std::pair<std::string, Bytes>> load_segment(const IndexId& id,
                                                                           const std::string& folder) const;
-    void add_chunks(ChunkTable& table, const format::IndexSegment& segment) const;
+    using Numbers = std::map<PackId, PackNumber>;
+    void add_chunks(ChunkTable& table, const format::IndexSegment& segment, const Numbers& numbers) const;
+    void load_segments(ChunkTable& table, const std::vector<format::IndexInfo>& infos, const IdentityId& writer,
+                       const SecretBytes& index_key, const std::string& folder, const Numbers& numbers) const;
+    void load_stand_ins(ChunkTable& table, const SecretBytes& index_key, const std::string& folder) const;
     void collect_runs(const storage::Journal& journal, const Believes& believes);
+    void collect_packs();
     void collect_slots(const std::function<void(const std::string&)>& warn);
+    template <class Take>
+    void each_pack_of(const storage::RunEntry& run, const Take& take) const;
+    template <class Take>
+    static void each_dek_of(const KnownPack& pack, const Take& take);
+    [[nodiscard]] std::map<DekId, std::uint64_t> weights() const;
     [[nodiscard]] std::set<DekId> deks_of(const SeriesId& series) const;
+    [[nodiscard]] std::set<DekId> replaced_deks() const;
     const storage::Repository& repository_;
     std::vector<storage::Journal> journals_;  ///< the writer's, then its predecessors', in the order of reach
     std::vector<keyring::OwnEntry> own_entries_;
-    std::vector<storage::RunEntry> runs_;  ///< the predecessors' first: so the newest come last
+    storage::RunEntries entries_;                 ///< of runs that count
+    std::vector<const storage::RunEntry*> runs_;  ///< the predecessors' first: so the newest come last
+    StandIns stand_ins_;
     std::vector<KnownPack> packs_;
-    std::map<PackId, PackNumber> numbers_;
+    std::map<storage::EntryPlace, PackNumber> first_packs_;  ///< of each entry: the others follow
+    Numbers numbers_;
     std::map<DekId, KnownDek> deks_;
     std::unique_ptr<std::atomic<std::uint8_t>[]> used_;
 };

@@ -51,6 +51,7 @@ public:
         bool dry_run = false;                                   ///< compress and count only
         /// For tests: sees every buffer at every stage.
         std::function<void(Stage, ByteView)> watch;
+        std::function<void()> before_first = {};  ///< called by the storing thread before the first pack is stored
     };
     /// key  of this run. store  where packs go; may be null in a dry run.
     /// on_stored  called by the storing thread after each pack that was created (not yet flushed)
@@ -89,6 +90,7 @@ private:
     }
     void complete(const std::shared_ptr<OpenPack>& pack);
     void close_locked(std::shared_ptr<OpenPack>& pack, std::shared_ptr<OpenPack>& to_complete);
+    void store(std::shared_ptr<OpenPack> sealed);
     void store_packs();
     void rethrow_failure();
     void fail(std::exception_ptr error);

@@ -1,7 +1,6 @@
 #include "backup/rotation.h"
 
 #include <algorithm>
-#include <set>
 
 #include "core/crypto/digest.h"
 #include "core/error.h"
@@ -129,15 +128,13 @@ void Rotation::rewrap_what_retires() {
     }
 }
 
-bool Rotation::is_due(const std::vector<format::Reach>& reach) const {
-    return std::any_of(reach.begin(), reach.end(),
-                       [&](const auto& part) { return history_.deks().at(part.dek).needs_rewrap; });
+bool Rotation::is_due(const std::set<DekId>& needed) const {
+    return std::any_of(needed.begin(), needed.end(),
+                       [&](const DekId& id) { return history_.deks().at(id).needs_rewrap; });
 }
 
-void Rotation::carry_out(const std::vector<format::Reach>& reach) {
-    std::set<DekId> reached;
-    for (const auto& part : reach) reached.insert(part.dek);
-    for (const auto& id : reached) {
+void Rotation::carry_out(const std::set<DekId>& needed) {
+    for (const DekId& id : needed) {
         const KnownDek& dek = history_.deks().at(id);
         if (dek.needs_rewrap && !rewrap(dek))
             warn_("data key " + id.short_hex() + " stays under its earlier protectors");

@@ -12,6 +12,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,10 +30,11 @@ public:
     void choose(const keyring::Policy& policy, const SeriesId& series, TimePoint now, const format::Thumbprint& today,
                 bool dry_run);
     /// Whether carry_out() would have something to do.
-    [[nodiscard]] bool is_due(const std::vector<format::Reach>& reach) const;
-    /// Wraps under today's default what a backup with this reach refers to, as far as the policy asks for it. What
+    /// needed  the data keys that the backup needs, but for its own
+    [[nodiscard]] bool is_due(const std::set<DekId>& needed) const;
+    /// Wraps under today's default what a backup needs, as far as the policy asks for it. What
     /// cannot be wrapped stays under its earlier protectors, with a warning.
-    void carry_out(const std::vector<format::Reach>& reach);
+    void carry_out(const std::set<DekId>& needed);
 
 private:
     [[nodiscard]] bool is_current(const KnownDek& dek) const;

@@ -10,9 +10,9 @@
 namespace signet::cli {
 namespace {
 
-constexpr std::array kPlanned = {"mount",          "prune",         "consolidate",   "log push",      "log fetch",
-                                 "log list",       "log check",     "drill run",     "drill history", "drill report",
-                                 "drill schedule", "keyring setup", "keyring import"};
+constexpr std::array kPlanned = {"mount",        "consolidate",    "log push",      "log fetch",
+                                 "log list",     "log check",      "drill run",     "drill history",
+                                 "drill report", "drill schedule", "keyring setup", "keyring import"};
 
 constexpr std::array kGroups = {"key", "keyring", "log", "drill"};
 
@@ -80,6 +80,7 @@ const std::vector<Command>& commands() {
                                              reseal_command(),
                                              forget_command(),
                                              undelete_command(),
+                                             prune_command(),
                                              status_command(),
                                              metrics_command(),
                                              key_create_command(),

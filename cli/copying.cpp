@@ -7,7 +7,7 @@
 #include "format/config.h"
 #include "keyring/policy_check.h"
 #include "keyring/wrapping.h"
-#include "restore/shred.h"
+#include "restore/prune.h"
 
 #include <algorithm>
 
@@ -53,7 +53,10 @@ std::set<std::string> only_forgotten(Context& context, const storage::Repository
         std::vector<const restore::Catalogue*> places = {&here};
         if (there) places.push_back(&*there);
         require_seen(context.keyrings(), places);
-        return restore::only_forgotten_need(here, source, there ? &*there : nullptr);
+        std::set<std::string> names = restore::only_forgotten_need(here, source, there ? &*there : nullptr);
+        names.merge(restore::let_go_names(here));
+        if (there) names.merge(restore::let_go_names(*there));
+        return names;
     } catch (const Error& error) {
         if (error.code() != ErrorCode::damaged && error.code() != ErrorCode::unsupported) throw;
         context.terminal().warning(

@@ -46,6 +46,17 @@ void RepackOfficer::append(const restore::EntryMaker& make) {
     said_.insert({entry.identity, entry.head.sequence});
 }
 
+format::ReadJournals RepackOfficer::obey(const format::SealedPacks& listed) const {
+    const restore::Catalogue now = context_.look_again();
+    now.require_no_doubt();
+    if (now.condemnations().of_listed(listed) != storage::Standing::free) {
+        throw Error(ErrorCode::refused,
+                    "what was sealed anew was condemned meanwhile, by a prune that did not know of it",
+                    "run this again: what was committed before is not done twice");
+    }
+    return now.officers_read();
+}
+
 void RepackOfficer::require_in_force() const {
     if (said_.empty()) return;
     const restore::Catalogue now = context_.look_again();

@@ -17,6 +17,9 @@ public:
     void prepare();
     /// throws  as officer_of() and append_to_journal()
     void append(const restore::EntryMaker& make);
+    /// What an entry may say that names these packs, of what officers have said by now.
+    /// throws  Error{refused}: some of them was condemned
+    [[nodiscard]] format::ReadJournals obey(const format::SealedPacks& listed) const;
     /// throws  Error{refused}: what was appended does not count
     void require_in_force() const;
 

@@ -185,6 +185,7 @@ private:
         }
         options.dry_run = false;
         options.protectors = require_wrapping(context_);
+        options.obey = [&](const format::SealedPacks& listed) { return officer.obey(listed); };
         take(healer(options).restore_packs(packs, [&](const restore::EntryMaker& make) { officer.append(make); }),
              "pack-restored");
         officer.require_in_force();

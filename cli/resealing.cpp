@@ -41,6 +41,7 @@ restore::ResealReport reseal_backups(Context& context, const std::vector<const r
     options.opened_by = left;
     options.protectors = require_wrapping(context);
     RepackOfficer officer(context);
+    options.obey = [&](const format::SealedPacks& listed) { return officer.obey(listed); };
     const restore::EntryAppender append = [&](const restore::EntryMaker& make) { officer.append(make); };
     restore::ResealReport report = with_progress(context, backups, append, options);
     officer.require_in_force();

@@ -2,6 +2,7 @@
 
 #include "cli/officer.h"
 #include "cli/table.h"
+#include "cli/waiting_writers.h"
 
 #include <algorithm>
 
@@ -9,12 +10,6 @@ namespace signet::cli {
 namespace {
 
 std::string day(TimePoint time) { return to_table_time(time).substr(0, 10); }
-
-std::string described(const restore::WaitingWriter& writer) {
-    return "writer " + writer.identity.short_hex(16) +
-           (writer.host.empty() ? "" : " (" + printable(writer.host) + ")") + ", last backup " +
-           to_table_time(writer.last_backup);
-}
 
 std::string date_text(const Retirement& one) {
     if (one.free) return "now";
@@ -101,7 +96,7 @@ void print_retirement(Terminal& terminal, const Retirement& one) {
     if (!one.repository.empty()) {
         line("fence", one.fenced ? "policy " + std::to_string(one.policy) : "none");
         for (const restore::WaitingWriter& writer : one.waiting) {
-            if (one.fenced) line("waits for", described(writer));
+            if (one.fenced) line("waits for", waiting_text(writer));
         }
         line("opens", counted(one.backups, "backup"));
         line("needed by",
@@ -115,11 +110,7 @@ void print_retirement(Terminal& terminal, const Retirement& one) {
 Json retirement_json(const Retirement& one) {
     Json waiting = Json::array();
     for (const restore::WaitingWriter& writer : one.waiting) {
-        Json row = {{"identity", writer.identity.hex()},
-                    {"last_backup", to_rfc3339(writer.last_backup)},
-                    {"entries", writer.entries}};
-        set_text(row, "host", writer.host);
-        if (one.fenced) waiting.push_back(std::move(row));
+        if (one.fenced) waiting.push_back(waiting_json(writer));
     }
     Json json = {{"repository", one.repository.empty() ? Json(nullptr) : Json(one.repository)},
                  {"fenced", one.fenced},

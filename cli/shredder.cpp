@@ -59,14 +59,15 @@ ShredReceipt shred_forgotten(Context& context, const std::set<EntryId>& backups)
     context.forget_catalogue();
     receipt.shredding = restore::plan_shredding(context.catalogue(), context.repository(), backups);
     stop_if_interrupted();
-    restore::shred(context.repository(), receipt.shredding.packs, receipt.deletion);
-    restore::shred(context.repository(), receipt.shredding.indexes, receipt.deletion);
+    const storage::CompleteListing& listing = *receipt.shredding.listing;
+    restore::shred(context.repository(), listing, receipt.shredding.packs, receipt.deletion);
+    restore::shred(context.repository(), listing, receipt.shredding.indexes, receipt.deletion);
     // A run that began before the tombstone may have committed since. Its writer looks at packs after committing, and
     // this looks at journals after deleting: one of the two sees it.
     context.forget_catalogue();
     receipt.broken = restore::broken_by(context.catalogue(), receipt.shredding);
     if (receipt.broken.empty() && receipt.deletion.stay.empty())
-        restore::shred(context.repository(), receipt.shredding.slots, receipt.deletion);
+        restore::shred(context.repository(), listing, receipt.shredding.slots, receipt.deletion);
     receipt.unproven = what_is_unproven(context, receipt.shredding);
     return receipt;
 }

@@ -174,6 +174,7 @@ void BackupPublic::encode(ByteWriter& writer) const {
     writer.i64(finished.ns);
     encode_packs(writer);
     encode_predecessors(writer, predecessors);
+    encode_read_journals(writer, obeyed, kMaxObeyed);
     invariant(reach.empty() || reach.back().journal <= predecessors.size(), "reach names journals of predecessors");
     encode_reach(writer, reach);
 }
@@ -196,6 +197,7 @@ BackupPublic BackupPublic::decode(ByteView bytes, std::string_view what) {
     fields.finished.ns = reader.i64();
     fields.decode_packs(reader, what);
     fields.predecessors = decode_predecessors(reader);
+    fields.obeyed = decode_read_journals(reader, kMaxObeyed);
     fields.reach = decode_reach(reader, fields.predecessors.size());
     reader.expect_end();
     return fields;

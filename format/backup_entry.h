@@ -2,6 +2,7 @@
 #pragma once
 
 #include "format/entry.h"
+#include "format/obeyed.h"
 #include "format/sealed_packs.h"
 #include "format/tree.h"
 
@@ -31,6 +32,7 @@ struct BackupPublic : SealedPacks {
     TimePoint started;
     TimePoint finished;
     std::vector<IdentityId> predecessors;  ///< writers whose place the signer has taken, the oldest first
+    ReadJournals obeyed;                   ///< of officers
     std::vector<Reach> reach;              ///< ascending by (journal, sequence)
 
     /// In whose journal a reached entry stands. signer  of this entry

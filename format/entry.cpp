@@ -81,13 +81,13 @@ void check_version_and_kind(const Envelope& envelope, std::string_view name) {
         throw_unsupported(name, "made by another version (" + std::to_string(envelope.version) + ")");
     }
     if (envelope.kind < static_cast<std::uint8_t>(EntryKind::backup) ||
-        envelope.kind > static_cast<std::uint8_t>(EntryKind::tombstone)) {
+        envelope.kind > static_cast<std::uint8_t>(EntryKind::acknowledgement)) {
         throw_unsupported(name, "unknown kind of entry " + std::to_string(envelope.kind));
     }
     const auto kind = static_cast<EntryKind>(envelope.kind);
     // Whether a repack entry seals anything depends on its fields.
     if (kind == EntryKind::repack) return;
-    const bool seals = kind != EntryKind::trust && kind != EntryKind::policy && kind != EntryKind::tombstone;
+    const bool seals = kind == EntryKind::backup || kind == EntryKind::partial || kind == EntryKind::remark;
     if (seals != (envelope.sealed_size > 0)) throw_damaged(name, "a sealed part that its kind does not have");
 }
 

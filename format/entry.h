@@ -17,6 +17,9 @@ enum class EntryKind : std::uint8_t {
     remark = 5,
     repack = 6,
     tombstone = 7,
+    condemnation = 8,
+    verdict = 9,
+    acknowledgement = 10,
 };
 
 /// The fields every entry starts with.

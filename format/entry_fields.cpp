@@ -3,6 +3,7 @@
 #include "format/backup_entry.h"
 #include "format/names.h"
 #include "format/officer_entry.h"
+#include "format/prune_entry.h"
 #include "format/repack_entry.h"
 
 namespace signet::format {
@@ -23,6 +24,12 @@ void check_fields(const SignedEntry& entry) {
             return void(repack_fields(entry));
         case EntryKind::tombstone:
             return void(TombstoneFields::decode(entry.public_fields(), what));
+        case EntryKind::condemnation:
+            return void(CondemnationFields::decode(entry.public_fields(), what));
+        case EntryKind::verdict:
+            return void(VerdictFields::decode(entry.public_fields(), what));
+        case EntryKind::acknowledgement:
+            return void(AcknowledgementFields::decode(entry.public_fields(), what));
     }
 }
 

@@ -133,7 +133,8 @@ TombstoneFields TombstoneFields::decode(ByteView bytes, std::string_view what) {
 }
 
 Bytes make_plain_entry(EntryKind kind, EntryHead head, ByteView fields, const crypto::SigningKey& key) {
-    invariant(kind == EntryKind::trust || kind == EntryKind::policy || kind == EntryKind::tombstone,
+    invariant(kind != EntryKind::backup && kind != EntryKind::partial && kind != EntryKind::remark &&
+                  kind != EntryKind::repack,
               "an entry without a sealed part");
     head.signer = key.verify_key();
     ByteWriter public_part;

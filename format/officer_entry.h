@@ -55,7 +55,7 @@ struct TombstoneFields {
     [[nodiscard]] static TombstoneFields decode(ByteView fields, std::string_view what);
 };
 
-/// Makes and signs an entry without a sealed part (trust, policy, tombstone). head.signer is set from `key`.
+/// Makes and signs an entry without a sealed part (all kinds but backup, partial, remark and repack). head.signer is set from `key`.
 [[nodiscard]] Bytes make_plain_entry(EntryKind kind, EntryHead head, ByteView fields, const crypto::SigningKey& key);
 /// Makes and signs a remark. tags  ascending, the full list from now on.
 [[nodiscard]] Bytes make_remark_entry(EntryHead head, const RemarkFields& fields, const std::vector<std::string>& tags,

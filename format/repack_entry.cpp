@@ -10,6 +10,8 @@
 namespace signet::format {
 namespace {
 
+constexpr std::uint8_t kFlagOpening = 1;
+
 std::pair<IdentityId, std::uint64_t> place_of(const ReplacedPacks& item) { return {item.identity, item.sequence}; }
 
 std::string name_of(const SignedEntry& entry) { return journal_name(entry.identity, entry.head.sequence); }
@@ -26,10 +28,13 @@ std::vector<Half> decode_bodies(const SignedEntry& entry, std::size_t count) {
 }  // namespace
 
 void RepackPublic::encode(ByteWriter& out) const {
-    invariant(!replaced.empty() || !bodies.empty(), "a repack entry replaces a pack or reseals a body");
+    invariant(is_opening == (replaced.empty() && bodies.empty()), "a repack entry replaces a pack or reseals a body");
+    invariant(!is_opening || (packs.empty() && indexes.empty()), "an opening entry has no packs");
     invariant(replaced.empty() || !packs.empty(), "something stands for what is replaced");
     out.id(writer);
+    out.u8(is_opening ? kFlagOpening : 0);
     encode_packs(out);
+    encode_read_journals(out, obeyed, kMaxObeyed);
     out.varint(replaced.size());
     for (std::size_t i = 0; i < replaced.size(); ++i) {
         invariant(i == 0 || place_of(replaced[i - 1]) < place_of(replaced[i]),
@@ -51,7 +56,11 @@ RepackPublic RepackPublic::decode(ByteView bytes, std::string_view what) {
     ByteReader reader(bytes, what);
     RepackPublic fields;
     fields.writer = reader.id<IdentityId>();
+    const std::uint8_t flags = reader.u8();
+    if ((flags & ~unsigned{kFlagOpening}) != 0) reader.fail("unknown flags");
+    fields.is_opening = (flags & kFlagOpening) != 0;
     fields.decode_packs(reader, what);
+    fields.obeyed = decode_read_journals(reader, kMaxObeyed);
     fields.replaced.resize(read_count(reader, UINT32_MAX, IdentityId::kSize + 1 + DekId::kSize + 2));
     for (std::size_t i = 0; i < fields.replaced.size(); ++i) {
         ReplacedPacks& item = fields.replaced[i];
@@ -70,7 +79,10 @@ RepackPublic RepackPublic::decode(ByteView bytes, std::string_view what) {
         fields.bodies[i].backup = reader.id<EntryId>();
     }
     reader.expect_end();
-    if (fields.replaced.empty() && fields.bodies.empty()) reader.fail("a repack entry that repacks nothing");
+    if (fields.replaced.empty() && fields.bodies.empty() != fields.is_opening)
+        reader.fail("a repack entry that repacks nothing");
+    if (fields.is_opening && !(fields.replaced.empty() && fields.packs.empty() && fields.indexes.empty()))
+        reader.fail("an opening entry with packs");
     if (fields.packs.empty() && !fields.replaced.empty()) reader.fail("no packs in place of those replaced");
     return fields;
 }

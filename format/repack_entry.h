@@ -20,8 +20,11 @@ struct ResealedBody {
 };
 
 /// The public part of kind 6, after the common fields. Its packs hold all chunks of the replaced ones.
+/// An opening one names its data key alone, before the first pack under it is stored.
 struct RepackPublic : SealedPacks {
-    IdentityId writer;                    ///< whose backups this is about
+    IdentityId writer;  ///< whose backups this is about
+    bool is_opening = false;
+    ReadJournals obeyed;                  ///< of officers
     std::vector<ReplacedPacks> replaced;  ///< strictly ascending by (identity, sequence)
     std::vector<ResealedBody> bodies;     ///< strictly ascending by sequence
 

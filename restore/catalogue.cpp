@@ -285,9 +285,16 @@ void Catalogue::judge(const storage::Repository& repository, const std::vector<c
     trust_ = std::move(officers.trust);
     doubt_ = std::move(officers.doubt);
 
-    repacks_ = Repacks(journals_, runs_, trust_,
-                       [&](const format::SignedEntry& entry, const Error& error) { note_damage(entry, error); });
+    std::vector<const storage::Journal*> all;
+    for (const storage::Journal& journal : journals_) all.push_back(&journal);
+    repacks_ = Repacks(
+        all, runs_,
+        [this](const format::SignedEntry& entry) {
+            return trust_.trusts(entry.identity, format::Role::officer, entry.head.sequence);
+        },
+        [&](const format::SignedEntry& entry, const Error& error) { note_damage(entry, error); });
     take_tombstones();
+    take_condemnations();
     std::pair<IdentityId, TimePoint> latest;
     for (const auto& [place, run] : runs_) {
         // A clock set back does not make an entry older than the one before it.
@@ -370,6 +377,46 @@ void Catalogue::take_tombstones() {
             note_damage(entry, error);
         }
     });
+}
+
+void Catalogue::take_condemnations() {
+    for (const storage::Journal& journal : journals_) {
+        for (const format::SignedEntry& entry : journal.entries) {
+            if (!trust_.trusts(entry.identity, format::Role::officer, entry.head.sequence)) continue;
+            try {
+                condemnations_.take(entry);
+            } catch (const Error& error) {
+                if (!is_damage(error)) throw;
+                note_damage(entry, error);
+            }
+        }
+    }
+}
+
+format::ReadJournals Catalogue::officers_read() const {
+    format::ReadJournals read;
+    for (const storage::Journal& journal : journals_) {
+        const keyring::TrustedIdentity* officer = trust_.find(journal.identity, format::Role::officer);
+        const bool has_effect = officer != nullptr && officer->first_sequence <= officer->last_sequence;
+        if (has_effect && !journal.entries.empty() && read.size() < format::kMaxObeyed)
+            read.push_back({journal.identity, journal.entries.size()});
+    }
+    std::sort(read.begin(), read.end(), [](const auto& a, const auto& b) { return a.identity < b.identity; });
+    return read;
+}
+
+bool Catalogue::is_let_go(const Backup& backup) const {
+    using storage::Standing;
+    if (condemnations_.of_dek(backup.body.listed->dek) == Standing::let_go) return true;
+    for (const ReachedEntry& reached : reached_by(backup)) {
+        if (condemnations_.of_dek(reached.listed->dek) == Standing::let_go) return true;
+        for (std::size_t pack = 0; pack < reached.listed->packs.size(); ++pack) {
+            if (reached.has(pack) &&
+                condemnations_.of_pack(reached.entry->identity, reached.entry->head.sequence, pack) == Standing::let_go)
+                return true;
+        }
+    }
+    return false;
 }
 
 /// A successor has the label key of its predecessors: who knows one of them knows all. That it opens names is tried:

@@ -7,6 +7,7 @@
 #include "keyring/officers.h"
 #include "restore/checkpoint.h"
 #include "restore/reach.h"
+#include "storage/condemnations.h"
 #include "storage/repository.h"
 
 #include <functional>
@@ -170,6 +171,13 @@ public:
     /// Repack entries that count.
     [[nodiscard]] const Repacks& repacks() const { return repacks_; }
 
+    /// What officers have condemned, and the verdicts on it, as far as they count.
+    [[nodiscard]] const storage::Condemnations& condemnations() const { return condemnations_; }
+    /// The officers' journals that count, and how far they were read.
+    [[nodiscard]] format::ReadJournals officers_read() const;
+    /// Whether a verdict has let something go that the backup needs: a pack, or the slots of a data key.
+    [[nodiscard]] bool is_let_go(const Backup& backup) const;
+
     /// Those that match, oldest first; untrusted ones too.
     [[nodiscard]] std::vector<const Backup*> select(const BackupFilter& filter) const;
     /// By "latest" or a prefix of an id (at least 4 digits). What is returned is trusted.
@@ -199,6 +207,7 @@ private:
     void learn_names(const storage::Repository& repository, keyring::KeyringSet& keyrings);
     void apply_remarks();
     void take_tombstones();
+    void take_condemnations();
     [[nodiscard]] std::optional<TimePoint> committed_before(const IdentityId& identity, std::uint64_t sequence) const;
     [[nodiscard]] const Backup* find_any(std::string_view id_prefix) const;
     void note_finding(const IdentityId& identity, std::uint64_t sequence, Error error);
@@ -213,6 +222,7 @@ private:
     std::vector<Backup> backups_;
     std::vector<Backup> forgotten_;
     storage::Tombstones tombstones_;
+    storage::Condemnations condemnations_;
     std::map<EntryId, LastWord> remarks_;
     std::vector<JournalFinding> findings_;
     std::optional<Error> doubt_;

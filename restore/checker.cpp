@@ -10,6 +10,7 @@
 #include "format/names.h"
 #include "restore/content_check.h"
 #include "restore/pack_verifier.h"
+#include "restore/prune.h"
 #include "storage/quarantine.h"
 
 namespace signet::restore {
@@ -97,6 +98,12 @@ void Checker::note_excused(const Catalogue& catalogue) {
         for (const ReachedEntry& entry : catalogue.reached_by(backup)) excuse(entry);
     }
     for (const ReachedEntry& entry : catalogue.replaced()) excuse(entry);
+    excused_.merge(let_go_names(catalogue));
+    for (const storage::Condemnation* one : catalogue.condemnations().all()) {
+        for (const DekId& dek : one->fields.objects.deks) {
+            if (catalogue.condemnations().of_dek(dek) == storage::Standing::let_go) excused_.insert(dek.hex());
+        }
+    }
 }
 
 bool Checker::may_be_gone(const std::string& used_as) const {
@@ -194,7 +201,7 @@ void Checker::judge_missing() {
     }
     if (gone == 0) return;
     inform(counted(gone, "object") + (gone == 1 ? " is" : " are") +
-           " gone that nothing needs: of forgotten backups, or sealed anew since");
+           " gone that nothing needs: of forgotten backups, sealed anew since, or let go by prune");
 }
 
 /// Whether something stands for a lost index segment. Only who has the writer's index key can say whether it opens; but

@@ -296,7 +296,8 @@ private:
             healer_.repository_.put_slot(slots.back());
         }
         Repacker repacker({healer_.repository_, append, writer_, keys_, fresh, std::move(slots), kPieceOctets,
-                           healer_.options_.warn, [] { return false; }, [](std::uint64_t) {}});
+                           healer_.options_.warn, [] { return false; }, [](std::uint64_t) {}, healer_.options_.obey});
+        repacker.open();
         for (Lost& lost : lost_) {
             if (lost.result.is_mended) make_one(repacker, lost, chunks);
         }

@@ -32,6 +32,7 @@ struct HealOptions {
     std::vector<format::Thumbprint> protectors = {};
     /// Takes one sentence.
     std::function<void(const std::string&)> warn = {};
+    Obedience obey = {};
 };
 
 /// Not for two threads at once.

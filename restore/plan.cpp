@@ -242,7 +242,7 @@ void Planner::collect_keys() {
     for (const auto& [place, repack] : catalogue_.repacks().entries()) {
         // Whenever it was made: it says what is needed from now on, for whatever moment.
         collect_key(name_of(*repack.entry, repack.fields), repack.fields,
-                    {time_of(repack, catalogue_), repack.entry->head.time}, true, true);
+                    {time_of(repack, catalogue_), repack.entry->head.time}, !repack.fields.is_opening, true);
     }
 }
 

@@ -1,87 +1,18 @@
-// Which packs, which data keys and which body a backup really needs: its own and those that it reaches, or what repack
-// entries say stands for them (docs/format.md section 7). The one place that follows repack entries.
+// What stands for what, under the names that restoring has for it (storage/repacks.h).
 #pragma once
 
-#include "format/repack_entry.h"
-#include "keyring/trust.h"
-#include "storage/statements.h"
-
-#include <functional>
-#include <map>
-#include <utility>
-#include <vector>
+#include "storage/repacks.h"
 
 namespace signet::restore {
 
-/// Where an entry stands: identity and sequence number.
-using EntryPlace = std::pair<IdentityId, std::uint64_t>;
-using RunEntries = std::map<EntryPlace, storage::RunEntry>;
-
+using storage::all_packs;
+using storage::BodySource;
+using storage::EntryPlace;
+using storage::ReachedEntry;
+using storage::RepackEntry;
+using storage::Repacks;
+using storage::RunEntries;
 using storage::StatementOrder;
 using storage::visit_statements;
-
-/// An entry whose packs a backup needs, and which of them.
-struct ReachedEntry {
-    const format::SignedEntry* entry = nullptr;   ///< owned by the catalogue
-    const format::SealedPacks* listed = nullptr;  ///< of this entry; owned by the catalogue
-    IdentityId writer;                            ///< who made the packs' chunks: named in their index segments
-    Bytes bitmap;
-
-    /// Whether the backup needs this pack of the entry's list.
-    [[nodiscard]] bool has(std::size_t pack) const { return format::bitmap_has(bitmap, pack); }
-};
-
-/// The bitmap of all packs that an entry lists.
-[[nodiscard]] Bytes all_packs(const format::SealedPacks& listed);
-
-/// Where a backup's body is.
-struct BodySource {
-    const format::SignedEntry* entry = nullptr;   ///< its own, or a repack entry; owned by the catalogue
-    const format::SealedPacks* listed = nullptr;  ///< of that entry: its data key seals the body
-    std::size_t number = 0;                       ///< among the bodies of a repack entry
-
-    /// throws  Error{damaged}
-    [[nodiscard]] format::BackupBody open(const format::DataKey& key) const;
-    /// The same, as it was sealed.
-    [[nodiscard]] SecretBytes open_octets(const format::DataKey& key) const;
-};
-
-/// A repack entry that counts.
-struct RepackEntry {
-    const format::SignedEntry* entry = nullptr;  ///< owned by a Journal
-    format::RepackPublic fields;
-    StatementOrder order;
-};
-
-/// The repack entries of a repository that count. Pointers are valid as long as the journals and runs it was made of.
-class Repacks {
-public:
-    Repacks() = default;
-    /// Takes what officers signed and leaves out what contradicts the entries it names.
-    /// on_damage  takes each repack entry that is left out, and why
-    Repacks(const std::vector<storage::Journal>& journals, const RunEntries& runs, const keyring::Trust& trust,
-            const std::function<void(const format::SignedEntry&, const Error&)>& on_damage);
-
-    [[nodiscard]] const std::map<EntryPlace, RepackEntry>& entries() const { return entries_; }
-    /// Packs that others stand for. runs  those that this was made of
-    [[nodiscard]] std::vector<ReachedEntry> replaced(const RunEntries& runs) const;
-    /// The body of a backup: its own, or as it was sealed anew.
-    [[nodiscard]] BodySource body_of(const storage::RunEntry& backup) const;
-    /// What stands for packs of entries: themselves, or the packs of repack entries. Entries with no needed pack are
-    /// left out.
-    [[nodiscard]] std::vector<ReachedEntry> follow(std::vector<ReachedEntry> reached) const;
-
-private:
-    class Collecting;
-    struct Resealed {
-        const RepackEntry* by = nullptr;
-        std::size_t number = 0;
-    };
-    [[nodiscard]] const RepackEntry* replacement(const EntryPlace& place, std::size_t pack) const;
-
-    std::map<EntryPlace, RepackEntry> entries_;
-    std::map<EntryPlace, std::vector<const RepackEntry*>> replaced_by_;  ///< for each pack of an entry's list
-    std::map<EntryPlace, Resealed> bodies_;
-};
 
 }  // namespace signet::restore

@@ -113,15 +113,34 @@ void Repacker::close_segment() {
     chunks_in_segment_ = 0;
 }
 
-void Repacker::commit() {
-    if (replaced_.empty() && bodies_.empty()) return;
-    close_segment();
-    setup_.repository.store().flush();
+void Repacker::open() {
+    format::RepackPublic fields = common_fields();
+    fields.is_opening = true;
+    append(std::move(fields), {});
+}
+
+format::RepackPublic Repacker::common_fields() const {
     format::RepackPublic fields;
     fields.writer = setup_.writer;
     fields.dek = setup_.key.id();
     fields.commitment = setup_.key.commitment();
     fields.slots = setup_.slots;
+    return fields;
+}
+
+void Repacker::append(format::RepackPublic fields, const std::vector<SecretBytes>& bodies) {
+    setup_.append([&](const format::EntryHead& head, const crypto::SigningKey& officer) {
+        // Whoever was faster may have condemned what this entry names: asked anew for each number that is tried.
+        if (setup_.obey) fields.obeyed = setup_.obey(fields);
+        return format::make_repack_entry(head, fields, bodies, setup_.key, officer);
+    });
+}
+
+void Repacker::commit() {
+    if (replaced_.empty() && bodies_.empty()) return;
+    close_segment();
+    setup_.repository.store().flush();
+    format::RepackPublic fields = common_fields();
     fields.packs = std::move(made_);
     fields.indexes = std::move(indexes_);
     for (auto& [place, replaced] : replaced_) fields.replaced.push_back(std::move(replaced));
@@ -130,9 +149,7 @@ void Repacker::commit() {
         fields.bodies.push_back({sequence, body.first});
         bodies.push_back(std::move(body.second));
     }
-    setup_.append([&](const format::EntryHead& head, const crypto::SigningKey& officer) {
-        return format::make_repack_entry(head, fields, bodies, setup_.key, officer);
-    });
+    append(std::move(fields), bodies);
     ++entries_;
     made_.clear();
     indexes_.clear();

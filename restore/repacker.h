@@ -15,6 +15,9 @@
 
 namespace signet::restore {
 
+/// Asked right before a repack entry is signed: says what it obeys, of what its signer has read by now.
+/// throws  Error{refused}: what it would name was condemned
+using Obedience = std::function<format::ReadJournals(const format::SealedPacks&)>;
 /// An entry of a journal that is to be made, given its head.
 using EntryMaker = std::function<Bytes(const format::EntryHead&, const crypto::SigningKey&)>;
 /// Signs with an officer's key and appends to that officer's journal; who finds a sequence number taken makes the entry
@@ -37,9 +40,12 @@ public:
         std::function<bool()> stop;
         /// Takes the octets of each pack that was copied.
         std::function<void(std::uint64_t)> copied;
+        Obedience obey;  ///< empty: nobody prunes
     };
     explicit Repacker(Setup setup);
 
+    /// Says that packs are about to be stored under this data key: before the first of them.
+    void open();
     /// Takes a body that this writer's backup is to have from now on.
     void add_body(std::uint64_t sequence, const EntryId& backup, SecretBytes octets);
     /// Copies packs of one entry. key  of that entry
@@ -66,6 +72,8 @@ private:
     void copy(const ReachedEntry& reached, std::size_t pack, const format::DataKey& key,
               const std::vector<ChunkId>* ids);
     void close_segment();
+    void append(format::RepackPublic fields, const std::vector<SecretBytes>& bodies);
+    [[nodiscard]] format::RepackPublic common_fields() const;
 
     Setup setup_;
     PackCopier copier_;

@@ -148,7 +148,8 @@ private:
         }
         Repacker repacker({repository_, append_, writer, example.keys, fresh, std::move(slots), options_.piece_octets,
                            [this](const std::string& sentence) { warn(sentence); }, [this] { return stops(); },
-                           [this](std::uint64_t octets) { progress(octets); }});
+                           [this](std::uint64_t octets) { progress(octets); }, options_.obey});
+        repacker.open();
         seal_bodies(repacker, work);
         copy_packs(repacker, work);
         repacker.commit();

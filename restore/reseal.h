@@ -25,6 +25,7 @@ struct ResealOptions {
     std::uint64_t piece_octets = std::uint64_t{1} << 30;
     /// Asked before each pack: whether to stop here.
     std::function<bool()> stop = {};
+    Obedience obey = {};
     /// Takes one sentence.
     std::function<void(const std::string&)> warn = {};
     /// Takes octets of packs copied so far, and in all. By the calling thread.

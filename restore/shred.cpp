@@ -4,6 +4,7 @@
 #include <map>
 
 #include "format/names.h"
+#include "restore/remains.h"
 
 namespace signet::restore {
 namespace {
@@ -110,22 +111,6 @@ bool is_in_use(const Catalogue& catalogue, const DekId& dek, const Users& owners
                        [&](const auto& repack) { return has_packs(repack.second.fields); });
 }
 
-/// What is kept of objects beside their names: copies that were set aside as damaged, and what was rebuilt of indexes.
-std::multimap<std::string, Doomed> remains_of(const storage::Store& store) {
-    std::multimap<std::string, Doomed> remains;
-    const storage::CompleteListing aside = store.list("quarantine/");
-    for (const storage::ObjectInfo& info : aside) {
-        if (auto name = format::parse_quarantine_name(info.name))
-            remains.emplace(std::move(*name), Doomed{info.name, info.size});
-    }
-    const storage::CompleteListing rebuilt = store.list("rebuilt/");
-    for (const storage::ObjectInfo& info : rebuilt) {
-        if (const auto name = format::parse_rebuilt_index_name(info.name))
-            remains.emplace(format::index_name(name->lost), Doomed{info.name, info.size});
-    }
-    return remains;
-}
-
 /// Whether the latest tombstone of several places says that a backup is forgotten.
 bool is_forgotten(const std::vector<const Catalogue*>& places, const EntryId& backup) {
     const LastWord* latest = nullptr;
@@ -142,18 +127,20 @@ Shredding foresee_shredding(const Catalogue& catalogue, const storage::Repositor
                             const std::set<EntryId>& backups) {
     Weighing weighing;
     weighing.take(catalogue, backups);
-    const storage::CompleteListing packs = repository.store().list("packs/");
-    const storage::CompleteListing indexes = repository.store().list("indexes/");
-    const std::multimap<std::string, Doomed> remains = remains_of(repository.store());
+    Shredding shredding;
+    const storage::CompleteListing& listing = shredding.listing.emplace(repository.store().list(""));
+    std::multimap<std::string, Doomed> remains;
+    for (const storage::ObjectInfo& info : listing) {
+        if (auto name = remains_of(info.name)) remains.emplace(std::move(*name), Doomed{info.name, info.size});
+    }
     const auto add_remains = [&](const std::string& name, std::vector<Doomed>& to) {
         const auto [first, last] = remains.equal_range(name);
         for (auto one = first; one != last; ++one) to.push_back(one->second);
     };
-    Shredding shredding;
     std::set<std::string> doomed;
     for (const auto& [name, owners] : weighing.theirs.objects) {
         const bool is_pack = format::parse_pack_name(name).has_value();
-        const storage::ObjectInfo* info = is_pack ? packs.find(name) : indexes.find(name);
+        const storage::ObjectInfo* info = listing.find(name);
         if (info == nullptr) {
             if (weighing.keepers(owners, users_of(weighing.others.objects, name)).empty())
                 add_remains(name, is_pack ? shredding.packs : shredding.indexes);
@@ -169,20 +156,20 @@ Shredding foresee_shredding(const Catalogue& catalogue, const storage::Repositor
         add_remains(name, to);
         doomed.insert(name);
     }
-    const auto slots = repository.list_slots();
+    std::multimap<DekId, Doomed> slots;
+    for (const storage::ObjectInfo& info : listing) {
+        if (const auto slot = format::parse_slot_name(info.name))
+            slots.emplace(slot->dek, Doomed{info.name, info.size});
+    }
     for (const auto& [dek, owners] : weighing.theirs.deks) {
         const auto keepers = weighing.keepers(owners, users_of(weighing.others.deks, dek));
-        if (!keepers.empty() || is_in_use(catalogue, dek, owners, packs, doomed)) {
+        if (!keepers.empty() || is_in_use(catalogue, dek, owners, listing, doomed)) {
             shredding.shared_deks.push_back({dek.hex(), 0, keepers});
             continue;
         }
         shredding.deks.push_back(dek);
         const auto [first, last] = slots.equal_range(dek);
-        for (auto slot = first; slot != last; ++slot) {
-            const format::SlotName& name = slot->second;
-            const std::string object = format::slot_name(name.thumbprint, name.dek, name.content);
-            shredding.slots.push_back({object, repository.store().size(object).value_or(0)});
-        }
+        for (auto slot = first; slot != last; ++slot) shredding.slots.push_back(slot->second);
     }
     shredding.strangers = std::move(weighing.strangers);
     return shredding;
@@ -227,11 +214,12 @@ std::set<std::string> only_forgotten_need(const Catalogue& here, const storage::
     return names;
 }
 
-void shred(const storage::Repository& repository, const std::vector<Doomed>& objects, Deletion& deletion) {
+void shred(const storage::Repository& repository, const storage::CompleteListing& listing,
+           const std::vector<Doomed>& objects, Deletion& deletion) {
     storage::Store& store = repository.store();
     for (const Doomed& object : objects) {
         try {
-            (void)store.remove(object.name);
+            (void)store.remove(listing, object.name);
         } catch (const Error& error) {
             if (error.code() != ErrorCode::io) throw;
             deletion.stay.push_back(object.name + ": " + error.what());

@@ -25,6 +25,7 @@ struct Shared {
 };
 
 struct Shredding {
+    std::optional<storage::CompleteListing> listing;  ///< that has all of these objects
     std::vector<Doomed> packs;
     std::vector<Doomed> indexes;
     std::vector<Doomed> slots;
@@ -60,7 +61,9 @@ struct Deletion {
     std::vector<std::string> stay;  ///< names of objects that could not be deleted, or are there still; with the reason
 };
 /// Deletes objects, and looks whether they are gone. throws  Error{io}: the store could not make it durable
-void shred(const storage::Repository& repository, const std::vector<Doomed>& objects, Deletion& deletion);
+/// listing  has them
+void shred(const storage::Repository& repository, const storage::CompleteListing& listing,
+           const std::vector<Doomed>& objects, Deletion& deletion);
 
 /// Trusted backups of a catalogue read afterwards that need something that was deleted: made meanwhile, by a run that
 /// began before. returns  short ids

@@ -276,7 +276,7 @@ private:
     [[nodiscard]] bool has_tombstones() const {
         const auto has_one = [](const Journal& journal) {
             return std::any_of(journal.entries.begin(), journal.entries.end(), [](const format::SignedEntry& entry) {
-                return entry.kind == format::EntryKind::tombstone;
+                return entry.kind == format::EntryKind::tombstone || entry.kind == format::EntryKind::verdict;
             });
         };
         return std::any_of(officers_.begin(), officers_.end(), has_one) ||

@@ -34,7 +34,7 @@ struct CopyOptions {
     /// Nobody else's entries go: set where an officer's journal is broken, as what it lacks may withdraw a writer.
     bool officers_only = false;
     /// Names of objects of the source that are not brought over: what only forgotten backups need. Asked once, when the
-    /// journals have been read, and only if there is a tombstone in one of them.
+    /// journals have been read, and only if there is a tombstone or a verdict in one of them.
     std::function<std::set<std::string>()> left_out = {};
     std::function<bool()> stop = {};  ///< asked often, by any thread: whether to end here
     CopyProgress* progress = nullptr;

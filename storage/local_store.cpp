@@ -320,7 +320,7 @@ CompleteListing LocalStore::list(std::string_view prefix) const {
     return complete_listing(std::move(objects));
 }
 
-bool LocalStore::remove(std::string_view name) {
+bool LocalStore::remove_listed(std::string_view name) {
     check_name(name);
     refuse_if_poisoned();
     if (::unlinkat(root_.get(), std::string(name).c_str(), 0) != 0) {
@@ -338,8 +338,14 @@ std::size_t LocalStore::sweep_temporary(std::int64_t age_seconds) {
         if (errno == ENOENT) return 0;
         throw Error::from_errno("list", path, errno);
     }
+    // What is old is judged by the clock that dates the files: where they lie on another machine, it is that one's.
+    const UniqueFd probe(::openat(folder.get(), ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, kFileMode));
+    struct stat made {};
     timespec now{};
-    static_cast<void>(::clock_gettime(CLOCK_REALTIME, &now));
+    if (probe && ::fstat(probe.get(), &made) == 0)
+        now = made.st_mtim;
+    else
+        static_cast<void>(::clock_gettime(CLOCK_REALTIME, &now));
     std::size_t removed = 0;
     const int folder_fd = folder.get();
     read_folder(std::move(folder), path, [&](const char* entry) {

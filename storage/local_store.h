@@ -27,9 +27,11 @@ public:
     [[nodiscard]] std::optional<std::uint64_t> size(std::string_view name) const override;
     void prefetch(std::string_view name) const noexcept override;
     [[nodiscard]] CompleteListing list(std::string_view prefix) const override;
-    bool remove(std::string_view name) override;
     std::size_t sweep_temporary(std::int64_t age_seconds) override;
     [[nodiscard]] std::string location() const override { return folder_; }
+
+protected:
+    bool remove_listed(std::string_view name) override;
 
 private:
     class Pending;

@@ -54,7 +54,7 @@ std::optional<std::string> set_aside(Store& store, std::string_view name, const 
     const Digest content = hash_of(*object);
     if (content == expected) return std::nullopt;
     const std::string aside = copy_aside(store, name, *object, content);
-    store.remove(name);
+    store.remove(store.list(name), name);
     store.flush();
     return aside;
 }
@@ -62,7 +62,7 @@ std::optional<std::string> set_aside(Store& store, std::string_view name, const 
 std::string set_aside_as_found(Store& store, std::string_view name) {
     const auto object = store.open_object(name);
     const std::string aside = copy_aside(store, name, *object, hash_of(*object));
-    store.remove(name);
+    store.remove(store.list(name), name);
     store.flush();
     return aside;
 }

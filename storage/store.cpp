@@ -75,6 +75,13 @@ std::unique_ptr<ObjectReader> Store::open_object(std::string_view name) const {
     return reader;
 }
 
+bool Store::remove(const CompleteListing& listing, std::string_view name) {
+    check_name(name);
+    if (listing.find(name) == nullptr)
+        throw Error(ErrorCode::failed, std::string(name) + ": not in the listing by which it is to be removed");
+    return remove_listed(name);
+}
+
 void Store::prefetch(std::string_view /*name*/) const noexcept {}
 
 void Store::take_over(std::string_view /*name*/) {}

@@ -133,8 +133,10 @@ public:
 
     /// Every object whose name starts with `prefix` ("" for all). throws  Error{io}: nothing is known then
     [[nodiscard]] virtual CompleteListing list(std::string_view prefix) const = 0;
-    /// Removes an object; durable after flush(). Only pruning does this. returns  whether there was one
-    virtual bool remove(std::string_view name) = 0;
+    /// Removes an object that a whole listing of this store has; durable after flush(). Only pruning does this: what
+    /// was not listed, be it that a listing failed, nobody removes. returns  whether it was there still. throws
+    /// Error{failed}: the listing does not have it
+    bool remove(const CompleteListing& listing, std::string_view name);
     /// Removes what unfinished writes of dead processes left behind, if it is older than `age_seconds`. Never needed
     /// for correctness. returns  how many were removed
     virtual std::size_t sweep_temporary(std::int64_t age_seconds);
@@ -144,6 +146,8 @@ public:
 
 protected:
     Store() = default;
+    /// returns  whether there was one
+    virtual bool remove_listed(std::string_view name) = 0;
     [[nodiscard]] static CompleteListing complete_listing(std::vector<ObjectInfo> objects) {
         return CompleteListing(std::move(objects));
     }

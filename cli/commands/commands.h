@@ -26,6 +26,7 @@ namespace signet::cli {
 [[nodiscard]] Command reseal_command();
 [[nodiscard]] Command forget_command();
 [[nodiscard]] Command undelete_command();
+[[nodiscard]] Command prune_command();
 [[nodiscard]] Command status_command();
 [[nodiscard]] Command metrics_command();
 

@@ -30,6 +30,7 @@ void warn_of_voided(Context& context, const format::TrustStatement& statement) {
          "what it resealed needs its old data keys and their protectors again");
     warn(format::EntryKind::tombstone, "tombstone", "tombstones",
          "what it forgot is back, and what it took back is forgotten again");
+    warn(format::EntryKind::verdict, "verdict", "verdicts", "what was deleted by it and is needed again is damage");
     warn(format::EntryKind::policy, "policy", "policies",
          "protectors that it fenced, and its other values, are as before");
     warn(format::EntryKind::trust, "statement about trust", "statements about trust", "whom it let in is not trusted");

@@ -53,7 +53,7 @@ class Rebuilt(SignetTest):
     def test_the_next_backup_stores_next_to_nothing_and_goes_on_with_the_series(self):
         """[R93]"""
         adopted = self.rebuild()
-        self.assertEqual((adopted["instead_of"], adopted["instead_of_last"], adopted["trusted"]), (self.writer, 2, True))
+        self.assertEqual((adopted["instead_of"], adopted["instead_of_last"], adopted["trusted"]), (self.writer, 4, True))
         before, packs = self.size(), self.objects("packs")
         summary = self.backup_again()
         self.assertStoresNothing(summary)
@@ -88,8 +88,8 @@ class Rebuilt(SignetTest):
         """The successor's backup refers to an entry of the lost host that is damaged now: it is left out, and said at the end."""
         self.rebuild()
         self.backup_again()
-        broken = f"refers to entry 2 of writer {self.writer}, which is not there"
-        self.alter(f"journal/{self.writer}/0000000002", flip())
+        broken = f"refers to entry 4 of writer {self.writer}, which is not there"
+        self.alter(f"journal/{self.writer}/0000000004", flip())
         rows = self.signet("key", "list", "--needed", "--json", expect=14)
         self.assertEqual([row["backups"] for row in rows.json()], [1])
         self.assertSays(rows.err, broken)
@@ -145,7 +145,7 @@ class Rebuilt(SignetTest):
         good = self.backup_again()["backup_id"]
         before = self.objects()
         result = self.signet("backup", self.was, "--series", "home", env=thief, expect=17)
-        self.assertMessage(result, self.writer, "up to entry 2 only", "--new-identity")
+        self.assertMessage(result, self.writer, "up to entry 4 only", "--new-identity")
         self.assertEqual(self.objects(), before)
         # One that does not ask: another program, or an older repository that the thief shows to it.
         forged = self.forge()
@@ -188,7 +188,7 @@ class Rebuilt(SignetTest):
         self.assertSays(self.signet("backup", "-n", self.was).err, "can still go on", words)
         self.assertFalse(self.signet("keyring", "adopt", self.writer, "--json").last()["trusted"])
         said = self.signet("keyring", "trust", adopted["writer"], "--instead-of", self.writer[:16], "--json", env=self.old).last()
-        self.assertEqual((said["instead_of"], said["instead_of_last"]), (self.writer, 2))
+        self.assertEqual((said["instead_of"], said["instead_of_last"]), (self.writer, 4))
         # Once it is said, the host has nothing more to ask for.
         self.assertTrue(self.signet("keyring", "adopt", self.writer, "--json").last()["trusted"])
         result = self.signet("backup", "--json", "--series", "home", self.was)
@@ -255,7 +255,7 @@ class Cloned(SignetTest):
         self.backup(self.source)
         before = self.objects()
         result = self.signet("backup", self.source, env=self.twin, expect=17)
-        self.assertMessage(result, "another machine writes with this identity", self.writer[:16], "entry 3",
+        self.assertMessage(result, "another machine writes with this identity", self.writer[:16], "entry 5",
                            "keyring adopt --new-identity", "keyring adopt " + self.writer[:16])
         self.signet("backup", "-n", self.source, env=self.twin, expect=17)
         self.assertEqual(self.objects(), before)

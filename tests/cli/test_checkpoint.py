@@ -27,8 +27,9 @@ class Checkpoints(SignetTest):
             self.assertRegex(line, r"^signet-checkpoint 1 [0-9a-f]{32} [0-9a-f]{64} [0-9]+ [0-9a-f]{64} \S+Z [0-9a-f]{8}$")
         rows = self.signet("checkpoint", "--json").json()
         self.assertEqual([row["line"] for row in rows], lines)
+        # Each run made two entries: that it begins, and its backup.
         own = [row for row in rows if row["identity"] == self.writer][0]
-        self.assertEqual((own["sequence"], own["entry"], own["role"]), (2, self.second, "writer"))
+        self.assertEqual((own["sequence"], own["entry"], own["role"]), (4, self.second, "writer"))
 
     def test_a_backup_appends_its_line_and_says_it(self):
         kept = self.path("kept")
@@ -50,17 +51,17 @@ class Checkpoints(SignetTest):
 
     def test_withheld_entries_are_named_with_writer_numbers_and_time(self):
         kept = self.keep()
-        self.lose(2)
+        self.lose(4)
         for words in (["check"], ["plan"], ["restore", "-t", "out"], ["restore", self.first, "-t", "out"]):
             with self.subTest(words):
                 result = self.signet(*words, "--checkpoint", kept, env=self.fresh, expect=14)
-                self.assertSays(result.err, self.writer, "entry 2 of", "withheld", "signed after")
+                self.assertSays(result.err, self.writer, "entry 4 of", "withheld", "signed after")
         self.assertNothingAt(self.path("out"))
         [damaged] = self.signet("check", "--checkpoint", kept, "--json", env=self.fresh, expect=14).last()["damaged"]
         self.assertTrue(damaged["object"].startswith("journal/" + self.writer))
 
     def test_without_checkpoint_and_memory_nobody_can_know_and_that_is_said(self):
-        self.lose(2)
+        self.lose(4)
         self.assertSays(self.signet("check", env=self.fresh).err, "the tail cannot be proven", self.writer[:16])
         shutil.rmtree(self.path("fresh"))
         self.signet("keyring", "link", "local:prod", "--default", env=self.fresh)
@@ -75,8 +76,9 @@ class Checkpoints(SignetTest):
         kept = self.keep()
         self.lose(1)
         self.assertSays(self.signet("check", "--checkpoint", kept, env=self.fresh, expect=14).err, "missing, with later ones there")
-        self.lose(2)
-        self.assertSays(self.signet("check", "--checkpoint", kept, env=self.fresh, expect=14).err, "entries 1 to 2", "rolled back or withheld")
+        for sequence in (2, 3, 4):
+            self.lose(sequence)
+        self.assertSays(self.signet("check", "--checkpoint", kept, env=self.fresh, expect=14).err, "entries 1 to 4", "rolled back or withheld")
 
     def test_a_fork_is_noticed(self):
         shutil.copytree(self.repository, self.path("before"))
@@ -87,7 +89,7 @@ class Checkpoints(SignetTest):
         write(f"{self.source}/other.txt", "other\n")
         self.signet("backup", "-r", self.path("before"), self.source, "--series", "home", env={"SIGNET_KEYRING": self.path("twin")})
         result = self.signet("check", "-r", self.path("before"), "--checkpoint", self.path("kept"), env=self.fresh, expect=14)
-        self.assertSays(result.err, "another entry than the checkpoint knows", "entry 3 of")
+        self.assertSays(result.err, "another entry than the checkpoint knows", "entry 6 of")
         self.signet("check", "--checkpoint", self.path("kept"), env={"SIGNET_KEYRING": self.path("nobody")})
 
     def test_lines_are_taken_on_the_command_line_and_mangled_ones_are_not(self):

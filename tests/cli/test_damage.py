@@ -90,7 +90,7 @@ class Damage(SignetTest):
 
     def test_a_damaged_manifest_is_14_and_never_skipped_in_silence(self):
         writer = self.signet("keyring", "show", "--json").json()["writer"]
-        name = f"journal/{writer}/0000000002"
+        name = f"journal/{writer}/0000000004"
         self.alter(name, flip())
         for words in (["restore", "-t", "out"], ["ls"], ["plan"]):
             with self.subTest(words):

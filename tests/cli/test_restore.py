@@ -75,10 +75,10 @@ class Restore(SignetTest):
     def test_a_damaged_entry_is_not_passed_over_whatever_moment_is_asked_for(self):
         """[security: nothing is passed over in silence] What its backup stood for, nobody knows."""
         writer = self.signet("keyring", "show", "--json").json()["writer"]
-        self.alter(f"journal/{writer}/0000000002", flip(-70))
+        self.alter(f"journal/{writer}/0000000004", flip(-70))
         for at in ("2026-02-15", "2026-01-15"):
             result = self.signet("restore", "--at", at, "-t", "out", expect=14)
-            self.assertMessage(result, "a newer backup may be lost", "0000000002")
+            self.assertMessage(result, "a newer backup may be lost", "0000000004")
             self.assertNothingAt(self.path("out"))
         self.signet("restore", self.first, "-t", "out")
 

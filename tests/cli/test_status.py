@@ -101,7 +101,7 @@ class NewestRefused(SignetTest):
         return self.signet("keyring", "show", "--json", env=env).json()["writer"]
 
     def damage_the_newest(self):
-        name = f"journal/{self.writer()}/0000000004"
+        name = f"journal/{self.writer()}/0000000008"
         self.alter(name, flip())
         return name
 
@@ -211,7 +211,7 @@ class NewestRefused(SignetTest):
         other = self.other_host("other")
         theirs = [self.backup("--series", "prod-db", "--time", time, self.source, env=other)["backup_id"]
                   for time in ("2026-01-02T00:00:00Z", "2026-01-20T00:00:00Z")]
-        self.signet("keyring", "trust", self.writer(other), "--until", "1")
+        self.signet("keyring", "trust", self.writer(other), "--until", "2")
         self.signet("ls", theirs[0])
         lanes = self.signet("timeline", "--json").json()["lanes"]
         self.assertEqual([(lane["series"], lane["restorable"]) for lane in lanes if lane["restorable"]], [("prod-db", True)])

@@ -44,7 +44,7 @@ class Trust(SignetTest):
 
     def test_trust_can_end(self):
         writer = self.signet("keyring", "show", "--json").json()["writer"]
-        self.signet("keyring", "trust", writer, "--until", "1")
+        self.signet("keyring", "trust", writer, "--until", "2")
         self.signet("restore", self.first, "-t", "out")
         self.signet("restore", self.second, "-t", "out2", expect=17)
         self.assertNothingAt(self.path("out2"))
@@ -59,7 +59,8 @@ class Trust(SignetTest):
         slots = self.objects("slots")
         running = self.start(*words)
         with open(fifo, "wb") as stream:
-            stream.write(b"data")
+            stream.write(os.urandom(40 << 20))  # enough for a pack, before which the run says that it begins
+            stream.flush()
             self.assertTrue(wait_until(lambda: self.objects("slots") != slots), "no data key was made")
             entries = len(os.listdir(os.path.join(self.repository, "journal", writer)))
             self.signet("keyring", "trust", writer, "--until", str(entries))

@@ -15,6 +15,7 @@
 #include "format/limits.h"
 #include "format/names.h"
 #include "format/officer_entry.h"
+#include "format/prune_entry.h"
 #include "format/repack_entry.h"
 #include "format/slot.h"
 #include "format/tree.h"
@@ -134,6 +135,13 @@ void policy_fields(ByteView octets) {
 void remark_fields(ByteView octets) { require_same(octets, format::RemarkFields::decode(octets, kWhat).encode()); }
 void tombstone_fields(ByteView octets) {
     require_same(octets, format::TombstoneFields::decode(octets, kWhat).encode());
+}
+void condemnation_fields(ByteView octets) {
+    require_same(octets, format::CondemnationFields::decode(octets, kWhat).encode());
+}
+void verdict_fields(ByteView octets) { require_same(octets, format::VerdictFields::decode(octets, kWhat).encode()); }
+void acknowledgement_fields(ByteView octets) {
+    require_same(octets, format::AcknowledgementFields::decode(octets, kWhat).encode());
 }
 void labels(ByteView octets) { require_same(octets, format::Labels::decode(octets, kWhat).encode()); }
 void body(ByteView octets) { static_cast<void>(format::BackupBody::decode(octets, format::EntryKind::backup, kWhat)); }
@@ -372,6 +380,9 @@ const std::vector<Parser>& parsers() {
         {"policy-fields", policy_fields},
         {"remark-fields", remark_fields},
         {"tombstone-fields", tombstone_fields},
+        {"condemnation-fields", condemnation_fields},
+        {"verdict-fields", verdict_fields},
+        {"acknowledgement-fields", acknowledgement_fields},
         {"labels", labels},
         {"body", body},
         {"slot", slot},

@@ -47,7 +47,7 @@ def from_vectors(folder):
             if kind == "tree":
                 keep(folder, "restore", octets)
     fields = {1: "backup-fields", 2: "backup-fields", 3: "trust-fields", 4: "policy-fields", 5: "remark-fields", 6: "repack-fields",
-              7: "tombstone-fields"}
+              7: "tombstone-fields", 8: "condemnation-fields", 9: "verdict-fields", 10: "acknowledgement-fields"}
     for name in sorted(os.listdir(os.path.join(VECTORS, "format", "entry"))):
         _, octets = vector(os.path.join(VECTORS, "format", "entry", name))
         keep(folder, "signed-entry", octets)

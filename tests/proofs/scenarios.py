@@ -87,6 +87,59 @@ def backup(host):
     return ["backup", "--json", host.source]
 
 
+def fifth_source(host):
+    put(host, "report", noise(5, 400_000), 1_740_000_000)
+
+
+def forget(host, backup_id):
+    """Unharmed, for what is to be pruned."""
+    host.signet("forget", backup_id, expect=0)
+    host.trees.pop(backup_id)
+
+
+def forget_latest(host):
+    """The one that has packs of its own, and the data key of its run."""
+    fifth_source(host)
+    forget(host, host.backup())
+    os.unlink(os.path.join(host.source, "report"))
+
+
+def lose_a_pack(host):
+    """What a backup alone has stored is gone, and stored anew since; an index segment is gone, and a slot altered."""
+    for seed in range(100):
+        put(host, "report", noise(seed, 400_000), 1_740_000_000)
+        before = set(objects(host, "packs"))
+        above = folders_above(host)
+        host.backup()
+        lost = sorted(set(objects(host, "packs")) - before)
+        for number, pack in enumerate(lost):
+            os.rename(pack, host.path("home", f"lost-{number}"))
+        host.backup("--force", "--no-cache")
+        # Where somebody else has changed a folder above the source meanwhile, the first backup knew it otherwise.
+        if folders_above(host) == above:
+            break
+        for number, pack in enumerate(lost):
+            os.rename(host.path("home", f"lost-{number}"), pack)
+    os.unlink(objects(host, "indexes")[0])
+    with open(objects(host, "slots")[0], "r+b") as file:
+        file.seek(20)
+        octet = file.read(1)
+        file.seek(20)
+        file.write(bytes([octet[0] ^ 1]))
+
+
+def folders_above(host):
+    folders, folder = [], host.path()
+    while folder != "/":
+        folder = os.path.dirname(folder.rstrip("/"))
+        folders.append((folder, os.stat(folder).st_mtime_ns))
+    return folders
+
+
+def objects(host, kind):
+    return sorted(os.path.join(where, name) for where, _, names in os.walk(host.path("repository", kind)) for name in names)
+
+
 CHAIN = [
     Scenario("init", lambda host: ["init"], own_key, again=(0, 17), again_first=True),
     Scenario("backup 1", backup, first_source, backs_up=True),
@@ -105,6 +158,11 @@ CHAIN = [
     Scenario("reseal", lambda host: ["reseal", oldest(host)]),
     Scenario("forget by rule", lambda host: ["forget", "--keep-last", "5"], forgets=lambda host: (oldest(host),)),
     Scenario("shred", lambda host: ["forget", "--shred", oldest(host)], forgets=lambda host: (oldest(host),)),
+    # The first run condemns, the second deletes; then both at once.
+    Scenario("prune condemns", lambda host: ["prune"], forget_latest),
+    Scenario("prune deletes", lambda host: ["prune"]),
+    Scenario("prune waits", lambda host: ["prune", "--wait"], forget_latest),
+    Scenario("repair", lambda host: ["repair"], lose_a_pack, again_first=True),
 ]
 
 ESCROW = [

@@ -242,6 +242,7 @@ class Run:
         self.packs = []             # (id, length, records, chunk ids), since the last entry
         self.pending = set()        # ids of chunks that are in no pack yet
         self.used = set()
+        self.obeyed = []  # (identity, sequence number)
         self.raw = self.sealed = self.salts = 0
 
     def store_slot(self, protector):
@@ -339,7 +340,8 @@ class Run:
         public = (self.id + mac(writer.label_key, b"signet/series/v1\0" + series.encode())[:16] + u8(1) + u8(flags)
                   + time(when) + time(when) + time(when + 90 * 10**9) + self.dek_id + self.commitment
                   + counted(blob(slot) for slot in self.slots) + counted(pack[0] + varint(pack[1]) for pack in self.packs)
-                  + counted(ident + varint(length) for ident, length in indexes) + counted(writer.predecessors) + counted(reach))
+                  + counted(ident + varint(length) for ident, length in indexes) + counted(writer.predecessors)
+                  + counted(identity + varint(sequence) for identity, sequence in sorted(self.obeyed)) + counted(reach))
         body = writer.id_key + writer.index_key + writer.label_key + rest
         words = f"{self.words} {sequence}"
         body_salt = random("body salt " + words, 32)
@@ -609,6 +611,7 @@ class Example:
 
         # The second reaches packs of both entries, but not all of them.
         second_run = Run(writer, "second", [self.token, self.escrow, self.manager])
+        second_run.obeyed = [(self.officer.id, 3)]
         encoded = encode(second_run, after)
         second_run.end_pack()
         backup = second_run.commit(1, FIRST + DAY, labels(*label), body(second_run, after, encoded), policy=policy)

@@ -272,7 +272,7 @@ class Damage(unittest.TestCase):
 
     def test_a_newer_kind_of_entry(self):
         example = make_example.Example(os.path.join(EXAMPLE, "keys"))
-        example.repository.sign(example.officer, 8, FIRST, b"")
+        example.repository.sign(example.officer, 11, FIRST, b"")
         problem, = Repository(Memory(example.repository.objects)).journals.problems
         self.assertIsInstance(problem, UnknownVersion)
 
@@ -347,8 +347,9 @@ class Repacking(TwoBackups):
         index, length = fresh.index()
         bodies = list(numbers) if bodies is None else bodies
         varint, counted, blob = make_example.varint, make_example.counted, make_example.blob
-        public = (self.writer.identity.id + fresh.dek_id + fresh.commitment + counted(map(blob, fresh.slots))
-                  + counted(pack[0] + varint(pack[1]) for pack in fresh.packs) + counted([index + varint(length)]) + counted(replaced)
+        public = (self.writer.identity.id + b"\0" + fresh.dek_id + fresh.commitment + counted(map(blob, fresh.slots))
+                  + counted(pack[0] + varint(pack[1]) for pack in fresh.packs) + counted([index + varint(length)]) + counted([])
+                  + counted(replaced)
                   + counted(varint(number + 1) + self.backups[number] for number in bodies))
 
         def sealed(head):
@@ -432,6 +433,80 @@ class Repacking(TwoBackups):
         self.assertEqual(self.files(1, TOKEN), {b"one": 700, b"two": 750})
         self.lose_old_packs()
         self.assertEqual(len(problems(self.objects)), 2)
+
+
+class Pruning(TwoBackups):
+    """Section 7: condemnations and verdicts. An interrupted run has left two packs, in two entries, that no backup needs."""
+
+    def setUp(self):
+        super().setUp()
+        run_ = Run(self.writer, "interrupted", [self.example.token])
+        self.left = []
+        for name in (b"three", b"four"):
+            make_example.encode(run_, Node(name, FILE, data=name * 300))
+            run_.end_pack()
+            self.left.append([f"packs/{pack.hex()[:2]}/{pack.hex()}" for pack, *_ in run_.packs])
+            before = set(self.objects)
+            run_.commit(2, FIRST + 2 * make_example.DAY, make_example.labels("host", "user", "series", [b"/"], []))
+            self.left[-1] += [one for one in set(self.objects) - before if one.startswith("indexes/")]
+        self.dek_id = run_.dek_id
+
+    def item(self, sequence, why, dek_id=None):
+        return (self.writer.identity.id + make_example.varint(sequence) + (dek_id or self.dek_id) + make_example.u8(why)
+                + make_example.blob(b"\1"))
+
+    def say(self, kind, first, items, signer=None):
+        counted = make_example.counted
+        return self.example.repository.sign(signer or self.example.officer, kind, FIRST + 5 * make_example.DAY,
+                                            first + counted(items) + counted([]) * 4)
+
+    def lose(self, *numbers):
+        for number in numbers:
+            for name in self.left[number]:
+                del self.objects[name]
+
+    def test_what_a_verdict_lets_go_may_be_gone(self):
+        condemnation = self.say(8, b"", [self.item(3, 1), self.item(4, 1)])
+        self.say(9, condemnation, [])
+        self.lose(0, 1)
+        self.assertEqual(problems(self.objects, [RsaKey.from_pem(TOKEN)]), [])
+        self.assertEqual(self.files(1, TOKEN), {b"one": 700, b"two": 750})
+
+    def test_the_index_segments_of_a_run_go_when_all_its_packs_until_then_do(self):
+        condemnation = self.say(8, b"", [self.item(4, 1)])
+        self.say(9, condemnation, [])
+        self.lose(1)
+        found = problems(self.objects)
+        self.assertEqual(len(found), 1)  # the second segment could describe the first pack
+        self.assertRegex(found[0], "indexes/.*is missing")
+
+    def test_before_a_verdict_nothing_may_be_gone(self):
+        self.say(8, b"", [self.item(3, 1), self.item(4, 2)])
+        self.lose(0, 1)
+        self.assertEqual(len(problems(self.objects)), 4)
+
+    def test_what_a_verdict_spares_may_not_be_gone_but_what_another_one_lets_go(self):
+        condemnation = self.say(8, b"", [self.item(3, 1), self.item(4, 1)])
+        self.say(9, condemnation, [self.item(4, 0)])
+        self.lose(0, 1)
+        self.assertEqual(len(problems(self.objects)), 2)
+        self.say(9, condemnation, [self.item(3, 0)])
+        self.assertEqual(problems(self.objects), [])
+
+    def test_who_is_no_officer_lets_nothing_go(self):
+        stranger = make_example.Identity("stranger")
+        condemnation = self.say(8, b"", [self.item(3, 1)], stranger)
+        self.say(9, condemnation, [], stranger)
+        self.say(9, condemnation, [])
+        self.lose(0)
+        self.assertEqual(len(problems(self.objects)), 2)
+
+    def test_what_a_backup_needs_may_not_be_gone_whatever_a_verdict_says(self):
+        condemnation = self.say(8, b"", [self.item(2, 1, self.runs[1].dek_id)])
+        self.say(9, condemnation, [])
+        for pack_id, *_ in self.packs[1]:
+            del self.objects[f"packs/{pack_id.hex()[:2]}/{pack_id.hex()}"]
+        self.assertEqual(len(problems(self.objects)), 1)
 
 
 class OneIdForTwoDeks(TwoBackups):

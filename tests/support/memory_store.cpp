@@ -113,7 +113,7 @@ storage::CompleteListing MemoryStore::list(std::string_view prefix) const {
     return complete_listing(std::move(objects));
 }
 
-bool MemoryStore::remove(std::string_view name) {
+bool MemoryStore::remove_listed(std::string_view name) {
     storage::check_name(name);
     const std::lock_guard lock(mutex_);
     step("remove", name);

@@ -20,7 +20,6 @@ public:
     [[nodiscard]] std::unique_ptr<storage::ObjectReader> open_if_present(std::string_view name) const override;
     [[nodiscard]] std::optional<std::uint64_t> size(std::string_view name) const override;
     [[nodiscard]] storage::CompleteListing list(std::string_view prefix) const override;
-    bool remove(std::string_view name) override;
     [[nodiscard]] std::string location() const override { return "memory"; }
 
     /// The n-th operation from now on (1 is the next) throws Error{io} and changes nothing; 0: none does.
@@ -41,6 +40,9 @@ public:
     void overlook(const std::string& name);
     /// A copy of everything, by name.
     [[nodiscard]] std::map<std::string, Bytes> snapshot() const;
+
+protected:
+    bool remove_listed(std::string_view name) override;
 
 private:
     class Pending;

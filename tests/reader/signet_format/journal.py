@@ -16,9 +16,9 @@ SEQUENCE_LIMIT = 9_999_999_999
 ENTRY_LIMIT = 20 + 2 * PART_LIMIT + SIGNATURE
 SIGNER_AT = 20 + 16 + 32  # where the public key stands, in every kind
 
-BACKUP, PARTIAL, TRUST, POLICY, REMARK, REPACK, TOMBSTONE = 1, 2, 3, 4, 5, 6, 7
+BACKUP, PARTIAL, TRUST, POLICY, REMARK, REPACK, TOMBSTONE, CONDEMNATION, VERDICT, ACKNOWLEDGEMENT = range(1, 11)
 KINDS = {BACKUP: "backup", PARTIAL: "partial", TRUST: "trust", POLICY: "policy", REMARK: "remark", REPACK: "repack",
-         TOMBSTONE: "tombstone"}
+         TOMBSTONE: "tombstone", CONDEMNATION: "condemnation", VERDICT: "verdict", ACKNOWLEDGEMENT: "acknowledgement"}
 SEALED = (BACKUP, PARTIAL, REMARK)  # the kinds that have a sealed part; in a repack entry it depends
 WRITER, OFFICER = 1, 2
 ROLES = {WRITER: "writer", OFFICER: "officer"}
@@ -52,6 +52,7 @@ class Run:
     packs: list    # (id, length)
     indexes: list  # (id, length)
     predecessors: list  # identities
+    obeyed: list        # (identity, sequence)
     reach: list
 
     def writer_of(self, reach, signer):
@@ -79,6 +80,30 @@ class Repack:
     indexes: list
     replaced: list
     bodies: list  # (sequence, entry id)
+    obeyed: list  # (identity, sequence)
+
+
+@dataclass
+class CondemnedPacks:
+    identity: str
+    sequence: int
+    dek_id: bytes
+    why: int
+    bitmap: bytes
+
+    def has(self, i):
+        return i // 8 < len(self.bitmap) and bool(self.bitmap[i // 8] >> i % 8 & 1)
+
+
+@dataclass
+class Condemned:
+    """What a condemnation names, or a verdict spares."""
+    packs: list
+    loose: list
+    indexes: list
+    deks: list
+    seen: list = member(default_factory=list)  # (identity, sequence)
+    condemnation: bytes = b""                  # of a verdict: which one
 
 
 @dataclass
@@ -119,6 +144,9 @@ class Entry:
     remark_writer: str = ""
     repack: Optional[Repack] = None                  # kind 6
     tombstones: list = member(default_factory=list)  # kind 7
+    condemned: Optional[Condemned] = None            # kind 8
+    spared: Optional[Condemned] = None               # kind 9
+    obeyed: list = member(default_factory=list)      # kind 10
 
     @property
     def packed(self):
@@ -186,6 +214,20 @@ def parse_entry(octets, name, identity, sequence, config):
             public.refuse("names of a policy are not ascending")
     elif kind == REPACK:
         entry.repack = parse_repack(public, entry, config)
+    elif kind == CONDEMNATION:
+        entry.condemned = parse_condemned(public, (1, 2))
+        if not (entry.condemned.packs or entry.condemned.loose or entry.condemned.indexes or entry.condemned.deks):
+            public.refuse("nothing is condemned")
+        entry.condemned.seen = parse_read_journals(public, 65536)
+    elif kind == VERDICT:
+        condemnation = public.take(32, "entry id")
+        entry.spared = parse_condemned(public, (0,))
+        entry.spared.condemnation = condemnation
+        entry.spared.seen = parse_read_journals(public, 65536)
+    elif kind == ACKNOWLEDGEMENT:
+        entry.obeyed = parse_read_journals(public, 64)
+        if not entry.obeyed:
+            public.refuse("nothing is acknowledged")
     elif kind == TOMBSTONE:
         for _ in range(public.varint("count of statements", 1, 65536)):
             entry.tombstones.append(Tombstone(public.take(32, "identity").hex(), public.varint("sequence number", 1, SEQUENCE_LIMIT),
@@ -223,15 +265,47 @@ def parse_bitmap(public):
     return bitmap
 
 
+def parse_read_journals(public, limit):
+    """Journals, and how far they were read."""
+    journals = [(public.take(32, "identity").hex(), public.varint("sequence number", 1, SEQUENCE_LIMIT))
+                for _ in range(public.varint("count of journals", 0, limit))]
+    if not ascending([identity for identity, _ in journals]):
+        public.refuse("journals are not ascending")
+    return journals
+
+
+def parse_condemned(public, reasons):
+    packs = []
+    for _ in range(public.varint("count of condemned packs")):
+        packs.append(CondemnedPacks(public.take(32, "identity").hex(), public.varint("sequence number", 1, SEQUENCE_LIMIT),
+                                    public.take(16, "DEK id"), public.u8("why"), parse_bitmap(public)))
+        if packs[-1].why not in reasons:
+            public.refuse(f"unknown reason {packs[-1].why}")
+    if not ascending([(item.identity, item.sequence, item.why) for item in packs]):
+        public.refuse("condemned packs are not ascending")
+    for one, other in zip(packs, packs[1:]):
+        if (one.identity, one.sequence) == (other.identity, other.sequence) and any(a & b for a, b in zip(one.bitmap, other.bitmap)):
+            public.refuse("a pack stands twice")
+    lists = [[public.take(size, what) for _ in range(public.varint("count"))]
+             for size, what in ((32, "pack id"), (32, "index id"), (16, "DEK id"))]
+    if not all(map(ascending, lists)):
+        public.refuse("ids are not ascending")
+    return Condemned(packs, *lists)
+
+
 def has_more_than(bitmap, packs):
     """Whether a bitmap stands for more packs than there are."""
     return (packs + 7) // 8 < len(bitmap) or any(bitmap[i // 8] >> i % 8 & 1 for i in range(packs, 8 * len(bitmap)))
 
 
 def parse_repack(public, entry, config):
-    repack = Repack(writer=public.take(32, "identity").hex(), dek_id=public.take(16), commitment=public.take(32), slots=[],
-                    packs=[], indexes=[], replaced=[], bodies=[])
+    writer, flags = public.take(32, "identity").hex(), public.u8("flags")
+    if flags & ~1:
+        public.refuse("unknown flags")
+    repack = Repack(writer, dek_id=public.take(16), commitment=public.take(32), slots=[], packs=[], indexes=[], replaced=[],
+                    bodies=[], obeyed=[])
     parse_packs(public, entry, repack, config)
+    repack.obeyed = parse_read_journals(public, 64)
     repack.replaced = [Replaced(public.take(32, "identity").hex(), public.varint("sequence number", 1, SEQUENCE_LIMIT),
                                 public.take(16, "DEK id"), parse_bitmap(public)) for _ in range(public.varint("count of replaced"))]
     if not ascending([(item.identity, item.sequence) for item in repack.replaced]):
@@ -240,8 +314,10 @@ def parse_repack(public, entry, config):
                      for _ in range(public.varint("count of bodies"))]
     if not ascending([sequence for sequence, _ in repack.bodies]):
         public.refuse("bodies are not ascending")
-    if not repack.replaced and not repack.bodies:
-        public.refuse("nothing is replaced or sealed anew")
+    if bool(flags & 1) != (not repack.replaced and not repack.bodies):
+        public.refuse("nothing is replaced or sealed anew, or an opening entry does so")
+    if flags & 1 and (repack.packs or repack.indexes):
+        public.refuse("an opening entry with packs")
     if repack.replaced and not repack.packs:
         public.refuse("no packs in place of those replaced")
     return repack
@@ -250,7 +326,7 @@ def parse_repack(public, entry, config):
 def parse_run(public, entry, config):
     run = Run(run_id=public.take(16), series_id=public.take(16), backup_kind=public.u8(), flags=public.u8(),
               time=public.time(), began=public.time(), ended=public.time(), dek_id=public.take(16),
-              commitment=public.take(32), slots=[], packs=[], indexes=[], predecessors=[], reach=[])
+              commitment=public.take(32), slots=[], packs=[], indexes=[], predecessors=[], obeyed=[], reach=[])
     if run.backup_kind not in (FILES, STREAM):
         public.refuse(f"unknown kind of backup {run.backup_kind}")
     if run.flags & ~1:
@@ -261,6 +337,7 @@ def parse_run(public, entry, config):
         public.refuse("a predecessor stands twice")
     if entry.identity in run.predecessors:
         public.refuse("the signer is its own predecessor")
+    run.obeyed = parse_read_journals(public, 64)
     for _ in range(public.varint("count of reach")):
         journal = public.varint("journal", 0, len(run.predecessors))
         sequence = public.varint("sequence number", 1, SEQUENCE_LIMIT if journal else entry.sequence - 1)

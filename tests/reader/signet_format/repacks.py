@@ -24,6 +24,7 @@ class Repacks:
                     problem.identity = entry.identity
                     self.problems.append(problem)
         self.forgotten = forgotten_by(of_officers, journals)
+        self.let_go_packs, self.let_go_loose, self.let_go_deks = let_go_by(of_officers)
 
     def _entry(self, identity, sequence):
         believed = self._journals.of.get(identity, [])
@@ -78,6 +79,24 @@ class Repacks:
         for identity, sequence, i in self._packs:
             entry = self._entry(identity, sequence)
             yield entry, entry.packed.packs[i]
+
+
+def let_go_by(of_officers):
+    """What a verdict lets go: (identity, sequence, DEK id, number) of packs, ids of loose packs, ids of DEKs."""
+    condemnations = {entry.id: entry.condemned for entry in of_officers if entry.condemned}
+    packs, loose, deks = set(), set(), set()
+    for entry in of_officers:
+        if entry.spared and entry.spared.condemnation in condemnations:
+            condemned = condemnations[entry.spared.condemnation]
+            packs |= numbered(condemned) - numbered(entry.spared)
+            loose |= set(condemned.loose) - set(entry.spared.loose)
+            deks |= set(condemned.deks) - set(entry.spared.deks)
+    return packs, loose, deks
+
+
+def numbered(condemned):
+    return {(item.identity, item.sequence, item.dek_id, i)
+            for item in condemned.packs for i in range(8 * len(item.bitmap)) if item.has(i)}
 
 
 def forgotten_by(of_officers, journals):

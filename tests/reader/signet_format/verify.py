@@ -97,7 +97,23 @@ class Verifier:
             except Refused:
                 pass  # reported where its reach is checked
         gone.update(object_id for entry, pack in repository.repacks.replaced() for object_id in objects_of(entry, [pack]))
+        gone.update(self._let_go())
         self._may_be_gone = gone - needed
+
+    def _let_go(self):
+        """Packs that a verdict lets go, and the index segments of entries when all packs of their runs until then are."""
+        let_go, kept = self._repository.repacks.let_go_packs, set()  # kept: runs with another pack
+        for entry in self._repository.journals.entries():
+            if not entry.packed:
+                continue
+            run = entry.identity, entry.run.run_id if entry.run else entry.name
+            for i, (pack_id, _) in enumerate(entry.packed.packs):
+                if (entry.identity, entry.sequence, entry.packed.dek_id, i) in let_go:
+                    yield pack_id
+                else:
+                    kept.add(run)
+            if run not in kept:
+                yield from (index_id for index_id, _ in entry.packed.indexes)
 
     def _check_named_pack(self, entry, pack_id, length):
         if pack_id not in self._packs:

@@ -43,7 +43,12 @@ struct EngineBench {
         vaults.set_cost({.log2_n = 10, .r = 8, .p = 1});
         vaults.make_local().unlocked().create_key("prod", 2048);
         link("local:prod");
+        begin_anew();
+    }
+    /// Another repository, which is empty; the writer is trusted in it.
+    void begin_anew() {
         const auto officer = keyrings.own().officer(vaults);
+        store = std::make_shared<signet::test::MemoryStore>();
         format::RepositoryConfig config;
         config.repository = crypto::random_id<RepositoryId>();
         config.officer = officer.verify_key().identity();

@@ -174,24 +174,29 @@ namespace {
 enum class Moment {
     listing,   ///< packs are listed: journals were read before
     flushing,  ///< packs are flushed once they are all there; indexes and the entry come next
-    entry,     ///< the entry is about to get its name: behind the last look at the policy
+    entry,     ///< the backup's entry is about to get its name: behind the last look at the policy
 };
 
-/// An object that does something before it gets the name of a journal's entry.
+/// An object that does something before it gets the name of a backup's entry.
 class InterludeObject final : public storage::PendingObject {
 public:
     InterludeObject(std::unique_ptr<storage::PendingObject> object, std::function<void()> interlude)
         : object_(std::move(object)), interlude_(std::move(interlude)) {}
-    void write(ByteView bytes) override { object_->write(bytes); }
+    void write(ByteView bytes) override {
+        constexpr std::size_t kKind = 10;  // of an entry: where it says its kind
+        is_backup_ = bytes.size() > kKind && bytes[kKind] == static_cast<std::uint8_t>(format::EntryKind::backup);
+        object_->write(bytes);
+    }
     void write_aligned(MutableByteView buffer, std::size_t length) override { object_->write_aligned(buffer, length); }
     [[nodiscard]] bool commit(std::string_view name, storage::Durability durability) override {
-        if (name.starts_with("journal/")) interlude_();
+        if (name.starts_with("journal/") && is_backup_) interlude_();
         return object_->commit(name, durability);
     }
 
 private:
     std::unique_ptr<storage::PendingObject> object_;
     std::function<void()> interlude_;
+    bool is_backup_ = false;
 };
 
 /// A store that does something once, at a certain moment of a run.
@@ -214,8 +219,10 @@ public:
         if (prefix == "packs/") reach(Moment::listing);
         return store_->list(prefix);
     }
-    bool remove(std::string_view name) override { return store_->remove(name); }
     [[nodiscard]] std::string location() const override { return store_->location(); }
+
+protected:
+    bool remove_listed(std::string_view name) override { return store_->remove(store_->list(""), name); }
 
 private:
     void reach(Moment moment) const {

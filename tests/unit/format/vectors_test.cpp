@@ -8,6 +8,7 @@
 #include "format/limits.h"
 #include "format/names.h"
 #include "format/officer_entry.h"
+#include "format/prune_entry.h"
 #include "format/repack_entry.h"
 #include "tests/support/matchers.h"
 #include "tests/unit/format/samples.h"
@@ -152,6 +153,11 @@ void run_entry(const Vector& vector, Result& result) {
     }
     result.stage = "fields";
     Bytes again;
+    if (entry.kind == EntryKind::condemnation)
+        again = CondemnationFields::decode(entry.public_fields(), "vector").encode();
+    if (entry.kind == EntryKind::verdict) again = VerdictFields::decode(entry.public_fields(), "vector").encode();
+    if (entry.kind == EntryKind::acknowledgement)
+        again = AcknowledgementFields::decode(entry.public_fields(), "vector").encode();
     if (entry.kind == EntryKind::tombstone) again = TombstoneFields::decode(entry.public_fields(), "vector").encode();
     if (entry.kind == EntryKind::trust) again = TrustFields::decode(entry.public_fields(), "vector").encode();
     if (entry.kind == EntryKind::policy) again = PolicyFields::decode(entry.public_fields(), "vector").encode();

@@ -328,7 +328,8 @@ TEST_CASE("a successor's backup is read from its predecessor's packs", "[restore
     CHECK((content_of(bench.target() + "/f1") == noise(500, 1)));
     CHECK(bench.open(first) != nullptr);
     SECTION("also without index segments") {
-        for (const auto& info : bench.store->list("indexes/")) bench.store->remove(info.name);
+        const auto listing = bench.store->list("indexes/");
+        for (const auto& info : listing) bench.store->remove(listing, info.name);
         CHECK(bench.open()->table().find(bench.open()->root().content.references.front().id) != nullptr);
     }
 }

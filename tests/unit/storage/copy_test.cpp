@@ -159,7 +159,7 @@ TEST_CASE("what is to be left out is asked for once there is a tombstone, and no
     }
     SECTION("an officer has, in the target") {
         CHECK(bench.copy().left_out == 0);
-        REQUIRE(bench.there->remove(bench.objects.front()));
+        REQUIRE(bench.there->remove(bench.there->list(""), bench.objects.front()));
         bench.officer.forget(*bench.target);
         CHECK(bench.copy(options).left_out == 1);
         CHECK_FALSE(bench.there->exists(bench.objects.front()));

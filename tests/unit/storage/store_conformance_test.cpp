@@ -94,7 +94,7 @@ TEMPLATE_TEST_CASE("a missing object is told apart from a failure", "[storage][s
     CHECK(store.open_if_present("slots/none") == nullptr);
     CHECK_THROWS_MATCHES(store.get("slots/none", 10), Error, has_code(ErrorCode::damaged));
     CHECK_THROWS_MATCHES(store.open_object("slots/none"), Error, has_code(ErrorCode::damaged));
-    CHECK_FALSE(store.remove("slots/none"));
+    CHECK_THROWS_MATCHES(store.remove(store.list(""), "slots/none"), Error, has_code(ErrorCode::failed));
     CHECK_NOTHROW(store.prefetch("slots/none"));
 }
 
@@ -224,8 +224,9 @@ TEMPLATE_TEST_CASE("a removed object is gone and its name free", "[storage][stor
     TestType store_case;
     Store& store = *store_case.store;
     CHECK(store.put("packs/a", as_bytes("one")));
-    CHECK(store.remove("packs/a"));
-    CHECK_FALSE(store.remove("packs/a"));
+    const CompleteListing listing = store.list("packs/");
+    CHECK(store.remove(listing, "packs/a"));
+    CHECK_FALSE(store.remove(listing, "packs/a"));
     CHECK_FALSE(store.exists("packs/a"));
     CHECK_NOTHROW(store.flush());
     CHECK(store.put("packs/a", as_bytes("two")));
@@ -242,7 +243,7 @@ TEMPLATE_TEST_CASE("what cannot be a name is refused everywhere", "[storage][sto
     CHECK_THROWS_MATCHES(store.put(name, {}), Error, has_code(ErrorCode::failed));
     CHECK_THROWS_MATCHES(store.get(name, 1), Error, has_code(ErrorCode::failed));
     CHECK_THROWS_MATCHES(store.size(name), Error, has_code(ErrorCode::failed));
-    CHECK_THROWS_MATCHES(store.remove(name), Error, has_code(ErrorCode::failed));
+    CHECK_THROWS_MATCHES(store.remove(store.list(""), name), Error, has_code(ErrorCode::failed));
     const auto pending = store.create();
     CHECK_THROWS_MATCHES(pending->commit(name), Error, has_code(ErrorCode::failed));
     CHECK(store.list("").empty());

@@ -211,6 +211,9 @@ def entries():
         predecessors=[stable(f"predecessor {i}", 32) for i in range(16)],
         reached=[(0, 1, OTHER_DEK.id, b"\1"), (1, 7, OTHER_DEK.id, b"\2"), (16, 2, OTHER_DEK.id, b"\1")])), "ok", "",
         "a writer with 16 predecessors, of which it reaches the first and the last")
+    officers = sorted(stable(f"officer {i}", 32) for i in range(65))
+    add("ok-obeyed", backup(fields=public(obeyed=[(one, 9_999_999_999) for one in officers[:64]])), "ok", "",
+        "an entry that obeys 64 officers")
     officer("ok-trust", TRUST, trust([(WRITER.id, 1, 1, 2**64 - 1), (STRANGER.id, 2, 5, 4)]), "ok", "", "two statements")
     officer("ok-policy", POLICY, policy(1, [("after-rotation", "inherit"), ("dedup-horizon", "90d")]), "ok", "",
             "a policy")
@@ -226,7 +229,7 @@ def entries():
     add("magic", sign(b"SIGNETJF" + unsigned[8:], WRITER), comment="another magic, signed")
     add("newer-version", backup(version=2), "unsupported", comment="version 2, signed")
     add("version-changed", good[:8] + u16(2) + good[10:], comment="version 2, not signed: a changed bit")
-    add("unknown-kind", sign(good[:10] + u8(8) + unsigned[11:], WRITER), "unsupported", comment="kind 8, signed")
+    add("unknown-kind", sign(good[:10] + u8(11) + unsigned[11:], WRITER), "unsupported", comment="kind 11, signed")
     add("kind-changed", good[:10] + u8(3) + good[11:], comment="another kind, not signed")
     add("unknown-algorithm", sign(good[:11] + u8(2) + unsigned[12:], WRITER), comment="signature algorithm 2")
     add("newer-version-and-algorithm", sign(good[:8] + u16(2) + good[10:11] + u8(2) + unsigned[12:], WRITER),
@@ -286,6 +289,11 @@ def entries():
            reached=[(1, 1, OTHER_DEK.id, b"\1"), (0, 1, OTHER_DEK.id, b"\1")])
     fields("reach-of-sequence-zero-elsewhere", "reach to sequence number 0 of a predecessor", predecessors=elder[:1],
            reached=[(1, 0, OTHER_DEK.id, b"\1")])
+    fields("obeyed-65", "65 officers obeyed", obeyed=[(one, 1) for one in officers])
+    fields("obeyed-order", "officers obeyed in another order", obeyed=[(officers[1], 1), (officers[0], 1)])
+    fields("obeyed-twice", "an officer that is obeyed twice", obeyed=[(officers[0], 1), (officers[0], 2)])
+    fields("obeyed-sequence-zero", "an officer obeyed up to sequence number 0", obeyed=[(officers[0], 0)])
+    fields("obeyed-sequence-too-large", "an officer obeyed beyond the last sequence number", obeyed=[(officers[0], 10**10)])
     fields("bitmap-empty", "reach with an empty bitmap", reached=[(0, 1, OTHER_DEK.id, b"")])
     fields("bitmap-not-shortest", "a bitmap that ends with zero", reached=[(0, 1, OTHER_DEK.id, b"\1\0")])
     fields("pack-over-limit", "a pack of more than 80 MiB",
@@ -344,6 +352,7 @@ def entries():
     repacks(add, sha256(good))
     tombstones(officer, sha256(good))
     tombstone_fields = head(1, OFFICER).encode() + tombstone([(WRITER.id, 2, sha256(good), 1)])
+    prunes(add, officer)
     add("tombstone-with-sealed-part", sign(prefix(TOMBSTONE, tombstone_fields, 60) + bytes(60), OFFICER),
         comment="a tombstone with a sealed part", signer=OFFICER, sequence=1)
 
@@ -364,6 +373,64 @@ def tombstones(officer, backup_id):
             comment="two statements about one place")
     officer("tombstone-of-sequence-zero", TOMBSTONE, tombstone([(WRITER.id, 0, backup_id, 1)]), comment="sequence number 0")
     officer("tombstone-octet-left-over", TOMBSTONE, tombstone([(WRITER.id, 2, backup_id, 1)]) + b"\0", comment="an octet left over")
+
+
+def condemned(packs=(), loose=(), deks=(), indexes=()):
+    """packs: (identity, sequence, DEK id, why, bitmap)"""
+    return (counted([identity + varint(sequence) + dek_id + u8(why) + blob(bitmap) for identity, sequence, dek_id, why, bitmap in packs]) +
+            counted(loose) + counted(indexes) + counted(deks))
+
+
+def prunes(add, officer):
+    """Condemnations, verdicts and acknowledgements."""
+    packs = [(WRITER.id, 1, DEK.id, 1, b"\5"), (WRITER.id, 1, DEK.id, 2, b"\2"), (WRITER.id, 7, OTHER_DEK.id, 1, b"\1")]
+    loose = sorted(stable(f"loose pack {i}", 32) for i in range(2))
+    indexes = sorted(stable(f"loose index {i}", 32) for i in range(2))
+    deks = sorted([DEK.id, OTHER_DEK.id])
+    seen = [(one, 3) for one in sorted([OFFICER.id, WRITER.id])]
+
+    def condemnation(seen=tuple(seen), **changes):
+        return condemned(**{**dict(packs=packs, loose=loose, indexes=indexes, deks=deks), **changes}) + read_journals(seen)
+
+    def bad(name, comment, fields): officer("condemnation-" + name, CONDEMNATION, fields, comment=comment)
+
+    officer("ok-condemnation", CONDEMNATION, condemnation(), "ok", "", "packs for two reasons, loose packs and index segments, DEKs")
+    officer("ok-condemnation-of-a-dek", CONDEMNATION, condemnation(packs=[], loose=[], indexes=[], deks=deks[:1], seen=[]), "ok", "", "a DEK alone")
+    bad("of-nothing", "neither a pack nor a DEK", condemnation(packs=[], loose=[], indexes=[], deks=[]))
+    bad("unknown-reason", "reason 3", condemnation(packs=[(WRITER.id, 1, DEK.id, 3, b"\1")]))
+    bad("of-what-is-spared", "reason 0", condemnation(packs=[(WRITER.id, 1, DEK.id, 0, b"\1")]))
+    bad("sequence-zero", "sequence number 0", condemnation(packs=[(WRITER.id, 0, DEK.id, 1, b"\1")]))
+    bad("order", "condemned packs not in ascending order", condemnation(packs=packs[::-1]))
+    bad("item-twice", "an item that stands twice", condemnation(packs=[packs[0], packs[0]]))
+    bad("pack-twice", "a pack that stands in two items of its entry",
+        condemnation(packs=[packs[0], (WRITER.id, 1, DEK.id, 2, b"\4")]))
+    bad("bitmap-empty", "an empty bitmap", condemnation(packs=[(WRITER.id, 1, DEK.id, 1, b"")]))
+    bad("bitmap-not-shortest", "a bitmap that ends with zero", condemnation(packs=[(WRITER.id, 1, DEK.id, 1, b"\1\0")]))
+    bad("loose-order", "loose packs not in ascending order", condemnation(loose=loose[::-1]))
+    bad("loose-twice", "a loose pack that stands twice", condemnation(loose=[loose[0], loose[0]]))
+    bad("indexes-order", "loose index segments not in ascending order", condemnation(indexes=indexes[::-1]))
+    bad("deks-order", "DEKs not in ascending order", condemnation(deks=deks[::-1]))
+    bad("seen-order", "journals seen not in ascending order", condemnation(seen=seen[::-1]))
+    bad("seen-sequence-zero", "a journal seen up to sequence number 0", condemnation(seen=[(WRITER.id, 0)]))
+    bad("seen-65537", "65,537 journals seen", condemned(packs) + varint(65_537))
+    bad("hostile-count", "a count of 2^32-1 packs", varint(2**32 - 1))
+    bad("octet-left-over", "an octet left over", condemnation() + b"\0")
+    bad("truncated", "the last octet is missing", condemnation()[:-1])
+    start = head(1, OFFICER).encode() + condemnation()
+    add("condemnation-with-sealed-part", sign(prefix(CONDEMNATION, start, 60) + bytes(60), OFFICER),
+        comment="a condemnation with a sealed part", signer=OFFICER, sequence=1)
+
+    named = stable("a condemnation", 32)
+    spared = [(WRITER.id, 1, DEK.id, 0, b"\3")]
+    officer("ok-verdict", VERDICT, named + condemned(spared, loose[:1], deks[:1]) + read_journals(seen), "ok", "", "some are spared")
+    officer("ok-verdict-all", VERDICT, named + condemned() + read_journals([]), "ok", "", "nothing is spared")
+    officer("verdict-reason", VERDICT, named + condemned(packs[:1]) + read_journals(seen), comment="what is spared has a reason to go")
+    officer("verdict-short", VERDICT, named[:-1], comment="no whole entry id")
+    officer("verdict-octet-left-over", VERDICT, named + condemned() + read_journals(seen) + b"\0", comment="an octet left over")
+
+    officer("ok-acknowledgement", ACKNOWLEDGEMENT, read_journals(seen), "ok", "", "two journals read")
+    officer("acknowledgement-of-nothing", ACKNOWLEDGEMENT, read_journals([]), comment="no journal")
+    officer("acknowledgement-octet-left-over", ACKNOWLEDGEMENT, read_journals(seen) + b"\0", comment="an octet left over")
 
 
 def repacks(add, backup_id):
@@ -387,12 +454,21 @@ def repacks(add, backup_id):
     whole = repack(fields(), [plain, plain])
     good("ok-repack", "packs replaced and bodies sealed anew", whole)
     good("ok-repack-packs-only", "no body, so nothing sealed", repack(fields(bodies=[]), []))
+    opening = dict(flags=1, packs=[], indexes=[], replaced=[], bodies=[])
+    good("ok-repack-opening", "an opening entry", repack(fields(**opening), []))
+    good("ok-repack-obeyed", "packs replaced by who has read a journal", repack(fields(bodies=[], obeyed=[(OFFICER.id, 1)]), []))
     good("ok-repack-bodies-only", "bodies alone, and no pack", repack(fields(packs=[], indexes=[], replaced=[]), [plain, plain]))
 
     def field(name, comment, plaintexts=(plain, plain), **changes):
         bad("repack-" + name, "fields", comment, repack(fields(**changes), plaintexts))
 
     field("of-nothing", "neither a pack replaced nor a body sealed anew", (), replaced=[], bodies=[])
+    field("unknown-flags", "flag 1", flags=2)
+    field("opening-with-packs", "an opening entry with packs", (), **{**opening, "packs": [b"pack"]})
+    field("opening-with-indexes", "an opening entry with an index segment", (), **{**opening, "indexes": [b"index"]})
+    field("opening-with-replaced", "an opening entry that replaces packs", (), **{**opening, "packs": [b"pack"], "replaced": replaced})
+    field("opening-with-bodies", "an opening entry with bodies", **{**opening, "bodies": bodies})
+    field("obeyed-order", "officers obeyed in another order", obeyed=[(one, 1) for one in sorted([OFFICER.id, WRITER.id])[::-1]])
     field("without-packs", "packs replaced, and none in their place", packs=[])
     field("no-slots", "no slots", slots=[])
     field("slot-of-another-dek", "a slot of another DEK", slots=[rsa_slot(OTHER_DEK)])

@@ -121,7 +121,7 @@ def sign(unsigned, signer):
     return unsigned + signer.key.sign(b"signet/entry/v1\0" + sha256(unsigned))
 
 
-BACKUP, PARTIAL, TRUST, POLICY, REMARK, REPACK, TOMBSTONE = 1, 2, 3, 4, 5, 6, 7
+BACKUP, PARTIAL, TRUST, POLICY, REMARK, REPACK, TOMBSTONE, CONDEMNATION, VERDICT, ACKNOWLEDGEMENT = range(1, 11)
 
 
 def half_size(plaintext): return 32 + 4 + len(plaintext) + 16
@@ -161,9 +161,10 @@ def remark_entry(head, fields, tags, label_key):
     return sign(start + labels_half(head, label_key, salt, start, plaintext), head.signer)
 
 
-def repack_public(writer, dek, slots, packs=(), indexes=(), replaced=(), bodies=()):
+def repack_public(writer, dek, slots, packs=(), indexes=(), replaced=(), bodies=(), flags=0, obeyed=()):
     """replaced: (identity, sequence, DEK id, bitmap); bodies: (sequence, entry id)."""
-    return (writer + dek.id + dek.commitment + counted([blob(s) for s in slots]) + listed(packs) + listed(indexes) +
+    return (writer + u8(flags) + dek.id + dek.commitment + counted([blob(s) for s in slots]) + listed(packs) + listed(indexes) +
+            read_journals(obeyed) +
             counted([identity + varint(sequence) + dek_id + blob(bitmap) for identity, sequence, dek_id, bitmap in replaced]) +
             counted([varint(sequence) + entry_id for sequence, entry_id in bodies]))
 
@@ -183,13 +184,16 @@ def listed(objects): return counted([sha256(o) + varint(len(o)) for o in objects
 def reach(items): return counted([varint(journal) + varint(sequence) + dek + blob(bitmap) for journal, sequence, dek, bitmap in items])
 
 
+def read_journals(items): return counted([identity + varint(sequence) for identity, sequence in items])
+
+
 def backup_public(dek, slots, run=None, series=None, kind=1, flags=0, time=1_700_000_000_000_000_000, packs=(),
-                  indexes=(), predecessors=(), reached=(), counted_packs=None, counted_slots=None):
+                  indexes=(), predecessors=(), reached=(), counted_packs=None, counted_slots=None, obeyed=()):
     return ((run or stable("run", 16)) + (series or stable("series", 16)) + u8(kind) + u8(flags) + i64(time) +
             i64(time - 5_000_000_000) + i64(time + 1) + dek.id + dek.commitment +
             (counted_slots if counted_slots is not None else counted([blob(s) for s in slots])) +
             (counted_packs if counted_packs is not None else listed(packs)) + listed(indexes) +
-            counted(predecessors) + reach(reached))
+            counted(predecessors) + read_journals(obeyed) + reach(reached))
 
 
 def labels(host="db1", user="root", series="nightly", paths=("/srv",), tags=("monthly", "release"), command=(),

@@ -1,11 +1,11 @@
-#include "restore/reach.h"
+#include "storage/repacks.h"
 
 #include <algorithm>
 #include <set>
 
 #include "format/names.h"
 
-namespace signet::restore {
+namespace signet::storage {
 namespace {
 
 EntryPlace place_of(const format::SignedEntry& entry) { return {entry.identity, entry.head.sequence}; }
@@ -42,9 +42,9 @@ SecretBytes BodySource::open_octets(const format::DataKey& key) const {
 /// Takes repack entries in their order, so that a later one finds the earlier ones judged.
 class Repacks::Collecting {
 public:
-    Collecting(Repacks& repacks, const std::vector<storage::Journal>& journals, const RunEntries& runs)
+    Collecting(Repacks& repacks, const std::vector<const Journal*>& journals, const RunEntries& runs)
         : repacks_(repacks), runs_(runs) {
-        for (const storage::Journal& journal : journals) journals_.emplace(journal.identity, &journal);
+        for (const Journal* journal : journals) journals_.emplace(journal->identity, journal);
     }
 
     /// throws  Error{damaged}: it contradicts an entry that it names; nothing of it counts then
@@ -116,17 +116,18 @@ private:
 
     Repacks& repacks_;
     const RunEntries& runs_;
-    std::map<IdentityId, const storage::Journal*> journals_;
+    std::map<IdentityId, const Journal*> journals_;
 };
 
-Repacks::Repacks(const std::vector<storage::Journal>& journals, const RunEntries& runs, const keyring::Trust& trust,
+Repacks::Repacks(const std::vector<const Journal*>& journals, const RunEntries& runs,
+                 const std::function<bool(const format::SignedEntry&)>& is_officers,
                  const std::function<void(const format::SignedEntry&, const Error&)>& on_damage) {
     std::map<StatementOrder, const format::SignedEntry*> ordered;
-    visit_statements(journals, [&](const format::SignedEntry& entry, const StatementOrder& order) {
-        if (entry.kind != format::EntryKind::repack) return;
-        if (!trust.trusts(entry.identity, format::Role::officer, entry.head.sequence)) return;
-        ordered.emplace(order, &entry);
-    });
+    for (const Journal* journal : journals) {
+        visit_statements(*journal, [&](const format::SignedEntry& entry, const StatementOrder& order) {
+            if (entry.kind == format::EntryKind::repack && is_officers(entry)) ordered.emplace(order, &entry);
+        });
+    }
     Collecting collecting(*this, journals, runs);
     for (const auto& [order, entry] : ordered) {
         try {
@@ -160,7 +161,7 @@ std::vector<ReachedEntry> Repacks::replaced(const RunEntries& runs) const {
     return replaced;
 }
 
-BodySource Repacks::body_of(const storage::RunEntry& backup) const {
+BodySource Repacks::body_of(const RunEntry& backup) const {
     const auto resealed = bodies_.find(place_of(*backup.entry));
     if (resealed == bodies_.end()) return {backup.entry, &backup.fields, 0};
     return {resealed->second.by->entry, &resealed->second.by->fields, resealed->second.number};
@@ -187,4 +188,4 @@ std::vector<ReachedEntry> Repacks::follow(std::vector<ReachedEntry> reached) con
     return reached;
 }
 
-}  // namespace signet::restore
+}  // namespace signet::storage

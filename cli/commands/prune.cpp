@@ -1,0 +1,166 @@
+#include "cli/commands/commands.h"
+#include "cli/pruning.h"
+#include "cli/signals.h"
+#include "cli/table.h"
+#include "cli/waiting_writers.h"
+
+namespace signet::cli {
+namespace {
+
+/// Of all condemnations together.
+struct Totals {
+    std::uint64_t unneeded = 0, unneeded_octets = 0;
+    std::uint64_t replaced = 0, replaced_octets = 0;
+    std::uint64_t loose = 0, loose_octets = 0;
+    std::uint64_t deks = 0;
+
+    explicit Totals(const std::vector<restore::Proposal>& proposals) {
+        for (const restore::Proposal& one : proposals) {
+            unneeded += one.unneeded;
+            unneeded_octets += one.unneeded_octets;
+            replaced += one.replaced;
+            replaced_octets += one.replaced_octets;
+            loose += one.loose;
+            loose_octets += one.loose_octets;
+            deks += one.fields.objects.deks.size();
+        }
+    }
+    [[nodiscard]] std::uint64_t objects() const { return unneeded + replaced + loose; }
+    [[nodiscard]] std::uint64_t octets() const { return unneeded_octets + replaced_octets + loose_octets; }
+};
+
+std::uint64_t octets_of(const std::vector<restore::Doomed>& objects) {
+    std::uint64_t octets = 0;
+    for (const restore::Doomed& object : objects) octets += object.size;
+    return octets;
+}
+
+Json kind_json(std::uint64_t objects, std::uint64_t octets) { return {{"objects", objects}, {"bytes", octets}}; }
+
+Json report_json(const Pruning& pruning, bool dry_run) {
+    const restore::PruneReport& report = pruning.report;
+    const Totals condemned(report.condemned);
+    Json open = Json::array();
+    for (const restore::OpenCondemnation& one : report.open) {
+        Json waiting = Json::array();
+        for (const restore::WaitingWriter& writer : one.waiting) waiting.push_back(waiting_json(writer));
+        open.push_back(
+            {{"condemnation", one.entry.hex()}, {"time", to_rfc3339(one.time)}, {"waiting", std::move(waiting)}});
+    }
+    Json stay = Json::array();
+    for (const std::string& what : report.deletion.stay) stay.push_back(what);
+    const restore::Departing& departing = report.departing;
+    return {{"message_type", "summary"},
+            {"deleted",
+             {{"packs", kind_json(departing.packs.size(), octets_of(departing.packs))},
+              {"indexes", kind_json(departing.indexes.size(), octets_of(departing.indexes))},
+              {"slots", kind_json(departing.slots.size(), octets_of(departing.slots))}}},
+            {"bytes_deleted",
+             dry_run ? octets_of(departing.packs) + octets_of(departing.indexes) + octets_of(departing.slots)
+                     : report.deletion.octets},
+            {"not_deleted", std::move(stay)},
+            {"verdicts", report.verdicts},
+            {"condemned",
+             {{"unneeded", kind_json(condemned.unneeded, condemned.unneeded_octets)},
+              {"replaced", kind_json(condemned.replaced, condemned.replaced_octets)},
+              {"unfinished", kind_json(condemned.loose, condemned.loose_octets)},
+              {"deks", condemned.deks},
+              {"condemnations", report.condemned.size()}}},
+            {"bytes_condemned", condemned.octets()},
+            {"open", std::move(open)},
+            {"temporary_files", pruning.temporary},
+            {"replica", pruning.is_replica},
+            {"dry_run", dry_run}};
+}
+
+/// What goes now, and what is to go by a later run.
+void print_tables(Context& context, const restore::PruneReport& report) {
+    Table table({context.dry_run() ? "would go" : "gone", "objects", "size"});
+    const auto row = [&](Table& to, const char* what, std::uint64_t objects, std::uint64_t octets) {
+        if (objects > 0) to.add({what, std::to_string(objects), human_size(octets)});
+    };
+    const restore::Departing& departing = report.departing;
+    row(table, "packs", departing.packs.size(), octets_of(departing.packs));
+    row(table, "index segments", departing.indexes.size(), octets_of(departing.indexes));
+    row(table, "slots", departing.slots.size(), octets_of(departing.slots));
+    if (!table.empty()) table.print(context.terminal());
+    const Totals condemned(report.condemned);
+    Table later({context.dry_run() ? "would be condemned" : "condemned", "objects", "size"});
+    row(later, "packs that nothing needs", condemned.unneeded, condemned.unneeded_octets);
+    row(later, "packs that others stand for", condemned.replaced, condemned.replaced_octets);
+    row(later, "left by unfinished runs", condemned.loose, condemned.loose_octets);
+    if (condemned.deks > 0) later.add({"data keys", std::to_string(condemned.deks), ""});
+    if (!later.empty()) later.print(context.terminal());
+    if (table.empty() && later.empty() && report.open.empty())
+        context.terminal().result("nothing to prune: everything here is needed");
+}
+
+void print_open(Terminal& terminal, const restore::PruneReport& report) {
+    std::map<IdentityId, restore::WaitingWriter> waiting;
+    for (const restore::OpenCondemnation& one : report.open) {
+        for (const restore::WaitingWriter& writer : one.waiting) waiting.emplace(writer.identity, writer);
+    }
+    for (const auto& [identity, writer] : waiting)
+        terminal.result("waits for  " + waiting_text(writer) + ": its next backup, or signet keyring trust " +
+                        identity.short_hex(16) + " --until " + std::to_string(writer.entries));
+    if (!report.open.empty())
+        terminal.message(waiting.empty() ? "what is condemned goes with the next signet prune; until then signet "
+                                           "undelete takes back what was forgotten"
+                                         : "what is condemned goes with a signet prune after that; until then signet "
+                                           "undelete takes back what was forgotten");
+}
+
+ExitCode run(Context& context) {
+    const auto grace = context.options().text("grace");
+    const Pruning pruning = prune(context, context.options().flag("wait"), grace ? parse_span(*grace) : 0);
+    const restore::PruneReport& report = pruning.report;
+    Terminal& terminal = context.terminal();
+    if (terminal.json()) {
+        terminal.object(report_json(pruning, context.dry_run()));
+    } else {
+        print_tables(context, report);
+        if (pruning.is_replica)
+            terminal.message("this is a replica: it deletes what was let go in the primary, and condemns nothing");
+        print_open(terminal, report);
+    }
+    for (const std::string& one : report.deletion.stay) terminal.warning("not deleted: " + printable(one));
+    return report.deletion.stay.empty() ? ExitCode::done : ExitCode::incomplete;
+}
+
+}  // namespace
+
+Command prune_command() {
+    Command command;
+    command.name = "prune";
+    command.synopsis = "[--grace D] [--wait] [-n]";
+    command.summary = "delete what no backup needs, in two phases";
+    command.description =
+        "Forgetting deletes nothing; this does, in two phases. First an officer condemns what nothing needs: packs of "
+        "forgotten backups alone, packs that others stand for since signet reseal, what interrupted runs left, and "
+        "the slots of data keys that nothing is sealed under any more. Nothing is deleted yet, and signet undelete "
+        "takes "
+        "back what was forgotten. Every writer who could still refer to such packs reads that with its next backup "
+        "and stores anew what it would have found there. A later run looks at everything from scratch, spares what is "
+        "needed after all, says so in a verdict, and deletes the rest: packs, then index segments, then slots.\n\n"
+        "Backups, restores and other prunes may run meanwhile; there is no lock, and no clock decides. A run that was "
+        "killed is begun again. No protector is needed, only the officer. Of a writer that makes no more backups an "
+        "officer says so: signet keyring trust WRITER --until N; until then what it could refer to is kept.\n\n"
+        "In a replica, what was let go in the primary is deleted, once signet copy has brought the officers' "
+        "entries.\n\n"
+        "Exit code 3 when something could not be deleted, 14 when a journal that counts is not whole: then nothing is.";
+    command.options = {
+        {.name = "grace",
+         .takes = Takes::one,
+         .value_name = "D",
+         .help = "delete nothing that was condemned less than this long ago: 36h, 7d"},
+        {.name = "wait", .help = "go on until all that is condemned is gone"},
+    };
+    command.examples = {{"signet prune -n", "What would go"},
+                        {"signet prune", "Condemn, and delete what was condemned before"},
+                        {"signet prune --wait", "Both at once, as soon as every writer knows"}};
+    command.dry_run = DryRun::honoured;
+    command.run = run;
+    return command;
+}
+
+}  // namespace signet::cli

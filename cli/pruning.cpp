@@ -1,0 +1,74 @@
+#include "cli/pruning.h"
+
+#include "cli/officer.h"
+#include "cli/replicas.h"
+#include "cli/signals.h"
+#include "format/limits.h"
+#include "format/prune_entry.h"
+
+#include <chrono>
+#include <thread>
+
+namespace signet::cli {
+namespace {
+
+// Temporary files are locked while somebody writes them; where locks do not reach, this is how long one may take.
+constexpr std::int64_t kTemporaryAge = std::int64_t{24} * 3600;
+constexpr int kSecondsBetweenLooks = 5;
+
+/// This keyring's writer says that it has read the officers' journals.
+void acknowledge(Context& context, const keyring::WriterIdentity& writer) {
+    const EntryMaker make = [&](const format::EntryHead& head, const crypto::SigningKey& key) {
+        format::AcknowledgementFields fields;
+        for (const auto& [identity, newest] : load_officers(context).newest) {
+            if (fields.obeyed.size() < format::kMaxObeyed) fields.obeyed.push_back({identity, newest.sequence});
+        }
+        return format::make_plain_entry(format::EntryKind::acknowledgement, head, fields.encode(), key);
+    };
+    append_to_journal(context, writer.key, make);
+}
+
+void wait_a_while() {
+    for (int second = 0; second < kSecondsBetweenLooks; ++second) {
+        stop_if_interrupted();
+        std::this_thread::sleep_for(std::chrono::seconds(1));
+    }
+}
+
+}  // namespace
+
+Pruning prune(Context& context, bool wait, std::int64_t grace_ns) {
+    Pruning pruning;
+    pruning.is_replica = is_replica(context, context.repository());
+    const auto writer = context.keyring().writer_if_present();
+    restore::PruneSetup setup{
+        .repository = context.repository(),
+        .keyrings = context.keyrings(),
+        .clock = context.clock(),
+        .append = [&](format::EntryKind kind, const Bytes& fields) { append_officer_entry(context, kind, fields); }};
+    if (writer) {
+        setup.acknowledge = [&] { acknowledge(context, *writer); };
+        setup.writer = writer->identity();
+    }
+    setup.notice = [&](const std::string& sentence) { context.terminal().warning(sentence); };
+    setup.stop_if_asked = [] { stop_if_interrupted(); };
+    setup.dry_run = context.dry_run();
+    setup.is_replica = pruning.is_replica;
+    setup.grace_ns = grace_ns;
+    restore::Pruner pruner(std::move(setup));
+    pruner.look();
+    pruner.judge_and_delete();
+    pruner.condemn();
+    pruner.acknowledge();
+    while (wait && !context.dry_run() && !pruning.is_replica && pruner.is_under_way()) {
+        if (!pruner.has_said()) wait_a_while();
+        pruner.look();
+        pruner.judge_and_delete();
+        pruner.acknowledge();
+    }
+    pruning.report = pruner.finish();
+    if (!context.dry_run()) pruning.temporary = context.repository().store().sweep_temporary(kTemporaryAge);
+    return pruning;
+}
+
+}  // namespace signet::cli
