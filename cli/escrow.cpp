@@ -49,8 +49,8 @@ void store_escrow(Context& context, storage::Store& store, const RepositoryId& r
     format::EscrowSecret secret;
     secret.name = key->name;
     secret.pkcs8 = vault.export_private(thumbprint);
-    if (const auto officer = context.keyring().officer_if_present(context.vaults()))
-        secret.officer_seed = officer->seed().clone();
+    if (context.keyring().has_officer(context.vaults()))
+        secret.officer_seed = context.keyring().officer(context.vaults()).seed().clone();
     const SecretBytes passphrase = context.passphrases().get({"unlock", adapter.object(), false});
     const Bytes object = format::seal_escrow(repository, thumbprint, secret, passphrase, {});
     const std::string name = format::escrow_name(thumbprint, crypto::sha256(object));

@@ -262,6 +262,24 @@ Answer<KeyDescription> Keyring::taken_away(const std::string& folder) {
         Outcome::not_found, "the vault is gone from " + folder + ", and the file system that held it is there");
 }
 
+bool Keyring::knows_vault(const std::string& folder, const std::string& default_folder) const {
+    if (content_.vault_places.contains(format::to_utf8(folder))) return true;
+    if (content_.officer && content_.officer->vault == format::to_utf8(folder)) return true;
+    // Files of earlier versions knew no places; else a location without a folder says nothing about where it was used.
+    const bool counts_default = content_.vault_places.empty();
+    return std::any_of(content_.links.begin(), content_.links.end(), [&](const Link& link) {
+        return std::any_of(link.locations.begin(), link.locations.end(), [&](const std::string& text) {
+            const Location location = Location::parse(text);
+            if (location.folder.empty() && !counts_default) return false;
+            return vault_folder(location, default_folder) == folder;
+        });
+    });
+}
+
+bool Keyring::is_out_of_reach(const std::string& folder, const std::string& default_folder) const {
+    return !folder.empty() && is_vault_missing(folder) && knows_vault(folder, default_folder) && !is_taken_away(folder);
+}
+
 void Keyring::note_vault_place(const std::string& folder) noexcept {
     if (is_vault_missing(folder)) return;
     try {

@@ -120,8 +120,10 @@ ExitCode run(Context& context) {
                                   std::string(keyring::text(report.link.role)) + ")");
     }
     for (const OpenEscrow& escrow : escrows) {
-        if (escrow.secret.officer_seed.empty() || context.keyring().officer_identity(context.vaults())) continue;
-        context.keyring().adopt_officer(escrow.secret.officer_seed, context.vaults());
+        if (escrow.secret.officer_seed.empty()) continue;
+        const auto own = context.keyring().officer_identity(context.vaults());
+        const auto inside = crypto::SigningKey::from_seed(escrow.secret.officer_seed.clone()).verify_key().identity();
+        if (!own || *own == inside) context.keyring().adopt_officer(escrow.secret.officer_seed, context.vaults());
     }
     learn_names(context);
     if (context.terminal().json()) {

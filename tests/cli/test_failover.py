@@ -190,8 +190,8 @@ class Matrix:
         self.assertSays(self.signet("keyring", "link", self.west, "--default", "--region", "west").err, *words)
 
 
-class LocalVaults(Matrix, SignetTest):
-    """The first vault is on a file system of its own, which can be taken away as an unmounted disk is."""
+class OnADisk(SignetTest):
+    """`disk` is a file system of its own, which can be taken away as an unmounted disk is."""
 
     def setUp(self):
         super().setUp()
@@ -201,6 +201,22 @@ class LocalVaults(Matrix, SignetTest):
         self.addCleanup(shutil.rmtree, self.disk, True)
         os.mkdir(self.path("empty"))
         self.mount(self.disk)
+
+    def mount(self, where):
+        mount_point = self.path("disk")
+        if os.path.islink(mount_point):
+            os.remove(mount_point)
+        os.symlink(where, mount_point)
+
+    def take_disk_away(self):
+        self.mount(self.path("empty"))
+
+
+class LocalVaults(Matrix, OnADisk):
+    """The first vault is on the disk."""
+
+    def setUp(self):
+        super().setUp()
         self.west_folder, self.east_folder = self.path("disk", "west"), self.path("east-vault")
         self.west, self.east = f"local:{self.west_folder}#prod/1", f"local:{self.east_folder}#prod/1"
         self.write("prod.pem", subprocess.run(["openssl", "genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
@@ -208,12 +224,6 @@ class LocalVaults(Matrix, SignetTest):
         for folder in (self.west_folder, self.east_folder):
             self.signet("key", "import", "prod", "prod.pem", "--vault", folder)
         self.set_up_repository()
-
-    def mount(self, where):
-        mount_point = self.path("disk")
-        if os.path.islink(mount_point):
-            os.remove(mount_point)
-        os.symlink(where, mount_point)
 
     def keep_west(self):
         kept = self.path(f"kept{time.monotonic_ns()}")
@@ -227,7 +237,7 @@ class LocalVaults(Matrix, SignetTest):
         write(self.path("passphrase"), PASSPHRASE + "\n")
 
     def put_west_out_of_reach(self):
-        self.mount(self.path("empty"))
+        self.take_disk_away()
 
     def put_east_out_of_reach(self):
         os.remove(self.east_folder + "/vault.json")
@@ -319,6 +329,47 @@ class LocalVaults(Matrix, SignetTest):
         self.assertMessage(self.signet("backup", self.source, expect=13), "expired in", "refused since")
         self.restore()
         self.assertEqual(self.opened_at(), "east")
+
+
+class TheVaultOnADisk(OnADisk):
+    """The vault of the officer is on the disk, and its key in a second vault as well."""
+
+    def setUp(self):
+        super().setUp()
+        self.vault = self.env["SIGNET_VAULT"] = self.path("disk", "vault")
+        self.copy = self.path("copy")
+        self.write("prod.pem", subprocess.run(["openssl", "genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
+                                              capture_output=True, check=True).stdout)
+        self.signet("key", "import", "prod", "prod.pem")
+        self.signet("key", "import", "prod", "prod.pem", "--vault", self.copy)
+        self.signet("keyring", "link", "local:prod", "--default")
+        self.signet("keyring", "link", f"local:{self.copy}#prod", "--twin-of", "prod")
+        self.officer = self.signet("init", "--json").last()["officer"]
+        self.source = self.sample_tree()
+        self.first = self.backup(self.source)["backup_id"]
+
+    def officer_file(self):
+        return os.path.join(self.env["SIGNET_KEYRING"], "officer.key")
+
+    def test_no_second_officer_is_made_while_the_vault_is_away(self):
+        """[R37] It would stand before the first one for good."""
+        self.take_disk_away()
+        for vault in ([], ["--vault", self.copy]):
+            result = self.signet("init", "-r", self.path("second"), *vault, expect=13)
+            self.assertMessage(result, self.officer[:16], self.vault, "is out of reach")
+        self.assertNothingAt(self.officer_file())
+        self.assertNothingAt(self.path("empty", "vault"))
+        self.mount(self.disk)
+        self.signet("keyring", "policy", "set", "max-deks=4")
+        self.signet("init", "-r", self.path("second"))
+        self.assertEqual(self.signet("keyring", "show", "--json").json()["officer"], self.officer)
+
+    def test_what_only_the_officer_can_do_says_that_its_vault_is_away(self):
+        self.take_disk_away()
+        self.assertSays(self.signet("keyring", "show").out, f"officer  {self.officer}, and its vault is out of reach")
+        self.assertEqual(self.signet("keyring", "show", "--json").json()["officer"], self.officer)
+        for words in (["keyring", "policy", "set", "max-deks=4"], ["keyring", "trust", "b" * 64], ["forget", self.first]):
+            self.assertMessage(self.signet(*words, expect=13), "officer", "is out of reach", self.vault)
 
 
 @unittest.skipUnless(FAULTY, "needs SIGNET_FAULTY_TOKEN")
