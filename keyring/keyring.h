@@ -111,11 +111,16 @@ struct Told {
 /// A location that refused, remembered until it answers well again, or its link is removed: an outage after a refusal
 /// opens no way to a twin.
 struct Refusal {
-    std::string location;
+    std::string location;   ///< as the link has it
+    std::string folder;     ///< of the local vault that the location meant then; empty: no local one, or an older file
     std::string operation;  ///< "describe", "login", "unwrap", "test"
     Outcome outcome = Outcome::denied;
     TimePoint since;
 };
+
+/// Whether a refusal is one of this location: the same key in the same vault. One that an older file holds knows no
+/// vault, and is one of the text.
+[[nodiscard]] bool is_of(const Refusal& refusal, const std::string& location, const Vaults& vaults);
 
 /// How to link.
 struct LinkOptions {
@@ -231,12 +236,14 @@ public:
     /// place: that would be hidden, or hide the vault, once the disk is back.
     [[nodiscard]] bool is_out_of_reach(const std::string& folder, const std::string& default_folder) const;
     /// The refusal that is remembered of a location; one that stops unwrapping before one that only stops wrapping.
-    [[nodiscard]] const Refusal* refusal(const std::string& location) const;
+    /// vaults  say which vault a location without a folder means: another one (--vault) has refused nothing
+    [[nodiscard]] const Refusal* refusal(const std::string& location, const Vaults& vaults) const;
     /// Whether it is remembered that the location did not take a passphrase or PIN.
-    [[nodiscard]] bool has_refused_login(const std::string& location) const;
+    [[nodiscard]] bool has_refused_login(const std::string& location, const Vaults& vaults) const;
     /// Remembers a refusal of a location that this keyring or one beside it has linked, or clears it after `ok`. Writes
     /// only on a change; a keyring that cannot be written is left.
-    void note_answer(const std::string& location, const std::string& operation, Outcome outcome) noexcept;
+    void note_answer(const std::string& location, const std::string& operation, Outcome outcome,
+                     const Vaults& vaults) noexcept;
     /// Remembers that a passphrase or PIN was not taken, when a file or command gave it: what a person types wrong is
     /// no answer of the vault.
     void note_rejected(const Location& location, const std::string& operation, const Error& error,

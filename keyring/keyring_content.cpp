@@ -127,7 +127,8 @@ Refusal decode_refusal(const Json& json, std::string_view what) {
     const JsonObject fields(json, what);
     const auto outcome = parse_outcome(fields.text("outcome"));
     if (!outcome || !is_refusal(*outcome)) fields.fail("outcome");
-    return {fields.text("location"), fields.text("operation"), *outcome, fields.time("since")};
+    std::string folder = fields.has("folder") ? fields.text("folder") : std::string();
+    return {fields.text("location"), std::move(folder), fields.text("operation"), *outcome, fields.time("since")};
 }
 
 /// Absent in files of earlier versions.
@@ -215,6 +216,7 @@ Json encode(const Keyring::Content& content) {
     Json refusals = Json::array();
     for (const Refusal& refusal : content.refusals) {
         refusals.push_back({{"location", refusal.location},
+                            {"folder", refusal.folder},
                             {"operation", refusal.operation},
                             {"outcome", text(refusal.outcome)},
                             {"since", to_rfc3339(refusal.since)}});

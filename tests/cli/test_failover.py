@@ -371,6 +371,21 @@ class TheVaultOnADisk(OnADisk):
         for words in (["keyring", "policy", "set", "max-deks=4"], ["keyring", "trust", "b" * 64], ["forget", self.first]):
             self.assertMessage(self.signet(*words, expect=13), "officer", "is out of reach", self.vault)
 
+    def test_a_refusal_stays_when_another_vault_answers_in_its_place(self):
+        """[R113, R131] --vault elsewhere, as for a copy of the vault, says nothing about the vault that refused."""
+        self.signet("key", "disable", "prod")
+        self.signet("restore", "-t", "out1", expect=13)
+        self.signet("restore", "-t", "out2", "--vault", self.copy)
+        self.signet("keyring", "test", "--vault", self.copy)
+        self.take_disk_away()
+        self.assertMessage(self.signet("restore", "-t", "out3", expect=13), "refused since")
+        self.assertNothingAt(self.path("out3"))
+        self.mount(self.disk)
+        self.signet("key", "enable", "prod")
+        self.signet("restore", "-t", "out4")
+        self.take_disk_away()
+        self.assertSays(self.signet("restore", "-t", "out5").err, "its twin is used")
+
 
 @unittest.skipUnless(FAULTY, "needs SIGNET_FAULTY_TOKEN")
 class TwoTokens(Matrix, TokenTest):

@@ -143,7 +143,7 @@ TEST_CASE("keyring.json of any other shape is damage, never a crash", "[keyring]
     keyring.pin_repository(kRepository, kOfficer, kConfig);
     keyring.note_seen(kRepository, {{kWriter, {1, crypto::random_id<EntryId>()}}});
     keyring.learn_label_key(kRepository, kWriter, crypto::random_secret(32));
-    keyring.note_answer("local:prod/1", "unwrap", Outcome::denied);
+    keyring.note_answer("local:prod/1", "unwrap", Outcome::denied, bench.vaults);
     const std::string path = bench.keyring_folder + "/keyring.json";
     const Json body = decode_state(as_bytes(content_of(path)), "signet_keyring", "keyring");
     CHECK(body["refusals"].size() == 1);
@@ -293,6 +293,42 @@ TEST_CASE("a keyring of an earlier version that knows a vault makes no officer w
     CHECK(older.officer_identity(bench.vaults) == made.verify_key().identity());
     std::filesystem::rename(bench.vault_folder, bench.folder / "away");
     CHECK(bench.keyring().officer_identity(bench.vaults) == made.verify_key().identity());
+}
+
+TEST_CASE("a refusal is one of the vault that refused, whichever vault the next command names [R131]", "[keyring]") {
+    Bench bench;
+    Vaults copy(bench.folder / "copy", bench.passphrases, bench.clock);
+    Keyring keyring = bench.keyring();
+    keyring.note_answer("local:prod/1", "describe", Outcome::key_disabled, bench.vaults);
+    CHECK(keyring.refusal("local:prod/1", copy) == nullptr);
+    keyring.note_answer("local:prod/1", "unwrap", Outcome::ok, copy);
+    keyring.note_answer("local:prod/1", "test", Outcome::ok, copy);
+    REQUIRE(keyring.refusal("local:prod/1", bench.vaults) != nullptr);
+    // The same place, written with its folder.
+    CHECK(keyring.refusal("local:" + bench.vault_folder + "#prod/1", copy) != nullptr);
+    CHECK(keyring.refusal("local:" + bench.vault_folder + "#prod/2", copy) == nullptr);
+    keyring.note_answer("local:" + bench.vault_folder + "#prod/1", "describe", Outcome::ok, copy);
+    CHECK(bench.keyring().refusal("local:prod/1", bench.vaults) == nullptr);
+}
+
+TEST_CASE("a refusal that an earlier version noted holds in every vault until one answers well [R131]", "[keyring]") {
+    Bench bench;
+    Keyring keyring = bench.keyring();
+    keyring.note_answer("local:prod/1", "describe", Outcome::key_disabled, bench.vaults);
+    const std::string path = bench.keyring_folder + "/keyring.json";
+    Json body = decode_state(as_bytes(content_of(path)), "signet_keyring", "keyring");
+    CHECK(body["refusals"][0]["folder"] == bench.vault_folder);
+    body["refusals"][0].erase("folder");
+    put_content(path, encode_state(body));
+
+    Keyring older = bench.keyring();
+    Vaults copy(bench.folder / "copy", bench.passphrases, bench.clock);
+    CHECK(older.refusal("local:prod/1", bench.vaults) != nullptr);
+    CHECK(older.refusal("local:prod/1", copy) != nullptr);
+    // Said again, it is known of which vault it is.
+    older.note_answer("local:prod/1", "describe", Outcome::key_disabled, bench.vaults);
+    CHECK(older.refusal("local:prod/1", bench.vaults) != nullptr);
+    CHECK(older.refusal("local:prod/1", copy) == nullptr);
 }
 
 TEST_CASE("an officer is adopted where there is none", "[keyring][identity]") {
