@@ -209,7 +209,7 @@ void Resolver::warn_of_twin(const KnownProtector& protector, const std::string& 
 const Refusal* Resolver::refusal(const std::string& place) const {
     const Refusal* found = nullptr;
     for (const Keyring& keyring : keyrings_.all()) {
-        const Refusal* known = keyring.refusal(place);
+        const Refusal* known = keyring.refusal(place, vaults_);
         if (known == nullptr) continue;
         if (found == nullptr || (!stops_unwrapping(found->outcome) && stops_unwrapping(known->outcome))) found = known;
     }
@@ -237,7 +237,7 @@ Answer<KeyDescription> Resolver::ask_once(const Location& location) {
     const std::string place = location.text();
     const bool is_login_refused =
         vaults_.gives_secrets_unattended(location) &&
-        std::any_of(all.begin(), all.end(), [&](const Keyring& one) { return one.has_refused_login(place); });
+        std::any_of(all.begin(), all.end(), [&](const Keyring& one) { return one.has_refused_login(place, vaults_); });
     try {
         auto answer = keyrings_.own().describe(location, vaults_, is_login_refused ? Login::spared : Login::allowed);
         const std::string folder = vault_folder(location, vaults_.default_folder());
@@ -277,12 +277,12 @@ Resolver::Found Resolver::look(const KnownProtector& protector, Use use, const s
             found.location = location;
             found.detail.clear();
             found.key = std::move(answer.value);
-            keyrings_.own().note_answer(place, "describe", found.outcome);
+            keyrings_.own().note_answer(place, "describe", found.outcome, vaults_);
             const bool serves = use == Use::wrap ? found.outcome == Outcome::ok : may_unwrap(found.key->state);
             if (!is_first && serves) warn_of_twin(protector, found.passed.front().place, place);
             return found;
         }
-        keyrings_.own().note_answer(place, "describe", answer.outcome);
+        keyrings_.own().note_answer(place, "describe", answer.outcome, vaults_);
         // Another process may have met a refusal since this one began.
         if (may_fail_over(answer.outcome)) keyrings_.take_notes_of_others();
         const Refusal* latched = refusal(place);
@@ -426,7 +426,7 @@ format::DataKey Resolver::unwrap(const format::Slot& slot) {
         std::optional<format::DataKey> key;
         const auto answer = patiently(place, [&] { return audited_unwrap(slot, found.location, key); });
         // What does not decrypt says nothing about access.
-        if (answer.outcome != Outcome::integrity) keyrings_.own().note_answer(place, "unwrap", answer.outcome);
+        if (answer.outcome != Outcome::integrity) keyrings_.own().note_answer(place, "unwrap", answer.outcome, vaults_);
         if (key) {
             keyrings_.own().note_unwrapped(slot.thumbprint);
             return std::move(*key);
