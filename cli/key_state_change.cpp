@@ -66,7 +66,7 @@ void remember_answers(Context& context, const std::vector<keyring::KeyVersion>& 
             if (!location.can_unwrap() || is_in_another_vault(context, location)) continue;
             const auto answer = context.keyring().describe(location, context.vaults(), keyring::Login::spared);
             const auto outcome = answer.ok() ? keyring::refusal_of(answer.value->state) : answer.outcome;
-            context.keyring().note_answer(place, "describe", outcome);
+            context.keyring().note_answer(place, "describe", outcome, context.vaults());
         }
     }
 }
