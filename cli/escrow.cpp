@@ -66,8 +66,7 @@ bool has_escrow(const storage::Store& store, const format::Thumbprint& thumbprin
     return !store.list("escrow/" + thumbprint.object_text() + ".").empty();
 }
 
-std::vector<OpenEscrow> open_escrows(Context& context, const storage::Repository& repository,
-                                     const SecretBytes& passphrase) {
+OpenEscrows open_escrows(Context& context, const storage::Repository& repository, const SecretBytes& passphrase) {
     struct Candidate {
         std::string object;
         format::EscrowName name;
@@ -85,7 +84,8 @@ std::vector<OpenEscrow> open_escrows(Context& context, const storage::Repository
     // Anyone can put an expensive one beside the right one.
     std::stable_partition(candidates.begin(), candidates.end(), [](const Candidate& one) { return one.is_usual; });
 
-    std::vector<OpenEscrow> opened;
+    OpenEscrows result;
+    std::vector<OpenEscrow>& opened = result.opened;
     std::optional<Error> wrong;
     std::optional<Error> unusable;
     for (const Candidate& candidate : candidates) {
@@ -106,6 +106,7 @@ std::vector<OpenEscrow> open_escrows(Context& context, const storage::Repository
             // one.
             if (error.code() == ErrorCode::wrong_passphrase) {
                 wrong = error;
+                result.sealed.insert(name.thumbprint);
                 continue;
             }
             if (error.code() != ErrorCode::damaged && error.code() != ErrorCode::unsupported) throw;
@@ -113,7 +114,8 @@ std::vector<OpenEscrow> open_escrows(Context& context, const storage::Repository
             if (!unusable || error.code() == ErrorCode::damaged) unusable = error;
         }
     }
-    if (!opened.empty()) return opened;
+    for (const OpenEscrow& one : opened) result.sealed.erase(one.thumbprint);
+    if (!opened.empty()) return result;
     if (unusable) throw *unusable;
     if (wrong) throw *wrong;
     throw Error(ErrorCode::key_unavailable, "the repository holds no escrow object: its protectors are the customer's",
