@@ -1,5 +1,6 @@
 #include "cli/escrow.h"
 
+#include "cli/key_view.h"
 #include "core/crypto/digest.h"
 #include "format/limits.h"
 #include "keyring/escrow_mark.h"
@@ -25,6 +26,7 @@ constexpr int kEscrowBits = 3072;
 }  // namespace
 
 format::Thumbprint make_escrow_protector(Context& context, const std::string& region) {
+    if (!context.vaults().has_local()) require_room_for_vault(context);
     context.vaults().make_local();
     keyring::LocalVault& vault = context.vaults().local().unlocked();
     const keyring::KeyVersion key = vault.create_key(free_name(vault, region), kEscrowBits);

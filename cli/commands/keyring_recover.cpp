@@ -1,5 +1,6 @@
 #include "cli/commands/commands.h"
 #include "cli/escrow.h"
+#include "cli/key_view.h"
 #include "cli/officer.h"
 #include "cli/table.h"
 #include "core/crypto/rsa.h"
@@ -18,6 +19,7 @@ namespace {
 keyring::LocalVault& vault_for(Context& context, const SecretBytes& passphrase) {
     keyring::Vaults& vaults = context.vaults();
     if (!vaults.has_local()) {
+        require_room_for_vault(context);
         (void)keyring::LocalVault::create(vaults.default_folder(), passphrase, {}, context.clock());
         context.passphrases().remember("vault " + vaults.default_folder(), passphrase);
     }

@@ -371,6 +371,30 @@ class TheVaultOnADisk(OnADisk):
         for words in (["keyring", "policy", "set", "max-deks=4"], ["keyring", "trust", "b" * 64], ["forget", self.first]):
             self.assertMessage(self.signet(*words, expect=13), "officer", "is out of reach", self.vault)
 
+    def test_no_second_vault_is_made_where_the_first_one_belongs(self):
+        """[R104] It would turn the outage into a refusal, and the twin be of no use."""
+        self.signet("key", "backup", "prod", "-o", "prod.backup")
+        self.take_disk_away()
+        for words in (["key", "create", "other", "--size", "2048"], ["key", "restore", "prod.backup"],
+                      ["key", "import", "other", "prod.pem"], ["key", "rotate", "prod"], ["init", "-r", "new", "--region", "north"]):
+            result = self.signet(*words, expect=13)
+            self.assertMessage(result, self.vault, "is out of reach")
+            self.assertNotIn("key create", result.err)
+            self.assertNothingAt(self.path("empty", "vault"))
+        self.assertSays(self.signet("restore", "-t", "out").err, "its twin is used")
+        self.signet("key", "create", "other", "--size", "2048", "--vault", self.path("new-vault"))
+        self.mount(self.disk)
+        self.signet("key", "create", "other", "--size", "2048")
+
+    def test_a_vault_that_was_deleted_is_made_anew_from_its_key_backup(self):
+        self.signet("key", "backup", "prod", "-o", "prod.backup")
+        shutil.rmtree(self.vault)
+        result = self.signet("key", "rotate", "prod", expect=13)
+        self.assertMessage(result, "the vault is gone", "key restore")
+        self.assertNotIn("key create", result.err)
+        self.signet("key", "restore", "prod.backup")
+        self.signet("restore", "-t", "out")
+
     def test_a_refusal_stays_when_another_vault_answers_in_its_place(self):
         """[R113, R131] --vault elsewhere, as for a copy of the vault, says nothing about the vault that refused."""
         self.signet("key", "disable", "prod")
