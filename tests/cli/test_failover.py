@@ -410,6 +410,25 @@ class TheVaultOnADisk(OnADisk):
         self.take_disk_away()
         self.assertSays(self.signet("restore", "-t", "out5").err, "its twin is used")
 
+    def test_status_reminds_of_a_twin_that_refuses(self):
+        """[R127]"""
+        words = f"in local:{self.copy}#prod/1 refuses"
+        self.assertNotIn(words, self.signet("status", expect=None).out)
+        self.signet("key", "disable", "prod", "--vault", self.copy)
+        self.assertSays(self.signet("status", expect=None).out, words, "the key is disabled")
+        self.signet("key", "enable", "prod", "--vault", self.copy)
+        self.assertNotIn(words, self.signet("status", expect=None).out)
+        self.signet("key", "delete", "prod", "--vault", self.copy, "--force")
+        self.assertSays(self.signet("status", expect=None).out, words, "the key is deleted")
+        os.rename(self.copy, self.path("elsewhere"))
+        self.assertSays(self.signet("status", expect=None).out, words, "the vault is gone")
+        os.rename(self.path("elsewhere"), self.copy)
+        # An outage is none.
+        os.rename(f"{self.copy}/vault.json", f"{self.copy}/kept")
+        with socket.socket(socket.AF_UNIX) as one:
+            one.bind(f"{self.copy}/vault.json")
+        self.assertNotIn(words, self.signet("status", expect=None).out)
+
 
 @unittest.skipUnless(FAULTY, "needs SIGNET_FAULTY_TOKEN")
 class TwoTokens(Matrix, TokenTest):
