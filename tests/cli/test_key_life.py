@@ -559,7 +559,18 @@ class Import(Life):
         self.signet("key", "import", "again", "key.byok", "--exchange-key", "other", expect=13)
         self.signet("key", "import", "again", "key.byok", "--exchange-key", "prod", expect=17)
         self.signet("key", "disable", "kek")
-        self.assertMessage(self.signet("key", "import", "again", "key.byok", expect=13), "wrapped for kek/1", "--exchange")
+        self.assertMessage(self.signet("key", "import", "again", "key.byok", expect=13), "wrapped for kek/1, which is disabled", "signet key enable kek/1")
+        self.signet("key", "delete", "kek", env={"SIGNET_REPOSITORY": None})
+        self.assertMessage(self.signet("key", "import", "again", "key.byok", expect=13), "wrapped for kek/1, which is deleted", "signet key recover kek/1")
+        self.signet("key", "recover", "kek")
+        self.signet("key", "enable", "kek", expect=None)
+        file["header"]["kid"] = "somebody/1"
+        self.write("key.byok", json.dumps(dict(file, ciphertext=base64.urlsafe_b64encode(blob[:-8]).decode())))
+        self.assertMessage(self.signet("key", "import", "again", "key.byok", expect=13), "wrapped for somebody/1", "--exchange")
+        file["header"]["kid"] = "kek/1"
+        self.write("key.byok", json.dumps(dict(file, ciphertext=base64.urlsafe_b64encode(blob[:-8]).decode())))
+        self.assertMessage(self.signet("key", "import", "again", "key.byok", expect=14), "damaged", "wrapped for kek/1")
+        self.signet("key", "import", "again", "key.byok", "--exchange-key", "other", expect=13)
         file["header"]["enc"] = "RSA-OAEP-256"
         self.write("key.byok", json.dumps(file))
         self.signet("key", "import", "again", "key.byok", expect=1)

@@ -275,7 +275,8 @@ class BareMachine(SignetTest):
         result = self.signet("keyring", "recover", "--officer", officer)
         self.assertSays(result.out, f"recovered {backup['protector_thumbprint']} as local:escrow/1 (linked)")
         self.assertSays(result.err, "is made the default: the policy says", "did not open with this passphrase")
-        self.signet("restore", backup["backup_id"], "-t", "out")
+        links = self.signet("keyring", "show", "--json").json()["links"]
+        self.assertEqual([link["role"] for link in links], ["linked"])
 
 
 if __name__ == "__main__":
