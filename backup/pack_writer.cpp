@@ -227,24 +227,25 @@ void PackWriter::complete(const std::shared_ptr<OpenPack>& pack) {
     if (!to_store_.push(pack)) rethrow_failure();
 }
 
+/// Stores a pack, and lets go of its memory.
+void PackWriter::store(OpenPack& pack) {
+    watch(Stage::hashed, pack.whole());
+    auto object = store_->create();
+    object->write_aligned({pack.buffer.data(), round_up(pack.used)}, pack.used);
+    if (!pack.is_as_sealed(nullptr)) fail_of_faulty_memory("a pack changed in memory while it was stored");
+    (void)object->commit(format::pack_name(pack.id), storage::Durability::on_flush);
+    object.reset();
+    pack.buffer.release();
+    const std::lock_guard lock(mutex_);
+    stored_.push_back({pack.id, pack.used, std::move(pack.frames), std::move(pack.chunks)});
+}
+
 void PackWriter::store_packs() {
     bool is_first = true;
     try {
         while (auto next = to_store_.pop()) {
             if (std::exchange(is_first, false) && options_.before_first) options_.before_first();
-            auto& pack = **next;
-            watch(Stage::hashed, pack.whole());
-            auto object = store_->create();
-            object->write_aligned({pack.buffer.data(), round_up(pack.used)}, pack.used);
-            if (!pack.is_as_sealed(nullptr)) fail_of_faulty_memory("a pack changed in memory while it was stored");
-            (void)object->commit(format::pack_name(pack.id), storage::Durability::on_flush);
-            object.reset();
-            pack.buffer.release();
-            {
-                const std::lock_guard lock(mutex_);
-                stored_.push_back({pack.id, pack.used, std::move(pack.frames), std::move(pack.chunks)});
-            }
-            next.reset();
+            store(**next);
             if (on_stored_) on_stored_();
         }
     } catch (...) {

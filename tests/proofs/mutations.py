@@ -98,9 +98,16 @@ CHECKS = [
     ("core/open_beneath.cpp", "how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;", "how.resolve = 0; how.flags &= ~static_cast<unsigned long long>(O_NOFOLLOW);", "core restore"),
     # backup: nothing that changed on the way is committed
     ("backup/pack_writer.cpp", "if (fault_sum(again.subspan(offset, chunk.length)) != chunk.sum) return false;", "", "backup"),
-    ("backup/pack_writer.cpp", "if (again.size() != raw.size() || std::memcmp(again.data(), raw.data(), raw.size()) != 0) return false;\n    std::size_t offset = 0;\n    for (const FreshChunk& chunk : chunks) {\n        if (fault_sum(again.subspan(offset, chunk.length)) != chunk.sum) return false;", "std::size_t offset = 0;\n    for (const FreshChunk& chunk : chunks) {", "backup"),
-    ("backup/pack_writer.cpp", 'if (!pack->is_as_sealed(end)) fail_of_faulty_memory("a pack changed in memory before it was stored");', "", "backup"),
-    ("backup/pack_writer.cpp", 'if (fault_sum(whole) != pack.sum) fail_of_faulty_memory("a pack changed in memory while it was stored");', "", "backup"),
+    ("backup/pack_writer.cpp", "if (again.size() != raw.size()) return false;", "", "backup"),
+    ("backup/pack_writer.cpp", 'if (!pack->is_as_sealed(&hash)) fail_of_faulty_memory("a pack changed in memory before it was stored");', "static_cast<void>(pack->is_as_sealed(&hash));", "backup"),
+    ("backup/pack_writer.cpp", 'if (!pack.is_as_sealed(nullptr)) fail_of_faulty_memory("a pack changed in memory while it was stored");', "", "backup"),
+    # prune: what goes, and what is waited for
+    ("restore/prune.cpp", "        if (holdings_.needs(pack)) return false;\n", "", "restore"),
+    ("restore/prune.cpp", "if (!one->is_open() && waited_for(holdings, *one).empty()) settled.insert(one->entry);", "if (!one->is_open()) settled.insert(one->entry);", "restore"),
+    ("restore/prune.cpp", "if (entry->is_live && entry->run) return std::nullopt;", "", "restore"),
+    ("restore/pruner.cpp", "if (!one.is_open() || !waited_for(look_->holdings, one).empty()) return false;", "if (!one.is_open()) return false;", "restore"),
+    ("restore/holdings.cpp", "        if (finding.counts) throw finding.error;\n", "", "restore"),
+    ("backup/history.cpp", "if (is_condemned({journals_[pack.journal].identity, pack.sequence}, pack.ordinal)) pack.usable = false;", "", "backup"),
     ("core/secret.cpp", "    wipe({data_, size_});\n    if", "    if", "core"),
     ("core/secret.cpp", "    static_cast<void>(::madvise(pages, size, MADV_DONTDUMP));\n", "", "core"),
 ]
