@@ -55,7 +55,7 @@ std::vector<format::Thumbprint> look(Context& context) {
     check_access(context);
     check_trust(context);
     std::vector<format::Thumbprint> protectors = require_wrapping(context);
-    const keyring::ProtectorReport report = context.resolver().status(protectors.front());
+    const keyring::ProtectorReport report = context.resolver().status_for_wrapping(protectors.front());
     if (keyring::is_refused(report.status)) {
         throw Error(ErrorCode::key_unavailable,
                     "no log is stored: protector " + report.name + " (" + report.thumbprint.short_text() + ") is " +
