@@ -60,7 +60,7 @@ class Reseal(SignetTest):
 
     def test_consolidating_leaves_no_more_data_keys_than_wanted_and_prune_deletes_the_rest(self):
         last = self.long_history()
-        self.ids.append(last)
+        self.ids = self.ids + [last]
         before = self.trees()
         rehearsal = self.signet("consolidate", "-n", "--max-deks", "3", "--series", "long", "--json").last()
         self.assertGreater(rehearsal["packs"], 0)
