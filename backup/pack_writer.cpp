@@ -227,9 +227,8 @@ void PackWriter::complete(const std::shared_ptr<OpenPack>& pack) {
     if (!to_store_.push(pack)) rethrow_failure();
 }
 
-/// Stores a pack, and lets go of it.
-void PackWriter::store(std::shared_ptr<OpenPack> sealed) {
-    OpenPack& pack = *sealed;
+/// Stores a pack, and lets go of its memory.
+void PackWriter::store(OpenPack& pack) {
     watch(Stage::hashed, pack.whole());
     auto object = store_->create();
     object->write_aligned({pack.buffer.data(), round_up(pack.used)}, pack.used);
@@ -246,7 +245,7 @@ void PackWriter::store_packs() {
     try {
         while (auto next = to_store_.pop()) {
             if (std::exchange(is_first, false) && options_.before_first) options_.before_first();
-            store(*std::move(next));
+            store(**next);
             if (on_stored_) on_stored_();
         }
     } catch (...) {

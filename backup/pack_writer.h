@@ -90,7 +90,7 @@ private:
     }
     void complete(const std::shared_ptr<OpenPack>& pack);
     void close_locked(std::shared_ptr<OpenPack>& pack, std::shared_ptr<OpenPack>& to_complete);
-    void store(std::shared_ptr<OpenPack> sealed);
+    void store(OpenPack& pack);
     void store_packs();
     void rethrow_failure();
     void fail(std::exception_ptr error);

@@ -14,8 +14,8 @@ std::string name_of(Period period, TimePoint time, std::size_t index) {
     const std::time_t seconds = time.ns / kNsPerSecond;
     std::tm local{};
     ::localtime_r(&seconds, &local);
-    const auto year = std::to_string(local.tm_year);
-    const auto day = year + "/" + std::to_string(local.tm_yday);
+    auto year = std::to_string(local.tm_year);
+    auto day = year + "/" + std::to_string(local.tm_yday);
     std::array<char, 32> week{};
     switch (period) {
         case Period::last:

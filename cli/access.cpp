@@ -18,7 +18,7 @@ constexpr std::int64_t kNoWindow = -1;
 /// alone says when a loss is over; it is judged by the default then, and stays on record
 Access look_at(Context& context, const keyring::Link& link, const std::optional<std::int64_t>& heal_window) {
     const std::int64_t heal_window_ns = heal_window.value_or(keyring::Policy{}.heal_window_ns);
-    const keyring::ProtectorReport report = context.resolver().status(link.thumbprint);
+    const keyring::ProtectorReport report = context.resolver().status_for_wrapping(link.thumbprint);
     context.keyring().note_access(link.thumbprint, report.status, report.detail, heal_window.value_or(kNoWindow));
     Access access;
     access.thumbprint = link.thumbprint;

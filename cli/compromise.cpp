@@ -347,6 +347,7 @@ private:
         if (!protector_.key->attributes.deleted) {
             audit_key_change(context_, "key-delete", {*protector_.key}, "compromised");
             keys.soft_delete(reference);
+            remember_answers(context_, {*protector_.key});
         }
         const auto until = keys.get(reference).attributes.purge_date();
         say(7, reference + " is deleted" +

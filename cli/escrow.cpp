@@ -1,5 +1,6 @@
 #include "cli/escrow.h"
 
+#include "cli/key_view.h"
 #include "core/crypto/digest.h"
 #include "format/limits.h"
 #include "keyring/escrow_mark.h"
@@ -25,6 +26,7 @@ constexpr int kEscrowBits = 3072;
 }  // namespace
 
 format::Thumbprint make_escrow_protector(Context& context, const std::string& region) {
+    if (!context.vaults().has_local()) require_room_for_vault(context);
     context.vaults().make_local();
     keyring::LocalVault& vault = context.vaults().local().unlocked();
     const keyring::KeyVersion key = vault.create_key(free_name(vault, region), kEscrowBits);
@@ -49,8 +51,8 @@ void store_escrow(Context& context, storage::Store& store, const RepositoryId& r
     format::EscrowSecret secret;
     secret.name = key->name;
     secret.pkcs8 = vault.export_private(thumbprint);
-    if (const auto officer = context.keyring().officer_if_present(context.vaults()))
-        secret.officer_seed = officer->seed().clone();
+    if (context.keyring().has_officer(context.vaults()))
+        secret.officer_seed = context.keyring().officer(context.vaults()).seed().clone();
     const SecretBytes passphrase = context.passphrases().get({"unlock", adapter.object(), false});
     const Bytes object = format::seal_escrow(repository, thumbprint, secret, passphrase, {});
     const std::string name = format::escrow_name(thumbprint, crypto::sha256(object));
@@ -66,8 +68,7 @@ bool has_escrow(const storage::Store& store, const format::Thumbprint& thumbprin
     return !store.list("escrow/" + thumbprint.object_text() + ".").empty();
 }
 
-std::vector<OpenEscrow> open_escrows(Context& context, const storage::Repository& repository,
-                                     const SecretBytes& passphrase) {
+OpenEscrows open_escrows(Context& context, const storage::Repository& repository, const SecretBytes& passphrase) {
     struct Candidate {
         std::string object;
         format::EscrowName name;
@@ -85,7 +86,8 @@ std::vector<OpenEscrow> open_escrows(Context& context, const storage::Repository
     // Anyone can put an expensive one beside the right one.
     std::stable_partition(candidates.begin(), candidates.end(), [](const Candidate& one) { return one.is_usual; });
 
-    std::vector<OpenEscrow> opened;
+    OpenEscrows result;
+    std::vector<OpenEscrow>& opened = result.opened;
     std::optional<Error> wrong;
     std::optional<Error> unusable;
     for (const Candidate& candidate : candidates) {
@@ -106,6 +108,7 @@ std::vector<OpenEscrow> open_escrows(Context& context, const storage::Repository
             // one.
             if (error.code() == ErrorCode::wrong_passphrase) {
                 wrong = error;
+                result.sealed.insert(name.thumbprint);
                 continue;
             }
             if (error.code() != ErrorCode::damaged && error.code() != ErrorCode::unsupported) throw;
@@ -113,7 +116,8 @@ std::vector<OpenEscrow> open_escrows(Context& context, const storage::Repository
             if (!unusable || error.code() == ErrorCode::damaged) unusable = error;
         }
     }
-    if (!opened.empty()) return opened;
+    for (const OpenEscrow& one : opened) result.sealed.erase(one.thumbprint);
+    if (!opened.empty()) return result;
     if (unusable) throw *unusable;
     if (wrong) throw *wrong;
     throw Error(ErrorCode::key_unavailable, "the repository holds no escrow object: its protectors are the customer's",

@@ -6,6 +6,7 @@
 #include "format/escrow.h"
 #include "format/names.h"
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,9 +28,14 @@ struct OpenEscrow {
     format::Thumbprint thumbprint;
     format::EscrowSecret secret;
 };
+/// What one passphrase opens.
+struct OpenEscrows {
+    std::vector<OpenEscrow> opened;
+    std::set<format::Thumbprint> sealed;  ///< whose every object is under another passphrase
+};
 /// Opens every escrow object of the repository that this passphrase opens.
 /// throws  Error{key_unavailable}: there is none; Error{wrong_passphrase}: it opens none; Error{damaged}
-[[nodiscard]] std::vector<OpenEscrow> open_escrows(Context& context, const storage::Repository& repository,
-                                                   const SecretBytes& passphrase);
+[[nodiscard]] OpenEscrows open_escrows(Context& context, const storage::Repository& repository,
+                                       const SecretBytes& passphrase);
 
 }  // namespace signet::cli

@@ -171,6 +171,7 @@ Health health_of(Context& context) {
     for (const keyring::Link& link : links) {
         const std::string sentence = missing_twin(context, link);
         if (!sentence.empty()) health.reminders.push_back(sentence);
+        for (std::string& refusal : refusing_twins(context, link)) health.reminders.push_back(std::move(refusal));
     }
     remind_of_key_backups(context, health);
     if (const auto paused = context.keyring().paused()) {

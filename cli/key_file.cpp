@@ -51,9 +51,10 @@ keyring::KeyBackup store_key_backup(Context& context, const std::string& name, c
                                 ? context.passphrases().get({"unlock", context.vaults().local().object(), false})
                                 : SecretBytes(passphrase->reveal());
     keyring::KeyBackup backup = keyring::make_key_backup(keys, name, own, context.clock().now());
+    // On record before private halves leave the vault.
+    audit_key_change(context, "key-backup", backup.versions);
     replace_file(path, backup.file, 0600);
     keys.note_key_backup(name, backup.record);
-    audit_key_change(context, "key-backup", backup.versions);
     return backup;
 }
 

@@ -6,6 +6,7 @@
 #include "cli/table.h"
 #include "keyring/escrow_mark.h"
 
+#include <algorithm>
 #include <filesystem>
 
 namespace signet::cli {
@@ -38,6 +39,15 @@ std::optional<Linked> linked_version_of(Context& context, const std::string& nam
         }
     }
     return found;
+}
+
+/// Whether any version is an escrow protector: the newest may be what a rotation left that was killed before it said
+/// so.
+bool is_any_escrow(Context& context, const std::string& name) {
+    const std::vector<keyring::KeyVersion> versions = versions_of(vault(context), name);
+    return std::any_of(versions.begin(), versions.end(), [&](const keyring::KeyVersion& key) {
+        return keyring::is_escrow(context.keyring(), key.thumbprint);
+    });
 }
 
 /// A version is linked as the one before it: by its name alone, or as this version.
@@ -88,7 +98,7 @@ void stop_before_primary(const keyring::KeyVersion& key, const std::vector<std::
 
 KeyRotated rotate_key(Context& context, const KeyRotation& rotation) {
     const keyring::KeyVersion newest = vault(context).get(rotation.name);
-    const bool escrow = keyring::is_escrow(context.keyring(), newest.thumbprint);
+    const bool escrow = is_any_escrow(context, rotation.name);
     if (escrow && !context.has_repository()) {
         throw Error(ErrorCode::usage,
                     rotation.name + " is the escrow protector: its new version must be stored in the repository",
@@ -96,7 +106,9 @@ KeyRotated rotate_key(Context& context, const KeyRotation& rotation) {
     }
     if (escrow) (void)context.repository();
 
-    keyring::KeyVersion key = unlocked_vault(context).rotate(rotation.name, rotation.bits, rotation.dates);
+    keyring::LocalVault& keys = unlocked_vault(context);
+    audit_before_key_change(context, "key-rotate", "local:" + newest.reference());
+    keyring::KeyVersion key = keys.rotate(rotation.name, rotation.bits, rotation.dates);
     audit_key_change(context, "key-rotate", {key});
     if (escrow) {
         keyring::mark_escrow(context.keyring(), key.thumbprint);

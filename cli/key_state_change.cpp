@@ -52,6 +52,25 @@ void audit_key_change(Context& context, const std::string& operation, const std:
     }
 }
 
+void audit_before_key_change(Context& context, const std::string& operation, const std::string& location) {
+    context.keyring().audit().note({operation, std::nullopt, location, ""}, "begun");
+}
+
+void remember_answers(Context& context, const std::vector<keyring::KeyVersion>& versions) {
+    for (const keyring::KeyVersion& key : versions) {
+        const keyring::Link* link = context.keyring().find(key.thumbprint);
+        if (link == nullptr) continue;
+        const std::vector<std::string> places = link->locations;  // a copy: what is remembered changes the keyring
+        for (const std::string& place : places) {
+            const keyring::Location location = keyring::Location::parse(place);
+            if (!location.can_unwrap() || is_in_another_vault(context, location)) continue;
+            const auto answer = context.keyring().describe(location, context.vaults(), keyring::Login::spared);
+            const auto outcome = answer.ok() ? keyring::refusal_of(answer.value->state) : answer.outcome;
+            context.keyring().note_answer(place, "describe", outcome, context.vaults());
+        }
+    }
+}
+
 void print_versions(Context& context, const std::string& reference) {
     Terminal& terminal = context.terminal();
     const keyring::LocalVault& keys = vault(context);
@@ -72,8 +91,10 @@ ExitCode set_key_enabled(Context& context, bool enabled) {
     keyring::LocalVault& keys = unlocked_vault(context);
     const std::vector<keyring::KeyVersion> versions = versions_of(keys, reference);
     if (!enabled) warn_of_impact(context, versions);
-    keys.set_enabled(reference, enabled);
+    // On record before it is done.
     audit_key_change(context, enabled ? "key-enable" : "key-disable", versions);
+    keys.set_enabled(reference, enabled);
+    remember_answers(context, versions);
     print_versions(context, reference);
     if (!enabled) warn_of_wrapping_links(context, versions, "it is enabled or replaced");
     remind_of_key_backup(context, versions.front().name);

@@ -21,6 +21,14 @@ void warn_of_wrapping_links(Context& context, const std::vector<keyring::KeyVers
 void audit_key_change(Context& context, const std::string& operation, const std::vector<keyring::KeyVersion>& versions,
                       const std::string& detail = {});
 
+/// The line before a change of which the key is not known yet, so that nothing is made that the log cannot hold.
+/// throws  Error{io}: then nothing must be done
+void audit_before_key_change(Context& context, const std::string& operation, const std::string& location);
+
+/// Looks at changed versions where they are linked, so that the keyring remembers what they answer now: what a person
+/// has disabled or deleted stays refused when its vault is out of reach later, and no twin takes its place.
+void remember_answers(Context& context, const std::vector<keyring::KeyVersion>& versions);
+
 /// The result: the versions as they are now, one object or an array; for people a line each.
 void print_versions(Context& context, const std::string& reference);
 

@@ -1,6 +1,7 @@
 #include "cli/key_view.h"
 
 #include "cli/selection.h"
+#include "keyring/vault_place.h"
 
 namespace signet::cli {
 
@@ -166,12 +167,30 @@ int key_size(const Context& context) {
     return static_cast<int>(*bits);
 }
 
+namespace {
+
+std::string vault_folder(Context& context) {
+    return keyring::vault_folder(keyring::Location{}, context.vaults().default_folder());
+}
+
+}  // namespace
+
+void require_room_for_vault(Context& context) {
+    const std::string folder = vault_folder(context);
+    if (!context.keyring().is_out_of_reach(folder, context.vaults().default_folder())) return;
+    throw Error(ErrorCode::key_unavailable, "the vault in " + folder + " is out of reach: its disk is away",
+                "bring the disk back; where it is gone for good, make the vault in another folder (--vault DIR)");
+}
+
 keyring::LocalVault& vault(Context& context) {
-    if (!context.vaults().has_local()) {
-        throw Error(ErrorCode::key_unavailable, "there is no vault in " + context.vaults().default_folder(),
-                    "signet key create NAME makes one");
+    if (context.vaults().has_local()) return context.vaults().local().vault();
+    require_room_for_vault(context);
+    const std::string folder = vault_folder(context);
+    if (context.keyring().knows_vault(folder, context.vaults().default_folder())) {
+        throw Error(ErrorCode::key_unavailable, "the vault is gone from " + folder,
+                    "bring it back, or its keys: signet key restore FILE");
     }
-    return context.vaults().local().vault();
+    throw Error(ErrorCode::key_unavailable, "there is no vault in " + folder, "signet key create NAME makes one");
 }
 
 keyring::LocalVault& unlocked_vault(Context& context) {
@@ -186,6 +205,7 @@ OptionSpec purge_protection_option() {
 }
 
 keyring::LocalVault& vault_for_new_key(Context& context) {
+    if (!context.vaults().has_local()) require_room_for_vault(context);
     context.vaults().make_local();
     keyring::LocalVault& keys = unlocked_vault(context);
     if (context.options().flag("no-purge-protection")) keys.waive_purge_protection();

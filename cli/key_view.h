@@ -28,13 +28,16 @@ void print_token_key(Terminal& terminal, const keyring::KeyDescription& key);
 /// --size, in bits; 0 when it was not given. throws  Error{usage}
 [[nodiscard]] int key_size(const Context& context);
 
+/// Before a vault is made. throws  Error{key_unavailable}: this keyring knows one there, and its disk is away
+void require_room_for_vault(Context& context);
 /// The vault, for looking. throws  Error{key_unavailable}: there is none
 [[nodiscard]] keyring::LocalVault& vault(Context& context);
 /// The vault, open for changes; asks for the passphrase.
 [[nodiscard]] keyring::LocalVault& unlocked_vault(Context& context);
 /// --no-purge-protection, of commands that may make the vault.
 [[nodiscard]] OptionSpec purge_protection_option();
-/// The vault for a new key, open; made when there is none. throws  Error{refused}: --no-purge-protection comes too late
+/// The vault for a new key, open; made when there is none.
+/// throws  as require_room_for_vault(); Error{refused}: --no-purge-protection comes too late
 [[nodiscard]] keyring::LocalVault& vault_for_new_key(Context& context);
 
 }  // namespace signet::cli

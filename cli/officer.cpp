@@ -107,6 +107,7 @@ crypto::SigningKey officer_of(Context& context, format::EntryKind kind) {
         if (kind != format::EntryKind::trust || own != repository.config().officer) throw *officers.doubt;
         context.terminal().warning(officers.doubt->what());
     }
+    if (!own) context.keyring().require_no_hidden_officer(context.vaults());
     // One who was withdrawn is still known, and what he signs has no effect.
     if (!own || !officers.trust.trusts(*own, format::Role::officer, repository.load_journal(*own).entries.size() + 1)) {
         throw Error(ErrorCode::refused,

@@ -38,7 +38,8 @@ bool is_in_force(const keyring::Trust& trust, const format::TrustStatement& stat
 
 bool holds_officer(Context& context, const keyring::Trust& trust) {
     const auto officer = context.keyring().officer_identity(context.vaults());
-    return officer && trust.find(*officer, format::Role::officer) != nullptr;
+    return officer && trust.find(*officer, format::Role::officer) != nullptr &&
+           context.keyring().has_officer(context.vaults());
 }
 
 /// What a takeover needs to know of the former writer.

@@ -1,6 +1,7 @@
 #include "cli/token_key.h"
 
 #include "cli/key_rotation.h"
+#include "cli/key_state_change.h"
 #include "cli/key_view.h"
 #include "cli/table.h"
 #include "cli/twins.h"
@@ -102,6 +103,7 @@ ExitCode list_token(Context& context, const std::string& argument) {
 
 ExitCode rotate_on_token(Context& context, const keyring::Location& location, int bits,
                          const keyring::KeyDates& dates) {
+    audit_before_key_change(context, "key-rotate", location.public_text());
     const keyring::KeyDescription key = context.vaults().tokens().rotate(location, bits, dates);
     audit_token_key(context, "key-rotate", key);
     print_token_key(context.terminal(), key);

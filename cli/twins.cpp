@@ -3,11 +3,25 @@
 #include "keyring/escrow_mark.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace signet::cli {
 namespace {
 
 constexpr const char* kSetting = "without-twin";
+
+/// Empty: it is well, out of reach, or shows nothing without a login.
+std::string why_refused(Context& context, const keyring::Link& link, const keyring::Location& location) {
+    using keyring::Outcome;
+    const auto answer = context.keyring().describe(location, context.vaults(), keyring::Login::spared);
+    if (!answer.ok()) {
+        const bool is_unknown = may_fail_over(answer.outcome) || answer.outcome == Outcome::credential_rejected;
+        return is_unknown ? "" : answer.detail;
+    }
+    if (answer.value->thumbprint != link.thumbprint)
+        return "another key is there, " + answer.value->thumbprint.short_text();
+    return may_unwrap(answer.value->state) ? "" : "the key is " + std::string(keyring::text(answer.value->state));
+}
 
 }  // namespace
 
@@ -15,11 +29,27 @@ std::string missing_twin(Context& context, const keyring::Link& link) {
     const auto holds_private_half = [](const std::string& text) { return keyring::Location::parse(text).can_unwrap(); };
     const auto places = std::count_if(link.locations.begin(), link.locations.end(), holds_private_half);
     if (link.role != keyring::LinkRole::default_ || places != 1) return {};
-    if (keyring::is_escrow(context.keyring(), link.thumbprint) || context.keyring().settings().contains(kSetting)) return {};
+    if (keyring::is_escrow(context.keyring(), link.thumbprint) || context.keyring().settings().contains(kSetting))
+        return {};
     return "protector " + link.name + " (" + link.thumbprint.short_text() +
            ") has no twin: while its vault is out of reach nothing can be restored. Have the same key in a second one: "
            "signet keyring link LOCATION --twin-of " +
            link.thumbprint.short_text();
+}
+
+std::vector<std::string> refusing_twins(Context& context, const keyring::Link& link) {
+    std::vector<std::string> sentences;
+    if (!link.wraps()) return sentences;
+    bool is_first = true;  // what the first one refuses is the state of access
+    for (const std::string& place : link.locations) {
+        const keyring::Location location = keyring::Location::parse(place);
+        if (!location.can_unwrap() || std::exchange(is_first, false)) continue;
+        const std::string why = why_refused(context, link, location);
+        if (why.empty()) continue;
+        sentences.push_back("the twin of protector " + link.name + " (" + link.thumbprint.short_text() + ") in " +
+                            place + " refuses, and nothing can be restored with it: " + why);
+    }
+    return sentences;
 }
 
 void warn_of_missing_twin(Context& context, const keyring::Link& link) {

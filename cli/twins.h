@@ -4,6 +4,7 @@
 #include "cli/context.h"
 
 #include <string>
+#include <vector>
 
 namespace signet::cli {
 
@@ -11,6 +12,9 @@ namespace signet::cli {
 /// escrow protectors (the repository holds them), where this keyring reaches no private half at all, and where
 /// --without-twin was said.
 [[nodiscard]] std::string missing_twin(Context& context, const keyring::Link& link);
+/// For each further location of a wrapping protector that refuses: it is no twin any more. No login is tried, and an
+/// outage is no refusal.
+[[nodiscard]] std::vector<std::string> refusing_twins(Context& context, const keyring::Link& link);
 /// The same as a warning. It changes no exit code.
 void warn_of_missing_twin(Context& context, const keyring::Link& link);
 

@@ -1,5 +1,7 @@
 #include "keyring/access_state.h"
 
+#include <cstdlib>
+
 #include "core/error.h"
 
 namespace signet::keyring {
@@ -34,7 +36,8 @@ bool is_refused(ProtectorStatus status) {
 
 AccessState judge_access(ProtectorStatus status, const std::optional<TimePoint>& lost_since, TimePoint now,
                          std::int64_t heal_window_ns) {
-    const bool is_beyond = lost_since && now.ns - lost_since->ns > heal_window_ns;
+    // A loss that lies far ahead was noted by a clock that was set back since: nobody knows how long it lasts.
+    const bool is_beyond = lost_since && std::abs(now.ns - lost_since->ns) > heal_window_ns;
     if (is_beyond) return AccessState::needs_revalidation;
     if (is_refused(status)) return AccessState::inaccessible;
     if (status != ProtectorStatus::unreachable) return AccessState::ok;

@@ -1,6 +1,7 @@
 #include "keyring/audit_log.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <algorithm>
 #include <cerrno>
@@ -67,8 +68,14 @@ struct Tail {
 class LogFile {
 public:
     explicit LogFile(const std::string& path, int flags)
-        : path_(path), fd_(::open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, 0600)) {
+        : path_(path), fd_(::open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600)) {
         if (!fd_ && errno != ENOENT) throw Error::from_errno("open", path, errno);
+        struct stat status {};
+        if (!fd_) return;
+        if (::fstat(fd_.get(), &status) != 0) throw Error::from_errno("look at", path, errno);
+        // /dev/full and its like fail when they are written to; a FIFO would wait for somebody.
+        if (S_ISFIFO(status.st_mode))
+            throw Error(ErrorCode::io, path + ": the audit log is a FIFO", "put the file back");
     }
     [[nodiscard]] bool exists() const { return static_cast<bool>(fd_); }
     [[nodiscard]] int fd() const { return fd_.get(); }

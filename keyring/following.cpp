@@ -27,7 +27,7 @@ std::string Keyring::why_not_followed(const Link& link, const KeyDescription& ke
     const bool is_proven = find(key.thumbprint) != nullptr;
     if (key.location.scheme != Location::Scheme::pkcs11 || is_proven) return {};
     const std::string& place = link.locations.front();
-    const Refusal* known = refusal(place);
+    const Refusal* known = refusal(place, vaults);
     if (known != nullptr && known->outcome == Outcome::credential_rejected) {
         return "its token refuses the PIN since " + to_rfc3339(known->since) + "; see signet keyring test";
     }
@@ -39,7 +39,8 @@ std::string Keyring::why_not_followed(const Link& link, const KeyDescription& ke
         return tested.ok() ? "" : tested.detail;
     } catch (const Error& error) {
         // The next run must not spend another try.
-        if (error.code() == ErrorCode::wrong_passphrase) note_answer(place, "test", Outcome::credential_rejected);
+        if (error.code() == ErrorCode::wrong_passphrase)
+            note_answer(place, "test", Outcome::credential_rejected, vaults);
         return error.what();
     }
 }
@@ -47,12 +48,12 @@ std::string Keyring::why_not_followed(const Link& link, const KeyDescription& ke
 /// Does not log in once the place has refused that: every run would spend another try.
 Answer<KeyDescription> Keyring::newest_at(const Location& place, const std::string& linked, Vaults& vaults) {
     Vault& vault = vaults.at(place);
-    if (has_refused_login(linked) && vaults.gives_secrets_unattended(place)) return vault.newest_shown(place);
+    if (has_refused_login(linked, vaults) && vaults.gives_secrets_unattended(place)) return vault.newest_shown(place);
     try {
         return vault.newest(place);
     } catch (const Error& error) {
         note_rejected(Location::parse(linked), "login", error, vaults);
-        if (error.code() != ErrorCode::wrong_passphrase || !has_refused_login(linked)) throw;
+        if (error.code() != ErrorCode::wrong_passphrase || !has_refused_login(linked, vaults)) throw;
         return Answer<KeyDescription>::refuse(Outcome::credential_rejected, error.what());
     }
 }

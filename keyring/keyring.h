@@ -95,6 +95,13 @@ struct WriterIdentity {
     [[nodiscard]] IdentityId identity() const { return key.verify_key().identity(); }
 };
 
+/// The officer that a local vault holds. Its identity outlives the vault's absence: no other is made meanwhile.
+struct VaultOfficer {
+    IdentityId identity;
+    std::string vault;  ///< folder
+    friend bool operator==(const VaultOfficer&, const VaultOfficer&) = default;
+};
+
 /// What hooks were told of the state of access, and when.
 struct Told {
     std::string state;
@@ -104,11 +111,16 @@ struct Told {
 /// A location that refused, remembered until it answers well again, or its link is removed: an outage after a refusal
 /// opens no way to a twin.
 struct Refusal {
-    std::string location;
+    std::string location;   ///< as the link has it
+    std::string folder;     ///< of the local vault that the location meant then; empty: no local one, or an older file
     std::string operation;  ///< "describe", "login", "unwrap", "test"
     Outcome outcome = Outcome::denied;
     TimePoint since;
 };
+
+/// Whether a refusal is one of this location: the same key in the same vault. One that an older file holds knows no
+/// vault, and is one of the text.
+[[nodiscard]] bool is_of(const Refusal& refusal, const std::string& location, const Vaults& vaults);
 
 /// How to link.
 struct LinkOptions {
@@ -217,13 +229,21 @@ public:
     /// Whether a local vault is missing from the file system that held it, as this keyring remembers that.
     [[nodiscard]] bool is_taken_away(const std::string& folder) const;
     [[nodiscard]] static Answer<KeyDescription> taken_away(const std::string& folder);
+    /// Whether a local vault is or was in that folder, as far as this keyring knows.
+    /// default_folder  of locations that name no folder
+    [[nodiscard]] bool knows_vault(const std::string& folder, const std::string& default_folder) const;
+    /// Whether it was there, and now neither the vault nor the file system that held it is. Nothing must be made in its
+    /// place: that would be hidden, or hide the vault, once the disk is back.
+    [[nodiscard]] bool is_out_of_reach(const std::string& folder, const std::string& default_folder) const;
     /// The refusal that is remembered of a location; one that stops unwrapping before one that only stops wrapping.
-    [[nodiscard]] const Refusal* refusal(const std::string& location) const;
+    /// vaults  say which vault a location without a folder means: another one (--vault) has refused nothing
+    [[nodiscard]] const Refusal* refusal(const std::string& location, const Vaults& vaults) const;
     /// Whether it is remembered that the location did not take a passphrase or PIN.
-    [[nodiscard]] bool has_refused_login(const std::string& location) const;
+    [[nodiscard]] bool has_refused_login(const std::string& location, const Vaults& vaults) const;
     /// Remembers a refusal of a location that this keyring or one beside it has linked, or clears it after `ok`. Writes
     /// only on a change; a keyring that cannot be written is left.
-    void note_answer(const std::string& location, const std::string& operation, Outcome outcome) noexcept;
+    void note_answer(const std::string& location, const std::string& operation, Outcome outcome,
+                     const Vaults& vaults) noexcept;
     /// Remembers that a passphrase or PIN was not taken, when a file or command gave it: what a person types wrong is
     /// no answer of the vault.
     void note_rejected(const Location& location, const std::string& operation, const Error& error,
@@ -326,14 +346,21 @@ public:
     /// A person says that all entries up to `last` are this keyring's.
     void account_for(const RepositoryId& repository, const IdentityId& writer, std::uint64_t last);
 
-    /// Who the officer is, without unlocking anything.
-    [[nodiscard]] std::optional<IdentityId> officer_identity(Vaults& vaults) const;
-    /// The officer's key; asks for the passphrase when a vault holds it. Made when there is none: in the default vault
-    /// where that exists, else in officer.key.
+    /// Who the officer is, without unlocking anything: that of officer.key, of the default vault, or else the one that
+    /// this keyring remembers. Remembers the one of a vault; pointers and references into the keyring are void then.
+    [[nodiscard]] std::optional<IdentityId> officer_identity(Vaults& vaults);
+    /// Whether officer.key or the default vault holds the officer's seed.
+    [[nodiscard]] bool has_officer(Vaults& vaults) const;
+    /// The officer's key; asks for the passphrase when a vault holds it. Made when there never was one: in the default
+    /// vault where that exists, else in officer.key.
+    /// throws  Error{key_unavailable}: an officer is known, or a vault that may hold one, and is not there
     [[nodiscard]] crypto::SigningKey officer(Vaults& vaults);
-    [[nodiscard]] std::optional<crypto::SigningKey> officer_if_present(Vaults& vaults) const;
+    /// throws  Error{key_unavailable}: an officer is known, and its vault is not there
+    [[nodiscard]] std::optional<crypto::SigningKey> officer_if_present(Vaults& vaults);
     /// Takes over an officer's seed (from an escrow object). throws  Error{refused}: there is another officer
     void adopt_officer(const SecretBytes& seed, Vaults& vaults);
+    /// throws  Error{key_unavailable}: no officer is known, and a vault that may hold one is not there
+    void require_no_hidden_officer(const Vaults& vaults) const;
 
     struct Content {
         std::uint64_t generation = 0;
@@ -348,6 +375,7 @@ public:
         std::map<std::string, Told> told;  ///< by channel: the state of access, as hooks were told of it last
         std::string state;                 ///< of access, as the audit log has it; empty: ok
         std::map<std::string, std::string> vault_places;  ///< folders of local vaults and the file systems they were on
+        std::optional<VaultOfficer> officer;              ///< absent in older files
 
         [[nodiscard]] Link* find(const format::Thumbprint& thumbprint);
         /// throws  Error{usage}: not linked; another process may have unlinked it meanwhile
@@ -372,6 +400,7 @@ private:
     void follow(const Link& link, Vaults& vaults, FollowReport& report);
     [[nodiscard]] std::string why_not_followed(const Link& link, const KeyDescription& key, Vaults& vaults);
     void note_vault_place(const std::string& folder) noexcept;
+    void note_officer(const VaultOfficer& officer) noexcept;
     std::string folder_;
     const Clock* clock_;
     AuditLog audit_;

@@ -127,7 +127,15 @@ Refusal decode_refusal(const Json& json, std::string_view what) {
     const JsonObject fields(json, what);
     const auto outcome = parse_outcome(fields.text("outcome"));
     if (!outcome || !is_refusal(*outcome)) fields.fail("outcome");
-    return {fields.text("location"), fields.text("operation"), *outcome, fields.time("since")};
+    std::string folder = fields.has("folder") ? fields.text("folder") : std::string();
+    return {fields.text("location"), std::move(folder), fields.text("operation"), *outcome, fields.time("since")};
+}
+
+/// Absent in files of earlier versions.
+std::optional<VaultOfficer> decode_officer(const JsonObject& fields, std::string_view what) {
+    if (!fields.has("officer")) return std::nullopt;
+    const JsonObject officer(fields.member("officer"), what);
+    return VaultOfficer{officer.id<IdentityId>("identity"), officer.text("vault")};
 }
 
 /// Both lists are absent in files of earlier versions.
@@ -208,6 +216,7 @@ Json encode(const Keyring::Content& content) {
     Json refusals = Json::array();
     for (const Refusal& refusal : content.refusals) {
         refusals.push_back({{"location", refusal.location},
+                            {"folder", refusal.folder},
                             {"operation", refusal.operation},
                             {"outcome", text(refusal.outcome)},
                             {"since", to_rfc3339(refusal.since)}});
@@ -220,19 +229,23 @@ Json encode(const Keyring::Content& content) {
     for (const auto& [channel, last] : content.told) {
         told[channel] = {{"state", last.state}, {"when", time_or_null(last.when)}};
     }
-    return {{"signet_keyring", 1},
-            {"generation", content.generation},
-            {"links", std::move(links)},
-            {"repositories", std::move(pins)},
-            {"locations", std::move(locations)},
-            {"replicas", std::move(replicas)},
-            {"replica_keyrings", std::move(replica_keyrings)},
-            {"label_keys", std::move(label_keys)},
-            {"settings", Json(content.settings)},
-            {"refusals", std::move(refusals)},
-            {"vault_places", std::move(vault_places)},
-            {"told", std::move(told)},
-            {"state", content.state}};
+    Json body = {{"signet_keyring", 1},
+                 {"generation", content.generation},
+                 {"links", std::move(links)},
+                 {"repositories", std::move(pins)},
+                 {"locations", std::move(locations)},
+                 {"replicas", std::move(replicas)},
+                 {"replica_keyrings", std::move(replica_keyrings)},
+                 {"label_keys", std::move(label_keys)},
+                 {"settings", Json(content.settings)},
+                 {"refusals", std::move(refusals)},
+                 {"vault_places", std::move(vault_places)},
+                 {"told", std::move(told)},
+                 {"state", content.state}};
+    if (content.officer) {
+        body["officer"] = {{"identity", content.officer->identity.hex()}, {"vault", content.officer->vault}};
+    }
+    return body;
 }
 
 Keyring::Content decode_content(const Json& body, std::string_view what) {
@@ -267,6 +280,7 @@ Keyring::Content decode_content(const Json& body, std::string_view what) {
     }
     for (const Json& refusal : fields.array("refusals")) content.refusals.push_back(decode_refusal(refusal, what));
     content.told = decode_told(fields);
+    content.officer = decode_officer(fields, what);
     if (fields.has("state")) content.state = fields.text("state");
     if (fields.has("vault_places")) {
         for (const Json& json : fields.array("vault_places")) {

@@ -1,9 +1,12 @@
 // The identities of a keyring: its writer with what it wrote in each repository, and the officer.
 #include "core/crypto/random.h"
 #include "core/file.h"
+#include "format/encoding.h"
 #include "keyring/identity_file.h"
 #include "keyring/keyring.h"
+#include "keyring/vault_place.h"
 
+#include <algorithm>
 #include <filesystem>
 
 namespace signet::keyring {
@@ -164,29 +167,96 @@ void Keyring::account_for(const RepositoryId& repository, const IdentityId& writ
     });
 }
 
-std::optional<IdentityId> Keyring::officer_identity(Vaults& vaults) const {
-    if (const auto seed = officer_file(folder_)) {
-        return crypto::SigningKey::from_seed(seed->clone()).verify_key().identity();
-    }
+// The officer.
+
+namespace {
+
+std::optional<IdentityId> officer_of_vault(Vaults& vaults) {
     if (!vaults.has_local()) return std::nullopt;
     return vaults.local().vault().identity_of(kOfficer);
 }
 
-std::optional<crypto::SigningKey> Keyring::officer_if_present(Vaults& vaults) const {
+std::string default_vault(const Vaults& vaults) { return vault_folder(Location{}, vaults.default_folder()); }
+
+Error hidden_officer(const VaultOfficer& officer) {
+    const bool is_elsewhere = !is_vault_missing(officer.vault);
+    return {ErrorCode::key_unavailable,
+            "this keyring's officer " + officer.identity.short_hex(16) + " is out of reach: the vault " +
+                officer.vault + (is_elsewhere ? " held it, and is not the one in use" : " that holds it is not there"),
+            is_elsewhere ? "name that vault with --vault"
+                         : "bring its disk back, or name the folder where it is now with --vault; where it is gone for "
+                           "good, signet keyring recover brings back an officer that a repository has in escrow, and "
+                           "another keyring (--keyring) makes one of its own"};
+}
+
+}  // namespace
+
+void Keyring::note_officer(const VaultOfficer& officer) noexcept {
+    try {
+        const VaultOfficer noted{officer.identity, format::to_utf8(officer.vault)};
+        if (content_.officer != noted) change([&](Content& next) { next.officer = noted; });
+    } catch (const std::exception&) {
+        // A keyring on a medium that cannot be written still serves.
+    }
+}
+
+std::optional<IdentityId> Keyring::officer_identity(Vaults& vaults) {
+    if (const auto seed = officer_file(folder_)) {
+        return crypto::SigningKey::from_seed(seed->clone()).verify_key().identity();
+    }
+    const auto& known = content_.officer;
+    if (const auto held = officer_of_vault(vaults)) {
+        // Another vault may be looked at for once: only who signs takes the place of a known one.
+        if (!known || known->identity == *held) note_officer({*held, default_vault(vaults)});
+        return held;
+    }
+    return known ? std::optional(known->identity) : std::nullopt;
+}
+
+bool Keyring::has_officer(Vaults& vaults) const { return officer_file(folder_) || officer_of_vault(vaults); }
+
+std::optional<crypto::SigningKey> Keyring::officer_if_present(Vaults& vaults) {
     if (auto seed = officer_file(folder_)) return crypto::SigningKey::from_seed(std::move(*seed));
-    if (!vaults.has_local() || !vaults.local().vault().identity_of(kOfficer)) return std::nullopt;
+    if (!officer_of_vault(vaults)) {
+        if (content_.officer) throw hidden_officer(*content_.officer);
+        return std::nullopt;
+    }
     auto seed = vaults.local().unlocked().get_identity(kOfficer);
     if (!seed) return std::nullopt;
-    return crypto::SigningKey::from_seed(std::move(*seed));
+    auto key = crypto::SigningKey::from_seed(std::move(*seed));
+    note_officer({key.verify_key().identity(), default_vault(vaults)});
+    return key;
+}
+
+void Keyring::require_no_hidden_officer(const Vaults& vaults) const {
+    // A vault at hand is where an officer is made, and hides none.
+    if (content_.officer || vaults.has_local()) return;
+    std::vector<std::string> folders;
+    if (const std::string folder = default_vault(vaults);
+        !folder.empty() && knows_vault(folder, vaults.default_folder()))
+        folders.push_back(folder);
+    for (const auto& [folder, file_system] : content_.vault_places) folders.push_back(folder);
+    for (const Link& link : content_.links) {
+        for (const std::string& text : link.locations) {
+            if (const Location location = Location::parse(text); !location.folder.empty())
+                folders.push_back(vault_folder(location, {}));
+        }
+    }
+    const auto missing = std::find_if(folders.begin(), folders.end(), is_vault_missing);
+    if (missing == folders.end()) return;
+    throw Error(ErrorCode::key_unavailable,
+                "the vault " + *missing + " is out of reach, and may hold this keyring's officer",
+                "bring its disk back, or name the folder where it is now with --vault");
 }
 
 crypto::SigningKey Keyring::officer(Vaults& vaults) {
     if (auto present = officer_if_present(vaults)) return std::move(*present);
+    require_no_hidden_officer(vaults);
     try {
         adopt_officer(crypto::SigningKey::generate().seed(), vaults);
     } catch (const Error& error) {
         // Another process may have been first: then its officer counts.
-        if (error.code() != ErrorCode::refused || !officer_identity(vaults)) throw;
+        if (error.code() != ErrorCode::refused || !has_officer(vaults)) throw;
     }
     auto present = officer_if_present(vaults);
     invariant(present.has_value(), "an officer that was made is there");
@@ -196,11 +266,13 @@ crypto::SigningKey Keyring::officer(Vaults& vaults) {
 void Keyring::adopt_officer(const SecretBytes& seed, Vaults& vaults) {
     const IdentityId identity = crypto::SigningKey::from_seed(seed.clone()).verify_key().identity();
     if (const auto known = officer_identity(vaults)) {
-        if (*known == identity) return;
-        throw Error(ErrorCode::refused, "this keyring has another officer: " + known->hex());
+        if (*known != identity) throw Error(ErrorCode::refused, "this keyring has another officer: " + known->hex());
+        // Its vault may be lost, and this brings it back.
+        if (has_officer(vaults)) return;
     }
     if (vaults.has_local()) {
         vaults.local().unlocked().put_identity(kOfficer, seed);
+        note_officer({identity, default_vault(vaults)});
         return;
     }
     const FileLock lock = lock_folder();

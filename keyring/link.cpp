@@ -262,6 +262,24 @@ Answer<KeyDescription> Keyring::taken_away(const std::string& folder) {
         Outcome::not_found, "the vault is gone from " + folder + ", and the file system that held it is there");
 }
 
+bool Keyring::knows_vault(const std::string& folder, const std::string& default_folder) const {
+    if (content_.vault_places.contains(format::to_utf8(folder))) return true;
+    if (content_.officer && content_.officer->vault == format::to_utf8(folder)) return true;
+    // Files of earlier versions knew no places; else a location without a folder says nothing about where it was used.
+    const bool counts_default = content_.vault_places.empty();
+    return std::any_of(content_.links.begin(), content_.links.end(), [&](const Link& link) {
+        return std::any_of(link.locations.begin(), link.locations.end(), [&](const std::string& text) {
+            const Location location = Location::parse(text);
+            if (location.folder.empty() && !counts_default) return false;
+            return vault_folder(location, default_folder) == folder;
+        });
+    });
+}
+
+bool Keyring::is_out_of_reach(const std::string& folder, const std::string& default_folder) const {
+    return !folder.empty() && is_vault_missing(folder) && knows_vault(folder, default_folder) && !is_taken_away(folder);
+}
+
 void Keyring::note_vault_place(const std::string& folder) noexcept {
     if (is_vault_missing(folder)) return;
     try {
@@ -306,7 +324,7 @@ Answer<KeyDescription> Keyring::audited_test(const format::Thumbprint& thumbprin
         if (answer.ok()) answer = vaults.at(location).test(location);
         audit_.outcome(intent, answer.outcome, answer.detail);
         // It may be known from a keyring beside this one, and a refusal of it be remembered here.
-        if (is_known || answer.ok()) note_answer(place, "test", answer.outcome);
+        if (is_known || answer.ok()) note_answer(place, "test", answer.outcome, vaults);
         return answer;
     } catch (const Error& error) {
         audit_.outcome(intent, Outcome::credential_rejected, error.what());
@@ -332,7 +350,7 @@ LinkTest::Result Keyring::test_location(const Link& link, const std::string& pla
     const bool proven = answer.ok() && answer.value->can_unwrap;
     LinkTest::Result result{place, answer.outcome, answer.detail, proven, state_after(answer)};
     // An outage after a refusal opens no way to a twin, and a test says no better.
-    const Refusal* known = may_fail_over(answer.outcome) ? refusal(place) : nullptr;
+    const Refusal* known = may_fail_over(answer.outcome) ? refusal(place, vaults) : nullptr;
     if (known == nullptr || !stops_unwrapping(known->outcome)) return result;
     result.refused_since = known->since;
     result.state = text(known->outcome);
@@ -494,7 +512,7 @@ LinkReport Keyring::set_default(const format::Thumbprint& thumbprint, Vaults& va
         const auto tested = audited_test(thumbprint, location, vaults);
         if (may_fail_over(tested.outcome)) {
             // An outage after a refusal opens no way to a twin.
-            if (const Refusal* known = refusal(place))
+            if (const Refusal* known = refusal(place, vaults))
                 throw_refusal(known->outcome, tested.detail + "; refused since " + to_rfc3339(known->since), location);
             passed_over = true;
             continue;
@@ -545,7 +563,8 @@ std::string Keyring::use_twin(const format::Thumbprint& thumbprint, const std::s
         Link& link = next.require(thumbprint);
         auto& all = link.locations;
         std::erase_if(next.refusals, [&](const Refusal& refusal) {
-            return std::find(all.begin(), all.end(), refusal.location) != all.end();
+            return std::any_of(all.begin(), all.end(),
+                               [&](const std::string& place) { return is_of(refusal, place, vaults); });
         });
         const auto found = std::find(all.begin(), all.end(), twin->location);
         if (moves && found != all.end()) std::rotate(all.begin(), found, found + 1);

@@ -55,7 +55,9 @@ void LocalVault::set_enabled(std::string_view reference, bool enabled) {
     state_->change([&](Content& next) {
         for_reference(next, get(reference), reference, [&](StoredKey& stored) {
             KeyVersion& key = stored.key;
-            if (enabled && key.attributes.deleted && reference != key.name) {
+            if (enabled && key.attributes.deleted) {
+                // By its name alone, what is deleted stays as it is, and is recovered as it was.
+                if (reference == key.name) return;
                 throw Error(ErrorCode::refused, "key " + key.reference() + " is deleted",
                             "signet key recover " + key.reference());
             }

@@ -209,7 +209,7 @@ void Resolver::warn_of_twin(const KnownProtector& protector, const std::string& 
 const Refusal* Resolver::refusal(const std::string& place) const {
     const Refusal* found = nullptr;
     for (const Keyring& keyring : keyrings_.all()) {
-        const Refusal* known = keyring.refusal(place);
+        const Refusal* known = keyring.refusal(place, vaults_);
         if (known == nullptr) continue;
         if (found == nullptr || (!stops_unwrapping(found->outcome) && stops_unwrapping(known->outcome))) found = known;
     }
@@ -237,7 +237,7 @@ Answer<KeyDescription> Resolver::ask_once(const Location& location) {
     const std::string place = location.text();
     const bool is_login_refused =
         vaults_.gives_secrets_unattended(location) &&
-        std::any_of(all.begin(), all.end(), [&](const Keyring& one) { return one.has_refused_login(place); });
+        std::any_of(all.begin(), all.end(), [&](const Keyring& one) { return one.has_refused_login(place, vaults_); });
     try {
         auto answer = keyrings_.own().describe(location, vaults_, is_login_refused ? Login::spared : Login::allowed);
         const std::string folder = vault_folder(location, vaults_.default_folder());
@@ -277,12 +277,12 @@ Resolver::Found Resolver::look(const KnownProtector& protector, Use use, const s
             found.location = location;
             found.detail.clear();
             found.key = std::move(answer.value);
-            keyrings_.own().note_answer(place, "describe", found.outcome);
+            keyrings_.own().note_answer(place, "describe", found.outcome, vaults_);
             const bool serves = use == Use::wrap ? found.outcome == Outcome::ok : may_unwrap(found.key->state);
             if (!is_first && serves) warn_of_twin(protector, found.passed.front().place, place);
             return found;
         }
-        keyrings_.own().note_answer(place, "describe", answer.outcome);
+        keyrings_.own().note_answer(place, "describe", answer.outcome, vaults_);
         // Another process may have met a refusal since this one began.
         if (may_fail_over(answer.outcome)) keyrings_.take_notes_of_others();
         const Refusal* latched = refusal(place);
@@ -302,7 +302,7 @@ Resolver::Found Resolver::look(const KnownProtector& protector, Use use, const s
     return found;
 }
 
-ProtectorReport Resolver::status_locked(const format::Thumbprint& thumbprint) {
+ProtectorReport Resolver::status_locked(const format::Thumbprint& thumbprint, Use use) {
     ProtectorReport report;
     report.thumbprint = thumbprint;
     const auto protector = keyrings_.find(thumbprint);
@@ -314,7 +314,7 @@ ProtectorReport Resolver::status_locked(const format::Thumbprint& thumbprint) {
     report.name = protector->name;
     report.role = protector->role;
     report.locations = protector->locations;
-    const Found found = look(*protector);
+    const Found found = look(*protector, use);
     if (!found.any) {
         report.status = ProtectorStatus::wrap_only;
         report.detail = "only its public half is linked";
@@ -332,7 +332,12 @@ ProtectorReport Resolver::status_locked(const format::Thumbprint& thumbprint) {
 
 ProtectorReport Resolver::status(const format::Thumbprint& thumbprint) {
     const std::lock_guard lock(mutex_);
-    return status_locked(thumbprint);
+    return status_locked(thumbprint, Use::unwrap);
+}
+
+ProtectorReport Resolver::status_for_wrapping(const format::Thumbprint& thumbprint) {
+    const std::lock_guard lock(mutex_);
+    return status_locked(thumbprint, Use::wrap);
 }
 
 bool Resolver::unwraps_unattended(const format::Thumbprint& thumbprint) {
@@ -421,7 +426,7 @@ format::DataKey Resolver::unwrap(const format::Slot& slot) {
         std::optional<format::DataKey> key;
         const auto answer = patiently(place, [&] { return audited_unwrap(slot, found.location, key); });
         // What does not decrypt says nothing about access.
-        if (answer.outcome != Outcome::integrity) keyrings_.own().note_answer(place, "unwrap", answer.outcome);
+        if (answer.outcome != Outcome::integrity) keyrings_.own().note_answer(place, "unwrap", answer.outcome, vaults_);
         if (key) {
             keyrings_.own().note_unwrapped(slot.thumbprint);
             return std::move(*key);

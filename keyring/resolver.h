@@ -56,6 +56,9 @@ public:
 
     /// Describes; never unwraps and never asks for a passphrase.
     [[nodiscard]] ProtectorReport status(const format::Thumbprint& thumbprint);
+    /// The same for what new data keys are to be wrapped with: what stops wrapping alone is remembered as well while
+    /// the vault is out of reach.
+    [[nodiscard]] ProtectorReport status_for_wrapping(const format::Thumbprint& thumbprint);
     /// Whether unwrap() could work without asking a person: a location with the private half, and a passphrase that is
     /// known or comes unattended.
     [[nodiscard]] bool unwraps_unattended(const format::Thumbprint& thumbprint);
@@ -105,7 +108,7 @@ private:
     void note_failover(const format::Slot& slot, const std::vector<Passed>& passed, const std::string& twin);
     [[nodiscard]] Answer<SecretBytes> audited_unwrap(const format::Slot& slot, const Location& location,
                                                      std::optional<format::DataKey>& key);
-    [[nodiscard]] ProtectorReport status_locked(const format::Thumbprint& thumbprint);
+    [[nodiscard]] ProtectorReport status_locked(const format::Thumbprint& thumbprint, Use use);
     [[nodiscard]] format::Slot wrap_locked(const format::DataKey& key, const format::Thumbprint& thumbprint,
                                            bool any_role);
     void warn_once(const std::string& sentence);

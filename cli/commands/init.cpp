@@ -52,8 +52,8 @@ std::optional<format::RepositoryConfig> begun_before(Context& context, const std
                     "a repository lost it; name an empty place");
     }
     const format::RepositoryConfig config = storage::Repository::open(store).config();
-    const keyring::RepositoryPin* pin = context.keyring().pin(config.repository);
     const bool is_own = context.keyring().officer_identity(context.vaults()) == config.officer;
+    const keyring::RepositoryPin* pin = context.keyring().pin(config.repository);
     const bool was_used = has_journals || (pin != nullptr && !pin->seen.empty());
     if (!is_own || was_used || config.provider != place.provider || config.region != place.region)
         throw Error(ErrorCode::refused, "there is a repository in " + store->location() + " already");

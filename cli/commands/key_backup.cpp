@@ -1,3 +1,4 @@
+#include "keyring/key_backup.h"
 #include "cli/commands/commands.h"
 #include "cli/key_file.h"
 #include "cli/key_state_change.h"
@@ -6,7 +7,6 @@
 #include "cli/table.h"
 #include "cli/token_key.h"
 #include "core/file.h"
-#include "keyring/key_backup.h"
 
 #include <unistd.h>
 
@@ -40,6 +40,10 @@ void back_up_in_shares(Context& context, const std::string& name, const keyring:
                        const std::string& path) {
     keyring::LocalVault& keys = unlocked_vault(context);
     const auto shared = keyring::make_shared_key_backup(keys, name, scheme, context.clock().now());
+    // On record before private halves leave the vault.
+    audit_key_change(
+        context, "key-backup", shared.backup.versions,
+        "opened by " + std::to_string(scheme.threshold) + " of " + std::to_string(scheme.count) + " shares");
     const std::vector<std::string> shares = write_shares(context, shared);
     try {
         replace_file(path, shared.backup.file, 0600);
@@ -48,9 +52,6 @@ void back_up_in_shares(Context& context, const std::string& name, const keyring:
         throw;
     }
     keys.note_key_backup(name, shared.backup.record);
-    audit_key_change(
-        context, "key-backup", shared.backup.versions,
-        "opened by " + std::to_string(scheme.threshold) + " of " + std::to_string(scheme.count) + " shares");
     print_made(context, shared.backup, path, shares);
     context.terminal().message("to bring the key back, the file and " + std::to_string(scheme.threshold) + " of the " +
                                std::to_string(scheme.count) + " shares are needed: keep them apart from each other");

@@ -13,6 +13,7 @@ ExitCode run(Context& context) {
     const keyring::KeyDates valid = dates(context);
     const std::string& name = context.arguments().front();
     if (const auto token = token_location(name)) {
+        audit_before_key_change(context, "key-create", token->public_text());
         const auto made = context.vaults().tokens().create(*token, bits == 0 ? kDefaultBits : bits, valid);
         audit_token_key(context, "key-create", made);
         print_token_key(context.terminal(), made);
@@ -28,8 +29,9 @@ ExitCode run(Context& context) {
     }
     const keyring::KeyUse use =
         context.options().flag("exchange") ? keyring::KeyUse::exchange : keyring::KeyUse::protector;
-    const keyring::KeyVersion key =
-        vault_for_new_key(context).create_key(name, bits == 0 ? kDefaultBits : bits, valid, use);
+    keyring::LocalVault& keys = vault_for_new_key(context);
+    audit_before_key_change(context, "key-create", "local:" + name);
+    const keyring::KeyVersion key = keys.create_key(name, bits == 0 ? kDefaultBits : bits, valid, use);
     audit_key_change(context, "key-create", {key});
     show_key(context, key);
     return ExitCode::done;

@@ -56,6 +56,7 @@ ExitCode run(Context& context) {
     // On record before it is done.
     audit_key_change(context, "key-delete", versions, detail);
     keys.soft_delete(reference, retention);
+    remember_answers(context, versions);
     print_versions(context, reference);
     warn_of_wrapping_links(context, versions, "it is recovered or replaced");
     tell_of_twins(context, versions);

@@ -32,6 +32,11 @@ ExitCode run(Context& context) {
         throw Error(ErrorCode::refused, key.reference() + " is " + std::string(keyring::text(state)),
                     std::string("signet key ") + (key.attributes.deleted ? "recover " : "enable ") + key.reference());
     }
+    if (key.use == keyring::KeyUse::exchange) {
+        throw Error(ErrorCode::refused,
+                    key.reference() + " is a key exchange key: it protects nothing and stays where it is",
+                    "another vault makes its own: signet key create NAME --exchange");
+    }
     const crypto::RsaPublicKey recipient = recipient_of(context);
     const std::string path = new_output_file(context);
     const std::string key_id = context.options().text_or("kid", format::Thumbprint::of(recipient).text());

@@ -45,6 +45,38 @@ RsaPrivateKey open_key_file(const Context& context, ByteView content, const std:
     return parse(content, &passphrase, path);
 }
 
+/// The key exchange key of this vault that a .byok file names.
+std::optional<keyring::KeyVersion> meant_key(const keyring::LocalVault& keys, const std::string& key_id) {
+    for (const keyring::KeyVersion& key : keys.list()) {
+        if (key.use == keyring::KeyUse::exchange && (key_id == key.reference() || key_id == key.thumbprint.text()))
+            return key;
+    }
+    return std::nullopt;
+}
+
+/// Why nothing opened a .byok file.
+Error not_opened(Context& context, const std::string& key_id, const std::string& path) {
+    const auto meant = meant_key(vault(context), key_id);
+    const auto named = context.options().text("exchange-key");
+    const bool was_tried = !named || (meant && vault(context).get(*named).thumbprint == meant->thumbprint);
+    if (!meant || !was_tried) {
+        return {ErrorCode::key_unavailable,
+                path + ": no key exchange key of the vault opens it; it was wrapped for " + printable(key_id),
+                "wrap it for a key of this vault: signet key create NAME --exchange, then signet key export-public "
+                "NAME"};
+    }
+    const keyring::KeyState state = meant->state(context.clock().now());
+    if (!may_unwrap(state)) {
+        const bool is_deleted = state == keyring::KeyState::deleted;
+        return {ErrorCode::key_unavailable,
+                path + ": it was wrapped for " + meant->reference() + ", which is " + std::string(text(state)),
+                std::string(is_deleted ? "signet key recover " : "signet key enable ") + meant->reference()};
+    }
+    return {ErrorCode::damaged,
+            path + ": damaged: it was wrapped for " + meant->reference() + ", and that key does not open it",
+            "have it made again; a key of that name in another vault may be meant as well"};
+}
+
 /// The key exchange keys that may open a .byok file: the one that was named, or all, that of the file's key id first.
 std::vector<keyring::KeyVersion> exchange_keys(Context& context, const std::string& key_id) {
     const keyring::LocalVault& keys = vault(context);
@@ -65,10 +97,7 @@ RsaPrivateKey open_byok(Context& context, ByteView content, const std::string& p
         const auto pkcs8 = keys.open_transported(key, file.ciphertext);
         if (pkcs8) return RsaPrivateKey::from_der(pkcs8->reveal(), nullptr, path);
     }
-    throw Error(
-        ErrorCode::key_unavailable,
-        path + ": no key exchange key of the vault opens it; it was wrapped for " + printable(file.key_id),
-        "wrap it for a key of this vault: signet key create NAME --exchange, then signet key export-public NAME");
+    throw not_opened(context, file.key_id, path);
 }
 
 struct Loaded {
@@ -93,6 +122,7 @@ Loaded load(Context& context, const std::string& path) {
 ExitCode import_into_token(Context& context, const keyring::Location& location) {
     const keyring::KeyDates valid = dates(context);
     const Loaded loaded = load(context, context.arguments()[1]);
+    audit_before_key_change(context, "key-import", location.public_text());
     const auto made = context.vaults().tokens().import_key(location, loaded.key, valid);
     audit_token_key(context, "key-import", made);
     print_token_key(context.terminal(), made);
@@ -105,7 +135,9 @@ ExitCode run(Context& context) {
     if (!keyring::is_key_name(name)) throw Error(ErrorCode::usage, "no name for a key: " + printable(name));
     const keyring::KeyDates valid = dates(context);
     const Loaded loaded = load(context, context.arguments()[1]);
-    const keyring::KeyVersion made = vault_for_new_key(context).import_key(name, loaded.key, loaded.origin, valid);
+    keyring::LocalVault& keys = vault_for_new_key(context);
+    audit_before_key_change(context, "key-import", "local:" + name);
+    const keyring::KeyVersion made = keys.import_key(name, loaded.key, loaded.origin, valid);
     audit_key_change(context, "key-import", {made});
     show_key(context, made);
     remind_of_key_backup(context, name, "before its first use");

@@ -37,6 +37,8 @@ ExitCode run(Context& context) {
     const SecretBytes before = context.passphrases().get({"unlock", object, false});
     keys.unlock(before);
     const SecretBytes after = passphrase_asker(options, "new-passphrase")({"change", object, true});
+    // On record before it is done.
+    context.keyring().audit().note({"key-passphrase", std::nullopt, object, ""});
     keys.change_passphrase(before, after);
     context.passphrases().remember(object, after);
     try {

@@ -55,7 +55,9 @@ ExitCode run(Context& context) {
     if (!context.has_repository()) detail = "forced; no repository was looked at";
     // On record before it is irrevocable.
     audit_key_change(context, "key-purge", versions, detail);
-    print_purged(context, keys.purge(reference));
+    const std::vector<keyring::PurgedKey> purged = keys.purge(reference);
+    remember_answers(context, versions);
+    print_purged(context, purged);
     return ExitCode::done;
 }
 

@@ -11,8 +11,10 @@ ExitCode run(Context& context) {
     require_local_key(reference, Notion::soft_deletion);
     keyring::LocalVault& keys = unlocked_vault(context);
     const std::vector<keyring::KeyVersion> versions = versions_of(keys, reference);
-    keys.recover(reference);
+    // On record before it is done.
     audit_key_change(context, "key-recover", versions);
+    keys.recover(reference);
+    remember_answers(context, versions);
     print_versions(context, reference);
     remind_of_key_backup(context, versions.front().name);
     return ExitCode::done;

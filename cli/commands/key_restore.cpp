@@ -6,6 +6,8 @@
 #include "core/file.h"
 #include "keyring/key_backup.h"
 
+#include <set>
+
 namespace signet::cli {
 namespace {
 
@@ -22,6 +24,12 @@ keyring::OpenKeyBackup open(Context& context, const Bytes& file, const std::stri
         return keyring::open_key_backup(file, read_shares(shares), path);
     }
     return keyring::open_key_backup(file, passphrase_of_backup(context, path), path);
+}
+
+std::set<std::string> names_in(const keyring::OpenKeyBackup& backup) {
+    std::set<std::string> names;
+    for (const keyring::WholeKey& whole : backup.keys) names.insert(whole.key.name);
+    return names;
 }
 
 void print_restored(Context& context, const keyring::OpenKeyBackup& backup,
@@ -54,6 +62,7 @@ ExitCode run(Context& context) {
     const keyring::OpenKeyBackup backup = open(context, file, path);
     keyring::LocalVault& keys = vault_for_new_key(context);
     if (keys.id() != backup.vault) context.terminal().message("this key backup was made from another vault");
+    for (const std::string& name : names_in(backup)) audit_before_key_change(context, "key-restore", "local:" + name);
     const std::vector<keyring::KeyVersion> added = keys.adopt(backup.keys, backup.record);
     audit_key_change(context, "key-restore", added);
     print_restored(context, backup, added);

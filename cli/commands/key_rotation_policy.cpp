@@ -35,8 +35,10 @@ ExitCode run(Context& context) {
         show_key(context, key);
         return ExitCode::done;
     }
-    unlocked_vault(context).set_rotation_policy(name, *policy);
+    keyring::LocalVault& keys = unlocked_vault(context);
+    // On record before it is done.
     audit_key_change(context, "key-rotation-policy", {key});
+    keys.set_rotation_policy(name, *policy);
     show_key(context, key);
     if (policy->before_expiry_days && !key.attributes.expires) {
         context.terminal().warning(key.reference() +

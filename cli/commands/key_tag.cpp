@@ -29,8 +29,10 @@ ExitCode run(Context& context) {
     const Tags tags = parse_tags({words.begin() + 1, words.end()});
     const keyring::KeyVersion key = vault(context).get(name);
     if (key.name != name) throw Error(ErrorCode::usage, "tags belong to all versions: " + key.name);
-    unlocked_vault(context).set_tags(name, tags);
+    keyring::LocalVault& keys = unlocked_vault(context);
+    // On record before it is done.
     audit_key_change(context, "key-tag", {key});
+    keys.set_tags(name, tags);
     show_key(context, key);
     remind_of_key_backup(context, name);
     return ExitCode::done;

@@ -13,6 +13,8 @@ ExitCode pause(Context& context) {
         context.terminal().message("paused already");
         return ExitCode::done;
     }
+    // On record before it is done.
+    context.keyring().audit().note({"pause", std::nullopt, "", ""}, why);
     context.keyring().set_setting("paused", to_rfc3339(now) + (why.empty() ? "" : " " + why));
     context.terminal().message(
         "paused: no backup is made with this keyring until signet keyring resume; restores go on");
@@ -24,6 +26,7 @@ ExitCode resume(Context& context) {
         context.terminal().message("not paused");
         return ExitCode::done;
     }
+    context.keyring().audit().note({"resume", std::nullopt, "", ""}, "paused since " + *context.keyring().paused());
     context.keyring().set_setting("paused", std::nullopt);
     context.terminal().message("resumed");
     return ExitCode::done;

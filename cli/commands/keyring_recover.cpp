@@ -1,12 +1,15 @@
 #include "cli/commands/commands.h"
 #include "cli/escrow.h"
+#include "cli/key_view.h"
 #include "cli/officer.h"
 #include "cli/table.h"
 #include "core/crypto/rsa.h"
 #include "keyring/escrow_mark.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
+#include <optional>
 #include <set>
 
 namespace signet::cli {
@@ -16,10 +19,53 @@ namespace {
 keyring::LocalVault& vault_for(Context& context, const SecretBytes& passphrase) {
     keyring::Vaults& vaults = context.vaults();
     if (!vaults.has_local()) {
+        require_room_for_vault(context);
         (void)keyring::LocalVault::create(vaults.default_folder(), passphrase, {}, context.clock());
         context.passphrases().remember("vault " + vaults.default_folder(), passphrase);
     }
-    return vaults.local().unlocked();
+    try {
+        return vaults.local().unlocked();
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::wrong_passphrase) throw;
+        throw Error(error.code(), error.what(),
+                    "the vault in " + vaults.default_folder() +
+                        " has another passphrase than the repository: recover into a new one (--vault DIR), or give "
+                        "the vault the same passphrase first: signet key passphrase");
+    }
+}
+
+/// What must not become the default again: the policy says so. Everything, where the policy cannot be read.
+std::function<bool(const format::Thumbprint&)> fence_of(Context& context) {
+    try {
+        const keyring::Policy policy = current_policy(context).policy;
+        return [policy](const format::Thumbprint& thumbprint) { return policy.is_fenced(thumbprint); };
+    } catch (const Error& error) {
+        context.terminal().warning("no protector is made the default, as the policy cannot be read: " +
+                                   std::string(error.what()));
+        return [](const format::Thumbprint&) { return true; };
+    }
+}
+
+/// The protector that was used last of those that are not fenced; none where all are.
+std::optional<format::Thumbprint> default_of(Context& context, const std::vector<OpenEscrow>& escrows) {
+    const auto is_fenced = fence_of(context);
+    const auto last = std::find_if(escrows.rbegin(), escrows.rend(),
+                                   [&](const OpenEscrow& escrow) { return !is_fenced(escrow.thumbprint); });
+    if (last != escrows.rend()) return last->thumbprint;
+    context.terminal().warning(
+        "none of these protectors is made the default: the policy says that they are compromised or retiring");
+    return std::nullopt;
+}
+
+void warn_of_sealed(Context& context, const std::set<format::Thumbprint>& sealed) {
+    if (sealed.empty()) return;
+    std::vector<std::string> names;
+    for (const format::Thumbprint& thumbprint : sealed) names.push_back(thumbprint.short_text());
+    context.terminal().warning(
+        counted(sealed.size(), "escrow protector") + " did not open with this passphrase, and what " +
+        (sealed.size() == 1 ? "it wraps" : "they wrap") + " cannot be restored without: " + join(names, ", ") +
+        "; it is under another passphrase: run signet keyring recover again with that one, into another vault "
+        "(--vault DIR), or give this vault the same passphrase first (signet key passphrase)");
 }
 
 /// A name of its own in the vault: another key may have taken it.
@@ -104,31 +150,39 @@ ExitCode run(Context& context) {
     }
     const SecretBytes passphrase =
         context.passphrases().get({"unlock", "repository " + context.repository_location(), false});
-    std::vector<OpenEscrow> escrows = open_escrows(context, repository, passphrase);
+    OpenEscrows found = open_escrows(context, repository, passphrase);
+    std::vector<OpenEscrow>& escrows = found.opened;
     context.keyring().pin_repository(config.repository, config.officer, repository.config_hash());
     context.note_location();
     sort_by_use(context, escrows);
 
     keyring::LocalVault& vault = vault_for(context, passphrase);
+    const auto next_default = default_of(context, escrows);
     Json protectors = Json::array();
+    Json sealed = Json::array();
+    for (const format::Thumbprint& thumbprint : found.sealed) sealed.push_back(thumbprint.text());
     std::string name;
     for (const OpenEscrow& escrow : escrows) {
-        const keyring::LinkReport report = take_in(context, vault, escrow, &escrow == &escrows.back(), name);
+        const keyring::LinkReport report = take_in(context, vault, escrow, next_default == escrow.thumbprint, name);
         protectors.push_back(report.link.thumbprint.text());
         context.terminal().result("recovered " + report.link.thumbprint.text() + " as " +
                                   printable(join(report.link.locations, ", ")) + " (" +
                                   std::string(keyring::text(report.link.role)) + ")");
     }
     for (const OpenEscrow& escrow : escrows) {
-        if (escrow.secret.officer_seed.empty() || context.keyring().officer_identity(context.vaults())) continue;
-        context.keyring().adopt_officer(escrow.secret.officer_seed, context.vaults());
+        if (escrow.secret.officer_seed.empty()) continue;
+        const auto own = context.keyring().officer_identity(context.vaults());
+        const auto inside = crypto::SigningKey::from_seed(escrow.secret.officer_seed.clone()).verify_key().identity();
+        if (!own || *own == inside) context.keyring().adopt_officer(escrow.secret.officer_seed, context.vaults());
     }
     learn_names(context);
+    warn_of_sealed(context, found.sealed);
     if (context.terminal().json()) {
         context.terminal().object(Json{{"message_type", "summary"},
                                        {"repository", config.repository.hex()},
                                        {"officer", config.officer.hex()},
-                                       {"protectors", std::move(protectors)}});
+                                       {"protectors", std::move(protectors)},
+                                       {"not_opened", std::move(sealed)}});
     }
     return ExitCode::done;
 }

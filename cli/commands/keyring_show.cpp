@@ -30,6 +30,20 @@ std::string status_text(const keyring::Policy& policy, const keyring::ProtectorR
     return status + ", proven " + to_table_time(*proven) + " by the officer";
 }
 
+/// Who the officer is, and whether it can sign here.
+std::string officer_text(Context& context, const std::optional<IdentityId>& officer) {
+    keyring::Keyring& keyring = context.keyring();
+    if (officer) {
+        return officer->hex() + (keyring.has_officer(context.vaults()) ? "" : ", and its vault is out of reach");
+    }
+    try {
+        keyring.require_no_hidden_officer(context.vaults());
+    } catch (const Error& error) {
+        return std::string("not known: ") + error.what();
+    }
+    return "none yet";
+}
+
 /// Asking for a protector's status may note an answer in the keyring, and then its links are read anew.
 std::vector<keyring::Link> copy_of_links(Context& context) { return context.keyring().links(); }
 
@@ -63,7 +77,7 @@ ExitCode run(Context& context) {
     }
     terminal.result("keyring  " + printable(context.keyring().folder()));
     terminal.result("writer   " + (writer ? writer->identity().hex() : "none yet"));
-    terminal.result("officer  " + (officer ? officer->hex() : "none yet"));
+    terminal.result("officer  " + printable(officer_text(context, officer)));
     terminal.result("state    " + printable(access_text(access)));
     if (const auto paused = context.keyring().paused()) terminal.result("paused   " + printable(*paused));
     terminal.result("");

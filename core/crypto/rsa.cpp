@@ -445,16 +445,22 @@ RsaPrivateKey RsaPrivateKey::from_pem(ByteView pem, const SecretBytes* passphras
     check_size(pem, what);
     const BioHandle bio = read_from(pem);
     PemBlock block;
+    std::optional<RsaPrivateKey> found;
     while (block.read(bio.get())) {
         if (!block.name().ends_with("PRIVATE KEY")) continue;
+        if (found) {
+            throw Error(ErrorCode::refused, in(what, "more than one private key in it"),
+                        "leave the one that is meant in the file");
+        }
         if (block.has_header()) {
             throw Error(ErrorCode::unsupported, in(what, "encrypted in the old PEM way"),
                         "convert it first: openssl pkcs8 -topk8 -v2 aes-256-cbc -in FILE");
         }
-        return Impl::accept(decode_private(block.data(), passphrase, what), what);
+        found = Impl::accept(decode_private(block.data(), passphrase, what), what);
     }
     forget_errors();
-    throw Error(ErrorCode::damaged, in(what, "no PEM private key in it"));
+    if (!found) throw Error(ErrorCode::damaged, in(what, "no PEM private key in it"));
+    return *std::move(found);
 }
 
 RsaPrivateKey RsaPrivateKey::from_der(ByteView der, const SecretBytes* passphrase, std::string_view what) {

@@ -95,6 +95,38 @@ class Audit(SignetTest):
         os.rename(self.log + ".away", self.log)
         self.signet("restore", "-t", "out")
 
+    def test_without_a_log_no_key_is_changed(self):
+        """[R9, R145] Each change is on record before it is made."""
+        self.signet("key", "create", "spare", "--size", "2048")
+        self.signet("key", "backup", "spare", "-o", "spare.backup")
+        self.signet("key", "create", "gone", "--size", "2048")
+        self.signet("key", "delete", "gone")
+        new = self.write("new-passphrase", "another\n")
+        os.rename(self.log, self.log + ".away")
+        os.mkdir(self.log)
+        vault = os.path.join(self.env["SIGNET_VAULT"], "vault.json")
+        keyring = os.path.join(self.env["SIGNET_KEYRING"], "keyring.json")
+
+        def state():
+            return [open(path, "rb").read() for path in (vault, keyring)]
+
+        before = state()
+        for words in (["key", "disable", "spare"], ["key", "enable", "spare"], ["key", "create", "new", "--size", "2048"],
+                      ["key", "rotate", "prod"], ["key", "recover", "gone"], ["key", "tag", "spare", "a=b"],
+                      ["key", "rotation-policy", "spare", "--after", "90"], ["key", "backup", "prod", "-o", "prod.backup"],
+                      ["key", "restore", "spare.backup"], ["key", "delete", "spare"], ["keyring", "pause"],
+                      ["key", "passphrase", "--new-passphrase-file", new]):
+            with self.subTest(words):
+                self.assertMessage(self.signet(*words, expect=1), "audit.log")
+                self.assertEqual(state(), before)
+        self.assertNothingAt(self.path("prod.backup"))
+
+    def test_a_log_that_is_a_fifo_keeps_nobody_waiting(self):
+        os.rename(self.log, self.log + ".away")
+        os.mkfifo(self.log)
+        self.assertMessage(self.signet("keyring", "audit", "--verify", expect=1), "FIFO")
+        self.assertMessage(self.signet("restore", "-t", "out", expect=1), "FIFO")
+
 
 class Syslog(SignetTest):
     def setUp(self):

@@ -190,8 +190,8 @@ class Matrix:
         self.assertSays(self.signet("keyring", "link", self.west, "--default", "--region", "west").err, *words)
 
 
-class LocalVaults(Matrix, SignetTest):
-    """The first vault is on a file system of its own, which can be taken away as an unmounted disk is."""
+class OnADisk(SignetTest):
+    """`disk` is a file system of its own, which can be taken away as an unmounted disk is."""
 
     def setUp(self):
         super().setUp()
@@ -201,6 +201,22 @@ class LocalVaults(Matrix, SignetTest):
         self.addCleanup(shutil.rmtree, self.disk, True)
         os.mkdir(self.path("empty"))
         self.mount(self.disk)
+
+    def mount(self, where):
+        mount_point = self.path("disk")
+        if os.path.islink(mount_point):
+            os.remove(mount_point)
+        os.symlink(where, mount_point)
+
+    def take_disk_away(self):
+        self.mount(self.path("empty"))
+
+
+class LocalVaults(Matrix, OnADisk):
+    """The first vault is on the disk."""
+
+    def setUp(self):
+        super().setUp()
         self.west_folder, self.east_folder = self.path("disk", "west"), self.path("east-vault")
         self.west, self.east = f"local:{self.west_folder}#prod/1", f"local:{self.east_folder}#prod/1"
         self.write("prod.pem", subprocess.run(["openssl", "genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
@@ -208,12 +224,6 @@ class LocalVaults(Matrix, SignetTest):
         for folder in (self.west_folder, self.east_folder):
             self.signet("key", "import", "prod", "prod.pem", "--vault", folder)
         self.set_up_repository()
-
-    def mount(self, where):
-        mount_point = self.path("disk")
-        if os.path.islink(mount_point):
-            os.remove(mount_point)
-        os.symlink(where, mount_point)
 
     def keep_west(self):
         kept = self.path(f"kept{time.monotonic_ns()}")
@@ -227,7 +237,7 @@ class LocalVaults(Matrix, SignetTest):
         write(self.path("passphrase"), PASSPHRASE + "\n")
 
     def put_west_out_of_reach(self):
-        self.mount(self.path("empty"))
+        self.take_disk_away()
 
     def put_east_out_of_reach(self):
         os.remove(self.east_folder + "/vault.json")
@@ -255,6 +265,23 @@ class LocalVaults(Matrix, SignetTest):
     def hide_file(self):
         os.remove(self.west_folder + "/vault.json")
         os.symlink("vault.json", self.west_folder + "/vault.json")
+
+    def test_what_a_person_withdraws_here_is_refused_in_an_outage_that_follows_at_once(self):
+        """[R131] No command has looked at the vault in between."""
+        at_west = ("--vault", self.west_folder)
+        for words, undone in ((["disable", "prod"], "enable"), (["delete", "prod", "--force"], "recover")):
+            with self.subTest(words):
+                self.signet("key", *words, *at_west)
+                self.put_west_out_of_reach()
+                self.assertMessage(self.restore(expect=13), "refused since")
+                self.assertMessage(self.signet("backup", self.source, expect=13), "refused since")
+                self.mount(self.disk)
+                self.signet("key", undone, "prod", *at_west)
+                self.put_west_out_of_reach()
+                self.restore()
+                self.assertEqual(self.opened_at(), "east")
+                self.mount(self.disk)
+                self.assertWell()
 
     def test_a_damaged_vault_is_no_outage(self):
         """[R131]"""
@@ -319,6 +346,105 @@ class LocalVaults(Matrix, SignetTest):
         self.assertMessage(self.signet("backup", self.source, expect=13), "expired in", "refused since")
         self.restore()
         self.assertEqual(self.opened_at(), "east")
+
+
+class TheVaultOnADisk(OnADisk):
+    """The vault of the officer is on the disk, and its key in a second vault as well."""
+
+    def setUp(self):
+        super().setUp()
+        self.vault = self.env["SIGNET_VAULT"] = self.path("disk", "vault")
+        self.copy = self.path("copy")
+        self.write("prod.pem", subprocess.run(["openssl", "genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
+                                              capture_output=True, check=True).stdout)
+        self.signet("key", "import", "prod", "prod.pem")
+        self.signet("key", "import", "prod", "prod.pem", "--vault", self.copy)
+        self.signet("keyring", "link", "local:prod", "--default")
+        self.signet("keyring", "link", f"local:{self.copy}#prod", "--twin-of", "prod")
+        self.officer = self.signet("init", "--json").last()["officer"]
+        self.source = self.sample_tree()
+        self.first = self.backup(self.source)["backup_id"]
+
+    def officer_file(self):
+        return os.path.join(self.env["SIGNET_KEYRING"], "officer.key")
+
+    def test_no_second_officer_is_made_while_the_vault_is_away(self):
+        """[R37] It would stand before the first one for good."""
+        self.take_disk_away()
+        for vault in ([], ["--vault", self.copy]):
+            result = self.signet("init", "-r", self.path("second"), *vault, expect=13)
+            self.assertMessage(result, self.officer[:16], self.vault, "is out of reach")
+        self.assertNothingAt(self.officer_file())
+        self.assertNothingAt(self.path("empty", "vault"))
+        self.mount(self.disk)
+        self.signet("keyring", "policy", "set", "max-deks=4")
+        self.signet("init", "-r", self.path("second"))
+        self.assertEqual(self.signet("keyring", "show", "--json").json()["officer"], self.officer)
+
+    def test_what_only_the_officer_can_do_says_that_its_vault_is_away(self):
+        self.take_disk_away()
+        self.assertSays(self.signet("keyring", "show").out, f"officer  {self.officer}, and its vault is out of reach")
+        self.assertEqual(self.signet("keyring", "show", "--json").json()["officer"], self.officer)
+        for words in (["keyring", "policy", "set", "max-deks=4"], ["keyring", "trust", "b" * 64], ["forget", self.first]):
+            self.assertMessage(self.signet(*words, expect=13), "officer", "is out of reach", self.vault)
+
+    def test_no_second_vault_is_made_where_the_first_one_belongs(self):
+        """[R104] It would turn the outage into a refusal, and the twin be of no use."""
+        self.signet("key", "backup", "prod", "-o", "prod.backup")
+        self.take_disk_away()
+        for words in (["key", "create", "other", "--size", "2048"], ["key", "restore", "prod.backup"],
+                      ["key", "import", "other", "prod.pem"], ["key", "rotate", "prod"], ["init", "-r", "new", "--region", "north"]):
+            result = self.signet(*words, expect=13)
+            self.assertMessage(result, self.vault, "is out of reach")
+            self.assertNotIn("key create", result.err)
+            self.assertNothingAt(self.path("empty", "vault"))
+        self.assertSays(self.signet("restore", "-t", "out").err, "its twin is used")
+        self.signet("key", "create", "other", "--size", "2048", "--vault", self.path("new-vault"))
+        self.mount(self.disk)
+        self.signet("key", "create", "other", "--size", "2048")
+
+    def test_a_vault_that_was_deleted_is_made_anew_from_its_key_backup(self):
+        self.signet("key", "backup", "prod", "-o", "prod.backup")
+        shutil.rmtree(self.vault)
+        result = self.signet("key", "rotate", "prod", expect=13)
+        self.assertMessage(result, "the vault is gone", "key restore")
+        self.assertNotIn("key create", result.err)
+        self.signet("key", "restore", "prod.backup")
+        self.signet("restore", "-t", "out")
+
+    def test_a_refusal_stays_when_another_vault_answers_in_its_place(self):
+        """[R113, R131] --vault elsewhere, as for a copy of the vault, says nothing about the vault that refused."""
+        self.signet("key", "disable", "prod")
+        self.signet("restore", "-t", "out1", expect=13)
+        self.signet("restore", "-t", "out2", "--vault", self.copy)
+        self.signet("keyring", "test", "--vault", self.copy)
+        self.take_disk_away()
+        self.assertMessage(self.signet("restore", "-t", "out3", expect=13), "refused since")
+        self.assertNothingAt(self.path("out3"))
+        self.mount(self.disk)
+        self.signet("key", "enable", "prod")
+        self.signet("restore", "-t", "out4")
+        self.take_disk_away()
+        self.assertSays(self.signet("restore", "-t", "out5").err, "its twin is used")
+
+    def test_status_reminds_of_a_twin_that_refuses(self):
+        """[R127]"""
+        words = f"in local:{self.copy}#prod/1 refuses"
+        self.assertNotIn(words, self.signet("status", expect=None).out)
+        self.signet("key", "disable", "prod", "--vault", self.copy)
+        self.assertSays(self.signet("status", expect=None).out, words, "the key is disabled")
+        self.signet("key", "enable", "prod", "--vault", self.copy)
+        self.assertNotIn(words, self.signet("status", expect=None).out)
+        self.signet("key", "delete", "prod", "--vault", self.copy, "--force")
+        self.assertSays(self.signet("status", expect=None).out, words, "the key is deleted")
+        os.rename(self.copy, self.path("elsewhere"))
+        self.assertSays(self.signet("status", expect=None).out, words, "the vault is gone")
+        os.rename(self.path("elsewhere"), self.copy)
+        # An outage is none.
+        os.rename(f"{self.copy}/vault.json", f"{self.copy}/kept")
+        with socket.socket(socket.AF_UNIX) as one:
+            one.bind(f"{self.copy}/vault.json")
+        self.assertNotIn(words, self.signet("status", expect=None).out)
 
 
 @unittest.skipUnless(FAULTY, "needs SIGNET_FAULTY_TOKEN")

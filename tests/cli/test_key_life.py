@@ -468,6 +468,37 @@ class KeyBackups(Life):
         self.signet("init")
         self.assertNotIn("key backup", self.signet("key", "disable", "escrow").err)
 
+    def test_a_rotation_of_escrow_that_was_killed_is_made_good_by_the_next(self):
+        """[R24] What it had made in the vault is no escrow protector to the keyring."""
+        officer = self.signet("init", "--json").last()["officer"]
+        self.signet("key", "rotate", "escrow", env={"SIGNET_KEYRING": self.path("nobody")})
+        source = self.sample_tree()
+        self.signet("key", "rotate", "escrow")
+        self.backup(source)
+        bare = {"SIGNET_KEYRING": self.path("bare"), "SIGNET_VAULT": self.path("bare-vault")}
+        self.signet("keyring", "recover", "--officer", officer, env=bare)
+        self.signet("restore", "-t", "out", env=bare)
+        self.assertSameTree(source, self.path("out") + source)
+
+    def test_a_deleted_version_is_recovered_as_it_was(self):
+        """[R66] Enabling the name means the versions that are there."""
+        self.init()
+        self.signet("key", "create", "spare", "--size", "2048")
+        self.signet("key", "rotate", "spare", "--size", "2048")
+        self.signet("key", "disable", "spare/1")
+        self.signet("key", "delete", "spare/1")
+        self.signet("key", "enable", "spare")
+        self.signet("key", "recover", "spare/1")
+        states = {row["version"]: row["state"] for row in self.signet("key", "list", "--json").json() if row["name"] == "spare"}
+        self.assertEqual(states, {1: "disabled", 2: "enabled"})
+
+    def test_a_key_made_for_key_exchange_leaves_no_vault(self):
+        self.signet("key", "create", "kek", "--size", "2048", "--exchange")
+        self.write("kek.pem", self.signet("key", "export-public", "kek").out)
+        result = self.signet("key", "export", "kek", "--byok", "--for", "kek.pem", "-o", "kek.byok", expect=17)
+        self.assertMessage(result, "key exchange key", "stays where it is")
+        self.assertNothingAt(self.path("kek.byok"))
+
     def test_a_key_made_for_key_exchange_is_linked_by_nobody(self):
         self.signet("key", "create", "kek", "--size", "2048", "--exchange")
         self.assertEqual(self.key("kek")["use"], "exchange")
@@ -528,7 +559,18 @@ class Import(Life):
         self.signet("key", "import", "again", "key.byok", "--exchange-key", "other", expect=13)
         self.signet("key", "import", "again", "key.byok", "--exchange-key", "prod", expect=17)
         self.signet("key", "disable", "kek")
-        self.assertMessage(self.signet("key", "import", "again", "key.byok", expect=13), "wrapped for kek/1", "--exchange")
+        self.assertMessage(self.signet("key", "import", "again", "key.byok", expect=13), "wrapped for kek/1, which is disabled", "signet key enable kek/1")
+        self.signet("key", "delete", "kek", env={"SIGNET_REPOSITORY": None})
+        self.assertMessage(self.signet("key", "import", "again", "key.byok", expect=13), "wrapped for kek/1, which is deleted", "signet key recover kek/1")
+        self.signet("key", "recover", "kek")
+        self.signet("key", "enable", "kek", expect=None)
+        file["header"]["kid"] = "somebody/1"
+        self.write("key.byok", json.dumps(dict(file, ciphertext=base64.urlsafe_b64encode(blob[:-8]).decode())))
+        self.assertMessage(self.signet("key", "import", "again", "key.byok", expect=13), "wrapped for somebody/1", "--exchange")
+        file["header"]["kid"] = "kek/1"
+        self.write("key.byok", json.dumps(dict(file, ciphertext=base64.urlsafe_b64encode(blob[:-8]).decode())))
+        self.assertMessage(self.signet("key", "import", "again", "key.byok", expect=14), "damaged", "wrapped for kek/1")
+        self.signet("key", "import", "again", "key.byok", "--exchange-key", "other", expect=13)
         file["header"]["enc"] = "RSA-OAEP-256"
         self.write("key.byok", json.dumps(file))
         self.signet("key", "import", "again", "key.byok", expect=1)
@@ -560,6 +602,13 @@ class Import(Life):
             self.assertMessage(result, f"signet key {back} prod/1")
             self.signet("key", back, "prod")
         self.assertNothingAt(self.path("x"))
+
+    def test_of_two_private_keys_in_a_file_none_is_taken(self):
+        self.a_key()
+        with open(self.path("key.pem"), "rb") as file:
+            content = file.read()
+        self.write("two.pem", content + content)
+        self.assertMessage(self.signet("key", "import", "two", "two.pem", expect=17), "more than one private key")
 
     def test_a_key_backup_is_not_imported(self):
         """[R61]"""

@@ -234,6 +234,50 @@ class BareMachine(SignetTest):
         self.signet("restore", "latest", "-t", "out")
         self.assertSameTree(source, self.path("out") + source)
 
+    def change_passphrase(self):
+        self.signet("key", "passphrase", "--new-passphrase-file", self.write("new-passphrase", "another\n"))
+        write(self.env["SIGNET_PASSPHRASE_FILE"], "another\n")
+
+    def test_an_old_passphrase_says_what_it_does_not_open_and_how_to_go_on(self):
+        officer = self.signet("init", "--json").last()["officer"]
+        source = self.sample_tree()
+        old = self.backup(source)["backup_id"]
+        self.change_passphrase()
+        self.signet("key", "rotate", "escrow")
+        write(f"{source}/more", "more")
+        newest = self.backup(source)["protector_thumbprint"]
+        self.bare()
+        write(self.env["SIGNET_PASSPHRASE_FILE"], PASSPHRASE + "\n")
+        result = self.signet("keyring", "recover", "--officer", officer, "--json")
+        self.assertEqual(result.last()["not_opened"], [newest])
+        self.assertSays(result.err, "1 escrow protector did not open with this passphrase", newest[:19], "signet keyring recover again")
+        self.signet("restore", old, "-t", "out1")
+        self.signet("restore", "latest", "-t", "out2", expect=13)
+
+        write(self.env["SIGNET_PASSPHRASE_FILE"], "another\n")
+        result = self.signet("keyring", "recover", "--officer", officer, expect=12)
+        self.assertMessage(result, "wrong passphrase for the vault", "--vault DIR", "signet key passphrase")
+        self.env["SIGNET_VAULT"] = self.path("fresh")
+        result = self.signet("keyring", "recover", "--officer", officer)
+        self.assertNotIn("did not open", result.err)
+        self.signet("restore", "latest", "-t", "out3")
+        self.assertSameTree(source, self.path("out3") + source)
+
+    def test_what_the_policy_calls_compromised_does_not_become_the_default_again(self):
+        """[R37] The old passphrase opens nothing else."""
+        officer = self.signet("init", "--json").last()["officer"]
+        source = self.sample_tree()
+        backup = self.backup(source)
+        self.change_passphrase()
+        self.signet("key", "compromised", "escrow/1", expect=17)
+        self.bare()
+        write(self.env["SIGNET_PASSPHRASE_FILE"], PASSPHRASE + "\n")
+        result = self.signet("keyring", "recover", "--officer", officer)
+        self.assertSays(result.out, f"recovered {backup['protector_thumbprint']} as local:escrow/1 (linked)")
+        self.assertSays(result.err, "is made the default: the policy says", "did not open with this passphrase")
+        links = self.signet("keyring", "show", "--json").json()["links"]
+        self.assertEqual([link["role"] for link in links], ["linked"])
+
 
 if __name__ == "__main__":
     main()

@@ -41,6 +41,11 @@ TEST_CASE("beyond the heal window a person revalidates, whatever the vault says 
     }
 }
 
+TEST_CASE("a clock that is set back ends no loss [R107]", "[keyring][access]") {
+    CHECK(judge_access(ProtectorStatus::usable, lost(-9), kNow, kWindow) == AccessState::needs_revalidation);
+    CHECK(judge_access(ProtectorStatus::usable, lost(-1), kNow, kWindow) == AccessState::ok);
+}
+
 TEST_CASE("a change of the state of access is one line of the audit log [R119]", "[keyring][access]") {
     keyring::test::Bench bench;
     const KeyVersion key = bench.vault().create_key("prod", 2048);

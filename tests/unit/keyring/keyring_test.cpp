@@ -143,7 +143,7 @@ TEST_CASE("keyring.json of any other shape is damage, never a crash", "[keyring]
     keyring.pin_repository(kRepository, kOfficer, kConfig);
     keyring.note_seen(kRepository, {{kWriter, {1, crypto::random_id<EntryId>()}}});
     keyring.learn_label_key(kRepository, kWriter, crypto::random_secret(32));
-    keyring.note_answer("local:prod/1", "unwrap", Outcome::denied);
+    keyring.note_answer("local:prod/1", "unwrap", Outcome::denied, bench.vaults);
     const std::string path = bench.keyring_folder + "/keyring.json";
     const Json body = decode_state(as_bytes(content_of(path)), "signet_keyring", "keyring");
     CHECK(body["refusals"].size() == 1);
@@ -236,6 +236,99 @@ TEST_CASE("where there is a vault it holds the officer, and who it is needs no p
     Vaults locked(bench.vault_folder, none, bench.clock);
     CHECK(keyring.officer_identity(locked) == made.verify_key().identity());
     REQUIRE_THROWS_MATCHES(keyring.officer(locked), Error, has_code(ErrorCode::wrong_passphrase));
+}
+
+TEST_CASE("an officer whose vault is out of reach is known by name, and no other is made", "[keyring][identity]") {
+    Bench bench;
+    static_cast<void>(bench.vault());
+    const auto made = bench.keyring().officer(bench.vaults);
+    const std::string away = bench.folder / "away";
+    std::filesystem::rename(bench.vault_folder, away);
+
+    Keyring keyring = bench.keyring();
+    CHECK(keyring.officer_identity(bench.vaults) == made.verify_key().identity());
+    CHECK_FALSE(keyring.has_officer(bench.vaults));
+    REQUIRE_THROWS_MATCHES(keyring.officer(bench.vaults), Error, has_code(ErrorCode::key_unavailable));
+    REQUIRE_THROWS_MATCHES(keyring.officer_if_present(bench.vaults), Error, has_code(ErrorCode::key_unavailable));
+    REQUIRE_THROWS_MATCHES(keyring.adopt_officer(crypto::random_secret(32), bench.vaults), Error,
+                           has_code(ErrorCode::refused));
+    CHECK_FALSE(std::filesystem::exists(bench.keyring_folder + "/officer.key"));
+
+    // Nor in another vault, and the same one is known again wherever it is.
+    Vaults other(bench.folder / "other", bench.passphrases, bench.clock);
+    other.set_cost(kCheap);
+    static_cast<void>(other.make_local());
+    REQUIRE_THROWS_MATCHES(keyring.officer(other), Error, has_code(ErrorCode::key_unavailable));
+    Vaults moved(away, bench.passphrases, bench.clock);
+    CHECK(keyring.officer(moved).verify_key() == made.verify_key());
+    // Lost for good: what a repository holds in escrow brings it back.
+    keyring.adopt_officer(made.seed(), other);
+    CHECK(keyring.officer(other).verify_key() == made.verify_key());
+}
+
+TEST_CASE("a keyring of an earlier version that knows a vault makes no officer while that is out of reach",
+          "[keyring][identity]") {
+    Bench bench;
+    bench.vault().create_key("prod", 2048);
+    Keyring keyring = bench.keyring();
+    keyring.link(Location::parse("local:prod"), {.role = LinkRole::default_}, bench.vaults);
+    const auto made = keyring.officer(bench.vaults);
+    const std::string path = bench.keyring_folder + "/keyring.json";
+    Json body = decode_state(as_bytes(content_of(path)), "signet_keyring", "keyring");
+    CHECK(body["officer"]["identity"] == made.verify_key().identity().hex());
+    const bool knows_places = GENERATE(true, false);
+    body.erase("officer");
+    if (!knows_places) body.erase("vault_places");
+    put_content(path, encode_state(body));
+
+    std::filesystem::rename(bench.vault_folder, bench.folder / "away");
+    Keyring older = bench.keyring();
+    CHECK_FALSE(older.officer_identity(bench.vaults));
+    REQUIRE_THROWS_MATCHES(older.officer(bench.vaults), Error, has_code(ErrorCode::key_unavailable));
+    REQUIRE_THROWS_MATCHES(older.require_no_hidden_officer(bench.vaults), Error, has_code(ErrorCode::key_unavailable));
+    CHECK_FALSE(std::filesystem::exists(bench.keyring_folder + "/officer.key"));
+
+    // Seen once, it is remembered.
+    std::filesystem::rename(bench.folder / "away", bench.vault_folder);
+    CHECK(older.officer_identity(bench.vaults) == made.verify_key().identity());
+    std::filesystem::rename(bench.vault_folder, bench.folder / "away");
+    CHECK(bench.keyring().officer_identity(bench.vaults) == made.verify_key().identity());
+}
+
+TEST_CASE("a refusal is one of the vault that refused, whichever vault the next command names [R131]", "[keyring]") {
+    Bench bench;
+    Vaults copy(bench.folder / "copy", bench.passphrases, bench.clock);
+    Keyring keyring = bench.keyring();
+    keyring.note_answer("local:prod/1", "describe", Outcome::key_disabled, bench.vaults);
+    CHECK(keyring.refusal("local:prod/1", copy) == nullptr);
+    keyring.note_answer("local:prod/1", "unwrap", Outcome::ok, copy);
+    keyring.note_answer("local:prod/1", "test", Outcome::ok, copy);
+    REQUIRE(keyring.refusal("local:prod/1", bench.vaults) != nullptr);
+    // The same place, written with its folder.
+    CHECK(keyring.refusal("local:" + bench.vault_folder + "#prod/1", copy) != nullptr);
+    CHECK(keyring.refusal("local:" + bench.vault_folder + "#prod/2", copy) == nullptr);
+    keyring.note_answer("local:" + bench.vault_folder + "#prod/1", "describe", Outcome::ok, copy);
+    CHECK(bench.keyring().refusal("local:prod/1", bench.vaults) == nullptr);
+}
+
+TEST_CASE("a refusal that an earlier version noted holds in every vault until one answers well [R131]", "[keyring]") {
+    Bench bench;
+    Keyring keyring = bench.keyring();
+    keyring.note_answer("local:prod/1", "describe", Outcome::key_disabled, bench.vaults);
+    const std::string path = bench.keyring_folder + "/keyring.json";
+    Json body = decode_state(as_bytes(content_of(path)), "signet_keyring", "keyring");
+    CHECK(body["refusals"][0]["folder"] == bench.vault_folder);
+    body["refusals"][0].erase("folder");
+    put_content(path, encode_state(body));
+
+    Keyring older = bench.keyring();
+    Vaults copy(bench.folder / "copy", bench.passphrases, bench.clock);
+    CHECK(older.refusal("local:prod/1", bench.vaults) != nullptr);
+    CHECK(older.refusal("local:prod/1", copy) != nullptr);
+    // Said again, it is known of which vault it is.
+    older.note_answer("local:prod/1", "describe", Outcome::key_disabled, bench.vaults);
+    CHECK(older.refusal("local:prod/1", bench.vaults) != nullptr);
+    CHECK(older.refusal("local:prod/1", copy) == nullptr);
 }
 
 TEST_CASE("an officer is adopted where there is none", "[keyring][identity]") {

@@ -369,13 +369,13 @@ TEST_CASE("a place that is written in another way is no twin, and takes the plac
                            has_code(ErrorCode::refused));
     CHECK(keyring.find(key.thumbprint)->locations == std::vector<std::string>{"local:prod/1"});
 
-    keyring.note_answer("local:prod/1", "unwrap", Outcome::denied);
+    keyring.note_answer("local:prod/1", "unwrap", Outcome::denied, bench.vaults);
     keyring.link(at(by_way), {}, bench.vaults);
     const Link& link = *keyring.find(key.thumbprint);
     CHECK(link.locations == std::vector<std::string>{by_way + "/1"});
     CHECK(link.follow == by_way);
     CHECK(link.role == LinkRole::default_);
-    CHECK(keyring.refusal("local:prod/1") == nullptr);
+    CHECK(keyring.refusal("local:prod/1", bench.vaults) == nullptr);
 }
 
 TEST_CASE("a twin leaves a link following where it did [R88] [R128]", "[keyring][link]") {

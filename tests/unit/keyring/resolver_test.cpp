@@ -537,8 +537,8 @@ TEST_CASE("a login that is refused while describing is remembered, and not tried
     const Slot slot = Resolving(bench).resolver.wrap(key, bench.thumbprint);
     bench.near.rejects_login = true;
     CHECK(Resolving(bench).resolver.status(bench.thumbprint).status == ProtectorStatus::denied);
-    REQUIRE(bench.keyring().refusal("local:/near#prod/1") != nullptr);
-    CHECK(bench.keyring().refusal("local:/near#prod/1")->outcome == Outcome::credential_rejected);
+    REQUIRE(bench.keyring().refusal("local:/near#prod/1", bench.vaults) != nullptr);
+    CHECK(bench.keyring().refusal("local:/near#prod/1", bench.vaults)->outcome == Outcome::credential_rejected);
     CHECK_THROWS_AS(Resolving(bench).resolver.unwrap(slot), Error);
     CHECK_THROWS_AS(Resolving(bench).resolver.wrap(key, bench.thumbprint), Error);
     CHECK(bench.near.logins == 1);
@@ -555,7 +555,7 @@ TEST_CASE("a login that is refused while describing is remembered, and not tried
 
     bench.near.describes = Outcome::ok;
     CHECK(bench.keyring().test(bench.thumbprint, bench.vaults).ok());
-    CHECK(bench.keyring().refusal("local:/near#prod/1") == nullptr);
+    CHECK(bench.keyring().refusal("local:/near#prod/1", bench.vaults) == nullptr);
 }
 
 TEST_CASE("a person's test logs in to what has refused a login before", "[keyring][twin]") {
@@ -580,7 +580,7 @@ TEST_CASE("a login that a person got wrong while describing ends the command and
     KeyringSet keyrings(std::move(own));
     REQUIRE_THROWS_MATCHES(Resolver(keyrings, vaults).status(bench.thumbprint), Error,
                            has_code(ErrorCode::wrong_passphrase));
-    CHECK(bench.keyring().refusal("local:/near#prod/1") == nullptr);
+    CHECK(bench.keyring().refusal("local:/near#prod/1", bench.vaults) == nullptr);
 }
 
 TEST_CASE("a refusal is never bypassed through a twin [R131]", "[keyring][twin]") {
@@ -623,8 +623,8 @@ TEST_CASE("an outage after a refusal opens no way to the twin, in any later proc
     const bool by_describing = GENERATE(true, false);
     (by_describing ? bench.near.describes : bench.near.unwraps) = Outcome::denied;
     CHECK_THROWS_AS(Resolving(bench).resolver.unwrap(slot), Error);
-    REQUIRE(bench.keyring().refusal("local:/near#prod/1") != nullptr);
-    CHECK(bench.keyring().refusal("local:/near#prod/1")->outcome == Outcome::denied);
+    REQUIRE(bench.keyring().refusal("local:/near#prod/1", bench.vaults) != nullptr);
+    CHECK(bench.keyring().refusal("local:/near#prod/1", bench.vaults)->outcome == Outcome::denied);
 
     bench.near.describes = Outcome::unavailable;
     REQUIRE_THROWS_MATCHES(Resolving(bench).resolver.unwrap(slot), Error, has_code(ErrorCode::key_unavailable));
@@ -640,7 +640,7 @@ TEST_CASE("an outage after a refusal opens no way to the twin, in any later proc
 
     bench.near.unwraps = Outcome::ok;
     CHECK(same_key(Resolving(bench).resolver.unwrap(slot), key));
-    CHECK(bench.keyring().refusal("local:/near#prod/1") == nullptr);
+    CHECK(bench.keyring().refusal("local:/near#prod/1", bench.vaults) == nullptr);
     bench.near.describes = Outcome::unavailable;
     CHECK(same_key(Resolving(bench).resolver.unwrap(slot), key));
     CHECK(bench.far.unwrap_calls == 1);
@@ -699,11 +699,11 @@ TEST_CASE("a passphrase from a file that is refused is remembered, one that was 
     Resolver resolver(keyrings, vaults);
     REQUIRE_THROWS_MATCHES(resolver.unwrap(slot), Error, has_code(ErrorCode::wrong_passphrase));
     const Keyring later = bench.keyring();
-    const Refusal* known = later.refusal(later.find(bench.prod)->locations.front());
+    const Refusal* known = later.refusal(later.find(bench.prod)->locations.front(), bench.vaults);
     CHECK((known != nullptr) == unattended);
     if (known != nullptr) CHECK(known->outcome == Outcome::credential_rejected);
     CHECK_NOTHROW(Resolving(bench).resolver.unwrap(slot));
-    CHECK(bench.keyring().refusal(later.find(bench.prod)->locations.front()) == nullptr);
+    CHECK(bench.keyring().refusal(later.find(bench.prod)->locations.front(), bench.vaults) == nullptr);
 }
 
 /// A folder in memory, which is a file system of its own on most machines.
@@ -816,7 +816,7 @@ TEST_CASE("a person lifts a refusal, so that an outage opens the way to the twin
 
     // Out of reach, so it stays the first: it is asked again when it is back.
     CHECK(bench.keyring().use_twin(bench.thumbprint, "anna", bench.vaults) == "local:/near#prod/1");
-    CHECK(bench.keyring().refusal("local:/near#prod/1") == nullptr);
+    CHECK(bench.keyring().refusal("local:/near#prod/1", bench.vaults) == nullptr);
     CHECK(same_key(Resolving(bench).resolver.unwrap(slot), key));
     const std::string log = content_of(bench.keyring_folder + "/audit.log");
     CHECK(log.find(R"("operation":"use-twin")") != std::string::npos);
@@ -846,7 +846,7 @@ TEST_CASE("without a location that unwraps no refusal is lifted [R131]", "[keyri
     bench.far.describes = bench.far.unwraps = Outcome::key_disabled;
     REQUIRE_THROWS_MATCHES(bench.keyring().use_twin(bench.thumbprint, "anna", bench.vaults), Error,
                            has_code(ErrorCode::key_unavailable));
-    CHECK(bench.keyring().refusal("local:/near#prod/1") != nullptr);
+    CHECK(bench.keyring().refusal("local:/near#prod/1", bench.vaults) != nullptr);
     CHECK(bench.keyring().find(bench.thumbprint)->locations.front() == "local:/near#prod/1");
 }
 
@@ -868,14 +868,14 @@ TEST_CASE("a refusal of what only another keyring links is kept, and opens no wa
     const bool by_describing = GENERATE(true, false);
     (by_describing ? bench.near.describes : bench.near.unwraps) = Outcome::denied;
     CHECK_THROWS_AS(resolve()->resolver.unwrap(slot), Error);
-    REQUIRE(bench.keyring().refusal("local:/near#prod/1") != nullptr);
-    CHECK(Keyring::open(fleet).refusal("local:/near#prod/1") == nullptr);
+    REQUIRE(bench.keyring().refusal("local:/near#prod/1", bench.vaults) != nullptr);
+    CHECK(Keyring::open(fleet).refusal("local:/near#prod/1", bench.vaults) == nullptr);
     bench.near.describes = Outcome::unavailable;
     CHECK_THROWS_AS(resolve()->resolver.unwrap(slot), Error);
     CHECK(bench.far.unwrap_calls == 0);
     bench.near.describes = bench.near.unwraps = Outcome::ok;
     CHECK(same_key(resolve()->resolver.unwrap(slot), key));
-    CHECK(bench.keyring().refusal("local:/near#prod/1") == nullptr);
+    CHECK(bench.keyring().refusal("local:/near#prod/1", bench.vaults) == nullptr);
 }
 
 TEST_CASE("what another keyring remembers as refused opens no way to a twin [R131]", "[keyring][twin]") {
