@@ -10,9 +10,9 @@
 namespace signet::cli {
 namespace {
 
-constexpr std::array kPlanned = {"mount",        "consolidate",    "log push",      "log fetch",
-                                 "log list",     "log check",      "drill run",     "drill history",
-                                 "drill report", "drill schedule", "keyring setup", "keyring import"};
+constexpr std::array kPlanned = {"mount",          "log push",      "log fetch",     "log list",
+                                 "log check",      "drill run",     "drill history", "drill report",
+                                 "drill schedule", "keyring setup", "keyring import"};
 
 constexpr std::array kGroups = {"key", "keyring", "log", "drill"};
 
@@ -78,6 +78,7 @@ const std::vector<Command>& commands() {
                                              rewrap_command(),
                                              copy_command(),
                                              reseal_command(),
+                                             consolidate_command(),
                                              forget_command(),
                                              undelete_command(),
                                              prune_command(),
