@@ -168,8 +168,7 @@ private:
     [[nodiscard]] static FileLock lock_series(const BackupRequest& request, const keyring::Keyring& keyring,
                                               const RepositoryId& repository, const std::string& name,
                                               const SeriesId& series);
-    void finish(Committer& committer, PackWriter& packs, Pipeline::Result& result, const OldState& old_state,
-                NewState& new_state);
+    void finish(Committer& committer, PackWriter& packs, Pipeline::Result& result, NewState& new_state);
     [[nodiscard]] Standing stand(const keyring::KeyringSet& keyrings);
     void hold_to_keyring();
     [[nodiscard]] bool believes(const IdentityId& identity, std::uint64_t sequence) const;
@@ -190,6 +189,7 @@ private:
     void announce(Committer& committer);
     void acknowledge_if_waited_for(Committer& committer) const;
     [[nodiscard]] bool is_first_behind_fence() const;
+    [[nodiscard]] bool is_unchanged(const OldState& old_state, const Pipeline::Result& result) const;
     void note_seen(const std::map<IdentityId, keyring::SeenEntry>& entries);
     void note_ended(const Committer& committer);
     void warn(const std::string& message) const {
@@ -628,9 +628,14 @@ BackupReport Run::execute() {
         if (request_.confirm_stream) request_.confirm_stream();
         if (request_.interrupted != nullptr && *request_.interrupted)
             throw Error(ErrorCode::interrupted, "interrupted");
-        packs->finish();
+        report_.skipped_unchanged = is_unchanged(old_state, result);
+        if (report_.skipped_unchanged) {
+            packs->cancel();  // folders above the sources may have changed: nothing is stored for them alone
+        } else {
+            packs->finish();
+        }
         require_access();
-        finish(committer, *packs, result, old_state, new_state);
+        finish(committer, *packs, result, new_state);
     } catch (const Error&) {
         if (!request_.dry_run) {
             keep_what_is_stored(committer, *packs);
@@ -643,23 +648,26 @@ BackupReport Run::execute() {
     return std::move(report_);
 }
 
+/// Whether the run is one to skip. Skipping must not leave a backup behind that lacks what this run has to store, that
+/// stays under an old protector, that others wait for, or that counts no more.
+bool Run::is_unchanged(const OldState& old_state, const Pipeline::Result& result) const {
+    const auto* latest = history_.latest_of(series_);
+    return request_.skip_if_unchanged && report_.errors == 0 && old_state.root() == result.sources &&
+           !result.stored_of_sources && !rotation_.is_due(history_.marked_deks()) && !is_first_behind_fence() &&
+           latest != nullptr && !standing_.tombstones.is_forgotten(latest->entry->id);
+}
+
 /// Everything is stored: says what was done, and commits it.
-void Run::finish(Committer& committer, PackWriter& packs, Pipeline::Result& result, const OldState& old_state,
-                 NewState& new_state) {
+void Run::finish(Committer& committer, PackWriter& packs, Pipeline::Result& result, NewState& new_state) {
     auto& statistics = result.statistics;
     statistics.added_sealed = packs.sealed_bytes();
     statistics.errors = report_.errors;
-    report_.data_added = statistics.added_raw;
-    report_.data_added_packed = statistics.added_sealed;
+    if (!report_.skipped_unchanged) {
+        report_.data_added = statistics.added_raw;
+        report_.data_added_packed = statistics.added_sealed;
+    }
     report_.total_files_processed = statistics.files;
     report_.total_bytes_processed = statistics.bytes;
-    // Skipping must not leave a backup behind that lacks what this run had to store, that stays under an old
-    // protector, that others wait for, or that counts no more.
-    const auto* latest = history_.latest_of(series_);
-    report_.skipped_unchanged = request_.skip_if_unchanged && report_.errors == 0 &&
-                                old_state.root() == result.sources && result.added_data == 0 &&
-                                !rotation_.is_due(history_.marked_deks()) && !is_first_behind_fence() &&
-                                latest != nullptr && !standing_.tombstones.is_forgotten(latest->entry->id);
     if (request_.dry_run) return;
     if (report_.skipped_unchanged) return acknowledge_if_waited_for(committer);
     announce(committer);

@@ -169,7 +169,7 @@ Pipeline::Result Pipeline::run(const Setup& setup) {
     result.statistics.bytes += known.bytes;
     result.statistics.errors += known.errors;
     result.statistics.added_raw = added;
-    result.added_data = added_data;
+    result.stored_of_sources = added_data > 0 || builder.stored_of_sources();
     return result;
 }
 

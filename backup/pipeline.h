@@ -31,7 +31,7 @@ public:
         format::BackupStatistics statistics;
         std::vector<std::uint32_t> owners;  ///< ascending
         std::vector<std::uint32_t> groups;
-        std::uint64_t added_data = 0;  ///< octets of files that were not stored before
+        bool stored_of_sources = false;  ///< not only folders above the sources
         std::optional<format::BasePlace> base;
     };
 

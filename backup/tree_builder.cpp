@@ -41,6 +41,7 @@ ChunkId TreeBuilder::store_chunk(format::ChunkKind kind, ByteView chunk) {
     const auto pack = setup_.shared.table.claim(id);
     if (pack == ChunkTable::kUnknown) {
         gatherer_.add(fresh_chunk(id, chunk), chunk);
+        if (!is_above_sources_) stored_of_sources_ = true;
     } else if (pack != ChunkTable::kThisRun) {
         setup_.shared.history.mark(pack);
     }
@@ -133,6 +134,7 @@ bool TreeBuilder::enter(WalkEvent& event) {
     folder.path = event.path;
     folder.entry = std::move(event.entry);
     folder.is_source = event.is_source;
+    folder.above_sources = event.above_sources;
     folder.files.reserve(event.entries.size());
     setup_.state.folder(event.path);
     for (auto& walked : event.entries) {
@@ -186,7 +188,9 @@ void TreeBuilder::leave() {
         const bool take_file = sub == folder.folders.end() || (file != folder.files.end() && before(*file, *sub));
         append(take_file ? *file++ : *sub++);
     }
+    is_above_sources_ = folder.above_sources;
     folder.entry.content = store(content);
+    is_above_sources_ = false;
     const auto encoded = encode_folder(folder);
     if (folder.is_source) {
         ByteWriter source;

@@ -37,6 +37,8 @@ public:
     [[nodiscard]] const format::Entry& root() const { return root_; }
     /// Digest of what the sources are, without the folders that lead to them: equal digests, equal sources.
     [[nodiscard]] Digest sources() { return sources_.finish(); }
+    /// Whether a directory within the sources had to be stored: none like it was there.
+    [[nodiscard]] bool stored_of_sources() const { return stored_of_sources_; }
     [[nodiscard]] const format::BackupStatistics& statistics() const { return statistics_; }
 
 private:
@@ -44,6 +46,7 @@ private:
         std::string path;
         format::Entry entry;
         bool is_source = false;
+        bool above_sources = false;
         std::vector<std::string> files;    ///< encoded, ascending by name
         std::vector<std::string> folders;  ///< encoded, ascending by name
     };
@@ -61,6 +64,8 @@ private:
     std::vector<Folder> open_;
     format::Entry root_;
     crypto::Sha256 sources_;
+    bool is_above_sources_ = false;  ///< what is being stored
+    bool stored_of_sources_ = false;
     format::BackupStatistics statistics_;
 };
 

@@ -10,8 +10,8 @@
 namespace signet::cli {
 namespace {
 
-constexpr std::array kPlanned = {"mount",        "consolidate",    "drill run",     "drill history",
-                                 "drill report", "drill schedule", "keyring setup", "keyring import"};
+constexpr std::array kPlanned = {"mount",          "drill run",     "drill history", "drill report",
+                                 "drill schedule", "keyring setup", "keyring import"};
 
 constexpr std::array kGroups = {"key", "keyring", "log", "drill"};
 
@@ -77,6 +77,7 @@ const std::vector<Command>& commands() {
                                              rewrap_command(),
                                              copy_command(),
                                              reseal_command(),
+                                             consolidate_command(),
                                              forget_command(),
                                              undelete_command(),
                                              log_push_command(),

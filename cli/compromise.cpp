@@ -285,7 +285,7 @@ private:
         for (const restore::Backup& backup : context_.catalogue().backups()) {
             if (backup.trusted) backups.push_back(&backup);
         }
-        const restore::ResealReport report = reseal_backups(context_, backups, {protector_.thumbprint});
+        const restore::ResealReport report = reseal_backups(context_, backups, {{protector_.thumbprint}, {}});
         stop_if_interrupted();
         if (report.failures.empty()) return report.touched;
         for (const Error& error : report.failures) context_.terminal().warning(error.what());

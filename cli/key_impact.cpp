@@ -264,12 +264,14 @@ std::vector<std::string> untrusted_sentences(const std::vector<UntrustedNeed>& n
         }
         const std::string who =
             "writer " + need.writer.short_hex(16) + (need.host.empty() ? "" : " (" + need.host + ")");
-        sentences.push_back(who + ", who is not trusted for " + (need.backups == 1 ? "it" : "them") + ", has " +
-                            counted(need.backups, "backup") + " that would need " + keys + " too" +
-                            (need.is_undecided
-                                 ? "; nobody has decided about this writer yet: signet keyring trust " +
-                                       need.writer.short_hex(16) + ", and keep " + keys + ", if it is one of yours"
-                                 : ""));
+        std::string& sentence = sentences.emplace_back(who);
+        sentence += ", who is not trusted for ";
+        sentence += need.backups == 1 ? "it" : "them";
+        sentence += ", has " + counted(need.backups, "backup") + " that would need " + keys + " too";
+        if (need.is_undecided) {
+            sentence += "; nobody has decided about this writer yet: signet keyring trust " +
+                        need.writer.short_hex(16) + ", and keep " + keys + ", if it is one of yours";
+        }
     }
     return sentences;
 }

@@ -73,6 +73,7 @@ private:
     }
 
     [[nodiscard]] bool is_to_be_left(const RunKey& key) const {
+        if (!options_.deks.empty()) return options_.deks.contains(key.dek);
         return std::any_of(key.openers.begin(), key.openers.end(), [&](const Opener& opener) {
             if (!options_.opened_by.empty()) return options_.opened_by.contains(opener.thumbprint);
             return std::find(report_.protectors.begin(), report_.protectors.end(), opener.thumbprint) ==

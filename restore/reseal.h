@@ -21,6 +21,8 @@ struct ResealOptions {
     /// The data keys to be left are those that one of these opens, as far as a slot says so. Empty: those that anything
     /// but today's wrapping protectors opens.
     std::set<format::Thumbprint> opened_by = {};
+    /// The data keys to be left, whatever opens them. None named: see `opened_by`
+    std::set<DekId> deks = {};
     /// Octets of packs that one repack entry stands for: what is lost, at most, when it is stopped.
     std::uint64_t piece_octets = std::uint64_t{1} << 30;
     /// Asked before each pack: whether to stop here.

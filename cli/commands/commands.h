@@ -24,6 +24,7 @@ namespace signet::cli {
 [[nodiscard]] Command rewrap_command();
 [[nodiscard]] Command copy_command();
 [[nodiscard]] Command reseal_command();
+[[nodiscard]] Command consolidate_command();
 [[nodiscard]] Command forget_command();
 [[nodiscard]] Command undelete_command();
 [[nodiscard]] Command log_push_command();

@@ -103,11 +103,10 @@ void print_open(Terminal& terminal, const restore::PruneReport& report) {
     for (const auto& [identity, writer] : waiting)
         terminal.result("waits for  " + waiting_text(writer) + ": its next backup, or signet keyring trust " +
                         identity.short_hex(16) + " --until " + std::to_string(writer.entries));
-    if (!report.open.empty())
-        terminal.message(waiting.empty() ? "what is condemned goes with the next signet prune; until then signet "
-                                           "undelete takes back what was forgotten"
-                                         : "what is condemned goes with a signet prune after that; until then signet "
-                                           "undelete takes back what was forgotten");
+    if (report.open.empty()) return;
+    terminal.message(std::string("what is condemned goes with ") +
+                     (waiting.empty() ? "the next signet prune" : "a signet prune after that") +
+                     "; until then signet undelete takes back what was forgotten");
 }
 
 ExitCode run(Context& context) {

@@ -2,10 +2,6 @@
 #include "cli/commands/commands.h"
 #include "cli/resealing.h"
 #include "cli/selection.h"
-#include "cli/signals.h"
-#include "cli/table.h"
-
-#include <algorithm>
 
 namespace signet::cli {
 namespace {
@@ -32,62 +28,14 @@ std::vector<const restore::Backup*> chosen(Context& context) {
     return backups;
 }
 
-void print_json(Context& context, const restore::ResealReport& report) {
-    Json protectors = Json::array();
-    for (const format::Thumbprint& one : report.protectors) protectors.push_back(one.text());
-    context.terminal().object(Json{{"message_type", "summary"},
-                                   {"backups", report.backups},
-                                   {"backups_touched", report.touched},
-                                   {"deks_left", report.left},
-                                   {"deks_made", report.made},
-                                   {"bodies", report.bodies},
-                                   {"packs", report.packs},
-                                   {"bytes", report.octets},
-                                   {"entries", report.entries},
-                                   {"failed", report.failures.size()},
-                                   {"stopped", report.stopped},
-                                   {"protectors", std::move(protectors)},
-                                   {"dry_run", context.dry_run()}});
-}
-
-void print(Context& context, const restore::ResealReport& report) {
-    Terminal& terminal = context.terminal();
-    if (terminal.json()) return print_json(context, report);
-    std::vector<std::string> names;
-    for (const format::Thumbprint& one : report.protectors)
-        names.push_back(context.resolver().status(one).name + " (" + one.short_text() + ")");
-    terminal.result(counted(report.touched, "backup") + " of " + std::to_string(report.backups) + " need " +
-                    counted(report.left, "data key") + " to be left");
-    if (report.left == 0) return;
-    const std::string what = counted(report.packs, "pack") + " (" + human_size(report.octets) + ") and " +
-                             counted(report.bodies, "body", "bodies");
-    if (context.dry_run()) {
-        terminal.result("  would be sealed anew  " + what);
-        return;
-    }
-    terminal.result("  sealed anew           " + what);
-    terminal.result("  new data keys         " + std::to_string(report.made) + ", opened by " +
-                    printable(join(names, " and by ")));
-    if (!report.failures.empty()) terminal.result("  failed                " + std::to_string(report.failures.size()));
-    if (report.stopped) terminal.result("  stopped before the end: run this again");
-    terminal.message(
-        "the old packs are still there, and copies of them that were taken earlier stay readable for who holds an "
-        "older protector: what was sealed with it before is not taken back by this");
-}
-
 ExitCode run(Context& context) {
     context.keyring().require_not_paused();
     require_revalidated(look_at_access(context));
-    const std::set<format::Thumbprint> left = protectors_to_leave(context);
-    const restore::ResealReport report = reseal_backups(context, chosen(context), left);
-    print(context, report);
-    stop_if_interrupted();
-    if (report.failures.empty()) return ExitCode::done;
-    for (const Error& error : report.failures) context.terminal().warning(error.what());
-    const bool is_missing = std::any_of(report.failures.begin(), report.failures.end(),
-                                        [](const Error& error) { return error.code() == ErrorCode::key_unavailable; });
-    throw Error(is_missing ? ErrorCode::key_unavailable : ErrorCode::damaged,
-                "not everything could be sealed anew, as said above; the rest is done", report.failures.front().hint());
+    const LeftKeys left{protectors_to_leave(context), {}};
+    return tell_resealing(
+        context, reseal_backups(context, chosen(context), left),
+        "the old packs are still there, and copies of them that were taken earlier stay readable for who holds an "
+        "older protector: what was sealed with it before is not taken back by this");
 }
 
 }  // namespace

@@ -162,15 +162,20 @@ class Prune(SignetTest):
         self.assertEqual(self.prune("--wait")["open"], [])
         self.is_whole()
 
-    def test_a_run_whose_packs_are_sealed_anew_and_deleted_meanwhile_is_not_hurt(self):
-        content = os.urandom(24 << 20)
-        older = [self.signet("backup", "--json", "--stdin", "--series", "stream", data=content).last()["backup_id"] for _ in range(2)]
+    def stream_under_way(self, content):
+        """A run that refers to what is stored of `content`, and has stored packs that stand in no entry yet."""
         process = self.start("backup", "--json", "--stdin", "--series", "stream", stdin=subprocess.PIPE)
         before = len(self.objects("packs"))
         process.stdin.write(content)
         process.stdin.write(os.urandom(40 << 20))
         process.stdin.flush()
         self.assertTrue(wait_until(lambda: len(self.objects("packs")) > before))
+        return process
+
+    def test_a_run_whose_packs_are_sealed_anew_and_deleted_meanwhile_is_not_hurt(self):
+        content = os.urandom(24 << 20)
+        older = [self.signet("backup", "--json", "--stdin", "--series", "stream", data=content).last()["backup_id"] for _ in range(2)]
+        process = self.stream_under_way(content)
         self.signet("key", "rotate", "prod")
         self.signet("reseal", "--all")
         before = self.objects("packs")
@@ -312,12 +317,7 @@ class Prune(SignetTest):
         """It refers to packs that are condemned while it runs, and has stored packs that stand in no entry yet."""
         content = os.urandom(24 << 20)
         first = self.signet("backup", "--json", "--stdin", "--series", "stream", data=content).last()["backup_id"]
-        process = self.start("backup", "--json", "--stdin", "--series", "stream", stdin=subprocess.PIPE)
-        before = len(self.objects("packs"))
-        process.stdin.write(content)
-        process.stdin.write(os.urandom(40 << 20))
-        process.stdin.flush()
-        self.assertTrue(wait_until(lambda: len(self.objects("packs")) > before))
+        process = self.stream_under_way(content)
         self.signet("forget", first)
         for _ in range(3):
             self.prune()

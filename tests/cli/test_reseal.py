@@ -47,6 +47,42 @@ class Reseal(SignetTest):
         self.signet("key", "delete", "prod/1")
         self.assertEqual(self.trees(), before)
 
+    def long_history(self):
+        """Ten backups, of which each has stored something that the last one needs."""
+        for number in range(10):
+            self.write(f"history/{number}", os.urandom(20_000 + number))
+            last = self.backup(self.path("history"), "--series", "long")["backup_id"]
+        return last
+
+    def needed(self, backup):
+        [row] = [row for row in self.signet("list", "--json").json() if row["id"] == backup]
+        return len(row["needs"])
+
+    def test_consolidating_leaves_no_more_data_keys_than_wanted_and_prune_deletes_the_rest(self):
+        last = self.long_history()
+        self.ids = self.ids + [last]
+        before = self.trees()
+        rehearsal = self.signet("consolidate", "-n", "--max-deks", "3", "--series", "long", "--json").last()
+        self.assertGreater(rehearsal["packs"], 0)
+        self.assertEqual(self.needed(last), 10)
+        report = self.signet("consolidate", "--max-deks", "3", "--series", "long", "--json").last()
+        self.assertEqual((report["failed"], report["deks_made"], report["stopped"]), (0, 1, False))
+        self.assertLessEqual(self.needed(last), 3)
+        self.assertEqual(self.trees(), before)
+        self.signet("prune", "--wait")
+        self.assertEqual(self.trees(), before)
+        self.signet("check", "--read-data")
+        again = self.backup(self.path("history"), "--series", "long", env={"SIGNET_CACHE_DIR": self.path("no-cache")})
+        self.assertLess(again["data_added"], 2000)
+        self.assertLessEqual(self.needed(again["backup_id"]), 4)
+        self.assertEqual(self.signet("consolidate", "--max-deks", "8", "--json").last()["packs"], 0)
+
+    def test_consolidating_to_one_data_key(self):
+        last = self.long_history()
+        self.signet("consolidate", "--max-deks", "1", last)
+        self.assertEqual(self.needed(last), 1)
+        self.signet("consolidate", "--max-deks", "0", expect=2)
+
     def test_without_the_old_packs_as_well(self):
         before = self.trees()
         old_packs = self.objects("packs")

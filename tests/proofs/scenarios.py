@@ -105,7 +105,8 @@ def forget_latest(host):
 
 
 def lose_a_pack(host):
-    """What a backup alone has stored is gone, and stored anew since; an index segment is gone, and a slot altered."""
+    """What a backup alone has stored is gone, and stored anew since; another run's index segment is gone, and a slot altered."""
+    index = objects(host, "indexes")[0]
     for seed in range(100):
         put(host, "report", noise(seed, 400_000), 1_740_000_000)
         before = set(objects(host, "packs"))
@@ -120,7 +121,7 @@ def lose_a_pack(host):
             break
         for number, pack in enumerate(lost):
             os.rename(host.path("home", f"lost-{number}"), pack)
-    os.unlink(objects(host, "indexes")[0])
+    os.unlink(index)
     with open(objects(host, "slots")[0], "r+b") as file:
         file.seek(20)
         octet = file.read(1)

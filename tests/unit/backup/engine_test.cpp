@@ -252,11 +252,29 @@ TEST_CASE("skip-if-unchanged commits nothing when no source differs", "[backup]"
     auto request = bench.request();
     request.skip_if_unchanged = true;
     CHECK(bench.run(request).backup.has_value());
+    const auto before = bench.store->snapshot();
     const auto second = bench.run(request);
     CHECK(second.skipped_unchanged);
-    CHECK(bench.journal().entries.size() == 2);
+    CHECK(bench.store->snapshot() == before);
+    fs::create_directory(bench.folder / "beside");  // the folder above the source differs, and nobody asked for it
+    const auto third = bench.run(request);
+    CHECK(third.skipped_unchanged);
+    CHECK(third.data_added == 0);
+    CHECK(bench.store->snapshot() == before);
     bench.put("f", "changed");
     CHECK(bench.run(request).backup.has_value());
+}
+
+TEST_CASE("skip-if-unchanged does not skip what it has to store again", "[backup]") {
+    EngineBench bench;
+    fs::create_directories(bench.source + "/folder");
+    EngineBench::let_the_clock_move();
+    auto request = bench.request();
+    request.skip_if_unchanged = true;
+    CHECK(bench.run(request).backup.has_value());
+    bench.store->lose(format::pack_name(bench.last().packs.front().id));
+    CHECK(bench.run(request).backup.has_value());
+    CHECK(bench.run(request).skipped_unchanged);
 }
 
 TEST_CASE("every failing operation of the store leaves either a whole backup or none", "[backup]") {

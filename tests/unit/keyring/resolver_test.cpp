@@ -659,7 +659,7 @@ TEST_CASE("a private half that is gone is not forgotten because its public half 
     CHECK(bench.far.unwrap_calls == 0);
 }
 
-TEST_CASE("dates stop wrapping also when their vault is out of reach, and never unwrapping [R72] [R73] [R131]",
+TEST_CASE("dates stop wrapping also when their vault is out of reach, and never unwrapping [R72] [R73] [R106] [R131]",
           "[keyring][twin]") {
     Twins bench;
     const DataKey key = DataKey::generate(kRepository);
@@ -677,6 +677,10 @@ TEST_CASE("dates stop wrapping also when their vault is out of reach, and never 
                            has_code(ErrorCode::key_unavailable));
     CHECK(same_key(Resolving(bench).resolver.unwrap(slot), key));
     CHECK(bench.far.unwrap_calls == 1);
+    // As access is judged: an outage heals nothing.
+    CHECK(Resolving(bench).resolver.status_for_wrapping(bench.thumbprint).status ==
+          (expired ? ProtectorStatus::expired : ProtectorStatus::not_yet_valid));
+    CHECK(Resolving(bench).resolver.status(bench.thumbprint).status == ProtectorStatus::usable);
 
     bench.near.describes = Outcome::ok;
     bench.near.attributes = {};

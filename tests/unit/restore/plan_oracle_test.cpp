@@ -75,6 +75,8 @@ private:
 class World {
 public:
     explicit World(int linked) {
+        // Before there are links to vaults that are nowhere: one of them might hold an officer.
+        officer.emplace(made_.front().officer(vaults));
         for (int i = 0; i < linked; ++i) link(i);
         for (int i = 0; i < kLost; ++i) {
             ModelProtector lost;
@@ -83,7 +85,6 @@ public:
         }
         keyrings.emplace(std::move(made_));
         resolver.emplace(*keyrings, vaults);
-        officer.emplace(keyrings->own().officer(vaults));
     }
 
     /// Every place answers something else from now on, after it has answered something else before.
