@@ -675,6 +675,19 @@ void require_one_series(const std::vector<const Backup*>& backups) {
                 "choose one by --host NAME, or by --series and the digits behind its name");
 }
 
+/// Nothing matches: says when the first one was made, where only the time is wrong.
+void Catalogue::throw_none(const BackupFilter& filter) const {
+    const std::string hint = "signet list shows what there is";
+    BackupFilter of_any_time = filter;
+    of_any_time.as_of.reset();
+    const std::vector<const Backup*> later = select(of_any_time);
+    if (!filter.as_of || later.empty()) throw Error(ErrorCode::usage, "there is no such backup", hint);
+    throw Error(ErrorCode::usage,
+                "no such backup is as old as " + to_rfc3339(*filter.as_of) + ": the first was made at " +
+                    to_rfc3339(later.front()->time()),
+                hint);
+}
+
 const Backup& Catalogue::latest(const BackupFilter& filter) const {
     require_no_doubt();
     const char* const hint = "name a backup by its id (signet list) to restore it all the same";
@@ -696,7 +709,7 @@ const Backup& Catalogue::latest(const BackupFilter& filter) const {
                         ? std::string("to trust its writer: signet keyring trust ") + untrusted.writer.hex()
                         : "to trust its writer: signet keyring trust " + untrusted.writer.hex() + "; or " + hint);
     }
-    if (newest == nullptr) throw Error(ErrorCode::usage, "there is no such backup", "signet list shows what there is");
+    if (newest == nullptr) throw_none(filter);
     if (filter.series) require_one_series(matching);
     return *newest;
 }

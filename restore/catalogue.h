@@ -236,6 +236,7 @@ private:
     void note_finding(const IdentityId& identity, std::uint64_t sequence, Error error);
     void note_damage(const format::SignedEntry& entry, const Error& error);
     [[nodiscard]] bool matches(const Backup& backup, const BackupFilter& filter) const;
+    [[noreturn]] void throw_none(const BackupFilter& filter) const;
     [[nodiscard]] bool is_series(const Backup& backup, const std::string& series) const;
 
     RepositoryId repository_;

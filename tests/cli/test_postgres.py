@@ -2,14 +2,13 @@
 
 import glob
 import os
-import pwd
 import shutil
-import subprocess
 import sys
 import time
 import unittest
 
-from harness import SIGNET, SignetTest, main
+from harness import SIGNET, main
+from servers import ServerTest, missing_user
 
 BINARIES = sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda path: int(path.split("/")[4]))
 USER = "postgres"  # a server does not run as root
@@ -18,12 +17,7 @@ USER = "postgres"  # a server does not run as root
 def why_not():
     if not BINARIES or not os.path.exists(BINARIES[-1] + "/initdb"):
         return "PostgreSQL is not installed (package postgresql): nothing was tried with it"
-    if os.geteuid() == 0:
-        try:
-            pwd.getpwnam(USER)
-        except KeyError:
-            return f"there is no user {USER} to run a server as"
-    return None
+    return missing_user(USER)
 
 
 class Cluster:
@@ -89,37 +83,13 @@ class Cluster:
 
 
 @unittest.skipIf(why_not(), why_not() or "")
-class Postgres(SignetTest):
+class Postgres(ServerTest):
+    USER = USER
+
     def setUp(self):
         super().setUp()
-        self.user = {"user": USER, "group": pwd.getpwnam(USER).pw_gid, "extra_groups": []} if os.geteuid() == 0 else {}
-        self.own(self.scratch)
-        for folder, folders, files in os.walk(self.scratch):
-            for name in folders + files:
-                self.own(os.path.join(folder, name))
-        self.init()
         self.clusters = []
         self.addCleanup(self.stop_all)
-
-    def own(self, path):
-        if os.geteuid() == 0:
-            entry = pwd.getpwnam(USER)
-            os.chown(path, entry.pw_uid, entry.pw_gid)
-
-    def start(self, *words, **more):
-        return super().start(*words, **dict(self.user, **more))
-
-    def as_user(self, words, expect=0, **more):
-        # A server keeps the output open: it goes to a file.
-        out = self.path("out.txt")
-        with open(out, "wb") as file:
-            ended = subprocess.run(words, env=self.env, cwd=self.scratch, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT,
-                                   timeout=150, **self.user, **more)
-        with open(out, encoding="utf-8", errors="replace") as file:
-            text = file.read()
-        if expect is not None:
-            self.assertEqual(ended.returncode == 0, expect == 0, f"{words}\n{text}")
-        return text
 
     def cluster(self, name):
         self.clusters.append(Cluster(self, name))
