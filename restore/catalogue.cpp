@@ -679,11 +679,11 @@ void require_one_series(const std::vector<const Backup*>& backups) {
 void Catalogue::throw_none(const BackupFilter& filter) const {
     const std::string hint = "signet list shows what there is";
     BackupFilter of_any_time = filter;
-    of_any_time.as_of.reset();
+    of_any_time.at.reset();
     const std::vector<const Backup*> later = select(of_any_time);
-    if (!filter.as_of || later.empty()) throw Error(ErrorCode::usage, "there is no such backup", hint);
+    if (!filter.at || later.empty()) throw Error(ErrorCode::usage, "there is no such backup", hint);
     throw Error(ErrorCode::usage,
-                "no such backup is as old as " + to_rfc3339(*filter.as_of) + ": the first was made at " +
+                "no such backup is as old as " + to_rfc3339(*filter.at) + ": the first was made at " +
                     to_rfc3339(later.front()->time()),
                 hint);
 }
