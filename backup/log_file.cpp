@@ -36,7 +36,10 @@ std::optional<SegmentHeader> header_in(const std::string& folder) {
         const auto parsed = format::parse_postgres_name(name, static_cast<std::uint32_t>(format::kMiB));
         if (!parsed || parsed->kind != format::LogKind::segment) continue;
         try {
-            if (const auto header = header_of(LogFile(folder + "/" + name))) return header;
+            std::string path = folder;
+            path += '/';
+            path += name;
+            if (const auto header = header_of(LogFile(path))) return header;
         } catch (const Error&) {
             continue;  // removed or replaced since it was listed
         }

@@ -19,6 +19,7 @@ std::vector<const restore::Backup*> latest_of_each_series(Context& context) {
         if (backup.trusted) latest[backup.fields->series] = &backup;
     }
     std::vector<const restore::Backup*> backups;
+    backups.reserve(latest.size());
     for (const auto& [series, backup] : latest) backups.push_back(backup);
     return backups;
 }
