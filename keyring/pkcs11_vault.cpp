@@ -195,7 +195,7 @@ KeyDescription Pkcs11Vault::rotate(const Location& location, int bits, const Key
         if (!newest) {
             throw Pkcs11Error(Outcome::not_found, "the " + token.shown() + " has no single newest key of that label");
         }
-        const Location next = location.with_version(VersionedLabel::parse(newest->label).version + 1);
+        Location next = location.with_version(VersionedLabel::parse(newest->label).version + 1);
         generate_on_token(token, Pkcs11Uri::parse(next.uri), bits == 0 ? newest->public_key.bits() : bits, dates);
         return next;
     });

@@ -115,6 +115,7 @@ SecretBytes open_share_slot(const Json& slot, const VaultId& id, const std::vect
                "give each with --share FILE");
     }
     std::vector<const SecretShare*> needed;
+    needed.reserve(by_number.size());
     for (const auto& [number, share] : by_number) needed.push_back(share);
     const SlotKey key = derive(join_shares(needed), id);
     if (!constant_time_equal(key.check.view(), fields.id<Digest>("check").view())) {

@@ -86,7 +86,9 @@ std::vector<const keyring::RepositoryPin*> check_config(const storage::Repositor
 void check_seen(const std::vector<const keyring::RepositoryPin*>& pins, const std::vector<storage::Journal>& journals,
                 const keyring::Trust& trust, const CatalogueOptions& options) {
     for (const keyring::RepositoryPin* pin : pins) {
-        for (const auto& [identity, seen] : pin->seen) {
+        for (const auto& each : pin->seen) {
+            const auto& identity = each.first;
+            const auto& seen = each.second;
             const std::string lost = rolled_back(identity, seen, journal_of(journals, identity));
             if (lost.empty()) continue;
             if (!options.tolerate_rollback && !is_without_effect(trust, identity)) {

@@ -45,7 +45,7 @@ Checker::Checker(const storage::Repository& repository, keyring::KeyringSet& key
       keyrings_(keyrings),
       planner_(planner),
       resolver_(resolver),
-      options_(std::move(options)),
+      options_(options),
       catalogue_(planner.catalogue()),
       listing_(repository.store().list("")) {
     choose_sample();

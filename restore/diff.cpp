@@ -95,6 +95,7 @@ private:
 
     /// Reports one pair of things of one name, and goes into folders that may differ below.
     void compare(const Entry* before, const Entry* after) {
+        if (before == nullptr && after == nullptr) return;
         const bool is_start = levels_.empty();
         if (before == nullptr) {
             count(*after, true);

@@ -56,7 +56,7 @@ public:
             static_cast<void>(work_.push(std::move(portion)));
         }
         if (ahead_.empty()) return nullptr;
-        const std::shared_ptr<Portion> portion = std::move(ahead_.front());
+        std::shared_ptr<Portion> portion = std::move(ahead_.front());
         ahead_.pop_front();
         std::unique_lock lock(mutex_);
         ready_.wait(lock, [&] { return portion->is_ready; });
@@ -122,7 +122,7 @@ std::size_t job_count(const DumpRequest& request) {
 /// Calls write(octets) for everything in the file, zeros for its holes.
 template <class Write>
 void stream_file(OpenBackup& backup, const format::Entry& entry, const DumpRequest& request, const Write& write) {
-    static const Bytes zeros(64 * 1024);
+    static const Bytes zeros(std::size_t{64} * 1024);
     const auto write_zeros = [&](std::uint64_t count) {
         while (count > 0) {
             check_interrupted(request);

@@ -42,7 +42,7 @@ ByteView read_sealed(const storage::ObjectReader& pack, const FramePlace& place,
 /// A pack, opened by whoever needs it first.
 struct FrameReader::Pack {
     std::uint32_t number = 0;
-    std::once_flag once;
+    std::mutex opening;  ///< whoever comes meanwhile needs it open
     std::unique_ptr<storage::ObjectReader> object;
     std::optional<format::PackKeys> keys;
 };
@@ -124,6 +124,26 @@ void FrameReader::trim() {
     }
 }
 
+void FrameReader::open(Pack& pack, std::uint32_t sealed_size) {
+    const PackPlace& place = table_.pack(pack.number);
+    const std::string name = format::pack_name(place.id);
+    const auto key = keys_.find(place.dek);
+    if (key == keys_.end()) {
+        throw Error(ErrorCode::key_unavailable, name + ": its data key " + place.dek.hex() + " could not be opened");
+    }
+    PackObject found = restore::open_pack(store_, place.id);
+    // What was set aside as damaged may have been cut off; the frames that are left have to open all the same.
+    if (!found.is_aside && !options_.any_size && found.reader->size() != place.size)
+        fail_damaged(name, "has another size than its backup says");
+    auto object = std::move(found.reader);
+    std::array<std::uint8_t, format::kPackHeaderSize> header{};
+    object->read(0, header);
+    format::PackKeys keys = format::PackKeys::open(key->second, header, name);
+    if (options_.read_ahead && sealed_size < kReadOnce) object->prefetch(0, 0);
+    pack.keys.emplace(std::move(keys));
+    pack.object = std::move(object);
+}
+
 FrameReader::PackHandle FrameReader::open_pack(std::uint32_t number, std::uint32_t sealed_size) {
     PackHandle pack;
     {
@@ -141,26 +161,9 @@ FrameReader::PackHandle FrameReader::open_pack(std::uint32_t number, std::uint32
             if (packs_.size() > options_.open_packs) packs_.pop_back();
         }
     }
-    std::call_once(pack->once, [&] {
-        const PackPlace& place = table_.pack(number);
-        const std::string name = format::pack_name(place.id);
-        const auto key = keys_.find(place.dek);
-        if (key == keys_.end()) {
-            throw Error(ErrorCode::key_unavailable,
-                        name + ": its data key " + place.dek.hex() + " could not be opened");
-        }
-        PackObject found = restore::open_pack(store_, place.id);
-        // What was set aside as damaged may have been cut off; the frames that are left have to open all the same.
-        if (!found.is_aside && !options_.any_size && found.reader->size() != place.size)
-            fail_damaged(name, "has another size than its backup says");
-        auto object = std::move(found.reader);
-        std::array<std::uint8_t, format::kPackHeaderSize> header{};
-        object->read(0, header);
-        format::PackKeys keys = format::PackKeys::open(key->second, header, name);
-        if (options_.read_ahead && sealed_size < kReadOnce) object->prefetch(0, 0);
-        pack->keys.emplace(std::move(keys));
-        pack->object = std::move(object);
-    });
+    // Not std::call_once: after an exception the next caller has to try again, which thread sanitizers do not know.
+    const std::lock_guard lock(pack->opening);
+    if (!pack->object) open(*pack, sealed_size);
     return pack;
 }
 

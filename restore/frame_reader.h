@@ -68,6 +68,7 @@ private:
     using PackHandle = std::shared_ptr<Pack>;
 
     [[nodiscard]] PackHandle open_pack(std::uint32_t number, std::uint32_t sealed_size);
+    void open(Pack& pack, std::uint32_t sealed_size);
     [[nodiscard]] std::shared_ptr<DecodedFrame> decode(std::uint32_t frame);
     [[nodiscard]] std::unique_ptr<Scratch> take_scratch();
     void give_back(std::unique_ptr<Scratch> scratch);

@@ -159,7 +159,9 @@ public:
         }
         const auto take = [&](PackRows&& rows) {
             for (std::size_t i = first; i < lost_.size(); ++i) {
-                if (entry.listed->packs[lost_[i].number].id == rows.pack.id) lost_[i].rows = std::move(rows);
+                if (entry.listed->packs[lost_[i].number].id != rows.pack.id) continue;
+                lost_[i].rows = std::move(rows);
+                break;  // it stands once in an entry
             }
             return true;
         };

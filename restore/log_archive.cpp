@@ -30,7 +30,7 @@ LogSeries& series_of(std::vector<LogSeries>& all, const LogEpoch& epoch) {
     return all.emplace_back(LogSeries{epoch.fields.series, epoch.series(), epoch.fields.source, {}, {}});
 }
 
-void take(LogSeries& series, const LogEpoch& epoch, storage::EpochLogs read) {
+void take(LogSeries& series, const LogEpoch& epoch, storage::EpochLogs&& read) {
     for (auto& [number, error] : read.problems) series.problems.push_back({&epoch, std::move(error)});
     for (auto& [number, log] : read.logs) series.logs.push_back({&epoch, number, std::move(log)});
 }

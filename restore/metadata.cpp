@@ -28,7 +28,7 @@ constexpr std::uint32_t kSettableFlags = FS_SECRM_FL | FS_UNRM_FL | FS_COMPR_FL 
 /// The process's umask, without changing it for other threads. All bits where it cannot be known.
 mode_t read_umask() {
     try {
-        const Bytes status = read_file("/proc/self/status", 64 * 1024);
+        const Bytes status = read_file("/proc/self/status", std::size_t{64} * 1024);
         const std::string_view text = as_text(status);
         constexpr std::string_view kName = "\nUmask:\t";
         const std::size_t found = text.find(kName);
