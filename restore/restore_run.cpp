@@ -182,7 +182,9 @@ void RestoreRun::flag_later(const Item& one, const NodeId& id) {
 }
 
 void RestoreRun::set_late_flags() {
-    for (const auto& [one, id] : late_flags_) {
+    for (const auto& late : late_flags_) {
+        const Item& one = late.item;
+        const NodeId& id = late.id;
         attempt(*one.folder, one.entry.name, [&] {
             const FolderPin pin = target_.pin(one.folder);
             const std::string path = one.folder->path_of(one.entry.name);

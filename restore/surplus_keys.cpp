@@ -29,6 +29,7 @@ std::vector<NeededKey> needed_by(const Catalogue& catalogue, const Backup& backu
         }
     }
     std::vector<NeededKey> sorted;
+    sorted.reserve(keys.size());
     for (auto& [dek, key] : keys) sorted.push_back(std::move(key));
     std::stable_sort(sorted.begin(), sorted.end(),
                      [](const NeededKey& left, const NeededKey& right) { return left.octets > right.octets; });

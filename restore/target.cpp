@@ -271,7 +271,7 @@ Target::~Target() = default;
 
 FolderHandle Target::adopt(const FolderHandle& parent, const std::string& name, UniqueFd fd, bool existed) {
     // Whoever drops the last handle, the list of open folders must not keep a pointer to it.
-    const FolderHandle folder(new Folder, [this](Folder* last) {
+    FolderHandle folder(new Folder, [this](Folder* last) {
         const std::unique_ptr<Folder> owner(last);
         forget(*last);
     });
