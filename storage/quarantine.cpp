@@ -53,7 +53,7 @@ std::optional<std::string> set_aside(Store& store, std::string_view name, const 
     if (!object) return std::nullopt;
     const Digest content = hash_of(*object);
     if (content == expected) return std::nullopt;
-    const std::string aside = copy_aside(store, name, *object, content);
+    std::string aside = copy_aside(store, name, *object, content);
     store.remove(store.list(name), name);
     store.flush();
     return aside;
@@ -61,7 +61,7 @@ std::optional<std::string> set_aside(Store& store, std::string_view name, const 
 
 std::string set_aside_as_found(Store& store, std::string_view name) {
     const auto object = store.open_object(name);
-    const std::string aside = copy_aside(store, name, *object, hash_of(*object));
+    std::string aside = copy_aside(store, name, *object, hash_of(*object));
     store.remove(store.list(name), name);
     store.flush();
     return aside;
