@@ -57,12 +57,14 @@ struct Pipe {
 
 /// output  becomes the child's standard output
 /// throws  Error{failed}: exec failed, as the child reported through a pipe that exec closes
-pid_t start(Prepared& prepared, int output) {
+/// own_group  so that all that the child starts can be ended with it
+pid_t start(Prepared& prepared, int output, bool own_group = false) {
     Pipe report;
     const pid_t process = ::fork();
     if (process < 0) throw Error::from_errno("start", prepared.words.front(), errno);
     if (process == 0) {
         restore_signals_in_child();
+        if (own_group) (void)::setpgid(0, 0);
         if (::dup2(output, STDOUT_FILENO) >= 0)
             ::execvpe(prepared.argv.front(), prepared.argv.data(), prepared.envp.data());
         const int error_number = errno;
@@ -80,13 +82,31 @@ pid_t start(Prepared& prepared, int output) {
     return process;
 }
 
+ChildEnd end_of(int status) {
+    if (WIFSIGNALED(status)) return {0, WTERMSIG(status)};
+    return {WEXITSTATUS(status), 0};
+}
+
 ChildEnd wait_for(pid_t process) {
     int status = 0;
     while (::waitpid(process, &status, 0) < 0) {
         if (errno != EINTR) throw Error::from_errno("wait for", "a child process", errno);
     }
-    if (WIFSIGNALED(status)) return {0, WTERMSIG(status)};
-    return {WEXITSTATUS(status), 0};
+    return end_of(status);
+}
+
+constexpr int kStepMs = 20;
+
+/// Terminates, and after five seconds kills. whom  as kill(2) takes it: the process, or its group
+void end_child(pid_t process, pid_t whom) {
+    ::kill(whom, SIGTERM);
+    constexpr int kPatienceMs = 5000;
+    for (int waited = 0; waited < kPatienceMs; waited += kStepMs) {
+        if (::waitpid(process, nullptr, WNOHANG) != 0) return;
+        (void)::poll(nullptr, 0, kStepMs);
+    }
+    ::kill(whom, SIGKILL);
+    (void)::waitpid(process, nullptr, 0);
 }
 
 }  // namespace
@@ -116,15 +136,7 @@ Child::Child(Child&& other) noexcept : process_(other.process_), output_(std::mo
 Child::~Child() {
     if (process_ < 0) return;
     output_ = UniqueFd();
-    ::kill(process_, SIGTERM);
-    constexpr int kPatienceMs = 5000;
-    constexpr int kStepMs = 20;
-    for (int waited = 0; waited < kPatienceMs; waited += kStepMs) {
-        if (::waitpid(process_, nullptr, WNOHANG) != 0) return;
-        (void)::poll(nullptr, 0, kStepMs);
-    }
-    ::kill(process_, SIGKILL);
-    (void)::waitpid(process_, nullptr, 0);
+    end_child(process_, process_);
 }
 
 ChildEnd Child::wait() {
@@ -132,6 +144,23 @@ ChildEnd Child::wait() {
     const pid_t process = process_;
     process_ = -1;
     return wait_for(process);
+}
+
+ChildEnd run_shell_until(const std::atomic<bool>& stop, const std::string& line,
+                         const std::map<std::string, std::string>& extra) {
+    Prepared prepared({"/bin/sh", "-c", line}, extra);
+    const pid_t process = start(prepared, STDERR_FILENO, true);
+    for (;;) {
+        int status = 0;
+        const pid_t ended = ::waitpid(process, &status, WNOHANG);
+        if (ended == process) return end_of(status);
+        if (ended < 0 && errno != EINTR) throw Error::from_errno("wait for", "a child process", errno);
+        if (stop.load()) {
+            end_child(process, -process);
+            throw Error(ErrorCode::interrupted, "interrupted");
+        }
+        (void)::poll(nullptr, 0, kStepMs);
+    }
 }
 
 ChildEnd run_shell(const std::string& line, const std::map<std::string, std::string>& extra) {

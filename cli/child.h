@@ -4,6 +4,7 @@
 #include "core/file.h"
 
 #include <sys/types.h>
+#include <atomic>
 #include <map>
 #include <string>
 #include <vector>
@@ -49,6 +50,10 @@ private:
     pid_t process_ = -1;
     UniqueFd output_;
 };
+
+/// The same, in a process group of its own that is ended (TERM; KILL after five seconds) once `stop` is set.
+[[nodiscard]] ChildEnd run_shell_until(const std::atomic<bool>& stop, const std::string& line,
+                                       const std::map<std::string, std::string>& extra);
 
 /// Runs `sh -c line` to its end. Its standard output goes to our standard error: results are ours alone.
 /// extra  variables set in addition to our own

@@ -1,6 +1,7 @@
 #include "cli/command.h"
 
 #include "cli/commands/commands.h"
+#include "cli/drill/commands.h"
 
 #include <algorithm>
 #include <array>
@@ -10,8 +11,7 @@
 namespace signet::cli {
 namespace {
 
-constexpr std::array kPlanned = {"mount",          "drill run",     "drill history", "drill report",
-                                 "drill schedule", "keyring setup", "keyring import"};
+constexpr std::array kPlanned = {"mount", "keyring setup", "keyring import"};
 
 constexpr std::array kGroups = {"key", "keyring", "log", "drill"};
 
@@ -85,6 +85,10 @@ const std::vector<Command>& commands() {
                                              log_list_command(),
                                              log_check_command(),
                                              prune_command(),
+                                             drill_run_command(),
+                                             drill_history_command(),
+                                             drill_report_command(),
+                                             drill_schedule_command(),
                                              status_command(),
                                              metrics_command(),
                                              key_create_command(),

@@ -179,7 +179,11 @@ const restore::Catalogue& Context::load_catalogue(restore::CatalogueOptions opti
 }
 
 restore::Planner& Context::planner() {
-    if (!planner_) planner_ = std::make_unique<restore::Planner>(catalogue(), repository(), resolver());
+    if (!planner_) {
+        restore::PlanOptions plans;
+        plans.without_keys = options_.list("without-key");
+        planner_ = std::make_unique<restore::Planner>(catalogue(), repository(), resolver(), std::move(plans));
+    }
     return *planner_;
 }
 

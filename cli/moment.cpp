@@ -8,13 +8,21 @@
 namespace signet::cli {
 namespace {
 
+/// As the options say.
+MomentChoice choice_of(const Context& context, const std::string& reference) {
+    MomentChoice choice{reference, selection(context), std::nullopt};
+    choice.filter.as_of =
+        context.command().find_option("as-of") == nullptr ? std::nullopt : time_option(context, "as-of");
+    if (const auto timeline = context.options().integer("timeline", 1, UINT32_MAX))
+        choice.timeline = static_cast<std::uint32_t>(*timeline);
+    return choice;
+}
+
 /// The backups that were meant: all of the chosen series, whatever the time.
-std::vector<const restore::Backup*> candidates(const Context& context, const restore::Catalogue& catalogue,
-                                               const std::string& reference) {
-    if (reference != "latest") return {&catalogue.find(reference)};
-    restore::BackupFilter filter = selection(context);
+std::vector<const restore::Backup*> candidates(const restore::Catalogue& catalogue, const MomentChoice& choice) {
+    if (choice.reference != "latest") return {&catalogue.find(choice.reference)};
+    restore::BackupFilter filter = choice.filter;
     filter.at.reset();
-    filter.as_of = context.command().find_option("as-of") == nullptr ? std::nullopt : time_option(context, "as-of");
     return catalogue.select(filter);
 }
 
@@ -40,7 +48,7 @@ OptionSpec timeline_option() {
 }
 
 bool is_of_logs(const Context& context, const restore::Catalogue& catalogue, const std::string& reference) {
-    auto wanted = candidates(context, catalogue, reference);
+    auto wanted = candidates(catalogue, choice_of(context, reference));
     std::erase_if(wanted, [](const restore::Backup* backup) { return !backup->trusted; });
     // Where several series were meant, whoever chooses one of them says so.
     const bool is_one = std::all_of(wanted.begin(), wanted.end(), [&](const restore::Backup* backup) {
@@ -50,23 +58,29 @@ bool is_of_logs(const Context& context, const restore::Catalogue& catalogue, con
                                  [](const restore::Backup* backup) { return backup->fields->base.has_value(); });
 }
 
-Moment find_moment(Context& context, const restore::Catalogue& catalogue, const std::string& reference) {
+Moment find_moment(Context& context, const restore::Catalogue& catalogue, const MomentChoice& choice) {
     catalogue.require_no_doubt();
-    std::vector<const restore::Backup*> bases = candidates(context, catalogue, reference);
+    std::vector<const restore::Backup*> bases = candidates(catalogue, choice);
     std::erase_if(bases, [](const restore::Backup* backup) { return !backup->trusted || !backup->fields->base; });
     restore::require_one_series(bases);
     restore::MomentRequest request;
-    request.at = context.command().find_option("at") == nullptr ? std::nullopt : time_option(context, "at");
-    if (const auto timeline = context.options().integer("timeline", 1, UINT32_MAX))
-        request.timeline = static_cast<std::uint32_t>(*timeline);
-    if (reference != "latest") {
+    request.at = choice.filter.at;
+    request.timeline = choice.timeline;
+    if (choice.reference != "latest") {
         request.base = bases.front();
-    } else if (const auto refusal = refusal_of_latest(catalogue, selection(context))) {
-        throw *refusal;  // a newer base is damaged, or by somebody who is not trusted
+    } else {
+        restore::BackupFilter filter = choice.filter;
+        filter.as_of.reset();
+        // A newer base is damaged, or by somebody who is not trusted.
+        if (const auto refusal = refusal_of_latest(catalogue, filter)) throw *refusal;
     }
     Moment moment{logs_of(context, catalogue, *bases.front()), {}};
     moment.path = path_to(moment.logs, bases_of(catalogue, bases.front()->fields->series), request);
     return moment;
+}
+
+Moment find_moment(Context& context, const restore::Catalogue& catalogue, const std::string& reference) {
+    return find_moment(context, catalogue, choice_of(context, reference));
 }
 
 restore::Plan plan_moment(restore::Planner& planner, const Moment& moment) {

@@ -21,6 +21,13 @@ struct Moment {
 /// --timeline.
 [[nodiscard]] OptionSpec timeline_option();
 
+/// Which moment.
+struct MomentChoice {
+    std::string reference = "latest";       ///< or the id of a base
+    restore::BackupFilter filter;           ///< chooses the bases; `at` is the moment, and nothing the last one
+    std::optional<std::uint32_t> timeline;  ///< nothing: the newest one
+};
+
 /// Whether the chosen series has bases that logs are replayed over: then its moments are not those of its backups
 /// alone. reference  "latest", or an id
 [[nodiscard]] bool is_of_logs(const Context& context, const restore::Catalogue& catalogue,
@@ -29,6 +36,9 @@ struct Moment {
 /// Finds base and logs. throws  Error{usage}: no such moment, and which is the last one; Error{damaged}: a gap;
 /// Error{refused}: not trusted
 [[nodiscard]] Moment find_moment(Context& context, const restore::Catalogue& catalogue, const std::string& reference);
+
+/// The same, chosen by hand.
+[[nodiscard]] Moment find_moment(Context& context, const restore::Catalogue& catalogue, const MomentChoice& choice);
 
 /// What its base and logs need.
 [[nodiscard]] restore::Plan plan_moment(restore::Planner& planner, const Moment& moment);

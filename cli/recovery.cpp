@@ -2,14 +2,13 @@
 
 #include "cli/log_series.h"
 #include "cli/places.h"
+#include "cli/shell.h"
 #include "core/file.h"
 
 #include <fcntl.h>
 #include <unistd.h>
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <climits>
 #include <filesystem>
 
 namespace signet::cli {
@@ -17,13 +16,6 @@ namespace {
 
 constexpr mode_t kFileMode = 0600;
 constexpr mode_t kClusterMode = 0700;
-
-/// For sh.
-std::string in_shell(const std::string& text) {
-    std::string quoted = "'";
-    for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    return quoted + "'";
-}
 
 /// For a command that PostgreSQL expands: % is its sign.
 std::string without_percent(const std::string& text) {
@@ -38,15 +30,6 @@ std::string in_conf(const std::string& text) {
     for (const char c : text)
         quoted += c == '\'' ? std::string("''") : c == '\\' ? std::string("\\\\") : std::string(1, c);
     return quoted + "'";
-}
-
-/// Of this program, so that recovery runs the same one.
-std::string own_path() {
-    std::array<char, PATH_MAX> path{};
-    const ssize_t size = ::readlink("/proc/self/exe", path.data(), path.size());
-    return size <= 0 || static_cast<std::size_t>(size) == path.size()
-               ? std::string("signet")
-               : std::string(path.data(), static_cast<std::size_t>(size));
 }
 
 /// "2026-11-22 18:00:00.123456+00": PostgreSQL knows microseconds.
@@ -114,6 +97,20 @@ restore::LogKeys open_logs(Context& context, const Moment& moment) {
             keys.add_log(log->name(), {log->epoch->fields.dek, log->number, log->log.id});
     }
     return keys;
+}
+
+OpenMoment open_moment(Context& context, const Moment& moment) {
+    restore::Plan plan = plan_moment(context.planner(), moment);
+    if (!plan.restorable) throw restore::KeyUnavailable(std::move(plan));
+    restore::LogKeys keys = open_logs(context, moment);
+    return {std::move(keys), context.open(*moment.path.base)};
+}
+
+void make_recoverable(Context& context, const Moment& moment, const OpenMoment& opened, const std::string& keys_file,
+                      const restore::RestoreRequest& request) {
+    std::optional<std::pair<unsigned, unsigned>> owner;
+    if (::geteuid() == 0 && !request.plain) owner = {opened.open->root().uid, opened.open->root().gid};
+    prepare_recovery(context, moment, opened.keys, keys_file, request.target, owner);
 }
 
 void require_empty_target(const std::string& folder) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "cli/moment.h"
+#include "restore/extractor.h"
 #include "restore/log_keys.h"
 
 #include <string>
@@ -16,6 +17,14 @@ namespace signet::cli {
 /// throws  KeyUnavailable: with the plan; Error{wrong_passphrase}; Error{damaged}
 [[nodiscard]] restore::LogKeys open_logs(Context& context, const Moment& moment);
 
+/// A moment whose keys are all at hand.
+struct OpenMoment {
+    restore::LogKeys keys;
+    std::unique_ptr<restore::OpenBackup> open;  ///< the base
+};
+/// Plans, then really unwraps every data key of base and logs. throws  as open_logs() and OpenBackup::open()
+[[nodiscard]] OpenMoment open_moment(Context& context, const Moment& moment);
+
 /// Refuses a target that a cluster may be running in, or that is not empty. throws  Error{refused}
 void require_empty_target(const std::string& folder);
 
@@ -28,5 +37,9 @@ void require_empty_target(const std::string& folder);
 void prepare_recovery(Context& context, const Moment& moment, const restore::LogKeys& keys,
                       const std::string& keys_file, const std::string& folder,
                       const std::optional<std::pair<unsigned, unsigned>>& owner);
+
+/// The same after a restore of the base as `request` says: as root, files are the cluster's owner's.
+void make_recoverable(Context& context, const Moment& moment, const OpenMoment& opened, const std::string& keys_file,
+                      const restore::RestoreRequest& request);
 
 }  // namespace signet::cli

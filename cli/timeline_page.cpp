@@ -1,6 +1,6 @@
 #include "cli/timeline_page.h"
 
-#include "cli/json.h"
+#include "cli/html.h"
 #include "cli/terminal.h"
 #include "cli/timeline_view.h"
 
@@ -50,32 +50,6 @@ constexpr std::string_view kPageStyle =
     "#ddd;vertical-align:top}.bad{color:#c62828;font-weight:600}code{font-size:.92em;overflow-wrap:anywhere}@media("
     "prefers-color-scheme:dark){body{color:#eee;background:#16181c}th,td{border-color:#444}.bad{color:#ef5350}}@media "
     "print{body{color:#000;background:#fff;margin:0}.scroll{overflow:visible}.scroll svg{min-width:0}}";
-
-std::string escaped(std::string_view text) {
-    std::string result;
-    for (const char c : printable(text)) {
-        switch (c) {
-            case '&':
-                result += "&amp;";
-                break;
-            case '<':
-                result += "&lt;";
-                break;
-            case '>':
-                result += "&gt;";
-                break;
-            case '"':
-                result += "&quot;";
-                break;
-            case '\'':
-                result += "&#39;";
-                break;
-            default:
-                result += c;
-        }
-    }
-    return result;
-}
 
 std::string number(double value) {
     std::array<char, 32> text{};
@@ -143,7 +117,7 @@ public:
         const double width = std::max(2.0, x_of(to) - left);
         body_ += "<rect class=\"" + std::string(kind) + "\" x=\"" + number(std::min(left, kRight - 2)) + "\" y=\"" +
                  number(y_) + "\" width=\"" + number(width) + "\" height=\"" + number(kBar) + "\" rx=\"2\"><title>" +
-                 escaped(says) + "</title></rect>\n";
+                 html_escaped(says) + "</title></rect>\n";
     }
 
     [[nodiscard]] std::string document() const {
@@ -166,7 +140,7 @@ private:
     void text(double x, const std::string& says, const char* kind, std::size_t longest) {
         const std::string whole = replace_invalid(says);
         body_ += "<text class=\"" + std::string(kind) + "\" x=\"" + number(x) + "\" y=\"" + number(y_ + 12) + "\">" +
-                 escaped(shortened(whole, longest)) + "<title>" + escaped(whole) + "</title></text>\n";
+                 html_escaped(shortened(whole, longest)) + "<title>" + html_escaped(whole) + "</title></text>\n";
     }
 
     Stretch stretch_;
@@ -214,8 +188,9 @@ void draw_lane(Chart& chart, const Plan& lane) {
 }
 
 std::string row_of(const Plan& lane, const CoverageInterval& one, const std::string& why) {
-    return "<tr><td>" + escaped(lane.series) + "</td><td class=\"bad\">" + minute(one.from) + " .. " + minute(one.to) +
-           "</td><td>" + std::to_string(one.backups) + "</td><td>" + escaped(why) + "</td></tr>\n";
+    return "<tr><td>" + html_escaped(lane.series) + "</td><td class=\"bad\">" + minute(one.from) + " .. " +
+           minute(one.to) + "</td><td>" + std::to_string(one.backups) + "</td><td>" + html_escaped(why) +
+           "</td></tr>\n";
 }
 
 std::string gaps_table(const std::vector<Plan>& lanes) {
@@ -244,7 +219,7 @@ std::string claims_section(const std::vector<Plan>& lanes) {
             if (is_claim(one)) rows += row_of(lane, one, std::string(kClaim));
         }
         for (const std::string& warning : lane.warnings)
-            notes += "<li>" + escaped(lane.series) + ": " + escaped(warning) + "</li>\n";
+            notes += "<li>" + html_escaped(lane.series) + ": " + html_escaped(warning) + "</li>\n";
     }
     std::string section;
     if (!rows.empty()) {
@@ -261,10 +236,11 @@ std::string protectors_table(const std::vector<Plan>& lanes) {
     std::string rows;
     for (const Plan& lane : lanes) {
         for (const RequiredProtector& one : lane.required) {
-            rows += "<tr><td>" + escaped(lane.series) + "</td><td>" + escaped(name_of(one)) + "<br><code>" +
-                    escaped(one.report.thumbprint.text()) + "</code></td><td" + (one.usable ? ">" : " class=\"bad\">") +
-                    std::string(keyring::text(one.report.status)) + "</td><td>" + minute(one.needed_from) + " .. " +
-                    minute(one.needed_to) + "</td><td>" + std::to_string(one.backups) + "</td></tr>\n";
+            rows += "<tr><td>" + html_escaped(lane.series) + "</td><td>" + html_escaped(name_of(one)) + "<br><code>" +
+                    html_escaped(one.report.thumbprint.text()) + "</code></td><td" +
+                    (one.usable ? ">" : " class=\"bad\">") + std::string(keyring::text(one.report.status)) +
+                    "</td><td>" + minute(one.needed_from) + " .. " + minute(one.needed_to) + "</td><td>" +
+                    std::to_string(one.backups) + "</td></tr>\n";
         }
     }
     return "<table><thead><tr><th>Series</th><th>Protector</th><th>Status</th><th>Needed "

@@ -11,8 +11,10 @@
 #include "restore/opener.h"
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,11 +30,15 @@ struct RestoreProgress {
     std::atomic<std::uint64_t> items_done{0};  ///< files, folders and all else
     std::atomic<std::uint64_t> bytes_done{0};
     std::atomic<std::uint64_t> errors{0};
+    /// When the first octets of a file were at hand, opened and checked; nothing before that.
+    [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> first_content() const;
+    void note_content() noexcept;
     /// The path being restored, for people.
     [[nodiscard]] std::string current() const;
     void set_current(std::string path);
 
 private:
+    std::atomic<std::int64_t> first_content_{0};  ///< ticks of the clock; 0: not yet
     mutable std::mutex mutex_;
     std::string current_;
 };

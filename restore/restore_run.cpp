@@ -31,6 +31,18 @@ bool ends_everything(const Error& error) {
 
 }  // namespace
 
+std::optional<std::chrono::steady_clock::time_point> RestoreProgress::first_content() const {
+    using Point = std::chrono::steady_clock::time_point;
+    const std::int64_t ticks = first_content_.load();
+    return ticks == 0 ? std::nullopt : std::optional(Point(Point::duration(ticks)));
+}
+
+void RestoreProgress::note_content() noexcept {
+    if (first_content_.load(std::memory_order_relaxed) != 0) return;
+    std::int64_t none = 0;
+    first_content_.compare_exchange_strong(none, std::chrono::steady_clock::now().time_since_epoch().count());
+}
+
 std::string RestoreProgress::current() const {
     const std::lock_guard lock(mutex_);
     return current_;

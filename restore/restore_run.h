@@ -92,6 +92,10 @@ public:
     [[nodiscard]] Links& links() { return links_; }
 
     // What happened. For any number of threads.
+    /// Octets of a file are about to be written.
+    void content_came() noexcept {
+        if (request_.progress != nullptr) request_.progress->note_content();
+    }
     void restored(const Item& item, std::uint64_t bytes);
     void linked(const Item& item);
     void left(const Item& item, Found found);

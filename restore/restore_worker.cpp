@@ -242,6 +242,7 @@ void RestoreWorker::make_small(Item& item, const FrameReader::Frame& frame) {
         leave(item, name.found());
         return;
     }
+    run_.content_came();
     const bool sparse = run_.request().sparse;
     if (pieces.empty() && !sparse) {
         write_full(fd.get(), first, entry.name);
@@ -275,6 +276,7 @@ void RestoreWorker::make_whole(Item& item, const MakingRules& rules) {
         run_.check_interrupted();
         const ChunkReader::Chunk chunk =
             reading([&] { return chunks_.read(ChunkKind::data, piece.reference.id, piece.reference.length); });
+        run_.content_came();
         holes.split(piece.offset, chunk.octets,
                     [&](ByteView octets, std::uint64_t offset) { writer.add(chunk.frame, octets, offset); });
     }
@@ -303,6 +305,7 @@ void RestoreWorker::execute(PieceTask& task) {
                     chunks_.check(ChunkKind::data, piece.reference.id, found);
                     return found;
                 });
+                run_.content_came();
                 file.holes.split(piece.offset, octets,
                                  [&](ByteView part, std::uint64_t offset) { writer.add(frame, part, offset); });
             }

@@ -1,4 +1,5 @@
 #include "cli/commands/commands.h"
+#include "cli/exposition.h"
 #include "cli/health.h"
 #include "core/file.h"
 
@@ -6,38 +7,6 @@ namespace signet::cli {
 namespace {
 
 constexpr mode_t kPublicMode = 0644;
-
-/// The text format of Prometheus (version 0.0.4): families of samples with labels.
-class Exposition {
-public:
-    void family(const std::string& name, const std::string& help) {
-        name_ = name;
-        text_ += "# HELP " + name + " " + help + "\n# TYPE " + name + " gauge\n";
-    }
-    void sample(const std::vector<std::pair<std::string, std::string>>& labels, const std::string& value) {
-        text_ += name_;
-        for (std::size_t i = 0; i < labels.size(); ++i) {
-            text_ += (i == 0 ? "{" : ",") + labels[i].first + "=\"" + escaped(replace_invalid(labels[i].second)) + "\"";
-        }
-        text_ += (labels.empty() ? " " : "} ") + value + "\n";
-    }
-    [[nodiscard]] const std::string& text() const { return text_; }
-
-private:
-    static std::string escaped(const std::string& value) {
-        std::string result;
-        for (const char c : value) {
-            if (c == '\\' || c == '"') result += '\\';
-            if (c == '\n')
-                result += "\\n";
-            else
-                result += c;
-        }
-        return result;
-    }
-    std::string name_;
-    std::string text_;
-};
 
 std::string seconds(TimePoint time) { return std::to_string(time.ns / kNsPerSecond); }
 std::string flag(bool value) { return value ? "1" : "0"; }

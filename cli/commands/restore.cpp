@@ -8,8 +8,6 @@
 #include "cli/signals.h"
 #include "restore/extractor.h"
 
-#include <unistd.h>
-
 namespace signet::cli {
 namespace {
 
@@ -171,22 +169,18 @@ void refuse_for_cluster(const Context& context, const BackupAndPaths& wanted) {
 ExitCode restore_cluster(Context& context, const BackupAndPaths& wanted, restore::RestoreRequest& request) {
     refuse_for_cluster(context, wanted);
     const Moment moment = find_moment(context, context.catalogue(), wanted.reference.backup);
-    restore::Plan plan = plan_moment(context.planner(), moment);
-    if (!plan.restorable) throw restore::KeyUnavailable(std::move(plan));
-    const restore::LogKeys keys = open_logs(context, moment);
-    const auto open = context.open(*moment.path.base);
+    const OpenMoment opened = open_moment(context, moment);
+    restore::OpenBackup& open = *opened.open;
     require_empty_target(request.target);
     const std::string keys_file = choose_keys_file(context);
-    const restore::RestoreReport report = restore_all(context, *open, request);
+    const restore::RestoreReport report = restore_all(context, open, request);
     Terminal& terminal = context.terminal();
     Json more = {
         {"time", to_rfc3339(moment.at())}, {"timeline", moment.path.timeline}, {"logs", moment.path.segments.size()}};
-    if (report.dry_run || report.content_errors > 0) return finish(terminal, report, *open, request.target, more);
-    std::optional<std::pair<unsigned, unsigned>> owner;
-    if (::geteuid() == 0 && !request.plain) owner = {open->root().uid, open->root().gid};
-    prepare_recovery(context, moment, keys, keys_file, request.target, owner);
+    if (report.dry_run || report.content_errors > 0) return finish(terminal, report, open, request.target, more);
+    make_recoverable(context, moment, opened, keys_file, request);
     set_text(more, "keys_file", keys_file);
-    const ExitCode code = finish(terminal, report, *open, request.target, more);
+    const ExitCode code = finish(terminal, report, open, request.target, more);
     terminal.result("recovery replays " + counted(moment.path.segments.size(), "log") + " up to " +
                     (moment.path.target ? "" : "the last one, ") + to_table_time(moment.at()) +
                     "; start the server in it: pg_ctl -D " + printable(request.target) + " start");

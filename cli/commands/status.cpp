@@ -1,8 +1,11 @@
 #include "cli/commands/commands.h"
+#include "cli/drill/evidence.h"
 #include "cli/health.h"
 #include "cli/state_notice.h"
 #include "cli/table.h"
 #include "core/zone.h"
+
+#include <set>
 
 namespace signet::cli {
 namespace {
@@ -76,9 +79,27 @@ void judge_protectors(const Health& health, const std::optional<std::int64_t>& m
     }
 }
 
-/// Drills are not built yet, so none is on record: whoever asks for one is told that.
-void judge_drills(const std::optional<std::int64_t>& max_drill_age, Verdict& verdict) {
-    if (max_drill_age) verdict.add(ExitCode::objective_missed, "no drill is on record");
+/// Whether a drill has restored each series lately, whole and as it was.
+void judge_drills(Context& context, const Health& health, const std::optional<std::int64_t>& max_age,
+                  Verdict& verdict) {
+    if (!max_age) return;
+    const DrillEvidences drills = load_drills(context.keyring());
+    if (!drills.intact())
+        verdict.add(ExitCode::damaged, "the history of drills was edited: " + drills.problems.front());
+    if (drills.drills.empty()) return verdict.add(ExitCode::objective_missed, "no drill is on record");
+    const auto last = drilled_series(drills, context.repository().config().repository.hex());
+    std::set<SeriesId> judged;
+    for (const SeriesHealth& one : health.series) {
+        if (!one.last || !judged.insert(one.id).second) continue;
+        const auto drilled = last.find(one.id.hex());
+        if (drilled == last.end()) {
+            verdict.add(ExitCode::objective_missed,
+                        "no drill on record has restored " + one.title() + ": signet drill run");
+        } else if (health.now.ns - drilled->second.ns > *max_age) {
+            verdict.add(ExitCode::objective_missed,
+                        "a drill last restored " + one.title() + " " + age_text(drilled->second, health.now) + " ago");
+        }
+    }
 }
 
 std::optional<std::int64_t> span_option(const Context& context, std::string_view name) {
@@ -151,7 +172,7 @@ ExitCode run(Context& context) {
     judge_repository(health, verdict);
     judge_series(health, span_option(context, "max-age"), verdict);
     judge_protectors(health, span_option(context, "max-proof-age"), verdict);
-    judge_drills(span_option(context, "max-drill-age"), verdict);
+    judge_drills(context, health, span_option(context, "max-drill-age"), verdict);
     if (health.access.state == keyring::AccessState::inaccessible) {
         verdict.add(ExitCode::key_unavailable, "the default protector cannot be used: new backups are refused");
     } else if (health.access.state == keyring::AccessState::needs_revalidation) {
@@ -192,7 +213,7 @@ Command status_command() {
                        {.name = "max-drill-age",
                         .takes = Takes::one,
                         .value_name = "D",
-                        .help = "a drill was recorded within: 30d (there are no drills yet: always missed)"}};
+                        .help = "a drill has restored each series within: 30d"}};
     for (const OptionSpec& option : state_notice_options()) command.options.push_back(option);
     command.examples = {{"signet status --max-age 26h --max-proof-age 7d", "In a monitor"},
                         {"signet status --json", "For a program"}};

@@ -217,6 +217,33 @@ class Postgres(ServerTest):
         restored = self.assertComesBack("latest", sums)
         self.as_user([BINARIES[-1] + "/pg_checksums", "--check", "-D", restored.data])
 
+    def test_a_drill_starts_the_cluster_asks_it_and_leaves_nothing(self):
+        cluster = self.cluster("data")
+        cluster.make()
+        cluster.start()
+        cluster.sql("create table load (id serial primary key, text text); create table beat (id serial, at timestamptz default now())")
+        cluster.load(500)
+        self.base(cluster)
+        cluster.load(500)
+        cluster.archived()
+        cluster.stop("immediate")
+        tools, scratch = BINARIES[-1], self.path("drill")
+        check = self.path("check.sh")
+        with open(check, "w") as file:
+            file.write(f"""cd "$SIGNET_DRILL_DIR"
+                trap '{tools}/pg_ctl -D . -m immediate stop' EXIT
+                {tools}/pg_ctl -D . -w -t 90 -l {self.path("drill.log")} -o '-p 54329' start || exit 1
+                {tools}/psql -XAtq -h {cluster.socket} -p 54329 -U admin -d postgres -c 'select count(*) from load' > {self.path("count")}""")
+        record = self.signet("drill", "run", "--json", "--series", "pg", "--target", scratch, "--check-command", f"sh {check}").last()
+        case, = record["cases"]
+        self.assertEqual((case["kind"], case["check"]), ("base", "passed"))
+        self.assertGreater(case["logs"], 0)
+        with open(self.path("count")) as file:
+            self.assertEqual(file.read().strip(), "1000")  # what only the logs had is there
+        self.assertNothingAt(scratch)
+        self.signet("drill", "run", "--series", "pg", "--sample", "5", expect=15)
+        self.signet("drill", "run", "--series", "pg", "--without-key", "prod", expect=15)
+
     def test_a_base_that_is_not_whole_is_not_committed(self):
         cluster = self.cluster("data")
         cluster.make()

@@ -1,0 +1,74 @@
+#include "cli/context.h"
+#include "cli/drill/commands.h"
+#include "cli/drill/summary.h"
+#include "cli/table.h"
+
+#include <algorithm>
+
+namespace signet::cli {
+namespace {
+
+std::optional<double> worst(const DrillRecord& record, const std::string& name) {
+    std::optional<double> value;
+    for (const DrillCase& one : record.cases) {
+        const std::optional<double> measured =
+            name == "rpo" ? one.loss_seconds : std::optional(record.recover_seconds + one.recovery_seconds);
+        if (measured) value = std::max(value.value_or(0), *measured);
+    }
+    return value;
+}
+
+std::string optional_span(const std::optional<double>& seconds) { return seconds ? span_text(*seconds) : "-"; }
+
+void print(Terminal& terminal, const DrillEvidences& all) {
+    Table table({"DRILL", "TIME", "RESULT", "CHOSEN", "BACKUPS", "RECOVERY", "NEWEST STATE", "SIGNED BY"});
+    for (const DrillEvidence& one : all.drills) {
+        const DrillRecord& record = one.record;
+        table.add({std::to_string(one.entry.number), printable(record.started), result_text(record.result),
+                   printable(record.select) + (record.keys == "nothing" ? ", from nothing" : ""),
+                   std::to_string(record.cases.size()), optional_span(worst(record, "rto")),
+                   optional_span(worst(record, "rpo")),
+                   one.entry.authentic ? one.entry.writer.short_hex(16) : "nobody: altered"});
+    }
+    if (table.empty())
+        terminal.result("no drill is on record");
+    else
+        table.print(terminal);
+}
+
+ExitCode run(Context& context) {
+    Terminal& terminal = context.terminal();
+    const DrillEvidences all = load_drills(context.keyring());
+    if (terminal.json()) {
+        Json rows = Json::array();
+        for (const DrillEvidence& one : all.drills) rows.push_back(evidence_json(one));
+        terminal.object(rows);
+    } else {
+        print(terminal, all);
+    }
+    for (const std::string& remark : all.remarks) terminal.warning(remark);
+    if (all.intact()) return ExitCode::done;
+    for (std::size_t i = 1; i < all.problems.size(); ++i) terminal.warning(all.problems[i]);
+    throw Error(ErrorCode::damaged,
+                "the history of drills in " + context.keyring().folder() + " was edited: " + all.problems.front(),
+                "compare it with a copy, or with the reports that were kept elsewhere");
+}
+
+}  // namespace
+
+Command drill_history_command() {
+    Command command;
+    command.name = "drill history";
+    command.synopsis = "";
+    command.summary = "list past drills, and verify that nobody has edited the list";
+    command.description =
+        "Every record is signed by the writer that ran the drill, chained to the one before, and noted in the "
+        "keyring's audit log, whose head the next backup signs. Where a record was altered, taken out, put in or cut "
+        "off, the exit code is 14 and the message says which. Needs no repository and no key.";
+    command.examples = {{"signet drill history", "What was rehearsed, and when"},
+                        {"signet drill history --json", "The same for machines, one array"}};
+    command.run = run;
+    return command;
+}
+
+}  // namespace signet::cli
