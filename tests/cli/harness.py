@@ -76,6 +76,7 @@ def write(path, content=b""):
 
 class SignetTest(unittest.TestCase):
     maxDiff = 4000
+    program = SIGNET
 
     def setUp(self):
         self.scratch = os.path.realpath(tempfile.mkdtemp(prefix="signet-cli-"))
@@ -132,7 +133,7 @@ class SignetTest(unittest.TestCase):
     def start(self, *words, env=None, stdin=subprocess.DEVNULL, cwd=None, **more):
         full = dict(self.env, **(env or {}))
         full = {name: value for name, value in full.items() if value is not None}
-        return subprocess.Popen([SIGNET, *words], env=full, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        return subprocess.Popen([self.program, *words], env=full, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                 cwd=cwd or self.scratch, **more)
 
     def finish(self, process, words, expect, data=None):

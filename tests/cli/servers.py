@@ -2,9 +2,13 @@
 
 import os
 import pwd
+import shutil
 import subprocess
+import tempfile
 
-from harness import SignetTest
+from harness import SIGNET, SignetTest
+
+SAMPLES = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "samples"))
 
 
 def missing_user(name):
@@ -20,6 +24,24 @@ def missing_user(name):
 
 class ServerTest(SignetTest):
     USER = ""  # of the server, where the test runs as root
+    samples = SAMPLES
+
+    @classmethod
+    def setUpClass(cls):
+        """A checkout that root alone can enter is no place for what a server calls."""
+        super().setUpClass()
+        if os.geteuid() != 0 or subprocess.run(["test", "-x", SIGNET, "-a", "-r", SAMPLES + "/signet.ini"], user=cls.USER, check=False).returncode == 0:
+            return
+        folder = os.path.realpath(tempfile.mkdtemp(prefix="signet-program-"))
+        cls.addClassCleanup(shutil.rmtree, folder, True)
+        os.chmod(folder, 0o755)
+        cls.program = shutil.copy(SIGNET, folder + "/signet")
+        cls.samples = shutil.copytree(SAMPLES, folder + "/samples")
+
+    @property
+    def tools(self):
+        """Where programs are looked for."""
+        return os.path.dirname(self.program) + ":/usr/sbin:/usr/bin:/sbin:/bin"
 
     def setUp(self):
         super().setUp()

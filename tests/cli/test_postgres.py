@@ -7,7 +7,7 @@ import sys
 import time
 import unittest
 
-from harness import SIGNET, main
+from harness import main
 from servers import ServerTest, missing_user
 
 BINARIES = sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda path: int(path.split("/")[4]))
@@ -36,7 +36,7 @@ class Cluster:
         self.tool("initdb", "-D", self.data, "-U", "admin", "--auth=trust", "--wal-segsize=1", "--data-checksums", "-E", "UTF8")
         with open(self.data + "/postgresql.conf", "a") as file:
             file.write(f"listen_addresses = ''\nunix_socket_directories = '{self.socket}'\nmax_wal_size = 64MB\nshared_buffers = 16MB\n"
-                       f"archive_mode = on\narchive_command = '{SIGNET} log push --series pg --check-every 0s %p'\nlog_min_messages = info\n")
+                       f"archive_mode = on\narchive_command = '{self.test.program} log push --series pg --check-every 0s %p'\nlog_min_messages = info\n")
 
     def start(self, expect=0):
         return self.tool("pg_ctl", "-D", self.data, "-w", "-t", "90", "-l", self.log, "start", expect=expect)

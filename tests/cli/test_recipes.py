@@ -13,9 +13,8 @@ import time
 import unittest
 
 from harness import SIGNET, SignetTest, main, write
-from servers import ServerTest, missing_user
+from servers import SAMPLES, ServerTest, missing_user
 
-SAMPLES = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "samples"))
 PATH = os.path.dirname(os.path.abspath(SIGNET)) + ":/usr/sbin:/usr/bin:/sbin:/bin"
 MARIADB = ("mariadbd", "mariadb", "mariadb-install-db", "mariadb-backup", "mbstream", "mariadb-binlog")
 
@@ -37,14 +36,14 @@ class MariaDb(ServerTest):
         super().setUp()
         self.servers = {}
         self.addCleanup(self.stop_all)
-        self.recipe_env = {"PATH": PATH, "SERIES": "shop", "CLIENT_OPTIONS": f"--no-defaults --socket={self.path('data.socket')} --user=root"}
+        self.recipe_env = {"PATH": self.tools, "SERIES": "shop", "CLIENT_OPTIONS": f"--no-defaults --socket={self.path('data.socket')} --user=root"}
 
     def serve(self, name, *words):
         """Starts a server on a data folder."""
         command = ["mariadbd", "--no-defaults", f"--datadir={self.path(name)}", f"--socket={self.path(name)}.socket",
                    f"--pid-file={self.path(name)}.pid", "--skip-networking", "--innodb-buffer-pool-size=32M", *words]
         with open(self.path(name + ".log"), "ab") as log:
-            self.servers[name] = subprocess.Popen(command, env=dict(self.env, PATH=PATH), stdin=subprocess.DEVNULL, stdout=log, stderr=log, **self.user)
+            self.servers[name] = subprocess.Popen(command, env=dict(self.env, PATH=self.tools), stdin=subprocess.DEVNULL, stdout=log, stderr=log, **self.user)
         for _ in range(600):
             if self.sql("select 1", name, expect=None).strip() == "1":
                 return
@@ -63,10 +62,10 @@ class MariaDb(ServerTest):
 
     def sql(self, text, name="data", expect=0):
         return self.as_user(["mariadb", "--no-defaults", f"--socket={self.path(name)}.socket", "--user=root", "-BN", "-e", text], expect,
-                            env={"PATH": PATH}).strip()
+                            env={"PATH": self.tools}).strip()
 
     def recipe(self, name, *words, expect=0, **env):
-        return self.as_user([f"{SAMPLES}/mariadb/{name}", *words], expect, env=dict(self.recipe_env, **env))
+        return self.as_user([f"{self.samples}/mariadb/{name}", *words], expect, env=dict(self.recipe_env, **env))
 
     def sums(self, name="data"):
         return self.sql("checksum table shop.orders, shop.beat", name)
@@ -86,7 +85,7 @@ class MariaDb(ServerTest):
     def live(self):
         """Three moments of a server, the protector rotated before the second; then it is gone."""
         self.as_user(["mariadb-install-db", "--no-defaults", f"--datadir={self.path('data')}", "--auth-root-authentication-method=normal",
-                      "--skip-test-db"], env={"PATH": PATH})
+                      "--skip-test-db"], env={"PATH": self.tools})
         self.serve("data", "--log-bin=binlog", "--server-id=1", "--max-binlog-size=1M")
         self.sql("create database shop; create table shop.orders (id int auto_increment primary key, text varchar(40)) engine=innodb; "
                  "create table shop.beat (id int auto_increment primary key, text varchar(40)) engine=innodb")
@@ -149,7 +148,7 @@ class MariaDb(ServerTest):
 
     def test_binlogs_of_another_server_are_refused_and_nothing_is_pushed_twice(self):
         self.as_user(["mariadb-install-db", "--no-defaults", f"--datadir={self.path('data')}", "--auth-root-authentication-method=normal",
-                      "--skip-test-db"], env={"PATH": PATH})
+                      "--skip-test-db"], env={"PATH": self.tools})
         self.serve("data", "--log-bin=binlog", "--server-id=1")
         self.recipe("push-binlogs")
         before = self.objects("logs")
