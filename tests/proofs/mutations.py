@@ -84,7 +84,7 @@ CHECKS = [
     # restore: what is released, and where it goes
     ("restore/frame_reader.cpp", 'if (id_of(kind, octets) != id) fail_damaged("chunk " + id.hex(), "has another content than its id says");', "static_cast<void>(kind); static_cast<void>(id); static_cast<void>(octets);", "restore"),
     ("restore/frame_reader.cpp", 'if (place->length != length) fail_damaged("chunk " + id.hex(), "has another length than its reference says");', "static_cast<void>(length);", "restore"),
-    ("restore/frame_reader.cpp", 'if (!found.is_aside && !options_.any_size && found.reader->size() != place.size)\n            fail_damaged(name, "has another size than its backup says");', "", "restore"),
+    ("restore/frame_reader.cpp", 'if (!found.is_aside && !options_.any_size && found.reader->size() != place.size)\n        fail_damaged(name, "has another size than its backup says");', "", "restore"),
     ("restore/opener.cpp", "    planner.catalogue().require_trusted(backup);\n", "", "restore"),
     ("restore/opener.cpp", "if (!plan.restorable && !options.salvage) throw KeyUnavailable(std::move(plan));", "static_cast<void>(plan);", "restore"),
     ("restore/index_rows.cpp", 'if (segment.dek != entry_.listed->dek) throw Error(ErrorCode::damaged, name + ": is about another data key");', "", "restore"),
