@@ -33,7 +33,7 @@ Digest hash_of(const ObjectReader& object) {
 
 /// returns  the name of the copy, which is there, durable, and was read back
 std::string copy_aside(Store& store, std::string_view name, const ObjectReader& object, const Digest& content) {
-    const std::string aside = format::quarantine_name(name, content);
+    std::string aside = format::quarantine_name(name, content);
     const auto copy = store.create();
     const Digest copied = read_all(object, [&](ByteView part) { copy->write(part); });
     if (copied != content) {

@@ -2,6 +2,8 @@
 
 #include "cli/json.h"
 
+#include <cmath>
+
 namespace signet::cli {
 namespace {
 
@@ -20,9 +22,7 @@ private:
     static Json json_of(int value) { return value; }
     static Json json_of(std::uint64_t value) { return value; }
     /// Milliseconds are what a drill can tell.
-    static Json json_of(double value) {
-        return static_cast<double>(static_cast<std::int64_t>(value * 1000 + 0.5)) / 1000;
-    }
+    static Json json_of(double value) { return static_cast<double>(std::llround(value * 1000)) / 1000; }
     static Json json_of(const std::optional<double>& value) { return value ? json_of(*value) : Json(nullptr); }
     template <class T>
     static Json json_of(const std::vector<T>& values);
