@@ -339,18 +339,8 @@ Bytes make_backup_entry(EntryKind kind, EntryHead head, const BackupPublic& fiel
     ByteWriter public_part;
     head.encode(public_part);
     fields.encode(public_part);
-
-    const Bytes label_octets = labels.encode();
-    Bytes body_octets = body.encode(kind);
-    const std::size_t sealed_size = half_size(label_octets.size()) + half_size(body_octets.size());
-    Bytes prefix = entry_prefix(kind, public_part.view(), sealed_size);
-    const IdentityId identity = head.signer.identity();
-    const HalfContext context{head.repository, identity, head.sequence};
-    ByteWriter sealed;
-    seal_labels_half(sealed, context, body.keys.label_key, prefix, label_octets);
-    seal_body_half(sealed, context, dek, prefix, body_octets);
-    wipe(body_octets);
-    return sign_entry(std::move(prefix), sealed.view(), key);
+    return make_entry_of_halves(kind, head, public_part.view(), body.keys.label_key, labels.encode(), body.encode(kind),
+                                dek, key);
 }
 
 bool has_labels_and_body(EntryKind kind) { return is_backup_kind(kind) || kind == EntryKind::log_epoch; }

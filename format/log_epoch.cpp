@@ -115,17 +115,8 @@ Bytes make_log_epoch_entry(EntryHead head, const LogEpochPublic& fields, const L
     fields.encode(public_part);
     BackupBody body;
     body.keys = keys.clone();
-    const Bytes label_octets = labels.encode();
-    Bytes body_octets = body.encode(EntryKind::partial);
-    const std::size_t sealed_size = half_size(label_octets.size()) + half_size(body_octets.size());
-    Bytes prefix = entry_prefix(EntryKind::log_epoch, public_part.view(), sealed_size);
-    const IdentityId identity = head.signer.identity();
-    const HalfContext context{head.repository, identity, head.sequence};
-    ByteWriter sealed;
-    seal_labels_half(sealed, context, keys.label_key, prefix, label_octets);
-    seal_body_half(sealed, context, dek, prefix, body_octets);
-    wipe(body_octets);
-    return sign_entry(std::move(prefix), sealed.view(), key);
+    return make_entry_of_halves(EntryKind::log_epoch, head, public_part.view(), keys.label_key, labels.encode(),
+                                body.encode(EntryKind::partial), dek, key);
 }
 
 WriterKeys open_epoch_keys(const SignedEntry& entry, const DataKey& dek) {

@@ -58,6 +58,19 @@ void seal_body_half(ByteWriter& out, const HalfContext& context, const DataKey& 
     append_half(out, salt, body_cipher(context, dek, salt.view()), associated, plaintext);
 }
 
+Bytes make_entry_of_halves(EntryKind kind, const EntryHead& head, ByteView public_part, const SecretBytes& label_key,
+                           ByteView labels, Bytes body, const DataKey& dek, const crypto::SigningKey& key) {
+    const std::size_t sealed_size = half_size(labels.size()) + half_size(body.size());
+    Bytes prefix = entry_prefix(kind, public_part, sealed_size);
+    const IdentityId identity = head.signer.identity();
+    const HalfContext context{head.repository, identity, head.sequence};
+    ByteWriter sealed;
+    seal_labels_half(sealed, context, label_key, prefix, labels);
+    seal_body_half(sealed, context, dek, prefix, body);
+    wipe(body);
+    return sign_entry(std::move(prefix), sealed.view(), key);
+}
+
 Half Half::decode(ByteReader& reader) {
     Half half;
     half.salt = reader.raw(kSaltSize);

@@ -24,6 +24,12 @@ void seal_labels_half(ByteWriter& out, const HalfContext& context, const SecretB
 void seal_body_half(ByteWriter& out, const HalfContext& context, const DataKey& dek, ByteView associated,
                     ByteView plaintext);
 
+/// Makes and signs an entry that has both halves. public_part  head, with the signer of `key`, and fields
+/// body  the octets of the second half, which are wiped
+[[nodiscard]] Bytes make_entry_of_halves(EntryKind kind, const EntryHead& head, ByteView public_part,
+                                         const SecretBytes& label_key, ByteView labels, Bytes body, const DataKey& dek,
+                                         const crypto::SigningKey& key);
+
 /// One half as it stands in the entry.
 struct Half {
     ByteView salt;

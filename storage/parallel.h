@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <exception>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -28,7 +29,11 @@ void for_each_in_parallel(std::size_t count, const Work& work) {
     };
     {
         std::vector<std::jthread> helpers;
-        for (std::size_t i = 1; i < workers; ++i) helpers.emplace_back(run);
+        try {
+            for (std::size_t i = 1; i < workers; ++i) helpers.emplace_back(run);
+        } catch (const std::system_error&) {
+            // Fewer threads than wished for are slower, and no more.
+        }
         run();
     }
     if (failure) std::rethrow_exception(failure);

@@ -29,7 +29,7 @@ bool has_same_octets(int left, int right, const std::string& path) {
     }
 }
 
-bool is_newer(const struct stat& left, const struct stat& right) {
+bool has_other_stamp(const struct stat& left, const struct stat& right) {
     return left.st_size != right.st_size || left.st_mtim.tv_sec != right.st_mtim.tv_sec ||
            left.st_mtim.tv_nsec != right.st_mtim.tv_nsec;
 }
@@ -43,12 +43,12 @@ Verdict compare(const std::string& restored, const std::string& source) {
     struct stat before {};
     if (::fstat(ours.get(), &our_status) != 0) throw Error::from_errno("look at", restored, errno);
     if (!theirs || ::fstat(theirs.get(), &before) != 0 || !S_ISREG(before.st_mode)) return Verdict::changed;
-    if (is_newer(before, our_status)) return Verdict::changed;
+    if (has_other_stamp(before, our_status)) return Verdict::changed;
     if (has_same_octets(ours.get(), theirs.get(), source)) return Verdict::same;
     // It may have changed while it was read.
     struct stat afterwards {};
-    return ::fstat(theirs.get(), &afterwards) != 0 || is_newer(afterwards, our_status) ? Verdict::changed
-                                                                                       : Verdict::different;
+    return ::fstat(theirs.get(), &afterwards) != 0 || has_other_stamp(afterwards, our_status) ? Verdict::changed
+                                                                                              : Verdict::different;
 }
 
 }  // namespace

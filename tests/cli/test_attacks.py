@@ -37,7 +37,7 @@ class Attacks(AttackBench):
             yield f"index segment {number} deleted (harmless)", OWN, lambda n=name: bench.delete(n), 0, 14, name
         yield "all index segments deleted (harmless)", OWN, lambda: bench.delete("indexes"), 0, 14, "indexes/"
         yield "a slot deleted (harmless: entries hold it)", OWN, lambda: bench.delete(held), 0, 14, held
-        yield "a slot that a rewrap added deleted (the key that it was for says so)", OWN, lambda: bench.delete(added), 0, 0, ""
+        yield "a slot that a rewrap added deleted (no entry holds it; the older key opens what it did)", OWN, lambda: bench.delete(added), 0, 0, ""
         yield "all slots deleted (harmless: entries hold them)", OWN, lambda: bench.delete("slots"), 0, 14, "slots/"
         for number, name in enumerate(own):
             yield f"the writer's entry {number + 1} withheld", OWN, lambda n=name: bench.delete(n), 14, 14, "journal/" + writer

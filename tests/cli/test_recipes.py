@@ -51,6 +51,12 @@ class MariaDb(ServerTest):
         with open(self.path(name + ".log"), encoding="utf-8", errors="replace") as log:
             self.fail("the server does not answer: " + log.read()[-4000:])
 
+    def make(self, name, *words):
+        """Starts a server on a new data folder."""
+        self.as_user(["mariadb-install-db", "--no-defaults", f"--datadir={self.path(name)}", "--auth-root-authentication-method=normal",
+                      "--skip-test-db"], env={"PATH": self.tools})
+        self.serve(name, *words)
+
     def stop(self, name, kill=False):
         server = self.servers.pop(name)
         server.kill() if kill else server.terminate()
@@ -84,9 +90,7 @@ class MariaDb(ServerTest):
 
     def live(self):
         """Three moments of a server, the protector rotated before the second; then it is gone."""
-        self.as_user(["mariadb-install-db", "--no-defaults", f"--datadir={self.path('data')}", "--auth-root-authentication-method=normal",
-                      "--skip-test-db"], env={"PATH": self.tools})
-        self.serve("data", "--log-bin=binlog", "--server-id=1", "--max-binlog-size=1M")
+        self.make("data", "--log-bin=binlog", "--server-id=1", "--max-binlog-size=1M")
         self.sql("create database shop; create table shop.orders (id int auto_increment primary key, text varchar(40)) engine=innodb; "
                  "create table shop.beat (id int auto_increment primary key, text varchar(40)) engine=innodb")
         self.load(2000)
@@ -146,10 +150,18 @@ class MariaDb(ServerTest):
         os.rename(os.path.join(self.repository, lost["object"]), self.path("kept"))
         self.assertRefused(lost["name"])
 
+    def test_a_lost_log_does_not_end_the_pushing_of_new_ones(self):
+        self.make("data", "--log-bin=binlog", "--server-id=1")
+        for _ in range(3):
+            self.recipe("push-binlogs")
+        before = self.objects("logs")
+        os.unlink(os.path.join(self.repository, sorted(before)[0]))
+        self.signet("log", "list", "--series", "shop", expect=14)
+        self.recipe("push-binlogs")
+        self.assertGreater(len(set(self.objects("logs")) - set(before)), 0)
+
     def test_binlogs_of_another_server_are_refused_and_nothing_is_pushed_twice(self):
-        self.as_user(["mariadb-install-db", "--no-defaults", f"--datadir={self.path('data')}", "--auth-root-authentication-method=normal",
-                      "--skip-test-db"], env={"PATH": self.tools})
-        self.serve("data", "--log-bin=binlog", "--server-id=1")
+        self.make("data", "--log-bin=binlog", "--server-id=1")
         self.recipe("push-binlogs")
         before = self.objects("logs")
         self.assertGreater(len(before), 0)
