@@ -24,7 +24,7 @@ constexpr std::string_view kControlFile = "global/pg_control";
 
 Error damaged(const std::string& why) {
     return {ErrorCode::damaged, "the base backup that was read " + why,
-            "it has to be the output of pg_basebackup -D - -Ft -X none"};
+            "it has to be the output of pg_basebackup -D - -Ft -X none, or of samples/postgres/base"};
 }
 
 /// "./base/1/" is "base/1". throws  where it leads out
@@ -80,6 +80,9 @@ struct TarReader::State {
 
 TarReader::TarReader(int fd) : state_(std::make_unique<State>(fd)) {
     archive_read_support_format_tar(state_->tar);
+    // Several tars, one after the other, are one: what describes a base is known when all else has been written.
+    if (archive_read_set_format_option(state_->tar, "tar", "read_concatenated_archives", "1") != ARCHIVE_OK)
+        throw state_->failure();
     if (archive_read_open_fd(state_->tar, fd, kBlock) != ARCHIVE_OK) throw state_->failure();
 }
 

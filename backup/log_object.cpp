@@ -1,5 +1,6 @@
 #include "backup/log_object.h"
 
+#include "core/beside.h"
 #include "core/crypto/digest.h"
 #include "core/crypto/random.h"
 #include "format/limits.h"
@@ -7,7 +8,6 @@
 
 #include <algorithm>
 #include <future>
-#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -18,39 +18,41 @@ constexpr std::size_t kBlock = format::kMaxFrameRaw;
 constexpr std::size_t kMostLanes = 4;
 constexpr int kLevel = 1;  // a database waits for it
 
-/// One frame at a time.
+/// One frame on its way. Its thread is waited for before what it works on goes.
 struct Lane {
     format::LogFrameSealer sealer;
     Bytes block;
     std::size_t filled = 0;
     ByteView sealed;
+    std::future<void> done;
 };
 
-/// Reads, seals and writes a file's frames, some side by side.
+/// Reads, hashes and writes a file's frames while others seal them.
 class FrameStore {
 public:
     FrameStore(const LogFile& file, const SecretBytes& frame_key, storage::PendingObject& object,
                crypto::Sha256& before)
         : file_(file), object_(object), before_(before) {
         const std::uint64_t frames = (file.size() + kBlock - 1) / kBlock;
-        const std::size_t processors = std::max(1U, std::thread::hardware_concurrency());
-        const auto lanes = static_cast<std::size_t>(
-            std::max<std::uint64_t>(1, std::min<std::uint64_t>({frames, processors, kMostLanes})));
+        // One more than there are processors: this thread reads while all of them seal.
+        const std::size_t wanted = std::max(1U, std::thread::hardware_concurrency()) + 1;
+        const auto lanes =
+            static_cast<std::size_t>(std::max<std::uint64_t>(1, std::min<std::uint64_t>({frames, wanted, kMostLanes})));
         lanes_.reserve(lanes);
-        for (std::size_t i = 0; i < lanes; ++i) lanes_.push_back({{frame_key, kLevel}, Bytes(kBlock), 0, {}});
+        for (std::size_t i = 0; i < lanes; ++i) lanes_.push_back({{frame_key, kLevel}, Bytes(kBlock), 0, {}, {}});
     }
 
     /// returns  SHA-256 of the content
     Digest run() {
-        for (std::uint64_t at = 0; at < file_.size();) {
-            std::size_t used = 0;
-            for (; used < lanes_.size() && at < file_.size(); ++used) at += fill(lanes_[used], at);
-            seal(used);
-            for (std::size_t i = 0; i < used; ++i) {
-                object_.write(lanes_[i].sealed);
-                before_.update(lanes_[i].sealed);
-            }
+        for (std::uint64_t at = 0; at < file_.size(); ++next_) {
+            Lane& lane = lanes_[next_ % lanes_.size()];
+            if (next_ >= lanes_.size()) put(lane);
+            at += fill(lane, at);
+            lane.done = start_beside([&lane, number = next_] { seal(lane, number); });
+            content_.update(ByteView(lane.block).first(lane.filled));
         }
+        const auto in_flight = static_cast<std::uint32_t>(std::min<std::size_t>(next_, lanes_.size()));
+        for (std::uint32_t number = next_ - in_flight; number < next_; ++number) put(lanes_[number % lanes_.size()]);
         return content_.finish();
     }
 
@@ -62,25 +64,15 @@ private:
         return lane.filled;
     }
 
-    void seal(std::size_t used) {
-        std::vector<std::future<void>> others;
-        const std::uint32_t first = next_;
-        for (std::size_t i = 1; i < used; ++i) {
-            const auto work = [this, i, first] { seal_one(lanes_[i], first + static_cast<std::uint32_t>(i)); };
-            try {
-                others.push_back(std::async(std::launch::async, work));
-            } catch (const std::system_error&) {
-                work();  // fewer threads are slower, and no more
-            }
-        }
-        seal_one(lanes_[0], first);
-        for (std::size_t i = 0; i < used; ++i) content_.update(ByteView(lanes_[i].block).first(lanes_[i].filled));
-        for (auto& other : others) other.get();
-        next_ += static_cast<std::uint32_t>(used);
+    static void seal(Lane& lane, std::uint32_t number) {
+        lane.sealed = lane.sealer.seal(number, ByteView(lane.block).first(lane.filled));
     }
 
-    static void seal_one(Lane& lane, std::uint32_t number) {
-        lane.sealed = lane.sealer.seal(number, ByteView(lane.block).first(lane.filled));
+    /// Writes the frame that is sealed in `lane`, which is free then.
+    void put(Lane& lane) {
+        lane.done.get();
+        object_.write(lane.sealed);
+        before_.update(lane.sealed);
     }
 
     const LogFile& file_;

@@ -136,9 +136,12 @@ void Push::rebuild_names() {
     const auto listed = storage::list_logs(repository_.store());
     std::vector<storage::WantedEpoch> wanted;
     for (const OwnEpoch& epoch : epochs()) {
-        const auto numbers = listed.find(epoch.fields.dek);
-        wanted.push_back({epoch.fields.dek, epoch.signer,
-                          numbers == listed.end() ? storage::LogNumbers{} : numbers->second, epoch.closed});
+        const auto found = listed.find(epoch.fields.dek);
+        const storage::LogNumbers numbers = found == listed.end() ? storage::LogNumbers{} : found->second;
+        // What is missing before the first one that is there an officer may have let go; `log check` tells.
+        const std::uint64_t beyond = epoch.closed ? epoch.closed->first + 1 : 1;
+        const std::uint64_t kept_from = numbers.empty() ? beyond : numbers.front();
+        wanted.push_back({epoch.fields.dek, epoch.signer, numbers, epoch.closed, kept_from});
     }
     for (const auto& epoch : storage::read_epochs(repository_.store(), repository_.config().repository, wanted)) {
         for (const auto& [number, problem] : epoch.problems) warn(problem.what());
@@ -271,7 +274,7 @@ std::vector<format::ClosedEpoch> Push::closing() {
             continue;
         }
         if (!listed) listed = storage::list_logs(repository_.store());
-        unknown.push_back({epoch.fields.dek, epoch.signer, (*listed)[epoch.fields.dek], std::nullopt});
+        unknown.push_back({epoch.fields.dek, epoch.signer, (*listed)[epoch.fields.dek], std::nullopt, 1});
     }
     const auto read = storage::read_epochs(repository_.store(), repository_.config().repository, unknown);
     for (std::size_t i = 0; i < read.size(); ++i) {

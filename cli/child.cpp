@@ -147,8 +147,10 @@ ChildEnd Child::wait() {
 }
 
 ChildEnd run_shell_until(const std::atomic<bool>& stop, const std::string& line,
-                         const std::map<std::string, std::string>& extra) {
+                         const std::map<std::string, std::string>& extra,
+                         std::optional<std::chrono::nanoseconds> limit) {
     Prepared prepared({"/bin/sh", "-c", line}, extra);
+    const auto begun = std::chrono::steady_clock::now();
     const pid_t process = start(prepared, STDERR_FILENO, true);
     for (;;) {
         int status = 0;
@@ -158,6 +160,10 @@ ChildEnd run_shell_until(const std::atomic<bool>& stop, const std::string& line,
         if (stop.load()) {
             end_child(process, -process);
             throw Error(ErrorCode::interrupted, "interrupted");
+        }
+        if (limit && std::chrono::steady_clock::now() - begun >= *limit) {
+            end_child(process, -process);
+            throw Error(ErrorCode::failed, "did not end in time, and was ended");
         }
         (void)::poll(nullptr, 0, kStepMs);
     }

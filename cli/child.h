@@ -5,7 +5,9 @@
 
 #include <sys/types.h>
 #include <atomic>
+#include <chrono>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -51,9 +53,11 @@ private:
     UniqueFd output_;
 };
 
-/// The same, in a process group of its own that is ended (TERM; KILL after five seconds) once `stop` is set.
+/// The same, in a process group of its own that is ended (TERM; KILL after five seconds) once `stop` is set, or it has
+/// run for too long. throws  Error{interrupted}; Error{failed}: it did not end within `limit`
 [[nodiscard]] ChildEnd run_shell_until(const std::atomic<bool>& stop, const std::string& line,
-                                       const std::map<std::string, std::string>& extra);
+                                       const std::map<std::string, std::string>& extra,
+                                       std::optional<std::chrono::nanoseconds> limit = std::nullopt);
 
 /// Runs `sh -c line` to its end. Its standard output goes to our standard error: results are ours alone.
 /// extra  variables set in addition to our own

@@ -210,7 +210,9 @@ private:
     void warn_of_logs(const Place& place) {
         std::size_t count = 0;
         for (const restore::LogEpoch& epoch : context_.catalogue().log_epochs()) {
-            if (epoch.trusted && is_named_by(context_.planner().key(*epoch.entry, epoch.fields))) ++count;
+            if (epoch.trusted && !epoch.is_released() &&
+                is_named_by(context_.planner().key(*epoch.entry, epoch.fields)))
+                ++count;
         }
         if (count == 0) return;
         context_.terminal().warning(place.location + ": " + counted(count, "log epoch") +

@@ -107,7 +107,7 @@ restore::RewrapReport add_slots(Context& context, const storage::Repository& tar
     options.protectors = std::move(wrapping.protectors);
     options.proven = &proven;
     for (const restore::LogEpoch& epoch : catalogue.log_epochs()) {
-        if (epoch.trusted) options.logs.push_back(&epoch);
+        if (epoch.trusted && !epoch.is_released()) options.logs.push_back(&epoch);
     }
     options.stop = [] { return interrupted().load(); };
     return restore::rewrap(target, planner, context.resolver(), backups, options);

@@ -61,6 +61,9 @@ void note_problem(Health& health, const Error& error) {
 void judge_line(Context& context, Health& health, SeriesHealth& line, const restore::Backup* newest) {
     line.broken = newest != nullptr && !context.catalogue().is_whole(*newest);
     line.restorable = newest != nullptr && context.planner().restorable(*newest);
+    if (newest != nullptr) line.logs = log_health(context, *newest);
+    if (line.logs && line.logs->problem) note_problem(health, *line.logs->problem);
+    line.restorable = line.restorable && (!line.logs || line.logs->restorable);
     restore::BackupFilter filter;
     filter.series = line.id.hex();
     const auto refusal = refusal_of_latest(context.catalogue(), filter);

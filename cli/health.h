@@ -3,6 +3,7 @@
 #pragma once
 
 #include "cli/access.h"
+#include "cli/log_health.h"
 #include "cli/protector_needs.h"
 
 #include <string>
@@ -24,6 +25,7 @@ struct SeriesHealth {
     bool broken = false;             ///< that one refers to entries that are not there: no key would help
     bool restorable = false;         ///< that one, as far as can be known without unwrapping
     bool latest_restorable = false;  ///< and a restore of the newest is not refused
+    std::optional<LogHealth> logs;   ///< of a series with logs; counts in the two above
 
     /// For people: "prod-db", or "db (1a2b3c4d, web1)" where another line has that name.
     [[nodiscard]] std::string title() const;

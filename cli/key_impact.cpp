@@ -51,7 +51,7 @@ public:
             }
         }
         for (const restore::LogEpoch& epoch : catalogue.log_epochs()) {
-            if (epoch.trusted) judge(epoch, impact);
+            if (epoch.trusted && !epoch.is_released()) judge(epoch, impact);
         }
         for (const bool is_undecided : {true, false}) {
             for (const auto& [writer, need] : untrusted_) {

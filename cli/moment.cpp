@@ -83,6 +83,29 @@ Moment find_moment(Context& context, const restore::Catalogue& catalogue, const 
     return find_moment(context, catalogue, choice_of(context, reference));
 }
 
+restore::FindLogs find_logs(Context& context, const restore::Catalogue& catalogue) {
+    return [&](const std::vector<const restore::Backup*>& wanted, const restore::Moments& stretch) {
+        std::vector<const restore::Backup*> bases = wanted;
+        std::erase_if(bases, [](const restore::Backup* backup) { return !backup->fields->base; });
+        const restore::LogSeries logs = logs_of(context, catalogue, *bases.front());
+        TimePoint last{INT64_MIN};
+        for (const restore::Log& log : logs.logs) last = std::max(last, log.trailer().modified);
+        const auto all = bases_of(catalogue, bases.front()->fields->series);
+        for (;; bases.erase(bases.begin())) {
+            restore::MomentRequest request;
+            request.base = bases.front();
+            // What lies beyond the stretch is not asked for, nor is what no log leads to.
+            if (stretch.to < last) request.at = std::max(stretch.to, bases.front()->time());
+            try {
+                return restore::logs_of_stretch(path_to(logs, all, request), bases, stretch);
+            } catch (const Error& error) {
+                // A base of a timeline that was left: the ones after it tell.
+                if (error.code() != ErrorCode::usage || bases.size() == 1) throw;
+            }
+        }
+    };
+}
+
 restore::Plan plan_moment(restore::Planner& planner, const Moment& moment) {
     return planner.plan(*moment.path.base, moment.path.needed(), moment.at());
 }

@@ -40,6 +40,9 @@ struct MomentChoice {
 /// The same, chosen by hand.
 [[nodiscard]] Moment find_moment(Context& context, const restore::Catalogue& catalogue, const MomentChoice& choice);
 
+/// Finds the logs of a stretch of time of a series with bases. Both outlive it.
+[[nodiscard]] restore::FindLogs find_logs(Context& context, const restore::Catalogue& catalogue);
+
 /// What its base and logs need.
 [[nodiscard]] restore::Plan plan_moment(restore::Planner& planner, const Moment& moment);
 

@@ -78,7 +78,7 @@ void verify_signature(ByteView object, std::string_view name) {
 
 bool is_known_kind(std::uint8_t kind) {
     return kind >= static_cast<std::uint8_t>(EntryKind::backup) &&
-           kind <= static_cast<std::uint8_t>(EntryKind::log_epoch);
+           kind <= static_cast<std::uint8_t>(EntryKind::log_release);
 }
 
 void check_version_and_kind(const Envelope& envelope, std::string_view name) {

@@ -21,6 +21,7 @@ enum class EntryKind : std::uint8_t {
     verdict = 9,
     acknowledgement = 10,
     log_epoch = 11,
+    log_release = 12,
 };
 
 /// The fields every entry starts with.

@@ -2,6 +2,7 @@
 
 #include "format/backup_entry.h"
 #include "format/log_epoch.h"
+#include "format/log_release.h"
 #include "format/names.h"
 #include "format/officer_entry.h"
 #include "format/prune_entry.h"
@@ -33,6 +34,8 @@ void check_fields(const SignedEntry& entry) {
             return void(AcknowledgementFields::decode(entry.public_fields(), what));
         case EntryKind::log_epoch:
             return void(log_epoch_public(entry));
+        case EntryKind::log_release:
+            return void(LogReleaseFields::decode(entry.public_fields(), what));
     }
 }
 

@@ -42,6 +42,7 @@ inline constexpr std::size_t kMaxSeenJournals = 65'536;
 inline constexpr std::size_t kMaxObeyed = 64;
 inline constexpr std::size_t kMaxPolicyValues = 256;
 inline constexpr std::uint64_t kMaxLogsInEpoch = 65'536;
+inline constexpr std::size_t kMaxLogReleases = 65'536;
 inline constexpr std::uint64_t kMaxLogSize = std::uint64_t{64} * 1024 * kMiB;
 inline constexpr std::size_t kMaxLogTrailer = 64 * kKiB;
 inline constexpr std::size_t kMaxClosedEpochs = 1024;

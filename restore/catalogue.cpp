@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "core/zone.h"
+#include "format/log_release.h"
 #include "format/officer_entry.h"
 
 namespace signet::restore {
@@ -302,6 +303,7 @@ void Catalogue::judge(const storage::Repository& repository, const std::vector<c
         [&](const format::SignedEntry& entry, const Error& error) { note_damage(entry, error); });
     take_tombstones();
     judge_epochs();
+    take_log_releases();
     take_condemnations();
     std::pair<IdentityId, TimePoint> latest;
     for (const auto& [place, run] : runs_) {
@@ -351,6 +353,30 @@ void Catalogue::judge_epochs() {
         return std::tuple(left.opened(), left.entry->identity, left.entry->head.sequence) <
                std::tuple(right.opened(), right.entry->identity, right.entry->head.sequence);
     });
+}
+
+void Catalogue::take_log_releases() {
+    std::map<std::pair<IdentityId, DekId>, std::uint64_t> released;
+    for (const storage::Journal& journal : journals_) {
+        for (const format::SignedEntry& entry : journal.entries) {
+            if (entry.kind != format::EntryKind::log_release) continue;
+            if (!trust_.trusts(entry.identity, format::Role::officer, entry.head.sequence)) continue;
+            try {
+                const auto fields = format::LogReleaseFields::decode(entry.public_fields(), name_of(entry));
+                for (const format::LogRelease& one : fields.releases) {
+                    std::uint64_t& kept_from = released[{one.writer, one.epoch}];
+                    kept_from = std::max(kept_from, one.kept_from);
+                }
+            } catch (const Error& error) {
+                if (!is_damage(error)) throw;
+                note_damage(entry, error);
+            }
+        }
+    }
+    for (LogEpoch& epoch : log_epochs_) {
+        const auto found = released.find({epoch.entry->identity, epoch.fields.dek});
+        if (found != released.end()) epoch.kept_from = found->second;
+    }
 }
 
 void Catalogue::note_finding(const IdentityId& identity, std::uint64_t sequence, Error error) {

@@ -54,11 +54,14 @@ struct LogEpoch {
     std::optional<std::pair<std::uint64_t, format::LogId>> closed;
     /// Whether logs count that no entry closes: not where the writer's trust has an end.
     bool counts_open = false;
+    std::uint64_t kept_from = 1;           ///< an officer has let logs with lower numbers go
     std::optional<format::Labels> labels;  ///< nothing without the writer's label key
     std::optional<Error> damage;           ///< of its names: then its logs do not count
 
     [[nodiscard]] std::string series() const { return labels ? labels->series : fields.series.hex(); }
     [[nodiscard]] TimePoint opened() const { return entry->head.time; }
+    /// Whether an officer has let all of its logs go: its key opens nothing any more.
+    [[nodiscard]] bool is_released() const { return closed && kept_from > closed->first; }
 };
 
 /// Which backups.
@@ -224,6 +227,7 @@ private:
     void judge(const storage::Repository& repository, const std::vector<const keyring::RepositoryPin*>& pins);
     void judge_trust(Backup& backup) const;
     void judge_epochs();
+    void take_log_releases();
     void hold_to_checkpoints(const CatalogueOptions& options);
     void measure_tails(const std::vector<const keyring::RepositoryPin*>& pins, const CatalogueOptions& options);
     void share_label_keys();

@@ -27,7 +27,7 @@ LogSeries& series_of(std::vector<LogSeries>& all, const LogEpoch& epoch) {
     const auto found =
         std::find_if(all.begin(), all.end(), [&](const LogSeries& one) { return one.id == epoch.fields.series; });
     if (found != all.end()) return *found;
-    return all.emplace_back(LogSeries{epoch.fields.series, epoch.series(), epoch.fields.source, {}, {}});
+    return all.emplace_back(LogSeries{epoch.fields.series, epoch.series(), epoch.fields.source, {}, {}, false});
 }
 
 void take(LogSeries& series, const LogEpoch& epoch, storage::EpochLogs&& read) {
@@ -94,7 +94,8 @@ std::vector<LogGap> LogSeries::gaps() const {
                        : format::LogSequence::parse(source.sequence).name_of(number);
         };
         std::optional<TimePoint> before;
-        std::uint64_t expected = first_number_of(*this, timeline).value_or(numbered.begin()->first);
+        const std::uint64_t first = numbered.begin()->first;
+        std::uint64_t expected = has_released ? first : first_number_of(*this, timeline).value_or(first);
         for (const auto& [number, log] : numbered) {
             if (number > expected) {
                 gaps.push_back({name_of(expected), name_of(number - 1), number - expected, timeline, before,
@@ -124,7 +125,8 @@ bool LogSeries::is_in_gap(std::string_view wanted) const {
     const auto segments = segments_of(*this);
     const auto found = segments.find(timeline);
     if (found == segments.end() || found->second.empty()) return false;
-    const std::uint64_t first = first_number_of(*this, timeline).value_or(found->second.begin()->first);
+    const std::uint64_t first =
+        has_released ? 0 : first_number_of(*this, timeline).value_or(found->second.begin()->first);
     return number >= first && number < found->second.rbegin()->first && !found->second.contains(number);
 }
 
@@ -155,7 +157,8 @@ std::vector<LogSeries> load_logs(const storage::Repository& repository, const Ca
     for (const LogEpoch* epoch : epochs) {
         const auto numbers = listed.find(epoch->fields.dek);
         storage::WantedEpoch one{epoch->fields.dek, epoch->entry->head.signer,
-                                 numbers == listed.end() ? storage::LogNumbers{} : numbers->second, epoch->closed};
+                                 numbers == listed.end() ? storage::LogNumbers{} : numbers->second, epoch->closed,
+                                 epoch->kept_from};
         // What nobody closed cannot be told from what was added after the writer was cut off.
         if (!epoch->closed && !epoch->counts_open) {
             series_of(all, *epoch)
@@ -170,6 +173,9 @@ std::vector<LogSeries> load_logs(const storage::Repository& repository, const Ca
     }
     auto read = storage::read_epochs(repository.store(), repository.config().repository, wanted);
     for (std::size_t i = 0; i < read.size(); ++i) take(series_of(all, *epochs[i]), *epochs[i], std::move(read[i]));
+    for (const LogEpoch* epoch : epochs) {
+        if (epoch->kept_from > 1) series_of(all, *epoch).has_released = true;
+    }
     for (LogSeries& one : all) std::sort(one.logs.begin(), one.logs.end(), comes_before);
     return all;
 }

@@ -46,16 +46,18 @@ struct LogSeries {
     format::LogSource source;
     std::vector<Log> logs;  ///< in the order of the record
     std::vector<LogProblem> problems;
+    bool has_released = false;  ///< an officer has let older ones go
 
     /// The first of that name that counts; nullptr: none.
     [[nodiscard]] const Log* find(std::string_view wanted) const;
-    /// What is missing between two logs that are there.
+    /// What is missing between two logs that are there; also from where a timeline began, unless older logs of the
+    /// series were let go.
     [[nodiscard]] std::vector<LogGap> gaps() const;
     /// The histories, by timeline.
     [[nodiscard]] std::map<std::uint32_t, const Log*> histories() const;
     /// Whether a log of that name is missing from a stretch that others prove to have been there: not before the first
     /// segment of its timeline (by the timeline's history, where it is there) nor after the last. Generic ones by
-    /// number.
+    /// number. In a series with released logs, before the first one that is there too.
     [[nodiscard]] bool is_in_gap(std::string_view wanted) const;
 };
 

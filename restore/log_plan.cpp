@@ -235,6 +235,23 @@ std::vector<NeededLogs> LogPath::needed() const {
     return all;
 }
 
+LogsOfStretch logs_of_stretch(const LogPath& path, const std::vector<const Backup*>& bases, const Moments& stretch) {
+    LogsOfStretch found{{}, path.end};
+    for (const NeededLogs& logs : path.needed()) {
+        const auto first = std::find_if(path.segments.begin(), path.segments.end(),
+                                        [&](const Log* log) { return log->epoch == logs.epoch; });
+        Moments moments{path.base->time(), stretch.to};
+        if (first != path.segments.end() && first - path.segments.begin() >= 2)
+            moments.from = std::max(moments.from, (*(first - 2))->trailer().modified);
+        const auto later =
+            std::find_if(bases.begin(), bases.end(), [&](const Backup* base) { return base->time() > logs.to; });
+        // Histories are needed on the whole path.
+        if (first != path.segments.end() && later != bases.end()) moments.to = std::min(moments.to, (*later)->time());
+        if (moments.from <= stretch.to && moments.to >= stretch.from) found.needed.push_back({logs, moments});
+    }
+    return found;
+}
+
 LogPath path_to(const LogSeries& logs, const std::vector<const Backup*>& bases, const MomentRequest& request) {
     return PathFinder(logs, bases, request).find();
 }

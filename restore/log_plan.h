@@ -23,6 +23,12 @@ struct LogPath {
     [[nodiscard]] std::vector<NeededLogs> needed() const;
 };
 
+/// Which moments need which of a path's logs. bases  ascending by time; the path begins with the first. A log is needed
+/// from two logs before it on (section 16) until a base follows that was complete after it.
+/// stretch  what lies beyond is left out
+[[nodiscard]] LogsOfStretch logs_of_stretch(const LogPath& path, const std::vector<const Backup*>& bases,
+                                            const Moments& stretch);
+
 /// What is asked for.
 struct MomentRequest {
     std::optional<TimePoint> at;            ///< nothing: as far as the logs lead

@@ -1,5 +1,6 @@
 #include "restore/log_reader.h"
 
+#include "core/beside.h"
 #include "core/crypto/digest.h"
 #include "core/crypto/random.h"
 #include "core/file.h"
@@ -13,11 +14,14 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <thread>
+#include <vector>
 
 namespace signet::restore {
 namespace {
 
 constexpr std::size_t kFrame = format::kMaxFrameRaw;
+constexpr std::size_t kMostLanes = 4;
 
 /// Reads an object from its start on and hashes what it reads.
 class HashedReader {
@@ -41,6 +45,65 @@ private:
     std::uint64_t at_ = 0;
     Bytes buffer_;
     crypto::Sha256 hash_;
+};
+
+/// One frame on its way. Its thread is waited for before what it works on goes.
+struct Lane {
+    format::LogFrameOpener opener;
+    format::LogFrameHead head;
+    Bytes sealed;
+    Bytes raw;
+    std::size_t size = 0;
+    std::future<void> done;
+};
+
+/// Reads a log's frames and gives away what they hold, in their order, while others are opened.
+class FrameReader {
+public:
+    /// size  of the log, octets
+    FrameReader(HashedReader& from, const SecretBytes& frame_key, std::uint64_t size, const std::string& name)
+        : from_(from), size_(size), name_(name) {
+        const std::uint64_t frames = (size + kFrame - 1) / kFrame;
+        const std::size_t wanted = std::max(1U, std::thread::hardware_concurrency()) + 1;
+        const auto lanes = static_cast<std::size_t>(std::min<std::uint64_t>({frames, wanted, kMostLanes}));
+        lanes_.reserve(lanes);
+        for (std::size_t i = 0; i < lanes; ++i)
+            lanes_.push_back({format::LogFrameOpener(frame_key), {}, {}, {}, 0, {}});
+    }
+
+    void run(const std::function<void(ByteView)>& take) {
+        std::uint32_t next = 0;
+        for (std::uint64_t left = size_; left > 0; ++next) {
+            Lane& lane = lanes_[next % lanes_.size()];
+            if (next >= lanes_.size()) give(lane, take);
+            lane.size = static_cast<std::size_t>(std::min<std::uint64_t>(kFrame, left));
+            start(lane, next);
+            left -= lane.size;
+        }
+        const auto in_flight = static_cast<std::uint32_t>(std::min<std::size_t>(next, lanes_.size()));
+        for (std::uint32_t number = next - in_flight; number < next; ++number)
+            give(lanes_[number % lanes_.size()], take);
+    }
+
+private:
+    void start(Lane& lane, std::uint32_t number) {
+        lane.head = format::LogFrameHead::decode(from_.next(format::LogFrameHead::kSize, name_), lane.size, name_);
+        const ByteView sealed = from_.next(lane.head.sealed_size, name_);
+        lane.sealed.assign(sealed.begin(), sealed.end());
+        lane.raw.resize(lane.size);
+        lane.done = start_beside([this, &lane, number] {
+            lane.opener.open(number, lane.head, lane.sealed, MutableByteView(lane.raw), name_);
+        });
+    }
+    static void give(Lane& lane, const std::function<void(ByteView)>& take) {
+        lane.done.get();
+        take(lane.raw);
+    }
+
+    HashedReader& from_;
+    std::uint64_t size_;
+    const std::string& name_;
+    std::vector<Lane> lanes_;
 };
 
 /// A file that has its name only when all is well.
@@ -92,17 +155,7 @@ void read_log(const storage::Store& store, const LogPlace& place, const format::
     const auto head = format::LogHead::decode(head_octets, name);
     if (head.repository != place.repository || head.dek != place.epoch || head.number != place.number)
         format::throw_damaged(name, "its head is of another log");
-    format::LogFrameOpener opener(chain.frame_key(head_octets));
-    Bytes raw(static_cast<std::size_t>(std::min<std::uint64_t>(kFrame, log->trailer.size)));
-    std::uint32_t number = 0;
-    for (std::uint64_t left = log->trailer.size; left > 0; ++number) {
-        const auto raw_size = static_cast<std::size_t>(std::min<std::uint64_t>(kFrame, left));
-        const auto frame = format::LogFrameHead::decode(reader.next(format::LogFrameHead::kSize, name), raw_size, name);
-        const MutableByteView out = MutableByteView(raw).first(raw_size);
-        opener.open(number, frame, reader.next(frame.sealed_size, name), out, name);
-        take(out);
-        left -= raw_size;
-    }
+    FrameReader(reader, chain.frame_key(head_octets), log->trailer.size, name).run(take);
     if (!reader.at_end()) format::throw_damaged(name, "its frames do not end where its trailer starts");
     if (reader.digest() != log->trailer.before) format::throw_damaged(name, "is not what its writer signed");
 }

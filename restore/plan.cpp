@@ -138,12 +138,23 @@ void add_moments(std::vector<Moments>& all, const Moments& more) {
         all.back().to = std::max(all.back().to, more.to);
 }
 
-/// Bases are of no use without the logs after them, and a stretch of time is planned by backups alone.
-void warn_of_logs(const std::vector<const Backup*>& wanted, Plan& plan) {
-    const auto is_base = [](const Backup* backup) { return backup->fields->base.has_value(); };
-    if (std::none_of(wanted.begin(), wanted.end(), is_base)) return;
-    plan.warnings.push_back("the logs of " + plan.series +
-                            " are not looked at here: signet plan --at T says whether base and logs lead to a moment");
+/// Bases are of no use without the logs after them.
+bool have_bases(const std::vector<const Backup*>& wanted) {
+    return std::any_of(wanted.begin(), wanted.end(),
+                       [](const Backup* backup) { return backup->fields->base.has_value(); });
+}
+
+/// Cuts an interval in two where `at` lies within it. What counts its backups stays with the first part.
+void cut(std::vector<CoverageInterval>& coverage, TimePoint at) {
+    const auto found = std::find_if(coverage.begin(), coverage.end(), [&](const CoverageInterval& interval) {
+        return interval.from < at && at < interval.to;
+    });
+    if (found == coverage.end()) return;
+    CoverageInterval rest = *found;
+    found->to = at;
+    rest.from = at;
+    rest.backups = 0;
+    coverage.insert(found + 1, std::move(rest));
 }
 
 }  // namespace
@@ -558,7 +569,48 @@ void Planner::add_warnings(Plan& plan) const {
     }
 }
 
-Plan Planner::make(const std::vector<const Backup*>& wanted, const Stretch& stretch, Broken broken) {
+/// Where the data key of logs decides.
+void Planner::cover(std::vector<CoverageInterval>& coverage, const Moments& moments, const RunKey& key) {
+    const bool usable = is_usable(key);
+    if (usable && is_proven(key)) return;
+    cut(coverage, moments.from);
+    cut(coverage, moments.to);
+    for (CoverageInterval& interval : coverage) {
+        if (interval.to <= moments.from || interval.from >= moments.to) continue;
+        interval.unproven = usable && interval.restorable;
+        if (usable) continue;
+        interval.restorable = false;
+        for (const Opener* opener : blockers(key)) {
+            const auto at =
+                std::lower_bound(interval.blocked_by.begin(), interval.blocked_by.end(), opener->thumbprint);
+            if (at == interval.blocked_by.end() || *at != opener->thumbprint)
+                interval.blocked_by.insert(at, opener->thumbprint);
+        }
+    }
+}
+
+void Planner::add_logs(const LogsOfStretch& logs, Gathering& gathering, Plan& plan) {
+    // Nobody has looked at the logs of what lies outside.
+    cut(plan.coverage, plan.from);
+    cut(plan.coverage, plan.to);
+    std::erase_if(plan.coverage, [&](const CoverageInterval& interval) {
+        return interval.to < plan.from || interval.from > plan.to ||
+               (interval.from < interval.to && (interval.to == plan.from || interval.from == plan.to));
+    });
+    for (const StretchLogs& some : logs.needed) {
+        const RunKey& opened_by = key(*some.logs.epoch->entry, some.logs.epoch->fields);
+        const Moments part{std::max(some.moments.from, plan.from), std::min(some.moments.to, plan.to)};
+        gathering.add(opened_by, some.logs, part, plan);
+        cover(plan.coverage, some.moments, opened_by);
+    }
+    if (logs.end < plan.to) {
+        plan.warnings.push_back("the logs of " + plan.series + " end at " + to_rfc3339(logs.end) +
+                                ": no later moment can be restored");
+    }
+}
+
+Plan Planner::make(const std::vector<const Backup*>& wanted, const Stretch& stretch, Broken broken,
+                   const FindLogs& find_logs) {
     Plan plan;
     plan.series = wanted.back()->series();
     plan.series_id = wanted.back()->fields->series;
@@ -571,6 +623,27 @@ Plan Planner::make(const std::vector<const Backup*>& wanted, const Stretch& stre
         for (const Opener& opener : key(*backup->body.entry, *backup->body.listed).openers)
             own.insert(opener.thumbprint);
     }
+    const auto tolerate = [&](const Error& error) {
+        if (broken == Broken::is_thrown || error.code() != ErrorCode::damaged) throw;
+        plan.restorable = false;
+        plan.warnings.emplace_back(error.what());
+    };
+    std::optional<LogsOfStretch> logs;
+    if (have_bases(wanted) && find_logs) {
+        try {
+            logs = find_logs(wanted, {plan.from, plan.to});
+        } catch (const Error& error) {
+            tolerate(error);
+        }
+    } else if (have_bases(wanted)) {
+        plan.warnings.push_back(
+            "the logs of " + plan.series +
+            " are not looked at here: signet plan --at T says whether base and logs lead to a moment");
+    }
+    for (const StretchLogs& some : logs ? logs->needed : std::vector<StretchLogs>{}) {
+        for (const Opener& opener : key(*some.logs.epoch->entry, some.logs.epoch->fields).openers)
+            own.insert(opener.thumbprint);
+    }
     Gathering gathering(*this, std::move(own));
     for (std::size_t i = 0; i < wanted.size(); ++i) {
         const TimePoint end = i + 1 < wanted.size() ? wanted[i + 1]->time() : plan.to;
@@ -578,11 +651,10 @@ Plan Planner::make(const std::vector<const Backup*>& wanted, const Stretch& stre
         try {
             for (const RunKey* key : keys_of(*wanted[i])) gathering.add(*key, moments, plan);
         } catch (const Error& error) {
-            if (broken == Broken::is_thrown || error.code() != ErrorCode::damaged) throw;
-            plan.restorable = false;
-            plan.warnings.emplace_back(error.what());
+            tolerate(error);
         }
     }
+    if (logs) add_logs(*logs, gathering, plan);
     plan.required = gathering.take();
     if (!plan.restorable) plan.find_nearest();
     add_warnings(plan);
@@ -640,7 +712,7 @@ Plan Planner::plan(const Backup& base, const std::vector<NeededLogs>& logs, Time
     return plan;
 }
 
-Plan Planner::plan(const BackupFilter& filter) {
+Plan Planner::plan(const BackupFilter& filter, const FindLogs& find_logs) {
     catalogue_.require_no_doubt();
     BackupFilter whole = filter;
     whole.from.reset();
@@ -658,14 +730,13 @@ Plan Planner::plan(const BackupFilter& filter) {
                     "there is no backup of " + series.front()->series() + " as old as " + to_rfc3339(to),
                     "its oldest is of " + to_rfc3339(first));
     }
-    Plan plan = make(wanted, {from, to, coverage(series, horizon())}, Broken::is_thrown);
-    warn_of_logs(wanted, plan);
+    Plan plan = make(wanted, {from, to, coverage(series, horizon())}, Broken::is_thrown, find_logs);
     if (is_clipped)
         plan.warnings.push_back("nothing before " + to_rfc3339(first) + " can be restored: no backup is older");
     return plan;
 }
 
-std::vector<Plan> Planner::timeline(const BackupFilter& filter) {
+std::vector<Plan> Planner::timeline(const BackupFilter& filter, const FindLogs& find_logs) {
     catalogue_.require_no_doubt();
     BackupFilter whole = filter;
     whole.from.reset();
@@ -688,8 +759,7 @@ std::vector<Plan> Planner::timeline(const BackupFilter& filter) {
         Stretch stretch{from, to, coverage(wanted, to)};
         TimePoint& start = stretch.coverage.front().from;
         start = std::max(start, from);
-        plans.push_back(make(wanted, stretch, Broken::is_warning));
-        warn_of_logs(wanted, plans.back());
+        plans.push_back(make(wanted, stretch, Broken::is_warning, find_logs));
     }
     std::sort(plans.begin(), plans.end(),
               [](const Plan& left, const Plan& right) { return left.series < right.series; });

@@ -5,6 +5,7 @@
 #include "keyring/resolver.h"
 #include "restore/catalogue.h"
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -105,6 +106,19 @@ struct NeededLogs {
     std::uint64_t count = 0;
 };
 
+/// Logs under one data key, and the moments whose restore needs some of them.
+struct StretchLogs {
+    NeededLogs logs;
+    Moments moments;
+};
+/// What the moments of a stretch need beside bases.
+struct LogsOfStretch {
+    std::vector<StretchLogs> needed;
+    TimePoint end;  ///< the last moment that they lead to
+};
+/// Finds it for the bases among these backups. throws  as path_to()
+using FindLogs = std::function<LogsOfStretch(const std::vector<const Backup*>& wanted, const Moments& stretch)>;
+
 /// What can be said of restoring one backup without trying.
 enum class Outlook {
     restorable,
@@ -125,7 +139,7 @@ struct Plan {
     std::vector<DekId> unopenable;            ///< data keys that nothing usable opens
     std::vector<DekId> orphaned;              ///< data keys without any slot
     std::uint64_t unproven = 0;  ///< data keys that can be opened only if a stored, unsigned slot tells the truth
-    std::vector<CoverageInterval> coverage;  ///< of the whole series; of a timeline: from `from` to `to`
+    std::vector<CoverageInterval> coverage;  ///< of the whole series; of a timeline, or with logs: from `from` to `to`
     std::optional<TimePoint> before;         ///< nearest restorable moments; only when not restorable
     std::optional<TimePoint> after;
     /// Of a plan with logs, where a key is missing: up to when the logs can be replayed that open.
@@ -169,12 +183,14 @@ public:
     /// Whether a data key could be unwrapped, as far as is known without trying.
     [[nodiscard]] bool can_open(const RunKey& key) { return is_usable(key); }
     /// What any moment of a stretch needs that has a backup. filter  its series; `from` and `at` of it bound the
-    /// stretch, else all of it
-    /// throws  Error{usage}: no backup of that series covers it, or several series match; Error{damaged}: as keys_of()
-    [[nodiscard]] Plan plan(const BackupFilter& filter);
+    /// stretch, else all of it. find_logs  asked where there are bases; without it the plan says that it is of these
+    /// alone. throws  Error{usage}: no backup of that series covers it, or several series match; Error{damaged}: as
+    /// keys_of(); as find_logs
+    [[nodiscard]] Plan plan(const BackupFilter& filter, const FindLogs& find_logs = {});
     /// One plan for each series that matches and has a backup by then, from `from` to `at` of the filter, else over its
-    /// whole time: what `timeline` draws. A backup whose reach is broken makes a gap, and a warning.
-    [[nodiscard]] std::vector<Plan> timeline(const BackupFilter& filter);
+    /// whole time: what `timeline` draws. A backup whose reach is broken makes a gap, and a warning;
+    /// so does a gap of logs.
+    [[nodiscard]] std::vector<Plan> timeline(const BackupFilter& filter, const FindLogs& find_logs = {});
 
     /// The data keys that a backup needs, the one of its body first.
     /// throws  Error{damaged}: its reach names an entry that is not there or has another DEK, or two of them have one
@@ -217,8 +233,8 @@ private:
     struct RunTimes {
         TimePoint time, made;  ///< as in RunKey
     };
-    void collect_key(const RunKeyName& name, const format::SlottedKey& listed, const RunTimes& times,
-                     bool is_committed, bool was_there);
+    void collect_key(const RunKeyName& name, const format::SlottedKey& listed, const RunTimes& times, bool is_committed,
+                     bool was_there);
     void add_stored_slots();
     [[nodiscard]] std::map<format::Thumbprint, std::set<std::string>> names_of_protectors() const;
     [[nodiscard]] keyring::ProtectorReport ask(const format::Thumbprint& thumbprint);
@@ -233,7 +249,10 @@ private:
     [[nodiscard]] std::vector<CoverageInterval> coverage(const std::vector<const Backup*>& series, TimePoint end);
     void add_warnings(Plan& plan) const;
     [[nodiscard]] std::vector<const Backup*> series_of(const Backup& backup) const;
-    [[nodiscard]] Plan make(const std::vector<const Backup*>& wanted, const Stretch& stretch, Broken broken);
+    [[nodiscard]] Plan make(const std::vector<const Backup*>& wanted, const Stretch& stretch, Broken broken,
+                            const FindLogs& find_logs = {});
+    void add_logs(const LogsOfStretch& logs, Gathering& gathering, Plan& plan);
+    void cover(std::vector<CoverageInterval>& coverage, const Moments& moments, const RunKey& key);
 
     const Catalogue& catalogue_;
     const storage::Repository& repository_;

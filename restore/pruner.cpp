@@ -28,6 +28,13 @@ struct Pruner::Look {
           catalogue(Catalogue::load(setup.repository, setup.keyrings, catalogue_options(setup, is_first))),
           holdings(setup.repository, catalogue, listing) {}
     [[nodiscard]] const storage::Condemnations& condemnations() const { return catalogue.condemnations(); }
+    [[nodiscard]] const LogRetention& logs() {
+        if (!retention) retention = review_logs(holdings.repository(), catalogue);
+        return *retention;
+    }
+
+private:
+    std::optional<LogRetention> retention;  ///< made when first asked for
 };
 
 Pruner::Pruner(PruneSetup setup) : setup_(std::move(setup)) {}
@@ -62,6 +69,7 @@ void Pruner::judge_and_delete() {
         storage::Condemnations supposed = look_->condemnations();
         for (format::VerdictFields& verdict : verdicts) supposed.suppose(std::move(verdict));
         report_.departing = departing(look_->holdings, supposed);
+        report_.logs = look_->logs().departing;
         return;
     }
     for (const format::VerdictFields& verdict : verdicts) {
@@ -72,6 +80,27 @@ void Pruner::judge_and_delete() {
     // verdicts afterwards, and this looks for him.
     if (!verdicts.empty()) look();
     carry_out(departing(look_->holdings, look_->condemnations()));
+    delete_logs();
+}
+
+/// What an officer let go before this look, and nothing that was there then needs.
+void Pruner::delete_logs() {
+    const std::vector<Doomed>& logs = look_->logs().departing;
+    if (logs.empty()) return;
+    setup_.stop_if_asked();
+    has_deleted_ = true;
+    shred(setup_.repository, look_->listing, logs, report_.deletion);
+    report_.logs.insert(report_.logs.end(), logs.begin(), logs.end());
+}
+
+void Pruner::release_logs() {
+    const LogRetention& logs = look_->logs();
+    report_.released = logs.releasing;
+    report_.released_octets = logs.releasing_octets;
+    if (setup_.dry_run || logs.release.releases.empty()) return;
+    setup_.stop_if_asked();
+    setup_.append(format::EntryKind::log_release, logs.release.encode());
+    has_said_ = true;
 }
 
 void Pruner::carry_out(Departing departing) {
@@ -91,6 +120,7 @@ void Pruner::condemn() {
     if (setup_.is_replica) return;
     if (has_deleted_) look();
     report_.condemned = propose(look_->holdings);
+    release_logs();
     if (setup_.dry_run) return;
     for (const Proposal& proposal : report_.condemned) {
         setup_.stop_if_asked();
@@ -120,6 +150,8 @@ void Pruner::acknowledge() {
 }
 
 bool Pruner::is_under_way() const {
+    // What could not be deleted is left for another time.
+    if (report_.deletion.stay.empty() && !look_->logs().departing.empty()) return true;
     const auto all = look_->condemnations().all();
     return has_said_ || std::any_of(all.begin(), all.end(), [this](const storage::Condemnation* one) {
                return one->is_open() && (is_ripe(*one) || !waited_for(look_->holdings, *one).empty());

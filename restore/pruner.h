@@ -4,6 +4,7 @@
 #pragma once
 
 #include "keyring/keyring.h"
+#include "restore/log_retention.h"
 #include "restore/prune.h"
 
 #include <cstdint>
@@ -47,6 +48,9 @@ struct PruneReport {
     std::uint64_t verdicts = 0;          ///< signed, or to be signed
     std::vector<Proposal> condemned;     ///< signed, or to be signed
     std::vector<OpenCondemnation> open;  ///< what is left for a later run
+    std::vector<Doomed> logs;            ///< deleted, or in a rehearsal to be deleted
+    std::uint64_t released = 0;          ///< logs let go, for a later run to delete
+    std::uint64_t released_octets = 0;
 };
 
 /// Not for two threads at once.
@@ -60,7 +64,7 @@ public:
     void look();
     /// Signs verdicts on what was condemned earlier, where nobody is waited for, and deletes what verdicts let go.
     void judge_and_delete();
-    /// Condemns what nothing needs.
+    /// Condemns what nothing needs, and lets logs go.
     void condemn();
     /// Says for this host's writer that it knows what was condemned, where it is waited for and no run of it goes on.
     void acknowledge();
@@ -76,6 +80,8 @@ private:
     [[nodiscard]] bool is_ripe(const storage::Condemnation& one) const;
     [[nodiscard]] bool is_waited_for(const IdentityId& identity) const;
     void carry_out(Departing departing);
+    void delete_logs();
+    void release_logs();
 
     PruneSetup setup_;
     PruneReport report_;

@@ -81,6 +81,10 @@ EpochLogs judge(const WantedEpoch& wanted, std::vector<ReadLog>& read) {
     if (wanted.closed) named = wanted.closed->second;
     for (std::uint64_t number = read.size(); number > 0; --number) {
         ReadLog& one = read[number - 1];
+        if (!one.problem && !one.log && number < wanted.kept_from) {
+            named.reset();
+            continue;
+        }
         if (!one.problem && !one.log) one.problem = damaged(wanted.epoch, number, "missing, but it was stored");
         if (!one.problem) one.problem = why_not(wanted, number, *one.log, named);
         named.reset();
@@ -147,7 +151,12 @@ std::vector<EpochLogs> read_epochs(const Store& store, const RepositoryId& repos
     for (std::size_t i = 0; i < wanted.size(); ++i) {
         const std::uint64_t count = wanted_count(wanted[i]);
         read.emplace_back(static_cast<std::size_t>(count));
-        for (std::uint64_t number = 1; number <= count; ++number) places.emplace_back(i, number);
+        const LogNumbers& listed = wanted[i].numbers;
+        for (std::uint64_t number = 1; number <= count; ++number) {
+            const bool is_gone =
+                number < wanted[i].kept_from && !std::binary_search(listed.begin(), listed.end(), number);
+            if (!is_gone) places.emplace_back(i, number);
+        }
     }
     for_each_in_parallel(places.size(), [&](std::size_t at) {
         const auto [epoch, number] = places[at];

@@ -41,6 +41,8 @@ struct WantedEpoch {
     LogNumbers numbers;  ///< as listed
     /// With how many logs it ended, and which was the last: what lies beyond is not looked at.
     std::optional<std::pair<std::uint64_t, format::LogId>> closed;
+    /// Lower numbers were let go by an officer: that they are missing is no damage.
+    std::uint64_t kept_from = 1;
 };
 /// Reads and verifies epochs, many objects at a time. throws  Error{io}
 [[nodiscard]] std::vector<EpochLogs> read_epochs(const Store& store, const RepositoryId& repository,

@@ -35,6 +35,8 @@ Wanted wanted_of(const Context& context) {
         throw Error(ErrorCode::usage, "--compare is digest or source: " + compare);
     wanted.rehearsal.compare_source = compare == "source";
     wanted.rehearsal.check_command = options.text("check-command");
+    if (const auto span = options.text("check-timeout"))
+        wanted.rehearsal.check_limit = std::chrono::nanoseconds(parse_span(*span));
     for (const char* name : {"rto", "rpo"}) {
         if (const auto span = options.text(name))
             wanted.objectives.emplace_back(name,
@@ -322,6 +324,10 @@ std::vector<OptionSpec> options() {
          .takes = Takes::one,
          .value_name = "CMD",
          .help = "run in the restored folder: start the database, ask it something, stop it"},
+        {.name = "check-timeout",
+         .takes = Takes::one,
+         .value_name = "SPAN",
+         .help = "the check command may take so long: 1h"},
         {.name = "rto", .takes = Takes::one, .value_name = "SPAN", .help = "it must be back within: 30m"},
         {.name = "rpo", .takes = Takes::one, .value_name = "SPAN", .help = "its newest state may be as old as: 26h"},
         {.name = "target",

@@ -35,7 +35,8 @@ ExitCode fetch_any(Context& context, const std::string& name, const std::string&
         if (series.is_in_gap(name))
             throw Error(ErrorCode::damaged,
                         name + " is missing from series " + series.name + ", and later logs are there",
-                        "signet log list --gaps");
+                        series.has_released ? "signet prune let go what no backup needed; signet log list --gaps"
+                                            : "signet log list --gaps");
         return absent(context, name);
     }
     const format::DataKey key = open_epoch(context, *log->epoch);

@@ -40,6 +40,12 @@ std::string exposition(const Health& health, const std::string& repository) {
            [](const auto& one) { return Value(flag(one.restorable)); });
     series("signet_latest_restorable", "1 when that is so and a restore of the newest backup is not refused.",
            [](const auto& one) { return Value(flag(one.latest_restorable)); });
+    series("signet_logs", "Logs of a series that has logs.",
+           [](const auto& one) { return one.logs ? Value(std::to_string(one.logs->logs)) : Value(); });
+    series("signet_last_log_timestamp_seconds", "When the newest log was last modified.",
+           [](const auto& one) { return one.logs && one.logs->newest ? Value(seconds(*one.logs->newest)) : Value(); });
+    series("signet_log_gaps", "Stretches that are missing from the logs.",
+           [](const auto& one) { return one.logs ? Value(std::to_string(one.logs->gaps)) : Value(); });
     const auto protectors = [&](const std::string& name, const std::string& help, const auto& value) {
         out.family(name, help);
         for (const ProtectorHealth& one : health.protectors) {

@@ -37,7 +37,7 @@ restore::Plan make_plan(Context& context, restore::Planner& planner) {
     filter.from = time_option(context, "from");
     filter.at = time_option(context, "to");
     if (filter.from && filter.at && *filter.at < *filter.from) throw Error(ErrorCode::usage, "--to is before --from");
-    return planner.plan(filter);
+    return planner.plan(filter, find_logs(context, planner.catalogue()));
 }
 
 /// Why restores into a stretch are refused whatever keys there are: what its end is refused for first, which is said of

@@ -54,10 +54,12 @@ Json report_json(const Pruning& pruning, bool dry_run) {
             {"deleted",
              {{"packs", kind_json(departing.packs.size(), octets_of(departing.packs))},
               {"indexes", kind_json(departing.indexes.size(), octets_of(departing.indexes))},
-              {"slots", kind_json(departing.slots.size(), octets_of(departing.slots))}}},
-            {"bytes_deleted",
-             dry_run ? octets_of(departing.packs) + octets_of(departing.indexes) + octets_of(departing.slots)
-                     : report.deletion.octets},
+              {"slots", kind_json(departing.slots.size(), octets_of(departing.slots))},
+              {"logs", kind_json(report.logs.size(), octets_of(report.logs))}}},
+            {"bytes_deleted", dry_run ? octets_of(departing.packs) + octets_of(departing.indexes) +
+                                            octets_of(departing.slots) + octets_of(report.logs)
+                                      : report.deletion.octets},
+            {"released_logs", kind_json(report.released, report.released_octets)},
             {"not_deleted", std::move(stay)},
             {"verdicts", report.verdicts},
             {"condemned",
@@ -83,12 +85,14 @@ void print_tables(Context& context, const restore::PruneReport& report) {
     row(table, "packs", departing.packs.size(), octets_of(departing.packs));
     row(table, "index segments", departing.indexes.size(), octets_of(departing.indexes));
     row(table, "slots", departing.slots.size(), octets_of(departing.slots));
+    row(table, "logs", report.logs.size(), octets_of(report.logs));
     if (!table.empty()) table.print(context.terminal());
     const Totals condemned(report.condemned);
     Table later({context.dry_run() ? "would be condemned" : "condemned", "objects", "size"});
     row(later, "packs that nothing needs", condemned.unneeded, condemned.unneeded_octets);
     row(later, "packs that others stand for", condemned.replaced, condemned.replaced_octets);
     row(later, "left by unfinished runs", condemned.loose, condemned.loose_octets);
+    row(later, "logs that no base needs", report.released, report.released_octets);
     if (condemned.deks > 0) later.add({"data keys", std::to_string(condemned.deks), ""});
     if (!later.empty()) later.print(context.terminal());
     if (table.empty() && later.empty() && report.open.empty())
@@ -103,7 +107,7 @@ void print_open(Terminal& terminal, const restore::PruneReport& report) {
     for (const auto& [identity, writer] : waiting)
         terminal.result("waits for  " + waiting_text(writer) + ": its next backup, or signet keyring trust " +
                         identity.short_hex(16) + " --until " + std::to_string(writer.entries));
-    if (report.open.empty()) return;
+    if (report.open.empty() && report.released == 0) return;
     terminal.message(std::string("what is condemned goes with ") +
                      (waiting.empty() ? "the next signet prune" : "a signet prune after that") +
                      "; until then signet undelete takes back what was forgotten");
@@ -144,6 +148,9 @@ Command prune_command() {
         "Backups, restores and other prunes may run meanwhile; there is no lock, and no clock decides. A run that was "
         "killed is begun again. No protector is needed, only the officer. Of a writer that makes no more backups an "
         "officer says so: signet keyring trust WRITER --until N; until then what it could refer to is kept.\n\n"
+        "Logs live as long as a backup of their series needs them: those before the first that is not forgotten are "
+        "let go "
+        "by one run and deleted by the next one.\n\n"
         "In a replica, what was let go in the primary is deleted, once signet copy has brought the officers' "
         "entries.\n\n"
         "Exit code 3 when something could not be deleted, 14 when a journal that counts is not whole: then nothing is.";

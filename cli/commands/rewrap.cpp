@@ -26,7 +26,7 @@ std::vector<const restore::LogEpoch*> chosen_logs(Context& context) {
     if (!chooses_by_rule(context)) return logs;
     const auto series = context.options().text("series");
     for (const restore::LogEpoch& epoch : context.catalogue().log_epochs()) {
-        if (!epoch.trusted) continue;
+        if (!epoch.trusted || epoch.is_released()) continue;
         if (!series || restore::Catalogue::names_series(*series, epoch.labels, epoch.fields.series))
             logs.push_back(&epoch);
     }

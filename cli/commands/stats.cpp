@@ -13,8 +13,9 @@ struct Kind {
     const char* name;
     const char* prefix;
 };
-constexpr std::array<Kind, 5> kKinds = {{{"packs", "packs/"},
+constexpr std::array<Kind, 6> kKinds = {{{"packs", "packs/"},
                                          {"indexes", "indexes/"},
+                                         {"logs", "logs/"},
                                          {"slots", "slots/"},
                                          {"journal", "journal/"},
                                          {"escrow", "escrow/"}}};

@@ -5,6 +5,7 @@
 #include "cli/table.h"
 #include "core/zone.h"
 
+#include <algorithm>
 #include <set>
 
 namespace signet::cli {
@@ -102,6 +103,33 @@ void judge_drills(Context& context, const Health& health, const std::optional<st
     }
 }
 
+/// How much would be lost if the server were lost now.
+void judge_logs(const Health& health, const std::optional<std::int64_t>& max_age, Verdict& verdict) {
+    if (!max_age) return;
+    for (const SeriesHealth& one : health.series) {
+        if (!one.logs) continue;
+        if (!one.logs->newest)
+            verdict.add(ExitCode::objective_missed, one.title() + " has no logs");
+        else if (health.now.ns - one.logs->newest->ns > *max_age)
+            verdict.add(ExitCode::objective_missed,
+                        "the newest log of " + one.title() + " is " + age_text(*one.logs->newest, health.now) + " old");
+    }
+}
+
+Json logs_json(const SeriesHealth& one, TimePoint now) {
+    if (!one.logs) return nullptr;
+    const std::optional<TimePoint>& newest = one.logs->newest;
+    return {{"count", one.logs->logs},
+            {"newest", time_json(newest)},
+            {"age_seconds", newest ? Json((now.ns - newest->ns) / kNsPerSecond) : Json(nullptr)},
+            {"gaps", one.logs->gaps}};
+}
+
+std::string logs_text(const SeriesHealth& one) {
+    if (!one.logs) return "";
+    return one.logs->newest ? "to " + first_second_text(*one.logs->newest) : "none";
+}
+
 std::optional<std::int64_t> span_option(const Context& context, std::string_view name) {
     const auto text = context.options().text(name);
     return text ? std::optional(parse_span(*text)) : std::nullopt;
@@ -121,6 +149,7 @@ Json to_json(const Health& health, const Verdict& verdict) {
         row["age_seconds"] = one.last ? Json((health.now.ns - one.last->ns) / kNsPerSecond) : Json(nullptr);
         row["restorable"] = one.restorable;
         row["latest_restorable"] = one.latest_restorable;
+        row["logs"] = logs_json(one, health.now);
         series.push_back(std::move(row));
     }
     Json protectors = Json::array();
@@ -145,12 +174,16 @@ Json to_json(const Health& health, const Verdict& verdict) {
 void print(Terminal& terminal, const Health& health, const Verdict& verdict) {
     terminal.result("keyring  " + printable(access_text(health.access)));
     if (!health.series.empty()) terminal.result("");
-    Table series({"SERIES", "HOST", "BACKUPS", "NEWEST", "AGE", "RESTORABLE"});
+    const bool any_logs = std::any_of(health.series.begin(), health.series.end(),
+                                      [](const SeriesHealth& one) { return one.logs.has_value(); });
+    std::vector<std::string> headings = {"SERIES", "HOST", "BACKUPS", "NEWEST", "AGE", "RESTORABLE"};
+    if (any_logs) headings.emplace_back("LOGS");
+    Table series(std::move(headings));
     for (const SeriesHealth& one : health.series) {
         const std::string name = one.has_namesake ? one.series + " (" + one.id.short_hex(8) + ")" : one.series;
         series.add({printable(name), one.host.empty() ? "writer " + one.writer.short_hex(16) : printable(one.host),
                     std::to_string(one.backups), one.last ? first_second_text(*one.last) : "none",
-                    one.last ? age_text(*one.last, health.now) : "", restorable_text(one)});
+                    one.last ? age_text(*one.last, health.now) : "", restorable_text(one), logs_text(one)});
     }
     if (!series.empty()) series.print(terminal);
     if (!health.protectors.empty()) terminal.result("");
@@ -171,6 +204,7 @@ ExitCode run(Context& context) {
     Verdict verdict;
     judge_repository(health, verdict);
     judge_series(health, span_option(context, "max-age"), verdict);
+    judge_logs(health, span_option(context, "max-log-age"), verdict);
     judge_protectors(health, span_option(context, "max-proof-age"), verdict);
     judge_drills(context, health, span_option(context, "max-drill-age"), verdict);
     if (health.access.state == keyring::AccessState::inaccessible) {
@@ -190,11 +224,14 @@ ExitCode run(Context& context) {
 Command status_command() {
     Command command;
     command.name = "status";
-    command.synopsis = "[--max-age D] [--max-proof-age D] [--max-drill-age D] [--on-state-change CMD] [--webhook URL]";
+    command.synopsis =
+        "[--max-age D] [--max-log-age D] [--max-proof-age D] [--max-drill-age D] [--on-state-change CMD] [--webhook "
+        "URL]";
     command.summary = "say whether backups and keys are as they should be";
     command.description =
         "For cron and monitoring: the state of the keyring, the age of each series, whether its newest backup can be "
-        "restored with the keys at hand, every protector that backups need and when it was last proven (signet "
+        "restored with the keys at hand and how far its logs lead, every protector that backups need and when it was "
+        "last proven (signet "
         "keyring check), and reminders. Nothing is unwrapped and no passphrase is asked for.\n\n"
         "Series of one name that different hosts make have a row each. \"refused\" stands where the keys are there and "
         "a restore of the newest backup is refused all the same: an entry is damaged, or a newer backup is by a writer "
@@ -206,6 +243,10 @@ Command status_command() {
                         .takes = Takes::one,
                         .value_name = "D",
                         .help = "the newest backup of each series may be this old, or dated this far ahead: 26h"},
+                       {.name = "max-log-age",
+                        .takes = Takes::one,
+                        .value_name = "D",
+                        .help = "the newest log of each series that has logs may be this old: 10m"},
                        {.name = "max-proof-age",
                         .takes = Takes::one,
                         .value_name = "D",

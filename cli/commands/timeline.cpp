@@ -1,4 +1,5 @@
 #include "cli/commands/commands.h"
+#include "cli/moment.h"
 #include "cli/selection.h"
 #include "cli/timeline_page.h"
 #include "cli/timeline_view.h"
@@ -50,7 +51,7 @@ ExitCode run(Context& context) {
     restore::PlanOptions options;
     options.without_keys = context.options().list("without-key");
     restore::Planner planner(context.headers(), context.repository(), context.resolver(), options);
-    std::vector<restore::Plan> lanes = planner.timeline(filter);
+    std::vector<restore::Plan> lanes = planner.timeline(filter, find_logs(context, planner.catalogue()));
     const std::vector<std::string> refused = refusals(planner.catalogue(), filter, lanes);
     context.options().refuse_together({"html", "svg"});
     const bool is_text =

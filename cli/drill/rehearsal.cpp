@@ -187,13 +187,25 @@ private:
         }
     }
 
+    ChildEnd run_check(const std::string& command) {
+        try {
+            return run_shell_until(interrupted(), "cd -- \"$SIGNET_DRILL_DIR\" || exit 126\n" + command,
+                                   {{"SIGNET_DRILL_DIR", folder_},
+                                    {"SIGNET_DRILL_SERIES", target_.series},
+                                    {"SIGNET_DRILL_BACKUP", result_.backup},
+                                    {"SIGNET_DRILL_TIME", result_.time}},
+                                   options_.check_limit);
+        } catch (const Error& error) {
+            if (error.code() != ErrorCode::failed) throw;
+            result_.check = error.what();
+            throw Error(ErrorCode::failed, "the check command " + result_.check,
+                        "--check-timeout says how long it may take");
+        }
+    }
+
     void check(const std::string& command) {
         const SteadyClock::time_point begun = SteadyClock::now();
-        const ChildEnd end = run_shell_until(interrupted(), "cd -- \"$SIGNET_DRILL_DIR\" || exit 126\n" + command,
-                                             {{"SIGNET_DRILL_DIR", folder_},
-                                              {"SIGNET_DRILL_SERIES", target_.series},
-                                              {"SIGNET_DRILL_BACKUP", result_.backup},
-                                              {"SIGNET_DRILL_TIME", result_.time}});
+        const ChildEnd end = run_check(command);
         result_.check_seconds = seconds(SteadyClock::now() - begun);
         stop_if_interrupted();
         result_.check = end.ok() ? "passed" : end.text();

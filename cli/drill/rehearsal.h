@@ -6,6 +6,7 @@
 #include "cli/drill/scratch.h"
 #include "cli/drill/selecting.h"
 
+#include <chrono>
 #include <optional>
 #include <string>
 
@@ -15,6 +16,7 @@ struct RehearsalOptions {
     std::optional<DrillSample> sample;
     bool compare_source = false;
     std::optional<std::string> check_command;
+    std::chrono::nanoseconds check_limit = std::chrono::hours(1);
 };
 
 /// Restores to scratch.restored(), where nothing may be. What goes wrong is in what is returned.

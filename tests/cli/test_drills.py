@@ -71,6 +71,10 @@ class Run(Drills):
         self.assertTrue(where.startswith(self.path("tmp")))
         self.assertEqual(names, f"home {self.second} 2026-02-01T12:00:00Z")
         self.assertIn("letter.txt", rest)
+        begun = time.monotonic()
+        slow = self.drill("--check-command", "sleep 60", "--check-timeout", "1s", expect=15)
+        self.assertEqual(slow["cases"][0]["check"], "did not end in time, and was ended")
+        self.assertLess(time.monotonic() - begun, 45)
         record = self.drill("--check-command", "exit 3", expect=15)
         case, = record["cases"]
         self.assertEqual((record["result"], case["stage"], case["check"]), ("failed", "check", "exit status 3"))

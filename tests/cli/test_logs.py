@@ -402,6 +402,127 @@ class Keys(LogTest):
         self.signet("key", "delete", "prod/1")
 
 
+class ReleasedKeys(LogTest):
+    def test_a_key_of_logs_that_are_gone_can_go(self):
+        def push(number):
+            path = self.write(f"binlog.{number:06d}", os.urandom(10_000))
+            self.signet("log", "push", "--series", "app", "--sequence", "binlog.%06d", "--check-every", "0s", path)
+        push(1), push(2)
+        self.signet("key", "rotate", "prod")
+        push(3)
+        self.signet("backup", "--stdin", "--series", "app", data=os.urandom(1000))
+        push(4)
+        self.assertSays(self.signet("key", "delete", "prod/1", expect=17).err, "log epoch")
+        self.assertEqual(self.signet("prune", "--json", "--wait").last()["deleted"]["logs"]["objects"], 2)
+        self.signet("key", "delete", "prod/1")
+        self.signet("restore", "--series", "app", "-t", "out")
+        self.fetch("binlog.000003", series="app")
+
+
+class Retention(LogTest):
+    """A log lives as long as a backup of its series needs it."""
+
+    def setUp(self):
+        super().setUp()
+        self.source = self.sample_tree()
+        self.backups = []
+        for number in range(1, 10):
+            if number in (4, 7):
+                self.backups.append(self.backup(self.source, "--series", "shop")["backup_id"])
+            path = self.write(f"binlog.{number:06d}", os.urandom(10_000))
+            self.signet("log", "push", "--series", "shop", "--sequence", "binlog.%06d", "--epoch-logs", "2", path)
+
+    def names(self):
+        return [row["name"] for row in self.rows("--series", "shop")]
+
+    def numbers(self):
+        return [int(name[-6:]) for name in self.names()]
+
+    def prune(self, *words):
+        return self.signet("prune", "--json", *words).last()
+
+    def test_logs_go_with_the_backups_that_need_them_by_the_run_after(self):
+        released = self.prune()
+        self.assertEqual(released["released_logs"]["objects"], 2)  # 3 was the last one before the first backup
+        self.assertEqual(self.numbers(), list(range(1, 10)))
+        self.assertEqual(self.prune("-n")["deleted"]["logs"]["objects"], 2)
+        self.assertEqual(self.prune()["deleted"]["logs"]["objects"], 2)
+        self.assertEqual(self.numbers(), list(range(3, 10)))
+        self.signet("forget", self.backups[0])
+        self.assertEqual(self.prune("--wait")["deleted"]["logs"]["objects"], 3)
+        self.assertEqual(self.numbers(), list(range(6, 10)))
+        again = self.prune()
+        self.assertEqual((again["released_logs"]["objects"], again["deleted"]["logs"]["objects"]), (0, 0))
+
+    def test_what_is_gone_is_no_damage_and_no_gap_and_never_said_to_be_absent(self):
+        self.signet("forget", self.backups[0])
+        self.prune("--wait")
+        self.assertSays(self.signet("check", "--read-data").out, "all as written")
+        self.signet("log", "check", "--series", "shop")
+        self.assertEqual(self.signet("log", "list", "--gaps", "--json", "--series", "shop").json(), [])
+        gone = self.fetch("binlog.000002", series="shop", expect=None)
+        self.assertGreaterEqual(gone.code, 200)
+        self.assertMessage(gone, "binlog.000002", "let go")
+        self.fetch("binlog.000010", series="shop", expect=1)
+        self.fetch("binlog.000007", series="shop")
+        # And what is lost after that is.
+        os.unlink(os.path.join(self.repository, self.rows("--series", "shop")[1]["object"]))
+        self.signet("check", expect=14)
+
+    def test_a_backup_that_is_taken_back_keeps_its_logs(self):
+        self.signet("forget", self.backups[0])
+        self.assertEqual(self.prune()["released_logs"]["objects"], 5)
+        self.signet("undelete", self.backups[0])
+        self.assertEqual(self.prune("--wait")["deleted"]["logs"]["objects"], 2)
+        self.assertEqual(self.numbers(), list(range(3, 10)))
+        self.signet("check")
+
+    def test_pushes_go_on(self):
+        self.signet("forget", self.backups[0])
+        self.prune("--wait")
+        for lost in ((), (".state",), (".names",)):
+            for end in lost:
+                os.remove(self.state_file(end))
+            number = self.numbers()[-1] + 1
+            path = self.write(f"binlog.{number:06d}", os.urandom(10_000))
+            result = self.signet("log", "push", "--series", "shop", path)
+            self.assertEqual(result.err, "")
+            self.assertEqual(self.numbers()[-1], number)
+        self.signet("check")
+
+    def test_status_tells_how_far_logs_lead(self):
+        def row():
+            return next(one for one in self.signet("status", "--json", expect=None).last()["series"] if one["series"] == "shop")
+        self.assertEqual((row()["logs"]["count"], row()["logs"]["gaps"]), (9, 0))
+        self.assertSays(self.signet("status", "--max-log-age", "1h").out, "LOGS", "to ")
+        metrics = self.signet("metrics").out
+        self.assertIn("signet_last_log_timestamp_seconds{", metrics)
+        self.assertEqual(self.signet("stats", "--json").last()["objects"]["logs"]["count"], 9)
+        time.sleep(1.1)
+        self.assertSays(self.signet("status", "--max-log-age", "1s", expect=16).out, "the newest log of shop is")
+        # One that is lost: moments after it cannot be restored.
+        os.unlink(os.path.join(self.repository, self.rows("--series", "shop")[4]["object"]))
+        lost = self.signet("status", expect=14)
+        self.assertSays(lost.out, "missing")
+        self.assertEqual(row()["logs"]["gaps"], 1)
+
+    def test_a_replica_deletes_what_was_let_go(self):
+        replica = self.path("replica")
+        self.signet("copy", "--to", replica, "--init")
+        self.prune("--wait")
+        self.signet("copy", "--to", replica)
+        self.assertEqual(self.prune("-r", replica)["deleted"]["logs"]["objects"], 2)
+        self.signet("check", "-r", replica)
+
+    def test_the_independent_reader_misses_nothing(self):
+        if subprocess.run([SYSTEM_PYTHON, "-c", "import cryptography, zstandard"], capture_output=True).returncode != 0:
+            self.skipTest("python3-cryptography and python3-zstandard are not there")
+        self.prune("--wait")
+        done = subprocess.run([SYSTEM_PYTHON, "-B", READER, self.repository, "verify"], capture_output=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(json.loads(done.stdout)["checked"]["logs"], 7)
+
+
 class IndependentReader(SignetTest):
     def test_it_lists_and_opens_logs_from_the_document_alone(self):
         if subprocess.run([SYSTEM_PYTHON, "-c", "import cryptography, zstandard"], capture_output=True).returncode != 0:

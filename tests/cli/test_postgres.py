@@ -170,6 +170,24 @@ class Postgres(ServerTest):
         self.assertSays(result.err, "the last moment that can be restored is")
         self.restore("latest", expect=17)  # not empty
 
+        # A stretch of time needs the keys of its bases and of its logs.
+        stretch = ["--series", "pg", "--from", moments[0][0], "--to", moments[2][0]]
+        whole = self.signet("plan", "--json", *stretch).json()
+        self.assertGreater(sum(one["logs"] for one in whole["required"]), 3)
+        self.assertEqual(len(whole["required"]), 2)
+        drawn, = self.signet("timeline", "--json", "--series", "pg").json()["lanes"]
+        self.assertTrue(drawn["restorable"])
+        blocked = self.signet("plan", "--json", *stretch, "--without-key", "prod/2", expect=13).json()
+        self.assertEqual([one["restorable"] for one in blocked["coverage"]], [True, False])
+        self.assertLess(moments[0][0], blocked["coverage"][1]["from"])
+        self.assertLess(blocked["coverage"][1]["from"], moments[2][0])
+        self.signet("plan", "--series", "pg", "--from", moments[0][0], "--to", moments[0][0], "--without-key", "prod/2")
+
+        self.assertTrue(self.signet("status", "--json").last()["series"][0]["restorable"])
+        self.signet("key", "disable", "prod/2")
+        self.assertFalse(self.signet("status", "--json", expect=13).last()["series"][0]["restorable"])
+        self.signet("key", "enable", "prod/2")
+
         # One key away: of the base, then of the later logs.
         for version, words, part in (("prod/1", ["--at", moments[0][0]], "prod/1"), ("prod/1", [], "prod/1"),
                                      ("prod/2", ["--at", moments[2][0]], "prod/2"), ("prod/2", [], "prod/2")):
@@ -214,8 +232,50 @@ class Postgres(ServerTest):
         cluster.archived()
         sums = cluster.checksums()
         cluster.stop("immediate")
+        # The first base and the logs before the second go, and nothing that the second needs.
+        self.signet("forget", first["backup_id"])
+        before = self.signet("log", "list", "--json", "--series", "pg").json()
+        gone = self.signet("prune", "--json", "--wait").last()["deleted"]["logs"]["objects"]
+        self.assertGreater(gone, 0)
+        after = self.signet("log", "list", "--json", "--series", "pg").json()
+        self.assertEqual(len(after), len(before) - gone)
+        self.signet("check")
         restored = self.assertComesBack("latest", sums)
         self.as_user([BINARIES[-1] + "/pg_checksums", "--check", "-D", restored.data])
+
+    def test_tablespaces_come_back_by_the_sample(self):
+        cluster = self.cluster("data")
+        cluster.make()
+        cluster.start()
+        place = self.path("fast")
+        os.mkdir(place, 0o700)
+        self.own(place)
+        cluster.sql(f"create tablespace fast location '{place}'")
+        cluster.sql("create table load (id serial primary key, text text) tablespace fast; create table beat (id serial, at timestamptz default now())")
+        cluster.load(2000)
+        env = {"PGHOST": cluster.socket, "PGUSER": "admin", "PGDATABASE": "postgres", "PATH": BINARIES[-1] + ":" + self.tools}
+        base = self.backup("--kind", "postgres", "--series", "pg", "--", self.samples + "/postgres/base", env=env)
+        inside = self.signet("ls", base["backup_id"], "/tablespaces").out.split()[-1]
+        self.assertSays(self.signet("ls", base["backup_id"], inside).out, "PG_" + BINARIES[-1].split("/")[4])
+        cluster.load(2000)
+        cluster.archived()
+        sums = cluster.checksums()
+        cluster.stop("immediate")
+        shutil.rmtree(place)
+        restored = self.assertComesBack("latest", sums)
+        # Moved out again, as the document says.
+        [oid] = os.listdir(restored.data + "/pg_tblspc")
+        os.rename(f"{restored.data}/tablespaces/{oid}", place)
+        os.remove(f"{restored.data}/pg_tblspc/{oid}")
+        os.symlink(place, f"{restored.data}/pg_tblspc/{oid}")
+        restored.start()
+        self.assertEqual(restored.checksums(), sums)
+        restored.stop()
+        # A script that fails makes no base.
+        failed = self.signet("backup", "--kind", "postgres", "--series", "pg", "--", self.samples + "/postgres/base",
+                             env=dict(env, PGHOST=self.path("nowhere")), expect=None)
+        self.assertNotEqual(failed.code, 0)
+        self.assertEqual(len(self.signet("list", "--json", "--series", "pg").json()), 1)
 
     def test_a_drill_starts_the_cluster_asks_it_and_leaves_nothing(self):
         cluster = self.cluster("data")

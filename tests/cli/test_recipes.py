@@ -286,6 +286,18 @@ class Operations(SignetTest):
         with open(os.path.join(SAMPLES, name), encoding="utf-8") as file:
             return file.read()
 
+    @unittest.skipUnless(shutil.which("logrotate") and os.geteuid() == 0, "logrotate is not installed, or this is not root: its file was not tried")
+    def test_logrotate_takes_its_file_and_rotates_the_logs(self):
+        os.makedirs(self.path("log"), mode=0o755)
+        write(self.path("log", "backup.log"), b"a line\n")
+        rules = self.path("rules")
+        write(rules, self.sample("logrotate/signet").replace("/var/log/signet", self.path("log")).encode())
+        os.chmod(rules, 0o644)
+        done = subprocess.run(["logrotate", "--force", "--state", self.path("state"), rules], capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(sorted(os.listdir(self.path("log"))), ["backup.log", "backup.log.1"])
+        self.assertEqual(os.stat(self.path("log", "backup.log")).st_mode & 0o777, 0o600)
+
     def test_every_line_of_the_crontab_does_its_work(self):
         lines = [line for line in self.sample("cron/signet").splitlines() if line and not line.startswith("#") and "=" not in line.split()[0]]
         self.assertEqual(len(lines), 6)

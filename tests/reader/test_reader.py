@@ -272,7 +272,7 @@ class Damage(unittest.TestCase):
 
     def test_a_newer_kind_of_entry(self):
         example = make_example.Example(os.path.join(EXAMPLE, "keys"))
-        example.repository.sign(example.officer, 12, FIRST, b"")
+        example.repository.sign(example.officer, 13, FIRST, b"")
         problem, = Repository(Memory(example.repository.objects)).journals.problems
         self.assertIsInstance(problem, UnknownVersion)
 

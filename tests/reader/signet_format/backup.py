@@ -8,7 +8,7 @@ from .contents import parse_tree_entry
 from .crypto import Sealed, hkdf_expand, hmac_sha256, same_octets
 from .encoding import U32_MAX, Octets, ascending
 from .errors import Refused, Unable
-from .journal import BACKUP, LOG_EPOCH, REMARK, Trust, order_of_statements, read_journals
+from .journal import BACKUP, LOG_EPOCH, LOG_RELEASE, REMARK, Trust, order_of_statements, read_journals
 from .logs import EpochLogs
 from .packs import KINDS_IN_FRAME, Pack, chunk_id, read_index
 from .repacks import Repacks, named_parts
@@ -34,6 +34,8 @@ class Repository:
         self.closed_epochs = {}  # DEK id -> how it ended
         self.bad_epochs = []
         self._close_epochs()
+        self.kept_from = {}  # (identity, DEK id) of an epoch -> its lower numbers may be gone
+        self._release_logs()
 
     def epochs(self):
         """Log epochs that count, in the order in which they were opened."""
@@ -53,6 +55,12 @@ class Repository:
                     else:
                         self.closed_epochs[closed.dek_id] = closed
                 opened[entry.epoch.dek_id] = entry.epoch.series_id
+
+    def _release_logs(self):
+        for entry in self.journals.entries():
+            if entry.kind == LOG_RELEASE and self.trust.officer(entry.identity, entry.sequence):
+                for identity, dek_id, number in entry.releases:
+                    self.kept_from[identity, dek_id] = max(number, self.kept_from.get((identity, dek_id), 1))
 
     def logs(self):
         """The logs of every epoch that counts."""

@@ -18,10 +18,10 @@ ENTRY_LIMIT = 20 + 2 * PART_LIMIT + SIGNATURE
 SIGNER_AT = 20 + 16 + 32  # where the public key stands, in every kind
 
 (BACKUP, PARTIAL, TRUST, POLICY, REMARK, REPACK, TOMBSTONE, CONDEMNATION, VERDICT, ACKNOWLEDGEMENT,
- LOG_EPOCH) = range(1, 12)
+ LOG_EPOCH, LOG_RELEASE) = range(1, 13)
 KINDS = {BACKUP: "backup", PARTIAL: "partial", TRUST: "trust", POLICY: "policy", REMARK: "remark", REPACK: "repack",
          TOMBSTONE: "tombstone", CONDEMNATION: "condemnation", VERDICT: "verdict", ACKNOWLEDGEMENT: "acknowledgement",
-         LOG_EPOCH: "log epoch"}
+         LOG_EPOCH: "log epoch", LOG_RELEASE: "log release"}
 SEALED = (BACKUP, PARTIAL, REMARK, LOG_EPOCH)  # the kinds that have a sealed part; in a repack entry it depends
 WRITER, OFFICER = 1, 2
 ROLES = {WRITER: "writer", OFFICER: "officer"}
@@ -153,6 +153,7 @@ class Entry:
     spared: Optional[Condemned] = None               # kind 9
     obeyed: list = member(default_factory=list)      # kind 10
     epoch: Optional[object] = None                   # kind 11
+    releases: list = member(default_factory=list)    # kind 12: (identity, DEK id, number)
 
     @property
     def packed(self):
@@ -244,6 +245,11 @@ def parse_entry(octets, name, identity, sequence, config):
             public.refuse("statements are not ascending")
     elif kind == LOG_EPOCH:
         entry.epoch = parse_epoch(public, entry, config, parse_slots)
+    elif kind == LOG_RELEASE:
+        entry.releases = [(public.take(32, "identity").hex(), public.take(16, "DEK id"), public.varint("number", 2, 65537))
+                          for _ in range(public.varint("count of releases", 1, 65536))]
+        if not ascending([(identity, dek_id) for identity, dek_id, _ in entry.releases]):
+            public.refuse("releases are not ascending")
     else:
         entry.remark_on = public.take(32, "entry id")
         entry.remark_writer = public.take(32, "identity").hex()

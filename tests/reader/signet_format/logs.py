@@ -164,8 +164,12 @@ class EpochLogs:
             there = []  # nothing tells what was stored before the end of the trust
         last = closed.count if closed else max(there, default=0)
         named = closed.last if closed else None
+        kept_from = repository.kept_from.get((entry.identity, epoch.dek_id), 1)
         for place in range(last, 0, -1):
             name = log_name(epoch.dek_id, place)
+            if place < kept_from and place not in there:
+                named = None
+                continue
             try:
                 if place not in there:
                     raise Refused(name, "is missing, but it was stored")

@@ -102,7 +102,7 @@ TEST_CASE("only a signed entry can be of a newer version or kind", "[format][ent
     REQUIRE_THROWS_MATCHES(decode_entry(unsigned_change, officer_name(2)), Error, has_code(ErrorCode::damaged));
     REQUIRE_THROWS_MATCHES(decode_entry(resigned(object, 8, 2), officer_name(2)), Error,
                            has_code(ErrorCode::unsupported));
-    for (const std::uint8_t kind : std::initializer_list<std::uint8_t>{0, 12, 31, 255}) {
+    for (const std::uint8_t kind : std::initializer_list<std::uint8_t>{0, 13, 31, 255}) {
         REQUIRE_THROWS_MATCHES(decode_entry(resigned(object, 10, kind), officer_name(2)), Error,
                                has_code(ErrorCode::unsupported));
     }

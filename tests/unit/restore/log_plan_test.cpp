@@ -171,3 +171,30 @@ TEST_CASE("the path changes timelines where their history says", "[restore][logs
     std::erase_if(archive.logs.logs, [](const Log& log) { return log.trailer().kind == format::LogKind::history; });
     REQUIRE_THROWS_MATCHES(archive.path(155), Error, has_code(ErrorCode::damaged));
 }
+
+TEST_CASE("a stretch needs logs from two before them on, until a base follows", "[restore][log_plan]") {
+    Archive archive = simple();  // segments 2 to 9 at 20 to 90, bases complete at 25 and 65
+    LogEpoch later;
+    for (std::size_t i = 3; i < archive.logs.logs.size(); ++i) archive.logs.logs[i].epoch = &later;  // 5 to 9
+    MomentRequest request;
+    request.base = archive.bases.front();
+    const LogPath path = path_to(archive.logs, archive.bases, request);
+
+    const LogsOfStretch all = logs_of_stretch(path, archive.bases, {at(25), at(90)});
+    CHECK(all.end == at(90));
+    REQUIRE(all.needed.size() == 2);
+    CHECK(all.needed[0].logs.epoch == &archive.epoch);
+    CHECK(all.needed[0].logs.count == 3);
+    CHECK(all.needed[0].moments.from == at(25));
+    CHECK(all.needed[0].moments.to == at(65));  // the second base begins after them
+    CHECK(all.needed[1].logs.epoch == &later);
+    CHECK(all.needed[1].moments.from == at(30));  // segment 5, two after the one of that time
+    CHECK(all.needed[1].moments.to == at(90));
+
+    const LogsOfStretch early = logs_of_stretch(path, archive.bases, {at(25), at(29)});
+    REQUIRE(early.needed.size() == 1);
+    CHECK(early.needed[0].logs.epoch == &archive.epoch);
+    const LogsOfStretch late = logs_of_stretch(path, archive.bases, {at(70), at(90)});
+    REQUIRE(late.needed.size() == 1);
+    CHECK(late.needed[0].logs.epoch == &later);
+}

@@ -230,7 +230,7 @@ def entries():
     add("magic", sign(b"SIGNETJF" + unsigned[8:], WRITER), comment="another magic, signed")
     add("newer-version", backup(version=2), "unsupported", comment="version 2, signed")
     add("version-changed", good[:8] + u16(2) + good[10:], comment="version 2, not signed: a changed bit")
-    add("unknown-kind", sign(good[:10] + u8(12) + unsigned[11:], WRITER), "unsupported", comment="kind 12, signed")
+    add("unknown-kind", sign(good[:10] + u8(13) + unsigned[11:], WRITER), "unsupported", comment="kind 13, signed")
     add("kind-changed", good[:10] + u8(3) + good[11:], comment="another kind, not signed")
     add("unknown-algorithm", sign(good[:11] + u8(2) + unsigned[12:], WRITER), comment="signature algorithm 2")
     add("newer-version-and-algorithm", sign(good[:8] + u16(2) + good[10:11] + u8(2) + unsigned[12:], WRITER),

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import struct
 
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -96,7 +97,7 @@ def config(repository, officer, region="local", provider="local"):
 class Identity:
     def __init__(self, seed):
         self.key = Ed25519PrivateKey.from_private_bytes(seed)
-        self.public = self.key.public_key().public_bytes_raw()
+        self.public = self.key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
         self.id = sha256(bytes.fromhex("302a300506032b6570032100") + self.public)
 
 

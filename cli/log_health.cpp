@@ -1,0 +1,69 @@
+#include "cli/log_health.h"
+
+#include "cli/moment.h"
+#include "restore/log_archive.h"
+
+#include <algorithm>
+
+namespace signet::cli {
+namespace {
+
+bool has_logs(const restore::Catalogue& catalogue, const SeriesId& series) {
+    const auto& epochs = catalogue.log_epochs();
+    return std::any_of(epochs.begin(), epochs.end(),
+                       [&](const restore::LogEpoch& epoch) { return epoch.trusted && epoch.fields.series == series; });
+}
+
+std::string span_of(const restore::LogGap& gap) {
+    return gap.first == gap.last ? gap.first + " is" : gap.first + " to " + gap.last + " are";
+}
+
+void look_at_logs(Context& context, const restore::Backup& newest, LogHealth& health) {
+    for (const restore::LogSeries& series :
+         restore::load_logs(context.repository(), context.catalogue(), newest.fields->series.hex())) {
+        health.logs += series.logs.size();
+        for (const restore::Log& log : series.logs)
+            health.newest = std::max(health.newest.value_or(log.trailer().modified), log.trailer().modified);
+        const auto gaps = series.gaps();
+        health.gaps += gaps.size();
+        if (!gaps.empty()) {
+            health.problem = Error(ErrorCode::damaged,
+                                   span_of(gaps.front()) + " missing from the logs of " + newest.series() +
+                                       ": moments after that cannot be restored",
+                                   "a new base makes later ones reachable; signet log list --gaps");
+        }
+        for (const restore::LogProblem& one : series.problems) {
+            if (one.error.code() == ErrorCode::damaged) health.problem = one.error;
+        }
+    }
+}
+
+/// Whether base and logs lead to the last moment.
+void look_at_moment(Context& context, const restore::Backup& newest, LogHealth& health) {
+    MomentChoice choice;
+    choice.filter.series = newest.fields->series.hex();
+    try {
+        const Moment moment = find_moment(context, context.catalogue(), choice);
+        health.restorable = plan_moment(context.planner(), moment).restorable;
+    } catch (const Error& error) {
+        if (error.code() == ErrorCode::io) throw;
+        health.restorable = false;
+        // What cannot be reached is damage to whoever relies on it.
+        const ErrorCode code = error.code() == ErrorCode::usage ? ErrorCode::damaged : error.code();
+        health.problem = Error(code, error.what(), error.hint());
+    }
+}
+
+}  // namespace
+
+std::optional<LogHealth> log_health(Context& context, const restore::Backup& newest) {
+    const bool is_base = newest.fields->base.has_value();
+    if (!is_base && !has_logs(context.catalogue(), newest.fields->series)) return std::nullopt;
+    if (context.catalogue().doubt()) return std::nullopt;
+    LogHealth health;
+    look_at_logs(context, newest, health);
+    if (is_base) look_at_moment(context, newest, health);
+    return health;
+}
+
+}  // namespace signet::cli
