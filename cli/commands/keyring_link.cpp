@@ -17,6 +17,7 @@ ExitCode run(Context& context) {
     link.thumbprint = options.text("thumbprint");
     link.twin_of = options.text("twin-of");
     link.name = options.text_or("name", "");
+    link.may_be_purged = options.flag("allow-purge");
     for (const auto& region : {link.region, link.provider}) {
         if (region && !format::is_region_name(*region))
             throw Error(ErrorCode::usage, "no name of a region: " + printable(*region));
@@ -47,6 +48,14 @@ Command keyring_link_command() {
         "  local:NAME[/VERSION]      a key in the local vault; without a version, the newest\n"
         "  local:DIR#NAME[/VERSION]  a key in another vault\n"
         "  public:FILE               a public half as PEM: such a link wraps and cannot unwrap\n"
+        "  azure:https://V.vault.azure.net/keys/NAME[/VERSION]\n"
+        "                            a key in Azure Key Vault or a Managed HSM\n"
+        "  aws:arn:aws:kms:REGION:ACCOUNT:key/ID, or …:alias/NAME\n"
+        "                            a key of AWS KMS\n"
+        "  transit:https://HOST/MOUNT/keys/NAME[/VERSION][?namespace=NS]\n"
+        "                            a key in the Transit engine of Vault or OpenBao; signet keyring setup prints how "
+        "these\n"
+        "                            three are prepared, and whence their credentials come\n"
         "  pkcs11:token=T;object=O   a key on a token (RFC 7512), in quotes for the shell; ?pin-source=file:FILE says "
         "where\n"
         "                            its PIN is, ?module-path=FILE which module to load. Without pin-source the PIN "
@@ -71,6 +80,7 @@ Command keyring_link_command() {
          .value_name = "T",
          .help = "a second location of this linked protector"},
         {.name = "name", .takes = Takes::one, .value_name = "NAME", .help = "how it is shown"},
+        {.name = "allow-purge", .help = "also where its vault has no purge protection"},
         without_twin_option(),
     };
     command.arguments = {"location", 1, 1};
