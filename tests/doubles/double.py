@@ -228,7 +228,11 @@ class Server(http.server.ThreadingHTTPServer):
             request.settimeout(10)
             request = self.context.wrap_socket(request, server_side=True)
             request.settimeout(None)
-        super().finish_request(request, client_address)
+        try:
+            super().finish_request(request, client_address)
+        finally:
+            if self.context is not None:
+                request.close()
 
     def handle_error(self, request, client_address):
         pass  # clients that go away, and handshakes that fail, are part of the tests

@@ -17,7 +17,7 @@ async function failure(deed) {
     await deed();
     return "ok";
   } catch (error) {
-    return [error.statusCode ?? null, error.code ?? error.name, error.details?.error?.innererror?.code ?? null];
+    return [error.statusCode ?? null, error.code ?? error.name, (error.details?.error?.innerError ?? error.details?.error?.innererror)?.code ?? null];
   }
 }
 
