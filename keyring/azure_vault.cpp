@@ -38,7 +38,8 @@ AzureVault::AzureVault(RemoteClient& client, const Location& vault)
     : client_(client),
       origin_(vault.origin),
       api_version_(client.settings().variable("SIGNET_AZURE_API_VERSION").value_or(kApiVersion)),
-      login_(std::make_unique<AzureLogin>(client, vault.origin)) {}
+      login_(std::make_unique<AzureLogin>(client, vault.origin)),
+      recent_(client.clock()) {}
 
 AzureVault::~AzureVault() = default;
 
@@ -104,6 +105,9 @@ RemoteAnswer AzureVault::ask_with_token(const Call& call, AzureChallenge& again)
 }
 
 RemoteAnswer AzureVault::ask(const Call& call, std::string& request) {
+    const bool is_use = call.path.ends_with("/wrapkey") || call.path.ends_with("/unwrapkey") ||
+                        call.path.ends_with("/encrypt") || call.path.ends_with("/decrypt");
+    if (call.method != HttpMethod::get && !is_use) recent_.forget();
     const auto note = [&](RemoteAnswer answer) {
         request = request_text(answer.header("x-ms-request-id"));
         return answer;
@@ -169,7 +173,12 @@ bool AzureVault::is_symmetric(const Location& location, std::string& request) {
 }
 
 Answer<KeyDescription> AzureVault::describe(const Location& location) {
-    return answer<KeyDescription>([&](std::string& request) { return read(location, request); });
+    return answer<KeyDescription>([&](std::string& request) {
+        if (const KeyDescription* recent = recent_.find(location)) return *recent;
+        KeyDescription key = read(location, request);
+        recent_.keep(location, key);
+        return key;
+    });
 }
 
 Answer<KeyDescription> AzureVault::newest(const Location& location) {

@@ -67,6 +67,7 @@ private:
     std::unique_ptr<AzureLogin> login_;
     std::unique_ptr<AzureChallenge> challenge_;
     std::optional<std::string> region_;
+    RecentDescriptions recent_;
     std::map<std::string, bool> symmetric_;  ///< by location: what describe() has seen
 };
 

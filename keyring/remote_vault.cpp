@@ -109,6 +109,18 @@ KeyDescription RemoteVault::restore(const Location& vault, const SecretBytes& ba
     refuse_verb(AdminVerb::restore, vault);
 }
 
+const KeyDescription* RecentDescriptions::find(const Location& location) const {
+    constexpr std::int64_t kFresh = 5 * kNsPerSecond;
+    const auto found = kept_.find(location.text());
+    if (found == kept_.end()) return nullptr;
+    const std::int64_t age = clock_.now().ns - found->second.when.ns;
+    return age >= 0 && age < kFresh ? &found->second.key : nullptr;
+}
+
+void RecentDescriptions::keep(const Location& location, const KeyDescription& key) {
+    kept_.insert_or_assign(location.text(), Kept{key, clock_.now()});
+}
+
 void require_may_wrap(const KeyDescription& key) {
     if (!may_wrap(key.state)) throw_state(key);
 }

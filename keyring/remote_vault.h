@@ -15,6 +15,24 @@ enum class AdminVerb { create, import_key, rotate, set_enabled, remove, recover,
 /// "create", "import", "rotate", …
 [[nodiscard]] std::string_view text(AdminVerb verb);
 
+/// What managers have said of keys in the last few seconds: a restore that opens a thousand data keys need not ask
+/// about their protector a thousand times. Refusals are not kept, and every use is the manager's decision anyway.
+class RecentDescriptions {
+public:
+    explicit RecentDescriptions(const Clock& clock) : clock_(clock) {}
+    [[nodiscard]] const KeyDescription* find(const Location& location) const;
+    void keep(const Location& location, const KeyDescription& key);
+    void forget() { kept_.clear(); }
+
+private:
+    struct Kept {
+        KeyDescription key;
+        TimePoint when;
+    };
+    const Clock& clock_;
+    std::map<std::string, Kept> kept_;  ///< by location, as it was asked for
+};
+
 /// A deleted key.
 struct RemovedKey {
     std::string name;

@@ -22,7 +22,7 @@ SecretText associated_data(const Binding& binding) { return secret_base64(as_byt
 }  // namespace
 
 TransitVault::TransitVault(RemoteClient& client, const Location& server)
-    : client_(client), origin_(server.origin), login_(std::make_unique<TransitLogin>(client, server)) {
+    : client_(client), origin_(server.origin), login_(std::make_unique<TransitLogin>(client, server)), recent_(client.clock()) {
     const auto& variable = client.settings().variable;
     cluster_ = login_->section().get("cluster").value_or(variable("SIGNET_TRANSIT_CLUSTER").value_or(""));
     sealed_is_outage_ = variable("SIGNET_TRANSIT_SEALED") == "outage";
@@ -100,7 +100,12 @@ KeyDescription TransitVault::read(const Location& location, std::string& request
 }
 
 Answer<KeyDescription> TransitVault::describe(const Location& location) {
-    return answer<KeyDescription>([&](std::string& request) { return read(location, request); });
+    return answer<KeyDescription>([&](std::string& request) {
+        if (const KeyDescription* recent = recent_.find(location)) return *recent;
+        KeyDescription key = read(location, request);
+        recent_.keep(location, key);
+        return key;
+    });
 }
 
 Answer<KeyDescription> TransitVault::newest(const Location& location) {
@@ -113,7 +118,8 @@ Answer<KeyDescription> TransitVault::newest(const Location& location) {
 
 Answer<Bytes> TransitVault::wrap(const Location& location, ByteView plaintext, const Binding& binding) {
     return answer<Bytes>([&](std::string& request) {
-        const KeyDescription key = read(location, request);
+        const KeyDescription* recent = recent_.find(location);
+        const KeyDescription key = recent != nullptr ? *recent : read(location, request);
         require_may_wrap(key);
         SecretJson body;
         body["plaintext"] = secret_base64(plaintext);

@@ -38,6 +38,7 @@ private:
     RemoteClient& client_;
     std::string origin_;
     std::unique_ptr<TransitLogin> login_;
+    RecentDescriptions recent_;
     std::string cluster_;
     bool sealed_is_outage_ = false;
 };

@@ -18,6 +18,7 @@ ExitCode run(Context& context) {
     link.twin_of = options.text("twin-of");
     link.name = options.text_or("name", "");
     link.may_be_purged = options.flag("allow-purge");
+    options.refuse_together({"local-wrap", "remote-wrap"});
     for (const auto& region : {link.region, link.provider}) {
         if (region && !format::is_region_name(*region))
             throw Error(ErrorCode::usage, "no name of a region: " + printable(*region));
@@ -25,6 +26,8 @@ ExitCode run(Context& context) {
     const keyring::Location location = keyring::Location::parse(context.arguments().front()).absolute();
     link.settings_wait = is_lost(look_at_access(context));
     const keyring::LinkReport report = context.keyring().link(location, link, context.vaults());
+    if (options.flag("local-wrap")) context.keyring().set_setting("local-wrap", "yes");
+    if (options.flag("remote-wrap")) context.keyring().set_setting("local-wrap", std::nullopt);
     print_link_report(context, report);
     if (report.link.wraps()) remind_of_key_backup(context, report.link);
     note_without_twin(context, link.twin_of.has_value());
@@ -81,6 +84,10 @@ Command keyring_link_command() {
          .help = "a second location of this linked protector"},
         {.name = "name", .takes = Takes::one, .value_name = "NAME", .help = "how it is shown"},
         {.name = "allow-purge", .help = "also where its vault has no purge protection"},
+        {.name = "local-wrap",
+         .help = "from now on RSA keys of key managers wrap here, with their public halves: no call, no permission, and "
+                 "nothing in the manager's log"},
+        {.name = "remote-wrap", .help = "from now on key managers wrap, as at first"},
         without_twin_option(),
     };
     command.arguments = {"location", 1, 1};

@@ -33,6 +33,7 @@ class Provider:
     has_requests = False  # its answers have ids
     denies = False        # permissions can be taken away
     symmetric = False
+    disabled_words = "disabled"
 
     def __init__(self, test):
         self.test = test
@@ -110,6 +111,7 @@ class Token(Provider):
     """The test is a TokenTest."""
 
     name = "pkcs11"
+    disabled_words = "access is denied"  # a token has no such state
 
     def set_up(self):
         for token in ("first", "second"):
@@ -215,23 +217,24 @@ class Azure(Provider):
     has_requests = True
     denies = True
     kind = "RSA"
+    key_name = "backup"
+    vaults = (("prod-weu", "westeurope"), ("prod-neu", "northeurope"))
 
     def set_up(self):
         test = self.test
         remote_settings(test.env)
-        authority = double.Authority(test.scratch)
+        authority = self.authority = double.Authority(test.scratch)
         hsm = self.kind == "oct-HSM"
         suffix = "managedhsm.azure.net" if hsm else "vault.azure.net"
         tls = authority.issue("login.microsoftonline.com", f"*.{suffix}")
         self.entra = azure.Entra(tls)
-        self.server = azure.KeyVault("prod-weu", self.entra, tls, "westeurope", hsm)
-        self.other = azure.KeyVault("prod-neu", self.entra, tls, "northeurope", hsm)
+        self.server, self.other = (azure.KeyVault(name, self.entra, tls, region, hsm) for name, region in self.vaults)
         for server in (self.entra, self.server, self.other):
             test.addCleanup(server.stop)
             test.addCleanup(test.assertEqual, server.violations, [])
         self.application = self.entra.application(secret="se cret&+")
-        self.server.create("backup", kty=self.kind)
-        self.server.copy_to(self.other, "backup")
+        self.server.create(self.key_name, kty=self.kind)
+        self.server.copy_to(self.other, self.key_name)
         self.permissions = ["get", "wrapKey", "unwrapKey"] + (["encrypt", "decrypt"] if hsm else [])
         for server in (self.server, self.other):
             server.grant(self.application, *self.permissions)
@@ -240,8 +243,8 @@ class Azure(Provider):
             SIGNET_CA_FILE=authority.path,
             SIGNET_CONNECT_TO=",".join(f"{host}:443:127.0.0.1:{server.port}" for host, server in (
                 ("login.microsoftonline.com", self.entra), (self.server.host, self.server), (self.other.host, self.other))))
-        self.place, self.twin = (f"azure:https://{one.host}/keys/backup" for one in (self.server, self.other))
-        self.first = self.server.newest("backup")
+        self.place, self.twin = (f"azure:https://{one.host}/keys/{self.key_name}" for one in (self.server, self.other))
+        self.first = self.server.newest(self.key_name)
 
     @property
     def symmetric(self):
@@ -277,6 +280,10 @@ class Azure(Provider):
 
 
 class ManagedHsm(Azure):
-    """Its symmetric keys."""
+    """Its symmetric keys. Their thumbprint has the host in it: a copy in another one is another protector."""
 
     kind = "oct-HSM"
+
+    def set_up(self):
+        super().set_up()
+        self.twin = None

@@ -31,6 +31,8 @@ class Conformance:
         return "local" if self.provider.name == "pkcs11" else self.provider.name
 
     def link_twin(self):
+        if self.provider.twin is None:
+            self.skipTest("has no twins")
         self.signet("keyring", "link", self.provider.twin, "--twin-of", self.links()[0]["thumbprint"])
 
     def links(self):
@@ -40,7 +42,7 @@ class Conformance:
         self.number += 1
         out = self.path(f"out{self.number}")
         result = self.signet("restore", backup, "-t", out, expect=expect)
-        if expect == 0:
+        if result.code == 0:
             self.assertSameTree(source or self.source, out + self.source)
         else:
             self.assertNothingAt(out)
@@ -59,8 +61,8 @@ class Conformance:
         self.assertEqual(link["status"], "usable")
         self.assertTrue(link["thumbprint"].startswith("kms:" if self.provider.symmetric else "sha256:"))
         tests = [line for line in self.audit() if line.get("operation") == "test"]
-        self.assertEqual({line["kind"] for line in tests}, {"intent", "outcome"})
-        self.assertSays(self.signet("keyring", "test").out, "usable")
+        self.assertEqual([line.get("outcome") for line in tests], [None, "ok"])
+        self.assertSays(self.signet("keyring", "test").out, "ok, wraps and unwraps")
 
     def test_nothing_is_linked_when_a_test_fails(self):
         """[R60] The version that is disabled is named."""
@@ -114,7 +116,7 @@ class Conformance:
         self.link_twin()
         self.provider.disable()
         result = self.restore(expect=13)
-        self.assertMessage(result, "disabled")
+        self.assertMessage(result, self.provider.disabled_words)
         self.assertNotIn("its twin is used", result.err)
         self.assertNotIn("failover", [line.get("operation") for line in self.audit()])
         # Nor when the first is out of reach after that.
@@ -147,7 +149,7 @@ class Conformance:
         self.set_up_repository()
         self.link_twin()
         self.provider.replace()
-        result = self.restore(expect=13)
+        result = self.restore(expect=(13, 14))  # a symmetric key cannot be told from another until it does not open
         self.assertNotIn("its twin is used", result.err)
 
     # Outages.
@@ -180,7 +182,7 @@ class Conformance:
         """[R9, R145] With the manager's id of the request, where there is one."""
         self.set_up_repository()
         self.restore()
-        uses = [line for line in self.audit() if line.get("operation") in ("wrap", "unwrap") and line["kind"] == "outcome"]
+        uses = [line for line in self.audit() if line.get("operation") in ("wrap", "unwrap") and line.get("outcome")]
         self.assertEqual({line["operation"] for line in uses}, {"wrap", "unwrap"})
         for line in uses:
             self.assertEqual(line["outcome"], "ok")
@@ -188,13 +190,13 @@ class Conformance:
                 self.assertRegex(line["detail"], r"request [0-9a-f-]{36}")
         self.signet("keyring", "audit", "--verify")
 
-    def test_a_slot_that_was_altered_opens_nothing(self):
-        """[R121]"""
+    def test_a_slot_that_was_altered_is_seen_and_opens_nothing(self):
+        """[R121] The manifest has the same slot, so that the backup is not lost."""
         self.set_up_repository()
         for name in self.objects("slots"):
             self.alter(name, lambda content: content[:-1] + bytes([content[-1] ^ 1]))
-        result = self.restore(expect=None)
-        self.assertIn(result.code, (0, 13, 14))  # the manifest has a slot as well
+        self.signet("check", expect=14)
+        self.restore()
 
 
 class LocalVaults(Conformance, SignetTest):
