@@ -145,7 +145,8 @@ void AzureVault::refuse_missing(const Location& location, const RemoteError& err
     const auto purge = deleted->json ? number_of(*deleted->json, "scheduledPurgeDate") : std::nullopt;
     const std::string until =
         purge && *purge > 0 && *purge < INT32_MAX ? ", for good at " + to_rfc3339({*purge * kNsPerSecond}) : "";
-    throw RemoteError(Outcome::key_deleted, location.name + " is deleted" + until, error.request());
+    const std::string request = error.request().empty() ? "" : "; " + error.request();
+    throw RemoteError(Outcome::key_deleted, location.name + " is deleted" + until + request, error.request());
 }
 
 KeyDescription AzureVault::read(const Location& location, std::string& request) {

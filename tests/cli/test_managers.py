@@ -370,7 +370,7 @@ class AzureOfficer(SignetTest):
         self.signet("key", "purge", self.place, "--confirm", self.place)
         self.signet("key", "restore", blob, "--into", self.place)
         self.signet("restore", "-t", self.path("again"))
-        operations = [line.split('"operation":"')[1].split('"')[0] for line in open(self.env["SIGNET_KEYRING"] + "/audit.log", encoding="utf-8") if "key-" in line]
+        operations = [line.get("operation") for line in self.signet("keyring", "audit", "--export").lines()]
         for one in ("key-create", "key-rotate", "key-backup", "key-disable", "key-enable", "key-delete", "key-recover", "key-purge", "key-restore"):
             self.assertIn(one, operations)
 
