@@ -11,7 +11,7 @@
 namespace signet::cli {
 namespace {
 
-constexpr std::array kPlanned = {"mount", "keyring setup", "keyring import"};
+constexpr std::array kPlanned = {"mount", "keyring import"};
 
 constexpr std::array kGroups = {"key", "keyring", "log", "drill"};
 
@@ -124,6 +124,7 @@ const std::vector<Command>& commands() {
                                              keyring_pause_command(),
                                              keyring_resume_command(),
                                              keyring_revalidate_command(),
+                                             keyring_setup_command(),
                                              keyring_export_command(),
                                              keyring_replica_command(),
                                              keyring_compare_command(),

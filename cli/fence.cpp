@@ -45,7 +45,7 @@ void name_successor(Context& context, const NamedProtector& protector, keyring::
     policy.default_protector.reset();
     if (own == nullptr) return;
     policy.default_protector = own->thumbprint;
-    policy.public_keys[own->thumbprint] = own->spki;
+    if (!own->spki.empty()) policy.public_keys[own->thumbprint] = own->spki;
 }
 
 }  // namespace

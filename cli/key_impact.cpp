@@ -175,8 +175,8 @@ private:
         keyring::AuditLog& audit = context_.keyring().audit();
         const auto intent = audit.intent({"unwrap", slot.thumbprint, location.text(), "dek " + slot.dek.hex()});
         try {
-            const auto answer = context_.vaults().at(location).unwrap(location, slot.wrapped);
-            audit.outcome(intent, answer.outcome, answer.detail);
+            const auto answer = context_.vaults().at(location).unwrap(location, slot.wrapped, slot.binding());
+            audit.outcome(intent, answer.outcome, audit_text(answer));
             return answer.ok() && is_data_key(slot, *answer.value, key);
         } catch (const Error& error) {
             audit.outcome(intent, keyring::Outcome::credential_rejected, error.what());

@@ -2,6 +2,7 @@
 
 #include "cli/key_impact.h"
 #include "cli/key_view.h"
+#include "cli/remote_key.h"
 #include "cli/token_key.h"
 #include "keyring/escrow_mark.h"
 
@@ -87,6 +88,7 @@ void print_versions(Context& context, const std::string& reference) {
 
 ExitCode set_key_enabled(Context& context, bool enabled) {
     const std::string& reference = context.arguments().front();
+    if (const auto manager = manager_location(reference)) return set_enabled_in_manager(context, *manager, enabled);
     require_local_key(reference, Notion::states);
     keyring::LocalVault& keys = unlocked_vault(context);
     const std::vector<keyring::KeyVersion> versions = versions_of(keys, reference);

@@ -2,6 +2,7 @@
 
 #include <curl/curl.h>
 #include <dlfcn.h>
+#include <netdb.h>
 
 #include <algorithm>
 #include <cctype>
@@ -21,6 +22,10 @@ std::string hint_of(HttpFailure failure) {
     switch (failure) {
         case HttpFailure::url:
             return "URLs begin with https:// or http://";
+        case HttpFailure::identity:
+            return "see that the client certificate and its key are PEM files that belong together";
+        case HttpFailure::proxy:
+            return "see https_proxy and no_proxy, and what the proxy allows";
         case HttpFailure::tls:
             return "its certificate must be of an authority that this system trusts, or that a CA file names";
         default:
@@ -34,22 +39,24 @@ HttpFailure failure_of(CURLcode code) {
         case CURLE_UNSUPPORTED_PROTOCOL:
             return HttpFailure::url;
         case CURLE_COULDNT_RESOLVE_HOST:
-        case CURLE_COULDNT_RESOLVE_PROXY:
             return HttpFailure::name;
+        case CURLE_COULDNT_RESOLVE_PROXY:
+            return HttpFailure::resolver;
         case CURLE_OPERATION_TIMEDOUT:
             return HttpFailure::timeout;
         case CURLE_SSL_CONNECT_ERROR:
+            return HttpFailure::handshake;
+        case CURLE_SSL_CERTPROBLEM:
+            return HttpFailure::identity;
         case CURLE_PEER_FAILED_VERIFICATION:
         case CURLE_SSL_CACERT_BADFILE:
-        case CURLE_SSL_CERTPROBLEM:
         case CURLE_SSL_CIPHER:
         case CURLE_SSL_ISSUER_ERROR:
+        case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
         case CURLE_SSL_INVALIDCERTSTATUS:
             return HttpFailure::tls;
         case CURLE_WEIRD_SERVER_REPLY:
         case CURLE_BAD_CONTENT_ENCODING:
-        case CURLE_HTTP2:
-        case CURLE_HTTP2_STREAM:
             return HttpFailure::protocol;
         default:
             return HttpFailure::connect;
@@ -183,7 +190,46 @@ void set(CURL* handle, CURLoption option, Value value) {
     }
 }
 
+/// The name or address in an origin, without port and brackets.
+std::string host_of(std::string_view origin) {
+    std::string_view host = origin.substr(origin.find("://") + 3);
+    if (host.starts_with('[')) return std::string(host.substr(1, host.find(']') - 1));
+    return std::string(host.substr(0, host.rfind(':')));
+}
+
+/// libcurl has one word for every way in which a name is not found.
+HttpFailure look_up(const std::string& host) {
+    addrinfo hints{};
+    hints.ai_socktype = SOCK_STREAM;
+    addrinfo* found = nullptr;
+    const int result = ::getaddrinfo(host.c_str(), nullptr, &hints, &found);
+    if (result == 0) ::freeaddrinfo(found);
+    return failure_of_lookup(result);
+}
+
 }  // namespace
+
+HttpFailure failure_of_lookup(int result) {
+    constexpr int kNoData = -5;  // EAI_NODATA, which the header shows to GNU programs alone
+    return result == EAI_NONAME || result == kNoData ? HttpFailure::name : HttpFailure::resolver;
+}
+
+std::string_view text(HttpMethod method) {
+    switch (method) {
+        case HttpMethod::get:
+            return "GET";
+        case HttpMethod::post:
+            return "POST";
+        case HttpMethod::put:
+            return "PUT";
+        case HttpMethod::patch:
+            return "PATCH";
+        case HttpMethod::del:
+            return "DELETE";
+    }
+    invariant(false, "a method of HTTP has a name");
+    return {};
+}
 
 std::string_view text(HttpFailure failure) {
     switch (failure) {
@@ -191,10 +237,18 @@ std::string_view text(HttpFailure failure) {
             return "url";
         case HttpFailure::name:
             return "name";
+        case HttpFailure::resolver:
+            return "resolver";
         case HttpFailure::connect:
             return "connect";
+        case HttpFailure::handshake:
+            return "handshake";
         case HttpFailure::tls:
             return "tls";
+        case HttpFailure::identity:
+            return "identity";
+        case HttpFailure::proxy:
+            return "proxy";
         case HttpFailure::timeout:
             return "timeout";
         case HttpFailure::too_large:
@@ -225,6 +279,7 @@ std::string url_origin(std::string_view url) {
 struct HttpClient::State {
     HttpSettings settings;
     std::unique_ptr<CURL, FreeHandle> handle;
+    HeaderList connect_to;
 
     /// What holds for every request. Options are set anew each time: a handle keeps connections, not settings.
     void prepare() const {
@@ -243,6 +298,13 @@ struct HttpClient::State {
         set(curl, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(settings.connect_timeout.count()));
         set(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(settings.timeout.count()));
         set(curl, CURLOPT_USERAGENT, "signet");
+        if (!settings.client_certificate.empty()) {
+            const std::string& key = settings.client_key.empty() ? settings.client_certificate : settings.client_key;
+            set(curl, CURLOPT_SSLCERT, settings.client_certificate.c_str());
+            set(curl, CURLOPT_SSLKEY, key.c_str());
+        }
+        if (connect_to) set(curl, CURLOPT_CONNECT_TO, connect_to.get());
+        if (!settings.proxies) set(curl, CURLOPT_PROXY, "");
     }
 
     void ask(const HttpRequest& request, Gathered& gathered) const {
@@ -259,16 +321,27 @@ struct HttpClient::State {
         set(curl, CURLOPT_XFERINFODATA, &gathered);
         set(curl, CURLOPT_NOPROGRESS, 0L);
         if (request.method == HttpMethod::get) return;
+        const char* method = text(request.method).data();
+        if (request.method == HttpMethod::del && request.body.empty()) {
+            set(curl, CURLOPT_CUSTOMREQUEST, method);
+            return;
+        }
         set(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
         // Without a pointer libcurl would read standard input.
         set(curl, CURLOPT_POSTFIELDS, request.body.empty() ? "" : reinterpret_cast<const char*>(request.body.data()));
         set(curl, CURLOPT_POST, 1L);
-        if (request.method == HttpMethod::put) set(curl, CURLOPT_CUSTOMREQUEST, "PUT");
+        if (request.method != HttpMethod::post) set(curl, CURLOPT_CUSTOMREQUEST, method);
     }
 };
 
 HttpClient::HttpClient(HttpSettings settings) : state_(std::make_unique<State>()) {
     state_->settings = std::move(settings);
+    for (const std::string& way : state_->settings.connect_to) {
+        curl_slist* longer = Library::get().slist_append(state_->connect_to.get(), way.c_str());
+        if (longer == nullptr) throw std::bad_alloc();
+        static_cast<void>(state_->connect_to.release());
+        state_->connect_to.reset(longer);
+    }
     state_->handle.reset(Library::get().easy_init());
     if (!state_->handle) throw Error(ErrorCode::failed, "cannot use libcurl");
 }
@@ -290,7 +363,18 @@ HttpResponse HttpClient::send(const HttpRequest& request) {
     const CURLcode code = Library::get().easy_perform(curl);
     if (gathered.too_large) throw HttpError(HttpFailure::too_large, origin, "the answer is longer than is allowed");
     if (code == CURLE_ABORTED_BY_CALLBACK) throw HttpError(HttpFailure::interrupted, origin, "interrupted");
-    if (code != CURLE_OK) throw HttpError(failure_of(code), origin, Library::get().easy_strerror(code));
+    if (code != CURLE_OK) {
+        long tunnel = 0;
+        Library::get().easy_getinfo(curl, CURLINFO_HTTP_CONNECTCODE, &tunnel);
+        if (tunnel >= 400) {
+            // What is wrong with the proxy itself is no decision of its.
+            throw HttpError(tunnel >= 500 ? HttpFailure::connect : HttpFailure::proxy, origin,
+                            "the proxy answers " + std::to_string(tunnel));
+        }
+        HttpFailure failure = failure_of(code);
+        if (failure == HttpFailure::name) failure = look_up(host_of(origin));
+        throw HttpError(failure, origin, Library::get().easy_strerror(code));
+    }
     HttpResponse response;
     Library::get().easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &response.status);
     response.headers = std::move(gathered.headers);

@@ -16,7 +16,9 @@
 
 namespace signet {
 
-enum class HttpMethod { get, post, put };
+enum class HttpMethod { get, post, put, patch, del };
+/// "GET", "POST", …
+[[nodiscard]] std::string_view text(HttpMethod method);
 
 struct HttpRequest {
     HttpMethod method = HttpMethod::get;
@@ -38,16 +40,24 @@ struct HttpSettings {
     std::chrono::milliseconds connect_timeout{10'000};
     std::chrono::milliseconds timeout{30'000};     ///< for the whole exchange
     std::size_t max_body = std::size_t{1} << 20U;  ///< of an answer
-    std::string ca_file;                           ///< PEM, in place of the system's; empty: the system's
-    std::function<bool()> cancelled;               ///< asked about once a second; empty: never
+    std::string ca_file = {};                      ///< PEM, in place of the system's; empty: the system's
+    std::string client_certificate = {};           ///< PEM: who we are; empty: nobody
+    std::string client_key = {};                   ///< PEM, without a passphrase; empty: in the file of the certificate
+    std::vector<std::string> connect_to = {};      ///< "HOST:PORT:OTHER:PORT": asked in its place, and held to HOST's name
+    bool proxies = true;                           ///< those of the usual variables; never for addresses of this link
+    std::function<bool()> cancelled = {};          ///< asked about once a second; empty: never
 };
 
 /// Why there was no answer.
 enum class HttpFailure {
     url,          ///< not one that can be asked
-    name,         ///< the host's name has no address
+    name,         ///< the host's name does not exist: so says who knows names
+    resolver,     ///< whether it exists is not known: no name server answers
     connect,      ///< nothing accepts the connection, or it broke off
-    tls,          ///< no common protocol, or a certificate that does not verify: the other side is not who it should be
+    handshake,    ///< TLS broke off before there was a certificate to judge
+    tls,          ///< a certificate that does not verify: the other side is not who it should be
+    identity,     ///< our own certificate or key cannot be used
+    proxy,        ///< the proxy refuses to connect us
     timeout,      ///< a time limit
     too_large,    ///< the answer is longer than max_body
     protocol,     ///< what came back is not HTTP
@@ -55,6 +65,8 @@ enum class HttpFailure {
 };
 /// "name", "connect", "tls", …
 [[nodiscard]] std::string_view text(HttpFailure failure);
+/// What getaddrinfo() says about a host that libcurl could not resolve: `name` where it does not exist.
+[[nodiscard]] HttpFailure failure_of_lookup(int result);
 
 /// Error{io}, or Error{usage} for a URL, or Error{interrupted}. The message names the host and never the rest of the
 /// URL, which may hold a token.

@@ -15,12 +15,20 @@ constexpr std::size_t kWrapPlaintextSize = kSecretSize + Digest::kSize;
 
 /// What a wrapped key was made for; stands beside the DEK inside the wrapping.
 Digest wrap_context(const RepositoryId& repository, const DekId& dek, const Thumbprint& thumbprint) {
+    if (thumbprint.kind == Thumbprint::Kind::kms)
+        return crypto::sha256({label("signet/wrap-kms/v1"), repository.view(), dek.view()});
     ByteWriter encoded;
     thumbprint.encode(encoded);
     return crypto::sha256({label("signet/wrap/v1"), repository.view(), dek.view(), encoded.view()});
 }
 
 }  // namespace
+
+std::string WrapBinding::text() const { return "signet:repository=" + repository.hex() + ",signet:dek=" + dek.hex(); }
+
+WrapAlgorithm algorithm_for(const Thumbprint& thumbprint) {
+    return thumbprint.kind == Thumbprint::Kind::kms ? WrapAlgorithm::kms_context : WrapAlgorithm::rsa_oaep_256;
+}
 
 Bytes Slot::encode() const {
     invariant(!wrapped.empty() && wrapped.size() <= kMaxWrapped, "a wrapped key has 1 to 4,096 octets");

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/crypto/digest.h"
+
 namespace signet::format {
 namespace {
 
@@ -26,6 +28,8 @@ std::optional<Thumbprint::Kind> take_kind(std::string_view& text, std::string_vi
 }
 
 }  // namespace
+
+Thumbprint Thumbprint::of_name(std::string_view name) { return {Kind::kms, crypto::sha256(as_bytes(name))}; }
 
 std::string Thumbprint::text() const { return std::string(kind_text(kind)) + ":" + digest.hex(); }
 

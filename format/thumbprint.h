@@ -16,6 +16,10 @@ struct Thumbprint {
     Digest digest;
 
     [[nodiscard]] static Thumbprint of(const crypto::RsaPublicKey& key) { return {Kind::sha256, key.spki_digest()}; }
+    /// Of a symmetric key that only its key manager holds, by the name that the manager gives it:
+    /// "aws-kms:PARTITION:REGION:ACCOUNT:ID" (the region "*" where the id begins with mrk-),
+    /// "akv:HOST/keys/NAME/VERSION", "transit:CLUSTER:NAMESPACE:MOUNT:NAME:vVERSION".
+    [[nodiscard]] static Thumbprint of_name(std::string_view name);
     /// "sha256:<64 hex>" or "kms:<64 hex>".
     [[nodiscard]] std::string text() const;
     /// With twelve digits, for people: "sha256:ab12cd34ef56".

@@ -21,15 +21,17 @@ std::uint32_t followed_version(const Link& link, const Location& place) {
 
 }  // namespace
 
-/// Only its owner writes a local vault. To a token anybody may add a public half under the next label: a key there is
-/// followed once the token itself has unwrapped with it. Never asks a person. returns  empty when nothing is in the way
+/// Only its owner writes a local vault. To a token anybody may add a public half under the next label: a key there, or
+/// in a key manager, is followed once that has unwrapped with it. Never asks a person. returns  empty when nothing is in the way
 std::string Keyring::why_not_followed(const Link& link, const KeyDescription& key, Vaults& vaults) {
     const bool is_proven = find(key.thumbprint) != nullptr;
-    if (key.location.scheme != Location::Scheme::pkcs11 || is_proven) return {};
+    const bool is_own_word = key.location.scheme == Location::Scheme::local;
+    if (is_own_word || is_proven) return {};
     const std::string& place = link.locations.front();
     const Refusal* known = refusal(place, vaults);
     if (known != nullptr && known->outcome == Outcome::credential_rejected) {
-        return "its token refuses the PIN since " + to_rfc3339(known->since) + "; see signet keyring test";
+        return std::string(key.location.is_remote() ? "the login is refused since " : "its token refuses the PIN since ") +
+               to_rfc3339(known->since) + "; see signet keyring test";
     }
     if (!vaults.at(key.location).unwraps_unattended(key.location)) {
         return "it must unwrap first, and no PIN is at hand: signet keyring link '" + key.location.text() + "'";
@@ -66,9 +68,11 @@ void Keyring::follow(const Link& link, Vaults& vaults, FollowReport& report) {
         return;
     }
     const KeyDescription& key = *newest.value;
-    // Only ever forward: when the newest version is disabled, an older one must not take its place again.
-    const std::uint32_t version = key.location.named_version().value_or(0);
-    if (key.thumbprint == link.thumbprint || version <= followed_version(link, place)) return;
+    if (key.thumbprint == link.thumbprint) return;
+    // Only ever forward: when the newest version is disabled, an older one must not take its place again. Where versions
+    // have no numbers, the key manager itself says which is the newest, whatever its state.
+    const auto version = key.location.named_version();
+    if (version && *version <= followed_version(link, place)) return;
 
     const std::string obstacle = why_not_followed(link, key, vaults);
     if (!obstacle.empty()) {
@@ -83,7 +87,7 @@ void Keyring::follow(const Link& link, Vaults& vaults, FollowReport& report) {
         }
         if (!waiting.empty()) return;
     }
-    audited_wrap(*key.public_key, key.location.text(), "test of a new version");
+    if (key.public_key) audited_wrap(*key.public_key, key.location.text(), "test of a new version");
     change([&](Content& next) {
         Link* old = next.find(link.thumbprint);
         if (old == nullptr || old->follow != link.follow) return;  // another process was faster
@@ -94,7 +98,7 @@ void Keyring::follow(const Link& link, Vaults& vaults, FollowReport& report) {
             added.name = key.name;
             added.role = LinkRole::linked;
             added.locations = {key.location.text()};
-            added.spki = key.public_key->spki();
+            added.spki = key.public_key ? key.public_key->spki() : Bytes();
             added.linked = clock_->now();
             // What was seen of the old version says nothing about the new one.
             added.last_proven = added.last_unwrapped = std::nullopt;

@@ -51,7 +51,7 @@ struct Link {
     std::string region = "local";
     std::vector<std::string> locations;  ///< with versions, the first is the primary; further ones are twins
     std::string follow;                  ///< the location without a version whose newest version this was; else empty
-    Bytes spki;                          ///< public half, DER
+    Bytes spki;                          ///< public half, DER; empty: a symmetric key of a key manager
     TimePoint linked;                    ///< when
     std::string last_state;              ///< what the last test or use found: "enabled", "key-disabled", …
     std::optional<TimePoint> last_state_time;
@@ -60,6 +60,7 @@ struct Link {
     std::optional<TimePoint> lost_since;      ///< since when it is refused as a wrapping protector; see access_state.h
     std::string lost_why;                     ///< what its vault said then
 
+    /// Only where there is one: see spki.
     [[nodiscard]] crypto::RsaPublicKey public_key() const { return crypto::RsaPublicKey::from_spki(spki); }
     [[nodiscard]] bool follow_newest() const { return !follow.empty(); }
     /// Whether no location holds the private half.
@@ -134,6 +135,7 @@ struct LinkOptions {
     /// The version that it follows: where both are recovery protectors, that one only unwraps from now on; but where
     /// this keyring names replicas, which may have no other way in.
     std::optional<format::Thumbprint> instead_of = std::nullopt;
+    bool may_be_purged = false;  ///< a wrapping protector may be in a vault without purge protection
     bool settings_wait = false;  ///< access is lost: only what helps to get out, a new link or a twin of what is lost
 };
 

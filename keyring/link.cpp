@@ -8,6 +8,7 @@
 #include "keyring/escrow_mark.h"
 #include "keyring/keyring.h"
 #include "keyring/pkcs11_vault.h"
+#include "keyring/remote_error.h"
 #include "keyring/vault_place.h"
 
 namespace signet::keyring {
@@ -21,6 +22,7 @@ std::string quoted(std::string_view value) { return "\"" + std::string(value) + 
 /// What would undo a refusal.
 std::string remedy(Outcome outcome, const Location& location) {
     if (location.scheme == Location::Scheme::pkcs11) return pkcs11_hint(outcome, location);
+    if (location.is_remote()) return remote_hint(outcome, location);
     const std::string key = location.name + (location.version ? "/" + std::to_string(*location.version) : "");
     switch (outcome) {
         case Outcome::key_disabled:
@@ -43,14 +45,35 @@ std::string remedy(Outcome outcome, const Location& location) {
     throw Error(code, location.text() + ": " + detail, remedy(outcome, location));
 }
 
-/// The rules on a protector, for the role that it is to have.
-void check_rules(const KeyDescription& key, LinkRole role, TimePoint now, std::vector<std::string>& warnings) {
+/// A symmetric key is one of a key manager, and has no size to choose.
+void check_kind(const KeyDescription& key) {
     const std::string place = key.location.text();
+    if (!key.public_key && key.thumbprint.kind == format::Thumbprint::Kind::kms) return;
     if (key.kind != "rsa") throw Error(ErrorCode::refused, place + " is a " + key.kind + " key, not an RSA key");
     if (key.size_bits != 2048 && key.size_bits != 3072 && key.size_bits != 4096) {
         throw Error(ErrorCode::refused, place + " has " + std::to_string(key.size_bits) + " bits",
                     "protectors are RSA keys of 2048, 3072 or 4096 bits");
     }
+}
+
+/// What wraps must not be lost by one command: it can be recovered for a while, and nobody can end that early.
+void check_recovery(const KeyDescription& key, LinkRole role, bool may_be_purged, std::vector<std::string>& warnings) {
+    if (!key.recovery || (key.recovery->soft_delete && key.recovery->purge_protection)) return;
+    const std::string why =
+        key.location.text() + (key.recovery->soft_delete ? " can be purged while it is deleted: its vault has no purge "
+                                                           "protection"
+                                                         : " is lost when it is deleted: its vault has no soft delete");
+    if (role == LinkRole::linked || (may_be_purged && key.recovery->soft_delete)) {
+        warnings.push_back(why);
+        return;
+    }
+    throw Error(ErrorCode::refused, why, remote_recovery_hint(key.location));
+}
+
+/// The rules on a protector, for the role that it is to have.
+void check_rules(const KeyDescription& key, LinkRole role, TimePoint now, std::vector<std::string>& warnings) {
+    const std::string place = key.location.text();
+    check_kind(key);
     if (!may_unwrap(key.state)) {
         throw_refusal(refusal_of(key.state), "the key is " + std::string(text(key.state)), key.location);
     }
@@ -62,7 +85,7 @@ void check_rules(const KeyDescription& key, LinkRole role, TimePoint now, std::v
     if (role != LinkRole::linked && key.attributes.expires && key.attributes.expires->ns - now.ns < kExpiryWarningNs) {
         warnings.push_back(place + " expires at " + to_rfc3339(*key.attributes.expires));
     }
-    if (role == LinkRole::recovery && key.can_unwrap) {
+    if (role == LinkRole::recovery && key.can_unwrap && key.public_key) {
         warnings.push_back(place +
                            " holds the private half: a recovery protector is safer with its public half alone here");
     }
@@ -322,7 +345,7 @@ Answer<KeyDescription> Keyring::audited_test(const format::Thumbprint& thumbprin
                                                     "another key is there: " + answer.value->thumbprint.short_text());
         }
         if (answer.ok()) answer = vaults.at(location).test(location);
-        audit_.outcome(intent, answer.outcome, answer.detail);
+        audit_.outcome(intent, answer.outcome, audit_text(answer));
         // It may be known from a keyring beside this one, and a refusal of it be remembered here.
         if (is_known || answer.ok()) note_answer(place, "test", answer.outcome, vaults);
         return answer;
@@ -428,6 +451,7 @@ LinkReport Keyring::link(const Location& location, const LinkOptions& options, V
 
     LinkReport report;
     check_rules(key, role, clock_->now(), report.warnings);
+    check_recovery(key, role, options.may_be_purged, report.warnings);
     const auto tested = audited_test(key.thumbprint, key.location, vaults);
     if (!tested.ok()) throw_refusal(tested.outcome, tested.detail, key.location);
     report.proven = key.can_unwrap;
@@ -444,7 +468,7 @@ LinkReport Keyring::link(const Location& location, const LinkOptions& options, V
             link->role = LinkRole::linked;
             link->provider = provider;
             link->region = region;
-            link->spki = key.public_key->spki();
+            if (key.public_key) link->spki = key.public_key->spki();
             link->linked = clock_->now();
         }
         check_role_change(*link, role);

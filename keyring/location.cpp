@@ -1,33 +1,15 @@
 #include "keyring/location.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <filesystem>
 
 #include "core/error.h"
 #include "keyring/local_vault.h"
 #include "keyring/pkcs11_uri.h"
+#include "keyring/remote_location.h"
 
 namespace signet::keyring {
 namespace {
-
-constexpr std::array<std::string_view, 3> kPlannedSchemes = {"azure", "aws", "transit"};
-
-[[noreturn]] void refuse(std::string_view text, std::string_view why) {
-    throw Error(ErrorCode::usage, "location \"" + std::string(text) + "\": " + std::string(why),
-                "locations are local:NAME[/VERSION], local:DIR#NAME[/VERSION], public:FILE and pkcs11:…");
-}
-
-std::uint32_t parse_version(std::string_view digits, std::string_view whole) {
-    std::uint32_t number = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-    const bool canonical = !digits.empty() && digits.front() != '0';
-    if (error != std::errc{} || end != digits.data() + digits.size() || !canonical) {
-        refuse(whole, "a version is a number from 1");
-    }
-    return number;
-}
 
 Location parse_local(std::string_view rest, std::string_view whole) {
     Location location;
@@ -35,13 +17,13 @@ Location parse_local(std::string_view rest, std::string_view whole) {
     if (const auto mark = rest.rfind('#'); mark != std::string_view::npos) {
         location.folder = rest.substr(0, mark);
         rest.remove_prefix(mark + 1);
-        if (location.folder.empty()) refuse(whole, "no folder before '#'");
+        if (location.folder.empty()) refuse_location(whole, "no folder before '#'");
     }
     if (const auto slash = rest.find('/'); slash != std::string_view::npos) {
         location.version = parse_version(rest.substr(slash + 1), whole);
         rest = rest.substr(0, slash);
     }
-    if (!is_key_name(rest)) refuse(whole, "not the name of a key");
+    if (!is_key_name(rest)) refuse_location(whole, "not the name of a key");
     location.name = rest;
     return location;
 }
@@ -63,9 +45,9 @@ Location Location::parse(std::string_view text) {
         const auto octet = static_cast<unsigned char>(c);
         return octet < 0x20 || octet == 0x7f;
     });
-    if (!clean) refuse("…", "control characters");
+    if (!clean) refuse_location("…", "control characters");
     const auto colon = text.find(':');
-    if (colon == std::string_view::npos) refuse(text, "no scheme");
+    if (colon == std::string_view::npos) refuse_location(text, "no scheme");
     const std::string_view scheme = text.substr(0, colon);
     const std::string_view rest = text.substr(colon + 1);
     if (scheme == "local") return parse_local(rest, text);
@@ -73,21 +55,22 @@ Location Location::parse(std::string_view text) {
         return on_token(Pkcs11Uri::parse(text));
     }
     if (scheme == "public") {
-        if (rest.empty()) refuse(text, "no file");
+        if (rest.empty()) refuse_location(text, "no file");
         Location location;
         location.scheme = Scheme::public_file;
         location.path = rest;
         return location;
     }
-    if (std::find(kPlannedSchemes.begin(), kPlannedSchemes.end(), scheme) != kPlannedSchemes.end()) {
-        refuse(text, std::string(scheme) + ": is not built in yet");
-    }
-    refuse(text, "unknown scheme");
+    if (scheme == "azure") return parse_azure(rest, text);
+    if (scheme == "aws") return parse_aws(rest, text);
+    if (scheme == "transit") return parse_transit(rest, text);
+    refuse_location(text, "unknown scheme");
 }
 
 std::string Location::text() const {
     if (scheme == Scheme::public_file) return "public:" + path;
     if (scheme == Scheme::pkcs11) return uri;
+    if (is_remote()) return remote_text(*this);
     std::string result = "local:";
     if (!folder.empty()) result += folder + "#";
     result += name;
@@ -118,10 +101,17 @@ Location Location::with_version(std::uint32_t number) const {
     return location;
 }
 
+Location Location::with_revision(const std::string& id) const {
+    Location location = *this;
+    location.revision = id;
+    return location;
+}
+
 Location Location::without_version() const {
     if (scheme == Scheme::pkcs11) return version ? with_version(1) : *this;
     Location location = *this;
     location.version.reset();
+    location.revision.clear();
     return location;
 }
 
@@ -130,8 +120,37 @@ std::optional<std::uint32_t> Location::named_version() const {
 }
 
 bool Location::follows_newest() const {
-    if (version || scheme == Scheme::public_file) return false;
+    if (version || !revision.empty() || scheme == Scheme::public_file) return false;
+    if (scheme == Scheme::aws) return KmsArn::parse(uri).is_alias();
+    if (is_remote()) return true;
     return scheme == Scheme::local || (!name.empty() && Pkcs11Uri::parse(uri).id().empty());
+}
+
+std::string Location::provider() const {
+    switch (scheme) {
+        case Scheme::pkcs11:
+            return "pkcs11";
+        case Scheme::azure:
+            return "azure";
+        case Scheme::aws:
+            return "aws";
+        case Scheme::transit:
+            return "transit";
+        case Scheme::local:
+        case Scheme::public_file:
+            return "local";
+    }
+    return "local";
+}
+
+std::string Location::vault_name() const {
+    if (scheme == Scheme::aws) {
+        const KmsArn arn = KmsArn::parse(uri);
+        return arn.region + "/" + arn.account;
+    }
+    const auto mark = origin.find("://");
+    const std::string host = mark == std::string::npos ? origin : origin.substr(mark + 3);
+    return scheme == Scheme::azure && !is_loopback(origin) ? host.substr(0, host.find('.')) : host;
 }
 
 bool same_provider(std::string_view left, std::string_view right) {

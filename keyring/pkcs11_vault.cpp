@@ -132,7 +132,8 @@ Answer<KeyDescription> Pkcs11Vault::newest_shown(const Location& location) {
                                   [&](Pkcs11Token& token) { return newest_on(token, location, uri, Login::spared); });
 }
 
-Answer<Bytes> Pkcs11Vault::wrap(const Location& location, ByteView plaintext) {
+Answer<Bytes> Pkcs11Vault::wrap(const Location& location, ByteView plaintext, const Binding& binding) {
+    static_cast<void>(binding);
     const Pkcs11Uri uri = Pkcs11Uri::parse(location.uri);
     return answer<Bytes>(uri, [&](Pkcs11Token& token) {
         const KeyDescription key = describe_on(token, location, uri);
@@ -141,7 +142,8 @@ Answer<Bytes> Pkcs11Vault::wrap(const Location& location, ByteView plaintext) {
     });
 }
 
-Answer<SecretBytes> Pkcs11Vault::unwrap(const Location& location, ByteView wrapped) {
+Answer<SecretBytes> Pkcs11Vault::unwrap(const Location& location, ByteView wrapped, const Binding& binding) {
+    static_cast<void>(binding);
     const Pkcs11Uri uri = Pkcs11Uri::parse(location.uri);
     return answer<SecretBytes>(uri, [&](Pkcs11Token& token) {
         const KeyDescription key = describe_on(token, location, uri);

@@ -31,9 +31,10 @@ public:
     /// Without a login, where the token shows the public half or a certificate to everybody; else it logs in.
     [[nodiscard]] Answer<KeyDescription> describe(const Location& location) override;
     [[nodiscard]] Answer<KeyDescription> describe_shown(const Location& location) override;
-    [[nodiscard]] Answer<Bytes> wrap(const Location& location, ByteView plaintext) override;
+    [[nodiscard]] Answer<Bytes> wrap(const Location& location, ByteView plaintext, const Binding& binding) override;
     /// throws  Error{wrong_passphrase}: the token does not take the PIN
-    [[nodiscard]] Answer<SecretBytes> unwrap(const Location& location, ByteView wrapped) override;
+    [[nodiscard]] Answer<SecretBytes> unwrap(const Location& location, ByteView wrapped,
+                                             const Binding& binding) override;
     [[nodiscard]] bool unwraps_unattended(const Location& location) override;
     /// By the labels that are shown; what anybody could have put there, so use it only once it has unwrapped. Logs in
     /// to a token that shows no key without.

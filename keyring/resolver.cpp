@@ -9,6 +9,7 @@
 #include "format/limits.h"
 #include "keyring/pkcs11_uri.h"
 #include "keyring/pkcs11_vault.h"
+#include "keyring/remote_error.h"
 #include "keyring/vault_place.h"
 
 namespace signet::keyring {
@@ -75,6 +76,7 @@ std::string key_of(const Location& location) {
 /// The command that would make the protector usable again.
 std::string hint_for(Outcome outcome, const Location& location, const format::Thumbprint& thumbprint) {
     if (location.scheme == Location::Scheme::pkcs11) return pkcs11_hint(outcome, location);
+    if (location.is_remote()) return remote_hint(outcome, location);
     const std::string vault = location.folder.empty() ? "" : " --vault " + location.folder;
     switch (outcome) {
         case Outcome::key_disabled:
@@ -190,6 +192,7 @@ namespace {
 /// The place without the key: the folder of a vault, the token.
 std::string vault_of(const std::string& place) {
     const Location location = Location::parse(place);
+    if (location.is_remote()) return location.provider() + ":" + location.vault_name();
     if (location.scheme != Location::Scheme::pkcs11) return location.folder;
     return Pkcs11Uri::parse(location.uri).without_key().text();
 }
@@ -217,11 +220,11 @@ const Refusal* Resolver::refusal(const std::string& place) const {
 }
 
 /// Asks again, a few times, while the vault says that it has too many calls. Whatever else fails is not waited for: a
-/// disk or a token that is away stays away.
+/// disk or a token that is away stays away. Key managers have been asked again by the time they answer.
 template <class Ask>
 auto Resolver::patiently(const std::string& place, const Ask& ask) {
     auto answer = ask();
-    if (impatient_.contains(place)) return answer;
+    if (impatient_.contains(place) || Location::parse(place).is_remote()) return answer;
     for (const auto& wait : kWaits) {
         if (answer.outcome != Outcome::throttled) return answer;
         wait_(about(wait));
@@ -382,9 +385,9 @@ Answer<SecretBytes> Resolver::audited_unwrap(const format::Slot& slot, const Loc
     AuditLog& audit = keyrings_.own().audit();
     const std::uint64_t intent = audit.intent({"unwrap", slot.thumbprint, location.text(), "dek " + slot.dek.hex()});
     try {
-        auto answer = vaults_.at(location).unwrap(location, slot.wrapped);
+        auto answer = vaults_.at(location).unwrap(location, slot.wrapped, slot.binding());
         if (answer.ok()) key = format::accept_unwrapped(slot, *answer.value);
-        audit.outcome(intent, answer.outcome, answer.detail);
+        audit.outcome(intent, answer.outcome, audit_text(answer));
         return answer;
     } catch (const Error& error) {
         const bool damaged = error.code() == ErrorCode::damaged;
@@ -461,29 +464,80 @@ format::Slot Resolver::wrap_locked(const format::DataKey& key, const format::Thu
                     "make it the default: signet keyring default " + thumbprint.short_text());
     }
     const Found found = look({link.thumbprint, link.name, link.role, link.locations, link.spki}, Use::wrap);
-    if (found.any && may_fail_over(found.outcome)) {
-        warn_once(who + " cannot be reached in " + found.location.text() +
-                  "; wrapped with the public half that is linked");
-    } else if (found.any && found.outcome != Outcome::ok) {
-        throw Error(found.outcome == Outcome::integrity ? ErrorCode::damaged : ErrorCode::key_unavailable,
-                    who + " must not wrap: " + describe_refusal(found.outcome, found.location.text()) +
-                        in_brackets(found.detail),
-                    hint_for(found.outcome, found.location, thumbprint));
-    }
+    const bool is_away = found.any && may_fail_over(found.outcome);
+    if (found.any && !is_away && found.outcome != Outcome::ok) refuse_to_wrap(found, thumbprint, who);
 
     format::Slot slot;
-    slot.algorithm = format::WrapAlgorithm::rsa_oaep_256;
+    slot.algorithm = format::algorithm_for(thumbprint);
     slot.repository = key.repository();
     slot.dek = key.id();
     slot.thumbprint = thumbprint;
     slot.commitment = key.commitment();
     slot.location = Location::parse(link.locations.front()).public_text().substr(0, format::kMaxLocation);
-
-    AuditLog& audit = keyrings_.own().audit();
-    const std::uint64_t intent = audit.intent({"wrap", thumbprint, link.locations.front(), "dek " + key.id().hex()});
-    slot.wrapped = link.public_key().wrap(format::wrap_plaintext(key, thumbprint).reveal());
-    audit.outcome(intent, Outcome::ok);
+    const SecretBytes plaintext = format::wrap_plaintext(key, thumbprint);
+    if (found.any && !is_away && wraps_there(found, link)) {
+        if (auto wrapped = wrap_there(found, slot, plaintext, who)) {
+            slot.wrapped = std::move(*wrapped);
+            return slot;
+        }
+    }
+    wrap_here(link, slot, plaintext, who, found);
     return slot;
+}
+
+/// Whether the vault is to wrap: it has to for symmetric keys, and it does for others unless the keyring says that the
+/// public half is enough (local-wrap).
+bool Resolver::wraps_there(const Found& found, const Link& link) {
+    if (!vaults_.at(found.location).wraps_itself()) return false;
+    const auto& settings = keyrings_.own().settings();
+    const auto local = settings.find("local-wrap");
+    return link.spki.empty() || local == settings.end() || local->second != "yes";
+}
+
+void Resolver::refuse_to_wrap(const Found& found, const format::Thumbprint& thumbprint, const std::string& who) {
+    throw Error(found.outcome == Outcome::integrity ? ErrorCode::damaged : ErrorCode::key_unavailable,
+                who + " must not wrap: " + describe_refusal(found.outcome, found.location.text()) +
+                    in_brackets(found.detail),
+                hint_for(found.outcome, found.location, thumbprint));
+}
+
+/// An intent line, one wrap by the vault, an outcome line. returns  nothing when the vault is out of reach by now
+/// throws  Error{key_unavailable}, Error{damaged}: it refuses
+std::optional<Bytes> Resolver::wrap_there(const Found& found, const format::Slot& slot, const SecretBytes& plaintext,
+                                          const std::string& who) {
+    const std::string place = found.location.text();
+    AuditLog& audit = keyrings_.own().audit();
+    const std::uint64_t intent = audit.intent({"wrap", slot.thumbprint, place, "dek " + slot.dek.hex()});
+    auto answer = vaults_.at(found.location).wrap(found.location, plaintext.reveal(), slot.binding());
+    audit.outcome(intent, answer.outcome, audit_text(answer));
+    keyrings_.own().note_answer(place, "wrap", answer.outcome, vaults_);
+    if (answer.ok()) return std::move(answer.value);
+    if (may_fail_over(answer.outcome)) return std::nullopt;
+    Found refused;
+    refused.outcome = answer.outcome;
+    refused.location = found.location;
+    refused.detail = answer.detail;
+    refuse_to_wrap(refused, slot.thumbprint, who);
+}
+
+/// With the linked public half. throws  Error{key_unavailable}: there is none, and the vault is out of reach
+void Resolver::wrap_here(const Link& link, format::Slot& slot, const SecretBytes& plaintext, const std::string& who,
+                         const Found& found) {
+    if (link.spki.empty()) {
+        throw Error(ErrorCode::key_unavailable,
+                    who + " is out of reach, and a symmetric key wraps in its key manager alone: " +
+                        found.location.text() + in_brackets(found.detail),
+                    hint_for(Outcome::unavailable, found.location, slot.thumbprint));
+    }
+    if (found.any && (may_fail_over(found.outcome) || wraps_there(found, link))) {
+        warn_once(who + " cannot be reached in " + found.location.text() +
+                  "; wrapped with the public half that is linked");
+    }
+    AuditLog& audit = keyrings_.own().audit();
+    const std::uint64_t intent =
+        audit.intent({"wrap", slot.thumbprint, link.locations.front(), "dek " + slot.dek.hex()});
+    slot.wrapped = link.public_key().wrap(plaintext.reveal());
+    audit.outcome(intent, Outcome::ok);
 }
 
 format::Slot Resolver::wrap(const format::DataKey& key, const format::Thumbprint& thumbprint) {

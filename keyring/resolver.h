@@ -69,7 +69,8 @@ public:
     /// throws  Error{key_unavailable}, Error{wrong_passphrase}, Error{damaged}: the slot is not what its protector
     /// wrapped
     [[nodiscard]] format::DataKey unwrap(const format::Slot& slot);
-    /// Wraps a data key with the linked public half, once its vault (where it can be reached) says that it may be used.
+    /// Wraps a data key: in its vault where that is a key manager, else with the linked public half, once its vault says
+    /// that it may be used. While the vault is out of reach the public half wraps, where there is one.
     /// throws  Error{key_unavailable}: disabled, expired, deleted, not linked, …; Error{refused}: its role does not
     /// wrap
     [[nodiscard]] format::Slot wrap(const format::DataKey& key, const format::Thumbprint& thumbprint);
@@ -111,6 +112,13 @@ private:
     [[nodiscard]] ProtectorReport status_locked(const format::Thumbprint& thumbprint, Use use);
     [[nodiscard]] format::Slot wrap_locked(const format::DataKey& key, const format::Thumbprint& thumbprint,
                                            bool any_role);
+    [[nodiscard]] bool wraps_there(const Found& found, const Link& link);
+    [[noreturn]] static void refuse_to_wrap(const Found& found, const format::Thumbprint& thumbprint,
+                                            const std::string& who);
+    [[nodiscard]] std::optional<Bytes> wrap_there(const Found& found, const format::Slot& slot,
+                                                  const SecretBytes& plaintext, const std::string& who);
+    void wrap_here(const Link& link, format::Slot& slot, const SecretBytes& plaintext, const std::string& who,
+                   const Found& found);
     void warn_once(const std::string& sentence);
 
     mutable std::recursive_mutex mutex_;

@@ -11,6 +11,7 @@
 #include "core/file.h"
 #include "keyring/pkcs11_uri.h"
 #include "keyring/pkcs11_vault.h"
+#include "keyring/remote_vault.h"
 
 namespace signet::keyring {
 namespace {
@@ -65,13 +66,15 @@ Answer<KeyDescription> Vault::test(const Location& location) {
     }
     const SecretBytes probe = crypto::random_secret(kProbeSize);
     const bool local_wrap = !may_wrap(key.state) && key.public_key.has_value();
-    const Answer<Bytes> wrapped =
-        local_wrap ? Answer<Bytes>::of(key.public_key->wrap(probe.reveal())) : wrap(key.location, probe.reveal());
-    if (!wrapped.ok()) return Answer<KeyDescription>::refuse(wrapped.outcome, wrapped.detail);
+    const Binding binding{crypto::random_id<RepositoryId>(), crypto::random_id<DekId>()};
+    const Answer<Bytes> wrapped = local_wrap ? Answer<Bytes>::of(key.public_key->wrap(probe.reveal()))
+                                             : wrap(key.location, probe.reveal(), binding);
+    if (!wrapped.ok()) return {wrapped.outcome, wrapped.detail, std::nullopt, wrapped.request};
     if (!key.can_unwrap) return described;
 
-    const Answer<SecretBytes> unwrapped = unwrap(key.location, *wrapped.value);
-    if (!unwrapped.ok()) return Answer<KeyDescription>::refuse(unwrapped.outcome, unwrapped.detail);
+    const Answer<SecretBytes> unwrapped = unwrap(key.location, *wrapped.value, binding);
+    if (!unwrapped.ok()) return {unwrapped.outcome, unwrapped.detail, std::nullopt, unwrapped.request};
+    described.request = unwrapped.request;
     if (!unwrapped.value->equals(probe.reveal())) {
         return Answer<KeyDescription>::refuse(Outcome::integrity,
                                               key.location.text() + " does not unwrap what its public half wrapped");
@@ -169,7 +172,8 @@ Answer<KeyDescription> LocalVaultAdapter::newest(const Location& location) {
     }
 }
 
-Answer<Bytes> LocalVaultAdapter::wrap(const Location& location, ByteView plaintext) {
+Answer<Bytes> LocalVaultAdapter::wrap(const Location& location, ByteView plaintext, const Binding& binding) {
+    static_cast<void>(binding);
     const auto described = describe(location);
     if (!described.ok()) return Answer<Bytes>::refuse(described.outcome, described.detail);
     const KeyDescription& key = *described.value;
@@ -180,7 +184,8 @@ Answer<Bytes> LocalVaultAdapter::wrap(const Location& location, ByteView plainte
     return Answer<Bytes>::of(key.public_key->wrap(plaintext));
 }
 
-Answer<SecretBytes> LocalVaultAdapter::unwrap(const Location& location, ByteView wrapped) {
+Answer<SecretBytes> LocalVaultAdapter::unwrap(const Location& location, ByteView wrapped, const Binding& binding) {
+    static_cast<void>(binding);
     const auto described = describe(location);
     if (!described.ok()) return Answer<SecretBytes>::refuse(described.outcome, described.detail);
     const KeyDescription& key = *described.value;
@@ -231,13 +236,15 @@ Answer<KeyDescription> PublicKeyFile::describe(const Location& location) {
     }
 }
 
-Answer<Bytes> PublicKeyFile::wrap(const Location& location, ByteView plaintext) {
+Answer<Bytes> PublicKeyFile::wrap(const Location& location, ByteView plaintext, const Binding& binding) {
+    static_cast<void>(binding);
     const auto described = describe(location);
     if (!described.ok()) return Answer<Bytes>::refuse(described.outcome, described.detail);
     return Answer<Bytes>::of(described.value->public_key->wrap(plaintext));
 }
 
-Answer<SecretBytes> PublicKeyFile::unwrap(const Location& location, ByteView wrapped) {
+Answer<SecretBytes> PublicKeyFile::unwrap(const Location& location, ByteView wrapped, const Binding& binding) {
+    static_cast<void>(binding);
     static_cast<void>(wrapped);
     return Answer<SecretBytes>::refuse(Outcome::denied, location.text() + " is a public half and unwraps nothing");
 }
@@ -254,12 +261,18 @@ Vault& Vaults::at(const Location& location) {
     if (replaced != replaced_.end()) return *replaced->second;
     if (location.scheme == Location::Scheme::public_file) return public_;
     if (location.scheme == Location::Scheme::pkcs11) return tokens();
+    if (location.is_remote()) return remote().at(location);
     return local(location.folder);
 }
 
 Pkcs11Vault& Vaults::tokens() {
     if (!tokens_) tokens_ = std::make_unique<Pkcs11Vault>(passphrases_, clock_);
     return *tokens_;
+}
+
+RemoteVaults& Vaults::remote() {
+    if (!remote_) remote_ = std::make_unique<RemoteVaults>(RemoteSettings::from_environment(), clock_);
+    return *remote_;
 }
 
 LocalVaultAdapter& Vaults::local(const std::string& folder) {

@@ -3,6 +3,7 @@
 
 #include "core/crypto/rsa.h"
 #include "core/secret.h"
+#include "format/slot.h"
 #include "format/thumbprint.h"
 #include "keyring/key_state.h"
 #include "keyring/local_vault.h"
@@ -16,15 +17,23 @@
 
 namespace signet::keyring {
 
+/// How a key that is deleted comes back, where a vault has the notion.
+struct Recoverability {
+    bool soft_delete = false;       ///< a deleted key can be recovered for a while
+    bool purge_protection = false;  ///< and nobody can end that while early
+    int days = 0;                   ///< the while
+};
+
 /// What a vault says about a protector without using it.
 struct KeyDescription {
     format::Thumbprint thumbprint;
     std::optional<crypto::RsaPublicKey> public_key;  ///< absent for symmetric keys
     std::string name;
     Location location;  ///< with its version, where the vault has versions
-    std::string kind = "rsa";
+    std::string kind = "rsa";  ///< "rsa", or "aes", …: the symmetric keys of key managers
     int size_bits = 0;
     KeyAttributes attributes;
+    std::optional<Recoverability> recovery = std::nullopt;
     KeyState state = KeyState::enabled;  ///< at the time of the answer
     std::string origin;
     std::optional<std::string> region;  ///< where the vault knows it
@@ -37,6 +46,7 @@ struct Answer {
     Outcome outcome = Outcome::ok;
     std::string detail;  ///< for people: "disabled since 2026-03-01", "no vault in /mnt/usb"
     std::optional<T> value;
+    std::string request = {};  ///< what the key manager calls the request, for whoever reads its log: "request 1b2c…"
 
     [[nodiscard]] bool ok() const { return outcome == Outcome::ok; }
     [[nodiscard]] static Answer of(T content) {
@@ -45,13 +55,22 @@ struct Answer {
         return answer;
     }
     [[nodiscard]] static Answer refuse(Outcome why, std::string detail) {
-        return {why, std::move(detail), std::nullopt};
+        return {why, std::move(detail), std::nullopt, {}};
     }
 };
+
+/// The words of an answer, for the audit log: why, and which request of the key manager.
+template <class T>
+[[nodiscard]] std::string audit_text(const Answer<T>& answer) {
+    if (answer.request.empty() || answer.detail.find(answer.request) != std::string::npos) return answer.detail;
+    return answer.detail.empty() ? answer.request : answer.detail + "; " + answer.request;
+}
 
 /// What a vault described. throws  Error{key_unavailable}, Error{damaged}, Error{refused}: why there is none, with a
 /// hint
 [[nodiscard]] KeyDescription require_key(Answer<KeyDescription> answer, const Location& location);
+
+using Binding = format::WrapBinding;
 
 /// Whether a vault that shows nothing without a login may be logged in to. Spared: it has refused the login before, and
 /// a few more tries would lock it.
@@ -65,8 +84,14 @@ public:
     [[nodiscard]] virtual Answer<KeyDescription> describe(const Location& location) = 0;
     /// The same from what is shown without a login.
     [[nodiscard]] virtual Answer<KeyDescription> describe_shown(const Location& location);
-    [[nodiscard]] virtual Answer<Bytes> wrap(const Location& location, ByteView plaintext) = 0;
-    [[nodiscard]] virtual Answer<SecretBytes> unwrap(const Location& location, ByteView wrapped) = 0;
+    /// binding  what symmetric keys of key managers bind the result to; other keys pass it over
+    [[nodiscard]] virtual Answer<Bytes> wrap(const Location& location, ByteView plaintext, const Binding& binding) = 0;
+    /// binding  as it was wrapped with
+    [[nodiscard]] virtual Answer<SecretBytes> unwrap(const Location& location, ByteView wrapped,
+                                                     const Binding& binding) = 0;
+    /// Whether data keys are wrapped by the vault itself, rather than here with the public half: then its log has every
+    /// use, and its permissions count.
+    [[nodiscard]] virtual bool wraps_itself() const { return false; }
     /// Whether unwrap() would ask nobody.
     [[nodiscard]] virtual bool unwraps_unattended(const Location& location);
     /// The newest version of a location without one that may wrap now; where a vault has no versions, the key itself.
@@ -86,8 +111,9 @@ class LocalVaultAdapter final : public Vault {
 public:
     LocalVaultAdapter(std::string folder, PassphraseSource& passphrases, const Clock& clock);
     [[nodiscard]] Answer<KeyDescription> describe(const Location& location) override;
-    [[nodiscard]] Answer<Bytes> wrap(const Location& location, ByteView plaintext) override;
-    [[nodiscard]] Answer<SecretBytes> unwrap(const Location& location, ByteView wrapped) override;
+    [[nodiscard]] Answer<Bytes> wrap(const Location& location, ByteView plaintext, const Binding& binding) override;
+    [[nodiscard]] Answer<SecretBytes> unwrap(const Location& location, ByteView wrapped,
+                                             const Binding& binding) override;
     [[nodiscard]] bool unwraps_unattended(const Location& location) override;
     [[nodiscard]] Answer<KeyDescription> newest(const Location& location) override;
     [[nodiscard]] std::string place_of(const Location& location) override;
@@ -110,12 +136,14 @@ private:
 class PublicKeyFile final : public Vault {
 public:
     [[nodiscard]] Answer<KeyDescription> describe(const Location& location) override;
-    [[nodiscard]] Answer<Bytes> wrap(const Location& location, ByteView plaintext) override;
+    [[nodiscard]] Answer<Bytes> wrap(const Location& location, ByteView plaintext, const Binding& binding) override;
     /// Always denied.
-    [[nodiscard]] Answer<SecretBytes> unwrap(const Location& location, ByteView wrapped) override;
+    [[nodiscard]] Answer<SecretBytes> unwrap(const Location& location, ByteView wrapped,
+                                             const Binding& binding) override;
 };
 
 class Pkcs11Vault;
+class RemoteVaults;
 
 /// The vaults that this process can reach, opened when first needed and kept. Not for two threads at once.
 class Vaults {
@@ -137,6 +165,9 @@ public:
     [[nodiscard]] PassphraseSource& passphrases() { return passphrases_; }
     [[nodiscard]] const Clock& clock() const { return clock_; }
 
+    /// Key managers that are reached over HTTP.
+    [[nodiscard]] RemoteVaults& remote();
+
     /// Another vault in place of the one at `location` (without its version). For tests.
     void replace(const Location& location, std::unique_ptr<Vault> vault);
     /// The cost of passphrases of vaults made from now on.
@@ -151,6 +182,7 @@ private:
     std::map<std::string, std::unique_ptr<Vault>> replaced_;
     PublicKeyFile public_;
     std::unique_ptr<Pkcs11Vault> tokens_;
+    std::unique_ptr<RemoteVaults> remote_;
 };
 
 }  // namespace signet::keyring

@@ -69,6 +69,7 @@ namespace signet::cli {
 [[nodiscard]] Command keyring_pause_command();
 [[nodiscard]] Command keyring_resume_command();
 [[nodiscard]] Command keyring_revalidate_command();
+[[nodiscard]] Command keyring_setup_command();
 [[nodiscard]] Command keyring_export_command();
 [[nodiscard]] Command keyring_replica_command();
 [[nodiscard]] Command keyring_compare_command();

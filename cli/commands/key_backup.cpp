@@ -3,6 +3,7 @@
 #include "cli/key_file.h"
 #include "cli/key_state_change.h"
 #include "cli/key_view.h"
+#include "cli/remote_key.h"
 #include "cli/share_files.h"
 #include "cli/table.h"
 #include "cli/token_key.h"
@@ -59,6 +60,8 @@ void back_up_in_shares(Context& context, const std::string& name, const keyring:
 
 ExitCode run(Context& context) {
     const std::string& name = context.arguments().front();
+    if (const auto manager = manager_location(name))
+        return back_up_in_manager(context, *manager, new_output_file(context));
     require_local_key(name, Notion::extraction);
     const keyring::KeyVersion named = vault(context).get(name);
     if (named.name != name) throw Error(ErrorCode::usage, "a key backup holds all versions: " + named.name);
@@ -93,6 +96,8 @@ Command key_backup_command() {
         "sealed under the vault's passphrase, or under one of its own. signet key restore brings them back, into this "
         "vault or, after the loss of the machine, into another local vault. Who changes the vault's passphrase later "
         "opens the file with the old one.\n\n"
+        "With an azure: location the vault gives a blob that Azure alone can open, and that a vault of the same "
+        "subscription and geography takes back.\n\n"
         "Make a key backup before a key is first used and after each change of it; signet key show tells when the "
         "last one was made. Keep it away from this machine and from the repository.\n\n"
         "With --shares no passphrase opens the file: a random secret does, which is written down in N shares of a page "

@@ -1,6 +1,7 @@
 #include "cli/commands/commands.h"
 #include "cli/key_state_change.h"
 #include "cli/key_view.h"
+#include "cli/remote_key.h"
 #include "cli/token_key.h"
 
 namespace signet::cli {
@@ -19,6 +20,8 @@ ExitCode run(Context& context) {
         print_token_key(context.terminal(), made);
         return ExitCode::done;
     }
+    if (const auto manager = manager_location(name))
+        return create_in_manager(context, *manager, bits == 0 ? kDefaultBits : bits, valid);
     if (!keyring::is_key_name(name)) {
         throw Error(ErrorCode::usage, "no name for a key: " + printable(name),
                     "names are letters, digits, dots, dashes and underscores");
@@ -42,13 +45,15 @@ ExitCode run(Context& context) {
 Command key_create_command() {
     Command command;
     command.name = "key create";
-    command.synopsis = "NAME|pkcs11:… [--size BITS] [--not-before T] [--expires T] [--exchange]";
-    command.summary = "make a key in the local vault or on a token";
+    command.synopsis = "NAME|LOCATION [--size BITS] [--not-before T] [--expires T] [--exchange]";
+    command.summary = "make a key in the local vault, on a token or in a key manager";
     command.description =
         "Makes an RSA key in the local vault, which is made as well when there is none yet: its passphrase is asked "
         "for twice, or comes from --passphrase-file, --passphrase-command or --passphrase-fd.\n\n"
         "With a pkcs11: location the key is made on that token, with the label of object=, and its private half never "
         "leaves it; --not-before and --expires count in days there.\n\n"
+        "With an azure: location the key is made in that vault, where the role Key Vault Crypto Officer is needed; a "
+        "key that is there already gets no new version by this.\n\n"
         "The key wraps nothing before a keyring links it: signet keyring link local:NAME --default. Make a key backup "
         "before that: signet key backup NAME -o FILE.\n\n"
         "--exchange makes a key exchange key: others wrap a private key for its public half, as a .byok file, and "

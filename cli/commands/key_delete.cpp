@@ -2,6 +2,7 @@
 #include "cli/key_impact.h"
 #include "cli/key_state_change.h"
 #include "cli/key_view.h"
+#include "cli/remote_key.h"
 #include "cli/token_key.h"
 
 #include <algorithm>
@@ -30,6 +31,7 @@ void tell_of_twins(Context& context, const std::vector<keyring::KeyVersion>& ver
 
 ExitCode run(Context& context) {
     const std::string& reference = context.arguments().front();
+    if (const auto manager = manager_location(reference)) return delete_in_manager(context, *manager);
     require_local_key(reference, Notion::soft_deletion);
     keyring::Retention retention;
     const auto days =
@@ -74,6 +76,8 @@ Command key_delete_command() {
         "A deleted key neither wraps nor unwraps. It stays in the vault until its retention ends and comes back as it "
         "was with signet key recover; the first change of the vault after that purges it: its private half is then "
         "gone. NAME stands for all its versions, NAME/VERSION or the first digits of a thumbprint for one.\n\n"
+        "With an azure: location the key is deleted in its vault, with all its versions; while this keyring links one "
+        "of them that needs --force.\n\n"
         "With a repository, it first says which backups the key opens. It is refused (17) while a backup has no other "
         "opener: another protector counts only if this command could unwrap with it. Run it with --dry-run for each "
         "repository that the key protects. --force deletes all the same, which the audit log shows.";

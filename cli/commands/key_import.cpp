@@ -2,6 +2,7 @@
 #include "cli/key_file.h"
 #include "cli/key_state_change.h"
 #include "cli/key_view.h"
+#include "cli/remote_key.h"
 #include "cli/token_key.h"
 #include "core/crypto/rsa.h"
 #include "core/file.h"
@@ -132,6 +133,8 @@ ExitCode import_into_token(Context& context, const keyring::Location& location) 
 ExitCode run(Context& context) {
     const std::string& name = context.arguments()[0];
     if (const auto token = token_location(name)) return import_into_token(context, *token);
+    if (const auto manager = manager_location(name))
+        return import_into_manager(context, *manager, load(context, context.arguments()[1]).key, dates(context));
     if (!keyring::is_key_name(name)) throw Error(ErrorCode::usage, "no name for a key: " + printable(name));
     const keyring::KeyDates valid = dates(context);
     const Loaded loaded = load(context, context.arguments()[1]);
@@ -149,8 +152,8 @@ ExitCode run(Context& context) {
 Command key_import_command() {
     Command command;
     command.name = "key import";
-    command.synopsis = "NAME|pkcs11:… FILE [--import-passphrase-file FILE]";
-    command.summary = "take a private key into the local vault or a token";
+    command.synopsis = "NAME|LOCATION FILE [--import-passphrase-file FILE]";
+    command.summary = "take a private key into the local vault, a token or a key manager";
     command.description =
         "Reads an RSA private key of 2048, 3072 or 4096 bits and keeps it in the local vault as the next version of "
         "NAME. The file may be PEM or DER: PKCS#8, plain or sealed under a passphrase of its own, PKCS#1, or PKCS#12 "

@@ -1,6 +1,7 @@
 #include "cli/commands/commands.h"
 #include "cli/key_view.h"
 #include "cli/needed_keys.h"
+#include "cli/remote_key.h"
 #include "cli/table.h"
 #include "cli/token_key.h"
 
@@ -62,8 +63,10 @@ ExitCode run(Context& context) {
     if (!context.arguments().empty()) {
         for (const char* option : {"needed", "deleted", "linked"}) {
             if (context.options().flag(option))
-                throw Error(ErrorCode::usage, "--" + std::string(option) + " is not for a token", "leave it out");
+                throw Error(ErrorCode::usage, "--" + std::string(option) + " is for the local vault", "leave it out");
         }
+        if (const auto manager = manager_location(context.arguments().front()))
+            return list_in_manager(context, *manager);
         return list_token(context, context.arguments().front());
     }
     if (context.options().flag("needed")) {
@@ -102,8 +105,8 @@ ExitCode run(Context& context) {
 Command key_list_command() {
     Command command;
     command.name = "key list";
-    command.synopsis = "[--deleted | --needed | --linked | pkcs11:…]";
-    command.summary = "list the keys of the local vault or of a token";
+    command.synopsis = "[--deleted | --needed | --linked | LOCATION]";
+    command.summary = "list the keys of the local vault or of a token, or the versions of one in a key manager";
     command.description =
         "Lists every version of every key in the local vault that is not deleted; --deleted lists those that are, and "
         "until when they can be recovered. --needed shows instead, for each protector that backups of the repository "

@@ -1,6 +1,7 @@
 #include "cli/commands/commands.h"
 #include "cli/key_state_change.h"
 #include "cli/key_view.h"
+#include "cli/remote_key.h"
 #include "cli/token_key.h"
 
 namespace signet::cli {
@@ -8,6 +9,7 @@ namespace {
 
 ExitCode run(Context& context) {
     const std::string& reference = context.arguments().front();
+    if (const auto manager = manager_location(reference)) return recover_in_manager(context, *manager);
     require_local_key(reference, Notion::soft_deletion);
     keyring::LocalVault& keys = unlocked_vault(context);
     const std::vector<keyring::KeyVersion> versions = versions_of(keys, reference);

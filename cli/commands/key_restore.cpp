@@ -2,6 +2,7 @@
 #include "cli/key_file.h"
 #include "cli/key_state_change.h"
 #include "cli/key_view.h"
+#include "cli/remote_key.h"
 #include "cli/share_files.h"
 #include "core/file.h"
 #include "keyring/key_backup.h"
@@ -54,6 +55,11 @@ void print_restored(Context& context, const keyring::OpenKeyBackup& backup,
 
 ExitCode run(Context& context) {
     const std::string& path = context.arguments().front();
+    if (const auto into = context.options().text("into")) {
+        const auto manager = manager_location(*into);
+        if (!manager) throw Error(ErrorCode::usage, "--into names a key in a key manager: azure:https://…/keys/NAME");
+        return restore_in_manager(context, *manager, path);
+    }
     const Bytes file = read_file(path, keyring::kMaxKeyBackup);
     if (!keyring::is_key_backup(file)) {
         throw Error(ErrorCode::damaged, path + ": not a key backup",
@@ -74,7 +80,7 @@ ExitCode run(Context& context) {
 Command key_restore_command() {
     Command command;
     command.name = "key restore";
-    command.synopsis = "FILE [--share SHARE]…";
+    command.synopsis = "FILE [--share SHARE]… | FILE --into LOCATION";
     command.summary = "bring a key back from its key backup";
     command.description =
         "Reads a file that signet key backup has made and takes every version in it into the local vault, as it was "
@@ -83,10 +89,16 @@ Command key_restore_command() {
         "local:NAME.\n\n"
         "A file that was made with --shares is opened by as many of them as it says: --share names a text file with "
         "one or more of them, as printed or with their numbered rows alone. A mistyped row is named, and so is a share "
-        "of another key backup.";
+        "of another key backup.\n\n"
+        "With --into the file is one that a key manager has made, and goes back into such a one: a vault of the same "
+        "subscription and geography.";
     command.options = passphrase_options(kPrefix, "the key backup");
     command.options.push_back(
         {.name = "share", .takes = Takes::many, .value_name = "FILE", .help = "a share of the key backup's secret"});
+    command.options.push_back({.name = "into",
+                               .takes = Takes::one,
+                               .value_name = "LOCATION",
+                               .help = "the key manager that the backup came from, and the key in it"});
     command.arguments = {"file", 1, 1};
     command.examples = {
         {"signet key restore /media/safe/prod-2026.backup", "Into this vault, or a new one"},

@@ -2,6 +2,7 @@
 #include "cli/key_rotation.h"
 #include "cli/key_state_change.h"
 #include "cli/key_view.h"
+#include "cli/remote_key.h"
 #include "cli/table.h"
 #include "cli/token_key.h"
 #include "cli/twins.h"
@@ -54,6 +55,8 @@ ExitCode run(Context& context) {
     const std::string& name = context.arguments().front();
     if (const auto token = token_location(name))
         return rotate_on_token(context, *token, key_size(context), dates(context));
+    if (const auto manager = manager_location(name))
+        return rotate_in_manager(context, *manager, key_size(context), dates(context));
     const keyring::KeyVersion newest = vault(context).get(name);
     if (newest.name != name) throw Error(ErrorCode::usage, "rotate a key by its name: " + newest.name);
     const KeyRotated rotated = rotate_key(context, {name, key_size(context), dates(context)});
@@ -74,7 +77,7 @@ ExitCode run(Context& context) {
 Command key_rotate_command() {
     Command command;
     command.name = "key rotate";
-    command.synopsis = "NAME|pkcs11:… [--size BITS] [--not-before T] [--expires T] | --due";
+    command.synopsis = "NAME|LOCATION [--size BITS] [--not-before T] [--expires T] | --due";
     command.summary = "make a new version of a key and let it take over";
     command.description =
         "Makes a new version of the key. Where the keyring has linked an earlier version, the new one is linked in "
@@ -84,6 +87,8 @@ Command key_rotate_command() {
         "after-rotation.\n\n"
         "With a pkcs11: location the new version is made on that token: object=prod is followed by object=prod/2, then "
         "prod/3. It is tested with the PIN before it is linked.\n\n"
+        "With an azure: location the key manager makes it, by the key's own rotation policy unless size or dates are "
+        "given.\n\n"
         "Where the keyring names keyrings of replicas, a new default takes over once all of them could open what it "
         "wraps. Until then it is linked beside the old one, and the exit code is 17.\n\n"
         "--due rotates every key of the local vault whose rotation policy says so, and does nothing when there is "

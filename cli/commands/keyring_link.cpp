@@ -17,6 +17,8 @@ ExitCode run(Context& context) {
     link.thumbprint = options.text("thumbprint");
     link.twin_of = options.text("twin-of");
     link.name = options.text_or("name", "");
+    link.may_be_purged = options.flag("allow-purge");
+    options.refuse_together({"local-wrap", "remote-wrap"});
     for (const auto& region : {link.region, link.provider}) {
         if (region && !format::is_region_name(*region))
             throw Error(ErrorCode::usage, "no name of a region: " + printable(*region));
@@ -24,6 +26,8 @@ ExitCode run(Context& context) {
     const keyring::Location location = keyring::Location::parse(context.arguments().front()).absolute();
     link.settings_wait = is_lost(look_at_access(context));
     const keyring::LinkReport report = context.keyring().link(location, link, context.vaults());
+    if (options.flag("local-wrap")) context.keyring().set_setting("local-wrap", "yes");
+    if (options.flag("remote-wrap")) context.keyring().set_setting("local-wrap", std::nullopt);
     print_link_report(context, report);
     if (report.link.wraps()) remind_of_key_backup(context, report.link);
     note_without_twin(context, link.twin_of.has_value());
@@ -47,6 +51,14 @@ Command keyring_link_command() {
         "  local:NAME[/VERSION]      a key in the local vault; without a version, the newest\n"
         "  local:DIR#NAME[/VERSION]  a key in another vault\n"
         "  public:FILE               a public half as PEM: such a link wraps and cannot unwrap\n"
+        "  azure:https://V.vault.azure.net/keys/NAME[/VERSION]\n"
+        "                            a key in Azure Key Vault or a Managed HSM\n"
+        "  aws:arn:aws:kms:REGION:ACCOUNT:key/ID, or …:alias/NAME\n"
+        "                            a key of AWS KMS\n"
+        "  transit:https://HOST/MOUNT/keys/NAME[/VERSION][?namespace=NS]\n"
+        "                            a key in the Transit engine of Vault or OpenBao; signet keyring setup prints how "
+        "these\n"
+        "                            three are prepared, and whence their credentials come\n"
         "  pkcs11:token=T;object=O   a key on a token (RFC 7512), in quotes for the shell; ?pin-source=file:FILE says "
         "where\n"
         "                            its PIN is, ?module-path=FILE which module to load. Without pin-source the PIN "
@@ -71,6 +83,11 @@ Command keyring_link_command() {
          .value_name = "T",
          .help = "a second location of this linked protector"},
         {.name = "name", .takes = Takes::one, .value_name = "NAME", .help = "how it is shown"},
+        {.name = "allow-purge", .help = "also where its vault has no purge protection"},
+        {.name = "local-wrap",
+         .help = "from now on RSA keys of key managers wrap here, with their public halves: no call, no permission, and "
+                 "nothing in the manager's log"},
+        {.name = "remote-wrap", .help = "from now on key managers wrap, as at first"},
         without_twin_option(),
     };
     command.arguments = {"location", 1, 1};

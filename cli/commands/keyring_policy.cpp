@@ -51,7 +51,7 @@ bool is_named(const Context& context, const std::string& name) {
 void carry_public_half(Context& context, keyring::Policy& policy) {
     if (!policy.default_protector) return;
     const keyring::Link* link = context.keyring().find(*policy.default_protector);
-    if (link != nullptr) policy.public_keys[link->thumbprint] = link->spki;
+    if (link != nullptr && !link->spki.empty()) policy.public_keys[link->thumbprint] = link->spki;
 }
 
 /// word  NAME=VALUE

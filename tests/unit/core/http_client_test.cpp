@@ -1,6 +1,7 @@
 #include "core/http_client.h"
 
 #include <arpa/inet.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -116,6 +117,19 @@ TEST_CASE("redirects are not followed", "[core][http]") {
     CHECK(HttpClient().send({.url = server.url}).status == 302);
 }
 
+TEST_CASE("PATCH carries a body, and DELETE needs none", "[core][http]") {
+    OneAnswer patched("HTTP/1.1 204 No Content\r\n\r\n");
+    CHECK(HttpClient()
+              .send({.method = HttpMethod::patch, .url = patched.url, .body = as_bytes("octets to the end")})
+              .ok());
+    CHECK(patched.request().rfind("PATCH /path", 0) == 0);
+    OneAnswer deleted("HTTP/1.1 204 No Content\r\n\r\n");
+    CHECK(HttpClient().send({.method = HttpMethod::del, .url = deleted.url + "end"}).ok());
+    const std::string request = deleted.request();
+    CHECK(request.rfind("DELETE /path", 0) == 0);
+    CHECK(request.find("Content-Length") == std::string::npos);
+}
+
 TEST_CASE("an answer longer than the limit is none", "[core][http]") {
     for (const std::string length : {"Content-Length: 100\r\n", ""}) {
         OneAnswer server("HTTP/1.1 200 OK\r\n" + length + "\r\n" + std::string(100, 'x'));
@@ -129,7 +143,8 @@ TEST_CASE("why there is no answer is told apart", "[core][http]") {
     CHECK(failure("ftp://127.0.0.1/secret") == HttpFailure::url);
     CHECK(failure("file:///etc/hostname") == HttpFailure::url);
     CHECK(failure("secret") == HttpFailure::url);
-    CHECK(failure("http://no-such-host.invalid/secret") == HttpFailure::name);
+    const HttpFailure unknown = failure("http://no-such-host.invalid/secret");
+    CHECK((unknown == HttpFailure::name || unknown == HttpFailure::resolver));  // whether name servers are in reach
     CHECK(failure("http://127.0.0.1:1/secret") == HttpFailure::connect);
     {
         OneAnswer silent("");
@@ -138,7 +153,37 @@ TEST_CASE("why there is no answer is told apart", "[core][http]") {
         CHECK(failure(silent.url, settings) == HttpFailure::timeout);
     }
     OneAnswer no_tls("this is not TLS\r\n\r\n");
-    CHECK(failure("https" + no_tls.url.substr(4)) == HttpFailure::tls);
+    CHECK(failure("https" + no_tls.url.substr(4)) == HttpFailure::handshake);
+}
+
+TEST_CASE("a name that does not exist is told from a resolver that does not answer", "[core][http]") {
+    CHECK(failure_of_lookup(EAI_NONAME) == HttpFailure::name);
+    CHECK(failure_of_lookup(-5) == HttpFailure::name);  // EAI_NODATA: the name is known, and has no address
+    for (const int unclear : {EAI_AGAIN, EAI_FAIL, EAI_SYSTEM, EAI_MEMORY, 0})
+        CHECK(failure_of_lookup(unclear) == HttpFailure::resolver);
+}
+
+TEST_CASE("a host may be asked at another address", "[core][http]") {
+    OneAnswer server("HTTP/1.1 204 No Content\r\n\r\n");
+    const std::string port = server.url.substr(17, server.url.find('/', 17) - 17);
+    HttpSettings settings;
+    settings.connect_to = {"other.invalid:80:unused.invalid:1", "vault.invalid:80:127.0.0.1:" + port};
+    CHECK(HttpClient(settings).send({.url = "http://vault.invalid/end"}).status == 204);
+    CHECK(server.request().find("\r\nHost: vault.invalid\r\n") != std::string::npos);
+}
+
+TEST_CASE("a proxy that refuses is told from one that is broken", "[core][http]") {
+    for (const auto& [status, expected] :
+         {std::pair{"403 Forbidden", HttpFailure::proxy}, std::pair{"407 Proxy Authentication Required", HttpFailure::proxy},
+          std::pair{"502 Bad Gateway", HttpFailure::connect}, std::pair{"503 Busy", HttpFailure::connect}}) {
+        CAPTURE(status);
+        OneAnswer proxy("HTTP/1.1 " + std::string(status) + "\r\nContent-Length: 0\r\n\r\n");
+        ::setenv("https_proxy", proxy.url.substr(0, proxy.url.find('/', 8)).c_str(), 1);
+        ::unsetenv("no_proxy");
+        CHECK(failure("https://vault.invalid/secret-end") == expected);
+        ::setenv("no_proxy", "*", 1);
+        ::unsetenv("https_proxy");
+    }
 }
 
 TEST_CASE("a request that is cancelled ends", "[core][http]") {

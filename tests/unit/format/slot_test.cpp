@@ -63,7 +63,7 @@ TEST_CASE("the octets of a slot stand where the format says", "[format][slot]") 
 
 TEST_CASE("what a vault wraps names its repository, DEK and protector", "[format][slot]") {
     const DataKey dek = sample_dek();
-    const Thumbprint thumbprint{Thumbprint::Kind::kms, sample_id<Digest>("t")};
+    const Thumbprint thumbprint{Thumbprint::Kind::sha256, sample_id<Digest>("t")};
     const SecretBytes plaintext = wrap_plaintext(dek, thumbprint);
     ByteWriter context;
     context.raw(std::string_view("signet/wrap/v1", 15));
@@ -73,6 +73,25 @@ TEST_CASE("what a vault wraps names its repository, DEK and protector", "[format
     REQUIRE(plaintext.size() == 64);
     CHECK(dek.secret().equals(plaintext.reveal().first(32)));
     CHECK(as_text(crypto::sha256(context.view()).view()) == as_text(plaintext.reveal().subspan(32)));
+}
+
+TEST_CASE("what a key manager wraps names its repository and DEK", "[format][slot]") {
+    const DataKey dek = sample_dek();
+    const Thumbprint thumbprint{Thumbprint::Kind::kms, sample_id<Digest>("t")};
+    const SecretBytes plaintext = wrap_plaintext(dek, thumbprint);
+    ByteWriter context;
+    context.raw(std::string_view("signet/wrap-kms/v1", 19));
+    context.id(dek.repository());
+    context.id(dek.id());
+    REQUIRE(plaintext.size() == 64);
+    CHECK(as_text(crypto::sha256(context.view()).view()) == as_text(plaintext.reveal().subspan(32)));
+    // Another key of the manager wraps the same octets.
+    const Thumbprint other{Thumbprint::Kind::kms, sample_id<Digest>("other")};
+    CHECK(wrap_plaintext(dek, other).equals(plaintext.reveal()));
+    CHECK(algorithm_for(other) == WrapAlgorithm::kms_context);
+    CHECK(algorithm_for({Thumbprint::Kind::sha256, other.digest}) == WrapAlgorithm::rsa_oaep_256);
+    CHECK(WrapBinding{dek.repository(), dek.id()}.text() ==
+          "signet:repository=" + dek.repository().hex() + ",signet:dek=" + dek.id().hex());
 }
 
 TEST_CASE("every changed bit of a slot is refused, or touches only its hint", "[format][slot]") {

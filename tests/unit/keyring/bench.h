@@ -154,10 +154,10 @@ public:
         if (rejects_login) return Answer<KeyDescription>::refuse(Outcome::credential_rejected, "shows nothing");
         return describe(location);
     }
-    [[nodiscard]] Answer<Bytes> wrap(const Location&, ByteView plaintext) override {
+    [[nodiscard]] Answer<Bytes> wrap(const Location&, ByteView plaintext, const Binding&) override {
         return Answer<Bytes>::of(key_.public_key().wrap(plaintext));
     }
-    [[nodiscard]] Answer<SecretBytes> unwrap(const Location&, ByteView wrapped) override {
+    [[nodiscard]] Answer<SecretBytes> unwrap(const Location&, ByteView wrapped, const Binding&) override {
         ++unwrap_calls;
         if (unwraps != Outcome::ok) return Answer<SecretBytes>::refuse(unwraps, "as told");
         auto plaintext = key_.unwrap(wrapped);

@@ -115,10 +115,10 @@ public:
     [[nodiscard]] Answer<KeyDescription> newest(const Location& location) override {
         return describe(location.with_version(versions.rbegin()->first));
     }
-    [[nodiscard]] Answer<Bytes> wrap(const Location& location, ByteView plaintext) override {
+    [[nodiscard]] Answer<Bytes> wrap(const Location& location, ByteView plaintext, const Binding&) override {
         return Answer<Bytes>::of(versions.at(*location.named_version()).public_key().wrap(plaintext));
     }
-    [[nodiscard]] Answer<SecretBytes> unwrap(const Location& location, ByteView wrapped) override {
+    [[nodiscard]] Answer<SecretBytes> unwrap(const Location& location, ByteView wrapped, const Binding&) override {
         if (unwraps == Outcome::credential_rejected) throw Error(ErrorCode::wrong_passphrase, "not this PIN");
         if (unwraps != Outcome::ok) return Answer<SecretBytes>::refuse(unwraps, "as told");
         return Answer<SecretBytes>::of(*versions.at(*location.named_version()).unwrap(wrapped));

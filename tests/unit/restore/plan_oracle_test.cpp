@@ -58,10 +58,10 @@ public:
         description.can_unwrap = true;
         return Answer::of(std::move(description));
     }
-    keyring::Answer<Bytes> wrap(const keyring::Location&, ByteView plaintext) override {
+    keyring::Answer<Bytes> wrap(const keyring::Location&, ByteView plaintext, const keyring::Binding&) override {
         return keyring::Answer<Bytes>::of(key_.public_key().wrap(plaintext));
     }
-    keyring::Answer<SecretBytes> unwrap(const keyring::Location&, ByteView wrapped) override {
+    keyring::Answer<SecretBytes> unwrap(const keyring::Location&, ByteView wrapped, const keyring::Binding&) override {
         if (auto plaintext = key_.unwrap(wrapped)) return keyring::Answer<SecretBytes>::of(std::move(*plaintext));
         return keyring::Answer<SecretBytes>::refuse(keyring::Outcome::integrity, "does not decrypt");
     }

@@ -57,10 +57,10 @@ public:
     keyring::Answer<keyring::KeyDescription> describe(const keyring::Location&) override {
         return keyring::Answer<keyring::KeyDescription>::refuse(outcome_, "told so");
     }
-    keyring::Answer<Bytes> wrap(const keyring::Location&, ByteView) override {
+    keyring::Answer<Bytes> wrap(const keyring::Location&, ByteView, const keyring::Binding&) override {
         return keyring::Answer<Bytes>::refuse(outcome_, "told so");
     }
-    keyring::Answer<SecretBytes> unwrap(const keyring::Location&, ByteView) override {
+    keyring::Answer<SecretBytes> unwrap(const keyring::Location&, ByteView, const keyring::Binding&) override {
         return keyring::Answer<SecretBytes>::refuse(outcome_, "told so");
     }
 
