@@ -153,7 +153,7 @@ public:
           lock_(lock_series(request, keyring_, repository.config().repository, series_name_, series_)),
           standing_(stand(keyrings)),
           history_(
-              repository, writer_.identity(), own_.predecessors, {officers_, counts(standing_)},
+              repository, writer_.identity(), own_.predecessors, {std::move(officers_), counts(standing_)},
               [this](const IdentityId& identity, std::uint64_t sequence) { return believes(identity, sequence); },
               [this](const std::string& message) { warn(message); }),
           proven_(proven_path(), cache_key_),
@@ -182,6 +182,7 @@ private:
     void require_marked();
     void hold_to_fence(const Standing& now) const;
     void hold_to_trust(const Standing& now, std::uint64_t sequence) const;
+    static void hold_to_lenders(const Standing& now, const format::BackupPublic& fields);
     void look_again(std::uint64_t sequence);
     [[nodiscard]] format::ReadJournals obey(const Committer::NextEntry& next);
     void read_again(const format::ReadJournals& bound);
@@ -213,7 +214,7 @@ private:
     SeriesId series_;
     FileLock lock_;  ///< before the history is read: what a run that was waited for has stored is part of it
     std::optional<keyring::SeenEntry> seen_;  ///< of the writer's journal, and known before the history is read
-    std::list<storage::Journal> officers_;    ///< until the history is read
+    std::list<storage::Journal> officers_;    ///< until the history takes them
     Standing standing_;
     std::optional<Standing> newest_;  ///< what the officers' journals say since, where they were read again
     History history_;
@@ -449,7 +450,7 @@ void Run::require_marked() {
     if (history_.count_gone() == 0) return;
     std::list<storage::Journal> officers;
     const Standing now = standing_of(repository_, resolver_.keyrings(), officers);
-    history_.follow({officers, counts(now)});
+    history_.follow({std::move(officers), counts(now)});
     const std::uint64_t gone = history_.count_gone();
     if (gone == 0) return;
     throw Error(ErrorCode::damaged,
@@ -504,6 +505,17 @@ void Run::hold_to_trust(const Standing& now, std::uint64_t sequence) const {
                     trust_command(nullptr));
 }
 
+/// An officer may have been withdrawn altogether while the run was under way: no restore would accept what it borrows.
+void Run::hold_to_lenders(const Standing& now, const format::BackupPublic& fields) {
+    for (const format::Borrowed& item : fields.borrowed) {
+        if (now.trust.trusts(item.identity, format::Role::officer, item.sequence)) continue;
+        throw Error(ErrorCode::refused,
+                    "officer " + item.identity.hex() +
+                        ", who had sealed packs anew that this backup refers to, was withdrawn while it was made",
+                    "run it again: what they held is stored anew");
+    }
+}
+
 /// Slots, then the run's first entry: before its first pack is stored, and before it is committed. Who prunes lists
 /// packs and slots first and reads journals then, and so knows of every run whose they are (docs/format.md section 14).
 void Run::announce(Committer& committer) {
@@ -529,6 +541,7 @@ format::ReadJournals Run::obey(const Committer::NextEntry& next) {
     if (is_backup) {
         hold_to_fence(latest());
         hold_to_trust(latest(), next.sequence);
+        hold_to_lenders(latest(), next.fields);
     }
     if (auto obeyed = storage::obedience(standing_.word, latest().word, next.bound, next.fields, writer_.identity()))
         return *std::move(obeyed);
@@ -580,7 +593,6 @@ BackupReport Run::execute() {
     report_.writer = writer_.identity();
     const auto labels = labels_of(request_, series_name_);
     check_request(request_, labels);
-    officers_.clear();
     hold_to_journal();
     if (!request_.dry_run) note_seen(standing_.newest);
     check_trust();
@@ -684,6 +696,7 @@ void Run::finish(Committer& committer, PackWriter& packs, Pipeline::Result& resu
     std::move(stored.begin(), stored.end(), std::back_inserter(waiting_));
     require_marked();
     // A copy: should the commit fail, what is stored is still waiting for a partial entry.
+    committer.set_borrowed(history_.borrowed());
     report_.backup = committer.commit(waiting_, history_.reach(), std::move(body), report_.errors > 0);
     waiting_.clear();
     report_.committed = committer.last();

@@ -128,6 +128,7 @@ EntryId Committer::commit(const std::vector<format::IndexedPack>& packs, std::ve
     std::sort(fields.reach.begin(), fields.reach.end(), [](const auto& a, const auto& b) {
         return std::tie(a.journal, a.sequence) < std::tie(b.journal, b.sequence);
     });
+    fields.borrowed = borrowed_;
     body.keys = setup_.keys.clone();
     return append(format::EntryKind::backup, std::move(fields), body);
 }

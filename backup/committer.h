@@ -49,6 +49,8 @@ public:
     [[nodiscard]] EntryId commit(const std::vector<format::IndexedPack>& packs, std::vector<format::Reach> reach,
                                  format::BackupBody body, bool has_errors);
 
+    /// What commit() is to say of packs of repack entries. Ascending by (identity, sequence).
+    void set_borrowed(std::vector<format::Borrowed> borrowed) { borrowed_ = std::move(borrowed); }
     /// What commit() is to say of a base.
     void set_base(const format::BasePlace& base, TimePoint complete) {
         setup_.fields.kind = format::BackupKind::base;
@@ -72,6 +74,7 @@ private:
     EntryId previous_;
     TimePoint signed_at_;
     format::ReadJournals bound_;
+    std::vector<format::Borrowed> borrowed_;
     std::vector<format::Reach> own_;  ///< the run's partial entries, all their packs
 };
 

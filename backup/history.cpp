@@ -37,7 +37,7 @@ storage::EntryPlace place_of(const format::SignedEntry& entry) { return {entry.i
 }  // namespace
 
 History::History(const storage::Repository& repository, const IdentityId& writer,
-                 const std::vector<IdentityId>& predecessors, const Officers& officers, const Believes& believes,
+                 const std::vector<IdentityId>& predecessors, Officers officers, const Believes& believes,
                  const std::function<void(const std::string&)>& warn)
     : repository_(repository) {
     journals_.push_back(repository.load_journal(writer));
@@ -51,7 +51,9 @@ History::History(const storage::Repository& repository, const IdentityId& writer
     for (std::size_t i = 1; i < journals_.size(); ++i) collect_runs(journals_[i], believes);
     collect_runs(journal(), believes);
     collect_packs();
-    follow(officers);
+    read(std::move(officers));
+    add_repacks();
+    judge_packs();
     used_ = std::make_unique<std::atomic<std::uint8_t>[]>(packs_.size() + 1);
     if (!runs_.empty()) collect_slots(warn);
 }
@@ -67,23 +69,50 @@ void History::collect_runs(const storage::Journal& journal, const Believes& beli
     }
 }
 
+std::optional<std::uint64_t> History::journal_of(const IdentityId& identity) const {
+    const auto found = std::find_if(journals_.begin(), journals_.end(),
+                                    [&](const auto& journal) { return journal.identity == identity; });
+    if (found == journals_.end()) return std::nullopt;
+    return static_cast<std::uint64_t>(found - journals_.begin());
+}
+
+void History::add_packs(const storage::EntryPlace& place, std::optional<std::uint64_t> journal,
+                        const format::SealedPacks& listed) {
+    for (std::uint32_t i = 0; i < listed.packs.size(); ++i) {
+        numbers_[listed.packs[i].id] = static_cast<PackNumber>(packs_.size());
+        packs_.push_back({journal, place, i, listed.dek, listed.packs[i]});
+    }
+}
+
 void History::collect_packs() {
     for (const auto* run : runs_) {
-        const auto& identity = run->entry->identity;
-        const auto journal = std::find_if(journals_.begin(), journals_.end(),
-                                          [&](const auto& each) { return each.identity == identity; });
         auto& dek = deks_[run->fields.dek];
         dek.id = run->fields.dek;
         dek.commitment = run->fields.commitment;
         dek.made = run->fields.started;
         dek.slots.insert(dek.slots.end(), run->fields.slots.begin(), run->fields.slots.end());
-        first_packs_[place_of(*run->entry)] = static_cast<PackNumber>(packs_.size());
-        for (std::uint32_t i = 0; i < run->fields.packs.size(); ++i) {
-            const auto& pack = run->fields.packs[i];
-            numbers_[pack.id] = static_cast<PackNumber>(packs_.size());
-            packs_.push_back({static_cast<std::uint64_t>(journal - journals_.begin()), run->entry->head.sequence, i,
-                              run->fields.dek, pack.size});
-        }
+        add_packs(place_of(*run->entry), journal_of(run->entry->identity), run->fields);
+    }
+}
+
+void History::read(Officers officers) {
+    officers_ = std::move(officers.journals);
+    std::vector<const storage::Journal*> all;
+    for (const auto& journal : officers_) all.push_back(&journal);
+    for (const auto& journal : journals_) all.push_back(&journal);
+    // Who reads the repository is told of a repack entry that is damaged; a backup goes on without it.
+    repacks_ = storage::Repacks(all, entries_, officers.counts, [](const auto&, const Error&) {});
+}
+
+/// Packs of repack entries about this writer and its predecessors.
+void History::add_repacks() {
+    for (const auto& [place, repack] : repacks_.entries()) {
+        if (!journal_of(repack.fields.writer)) continue;
+        const format::RepackPublic& fields = repack.fields;
+        if (!fields.packs.empty())
+            deks_.try_emplace(fields.dek,
+                              KnownDek{fields.dek, fields.commitment, repack.entry->head.time, fields.slots, {}});
+        add_packs(place, std::nullopt, fields);
     }
 }
 
@@ -91,37 +120,49 @@ void History::collect_packs() {
 class History::Stored {
 public:
     explicit Stored(const storage::Store& store) : listing_(store.list("packs/")) {}
-    [[nodiscard]] bool has(const PackId& pack, std::uint64_t size) const {
-        const storage::ObjectInfo* found = listing_.find(format::pack_name(pack));
-        return found != nullptr && found->size == size;
+    [[nodiscard]] bool has(const format::PackInfo& pack) const {
+        const storage::ObjectInfo* found = listing_.find(format::pack_name(pack.id));
+        return found != nullptr && found->size == pack.size;
     }
     [[nodiscard]] bool has(const StandIn& stand_in) const {
-        return std::all_of(stand_in.parts.begin(), stand_in.parts.end(), [&](const StandIn::Part& part) {
-            return std::all_of(part.packs.begin(), part.packs.end(),
-                               [&](const auto& pack) { return has(pack.second.id, pack.second.size); });
-        });
+        return std::all_of(stand_in.packs.begin(), stand_in.packs.end(), [&](const auto& pack) { return has(pack); });
     }
 
 private:
     storage::CompleteListing listing_;
 };
 
-void History::follow(const Officers& officers) {
-    stand_ins_ = StandIns(officers.journals, officers.counts, journals_, entries_);
+void History::follow(Officers officers) {
+    read(std::move(officers));
+    judge_packs();
+}
+
+void History::judge_packs() {
     const Stored stored(repository_.store());
-    std::map<const StandIn*, bool> are_there;
-    for (const auto& [place, stand_in] : stand_ins_.all()) {
-        are_there[&stand_in] = stored.has(stand_in);
-        for (const StandIn::Part& part : stand_in.parts)
-            deks_.try_emplace(part.dek, KnownDek{part.dek, part.commitment, part.made, part.slots, {}});
+    stand_ins_.clear();
+    for (KnownPack& pack : packs_) {
+        pack.counts = pack.journal || repacks_.entries().contains(pack.place);
+        pack.stand_in = nullptr;
+        const storage::RepackEntry* by = repacks_.replacement(pack.place, pack.ordinal);
+        if (by != nullptr) {
+            const auto [found, is_new] = stand_ins_.try_emplace(place_of(*by->entry));
+            pack.stand_in = &found->second;
+            if (is_new) fill(found->second, *by);
+        }
+        pack.usable = pack.counts && pack.stand_in == nullptr && !repacks_.is_left(pack.place, pack.ordinal) &&
+                      stored.has(pack.info);
     }
-    for (const auto* run : runs_) {
-        const auto place = place_of(*run->entry);
-        for (std::size_t i = 0; i < run->fields.packs.size(); ++i) {
-            KnownPack& pack = packs_[first_packs_.at(place) + i];
-            pack.stand_in = stand_ins_.of(place, i);
-            const format::PackInfo& info = run->fields.packs[i];
-            pack.usable = pack.stand_in != nullptr ? are_there.at(pack.stand_in) : stored.has(info.id, info.size);
+}
+
+void History::fill(StandIn& stand_in, const storage::RepackEntry& by) {
+    const auto last = repacks_.follow({{by.entry, &by.fields, by.fields.writer, storage::all_packs(by.fields)}});
+    for (const storage::ReachedEntry& reached : last) {
+        const format::SealedPacks& listed = *reached.listed;
+        stand_in.deks.insert(listed.dek);
+        deks_.try_emplace(listed.dek,
+                          KnownDek{listed.dek, listed.commitment, reached.entry->head.time, listed.slots, {}});
+        for (std::size_t pack = 0; pack < listed.packs.size(); ++pack) {
+            if (reached.has(pack)) stand_in.packs.push_back(listed.packs[pack]);
         }
     }
 }
@@ -152,26 +193,34 @@ const storage::RunEntry* History::latest_of(const SeriesId& series) const {
     return nullptr;
 }
 
-/// Its own packs, and those that it refers to.
+/// The packs that it needs, with their data keys: its own and those that it refers to, or what stands for them.
 template <class Take>
-void History::each_pack_of(const storage::RunEntry& run, const Take& take) const {
-    const auto first = first_packs_.at(place_of(*run.entry));
-    for (std::size_t i = 0; i < run.fields.packs.size(); ++i) take(packs_[first + i]);
+void History::each_need_of(const storage::RunEntry& run, const Take& take) const {
+    const auto& identity = run.entry->identity;
+    std::vector<storage::ReachedEntry> named{{run.entry, &run.fields, identity, storage::all_packs(run.fields)}};
     for (const auto& reach : run.fields.reach) {
-        const auto found = entries_.find({run.fields.writer_of(reach, run.entry->identity), reach.sequence});
+        const auto found = entries_.find({run.fields.writer_of(reach, identity), reach.sequence});
         if (found == entries_.end()) continue;
-        const auto reached = first_packs_.at(found->first);
-        for (std::size_t i = 0; i < found->second.fields.packs.size(); ++i) {
-            if (reach.has(i)) take(packs_[reached + i]);
+        named.push_back({found->second.entry, &found->second.fields, found->first.first, reach.bitmap});
+    }
+    for (const auto& item : run.fields.borrowed) {
+        const auto found = repacks_.entries().find({item.identity, item.sequence});
+        if (found == repacks_.entries().end()) continue;
+        const auto& fields = found->second.fields;
+        named.push_back({found->second.entry, &fields, fields.writer, item.bitmap});
+    }
+    for (const storage::ReachedEntry& reached : repacks_.follow(std::move(named), place_of(*run.entry))) {
+        for (std::size_t pack = 0; pack < reached.listed->packs.size(); ++pack) {
+            if (reached.has(pack)) take(reached.listed->dek, reached.listed->packs[pack].size);
         }
     }
 }
 
-/// The data keys that open what is in it.
+/// The data keys that open what is in it, or in what stands for it.
 template <class Take>
 void History::each_dek_of(const KnownPack& pack, const Take& take) {
     if (pack.stand_in == nullptr) return take(pack.dek);
-    for (const StandIn::Part& part : pack.stand_in->parts) take(part.dek);
+    for (const DekId& dek : pack.stand_in->deks) take(dek);
 }
 
 /// Octets that the newest backup of each series reaches, by DEK: what is worth keeping within reach.
@@ -181,11 +230,8 @@ std::map<DekId, std::uint64_t> History::weights() const {
         if (run->entry->kind == format::EntryKind::backup) newest[run->fields.series] = run;
     }
     std::map<DekId, std::uint64_t> result;
-    for (const auto& [series, run] : newest) {
-        each_pack_of(*run, [&](const KnownPack& pack) {
-            each_dek_of(pack, [&](const DekId& dek) { result[dek] += pack.size; });
-        });
-    }
+    for (const auto& [series, run] : newest)
+        each_need_of(*run, [&](const DekId& dek, std::uint64_t octets) { result[dek] += octets; });
     return result;
 }
 
@@ -194,20 +240,22 @@ std::set<DekId> History::deks_of(const SeriesId& series) const {
     std::set<DekId> result;
     for (auto run = runs_.rbegin(); run != runs_.rend(); ++run) {
         if ((*run)->fields.series != series) continue;
-        each_pack_of(**run,
-                     [&](const KnownPack& pack) { each_dek_of(pack, [&](const DekId& dek) { result.insert(dek); }); });
+        each_need_of(**run, [&](const DekId& dek, std::uint64_t) { result.insert(dek); });
         if ((*run)->entry->kind == format::EntryKind::backup) break;
     }
     return result;
 }
 
-/// Those of which no pack is needed any more, as others stand for all of them.
+/// Those under which there is nothing to refer to: others stand for all of their packs, or they are of repack
+/// entries and none of them is to be used.
 std::set<DekId> History::replaced_deks() const {
     std::set<DekId> replaced;
     for (const auto& pack : packs_) {
-        if (pack.stand_in != nullptr) replaced.insert(pack.dek);
+        if (pack.stand_in != nullptr || !pack.journal) replaced.insert(pack.dek);
     }
-    for (const auto& pack : packs_) each_dek_of(pack, [&](const DekId& dek) { replaced.erase(dek); });
+    for (const auto& pack : packs_) {
+        if (pack.journal ? pack.stand_in == nullptr : pack.usable) replaced.erase(pack.dek);
+    }
     return replaced;
 }
 
@@ -238,29 +286,20 @@ void History::choose(const Choice& choice) {
                   [&](const KnownDek* a, const KnownDek* b) { return rank(*a) > rank(*b); });
         for (std::size_t i = limit; i < candidates.size(); ++i) candidates[i]->referable = false;
     }
-    for (auto& pack : packs_)
-        each_dek_of(pack, [&](const DekId& dek) { pack.usable = pack.usable && deks_.at(dek).referable; });
+    for (auto& pack : packs_) pack.usable = pack.usable && deks_.at(pack.dek).referable;
 }
 
 void History::leave_out(const storage::Condemnations& condemnations) {
     if (condemnations.empty()) return;
-    const auto is_condemned = [&](const storage::EntryPlace& place, std::size_t pack) {
-        return condemnations.of_pack(place.first, place.second, pack) != storage::Standing::free;
-    };
     for (auto& pack : packs_) {
-        if (is_condemned({journals_[pack.journal].identity, pack.sequence}, pack.ordinal)) pack.usable = false;
-        if (pack.stand_in == nullptr) continue;
-        for (const StandIn::Part& part : pack.stand_in->parts) {
-            for (const auto& [number, info] : part.packs)
-                pack.usable = pack.usable && !is_condemned(part.place, number);
-        }
+        const auto standing = condemnations.of_pack(pack.place.first, pack.place.second, pack.ordinal);
+        if (standing != storage::Standing::free) pack.usable = false;
     }
 }
 
 void History::leave_out(const DekId& dek) {
     deks_.at(dek).referable = false;
-    for (auto& pack : packs_)
-        each_dek_of(pack, [&](const DekId& needed) { pack.usable = pack.usable && needed != dek; });
+    for (auto& pack : packs_) pack.usable = pack.usable && pack.dek != dek;
 }
 
 /// The object of a segment: out of the cache, or else the repository, or else what was rebuilt of it there.
@@ -281,26 +320,25 @@ std::vector<std::pair<std::string, Bytes>> History::load_segment(const IndexId& 
     return found;
 }
 
-void History::add_chunks(ChunkTable& table, const format::IndexSegment& segment, const Numbers& numbers) const {
+void History::add_chunks(ChunkTable& table, const format::IndexSegment& segment) const {
     std::size_t chunks = 0;
     for (const auto& pack : segment.packs) chunks += pack.chunks.size();
     if (table.size() == 0) table.reserve(chunks);
     for (const auto& pack : segment.packs) {
-        const auto number = numbers.find(pack.id);
-        if (number == numbers.end() || !packs_[number->second].usable) continue;
+        const auto number = numbers_.find(pack.id);
+        if (number == numbers_.end() || !packs_[number->second].usable) continue;
         for (const auto& chunk : pack.chunks) table.add(chunk, number->second);
     }
 }
 
 void History::load_segments(ChunkTable& table, const std::vector<format::IndexInfo>& infos, const IdentityId& writer,
-                            const SecretBytes& index_key, const std::string& folder, const Numbers& numbers) const {
+                            const SecretBytes& index_key, const std::string& folder) const {
     for (const auto& info : infos) {
         for (const auto& [name, object] : load_segment(info.id, folder)) {
             const bool is_rebuilt = name != format::index_name(info.id);
             try {
-                add_chunks(table,
-                           format::IndexSegment::open(object, repository_.config().repository, writer, index_key, name),
-                           numbers);
+                add_chunks(table, format::IndexSegment::open(object, repository_.config().repository, writer, index_key,
+                                                             name));
             } catch (const Error& error) {
                 // Anybody can store such a thing; where there is none, its chunks are stored anew.
                 if (!is_rebuilt || error.code() == ErrorCode::io) throw;
@@ -314,34 +352,27 @@ void History::load_index(ChunkTable& table, const SecretBytes& index_key, const 
     const auto folder = cache_directory.empty() ? std::string() : cache_directory + "/" + repository.hex() + "/indexes";
     for (const auto* run : runs_) {
         if (deks_.at(run->fields.dek).referable)
-            load_segments(table, run->fields.indexes, run->entry->identity, index_key, folder, numbers_);
+            load_segments(table, run->fields.indexes, run->entry->identity, index_key, folder);
     }
-    load_stand_ins(table, index_key, folder);
-}
-
-/// What is found in a pack that stands for others is referred to by one of those.
-void History::load_stand_ins(ChunkTable& table, const SecretBytes& index_key, const std::string& folder) const {
-    Numbers numbers;
-    std::map<storage::EntryPlace, const StandIn::Part*> parts;
-    for (std::size_t i = 0; i < packs_.size(); ++i) {
-        if (!packs_[i].usable || packs_[i].stand_in == nullptr) continue;
-        for (const StandIn::Part& part : packs_[i].stand_in->parts) {
-            parts.emplace(part.place, &part);
-            for (const auto& [number, info] : part.packs) numbers.emplace(info.id, static_cast<PackNumber>(i));
-        }
+    std::set<storage::EntryPlace> lenders;
+    for (const auto& pack : packs_) {
+        if (pack.usable && !pack.journal) lenders.insert(pack.place);
     }
-    for (const auto& [place, part] : parts)
-        load_segments(table, part->indexes, part->writer, index_key, folder, numbers);
+    for (const auto& place : lenders) {
+        const auto& fields = repacks_.entries().at(place).fields;
+        load_segments(table, fields.indexes, fields.writer, index_key, folder);
+    }
 }
 
 std::uint64_t History::count_gone() const {
     std::uint64_t gone = 0;
     std::optional<Stored> stored;
-    for (const auto& [id, number] : numbers_) {
-        if (used_[number].load(std::memory_order_relaxed) == 0) continue;
+    for (std::size_t i = 0; i < packs_.size(); ++i) {
+        if (used_[i].load(std::memory_order_relaxed) == 0) continue;
         if (!stored) stored.emplace(repository_.store());
-        const KnownPack& pack = packs_[number];
-        if (!(pack.stand_in != nullptr ? stored->has(*pack.stand_in) : stored->has(id, pack.size))) ++gone;
+        const KnownPack& pack = packs_[i];
+        const bool is_there = pack.stand_in != nullptr ? stored->has(*pack.stand_in) : stored->has(pack.info);
+        if (!pack.counts || !is_there) ++gone;
     }
     return gone;
 }
@@ -358,16 +389,34 @@ std::set<DekId> History::marked_deks() const {
 std::vector<format::Reach> History::reach() const {
     std::map<std::pair<std::uint64_t, std::uint64_t>, format::Reach> by_place;
     for (std::size_t i = 0; i < packs_.size(); ++i) {
-        if (used_[i].load(std::memory_order_relaxed) == 0) continue;
-        auto& reach = by_place[{packs_[i].journal, packs_[i].sequence}];
-        reach.journal = packs_[i].journal;
-        reach.sequence = packs_[i].sequence;
-        reach.dek = packs_[i].dek;
-        reach.set(packs_[i].ordinal);
+        const KnownPack& pack = packs_[i];
+        if (used_[i].load(std::memory_order_relaxed) == 0 || !pack.journal) continue;
+        auto& reach = by_place[{*pack.journal, pack.place.second}];
+        reach.journal = *pack.journal;
+        reach.sequence = pack.place.second;
+        reach.dek = pack.dek;
+        reach.set(pack.ordinal);
     }
     std::vector<format::Reach> result;
     result.reserve(by_place.size());
     for (auto& [place, reach] : by_place) result.push_back(std::move(reach));
+    return result;
+}
+
+std::vector<format::Borrowed> History::borrowed() const {
+    std::map<storage::EntryPlace, format::Borrowed> by_place;
+    for (std::size_t i = 0; i < packs_.size(); ++i) {
+        const KnownPack& pack = packs_[i];
+        if (used_[i].load(std::memory_order_relaxed) == 0 || pack.journal) continue;
+        auto& borrowed = by_place[pack.place];
+        borrowed.identity = pack.place.first;
+        borrowed.sequence = pack.place.second;
+        borrowed.dek = pack.dek;
+        borrowed.set(pack.ordinal);
+    }
+    std::vector<format::Borrowed> result;
+    result.reserve(by_place.size());
+    for (auto& [place, borrowed] : by_place) result.push_back(std::move(borrowed));
     return result;
 }
 

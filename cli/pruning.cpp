@@ -3,6 +3,7 @@
 #include "cli/officer.h"
 #include "cli/replicas.h"
 #include "cli/signals.h"
+#include "cli/unused_packs.h"
 #include "format/limits.h"
 #include "format/prune_entry.h"
 
@@ -37,8 +38,10 @@ void wait_a_while() {
 
 }  // namespace
 
-Pruning prune(Context& context, bool wait, std::int64_t grace_ns) {
+Pruning prune(Context& context, const PruneWishes& wishes) {
     Pruning pruning;
+    // What is left behind of old packs is condemned with the rest.
+    if (wishes.unused) pruning.repacked = repack_unused(context, *wishes.unused);
     pruning.is_replica = is_replica(context, context.repository());
     const auto writer = context.keyring().writer_if_present();
     restore::PruneSetup setup{
@@ -54,13 +57,13 @@ Pruning prune(Context& context, bool wait, std::int64_t grace_ns) {
     setup.stop_if_asked = [] { stop_if_interrupted(); };
     setup.dry_run = context.dry_run();
     setup.is_replica = pruning.is_replica;
-    setup.grace_ns = grace_ns;
+    setup.grace_ns = wishes.grace_ns;
     restore::Pruner pruner(std::move(setup));
     pruner.look();
     pruner.judge_and_delete();
     pruner.condemn();
     pruner.acknowledge();
-    while (wait && !context.dry_run() && !pruning.is_replica && pruner.is_under_way()) {
+    while (wishes.wait && !context.dry_run() && !pruning.is_replica && pruner.is_under_way()) {
         if (!pruner.has_said()) wait_a_while();
         pruner.look();
         pruner.judge_and_delete();

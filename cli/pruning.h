@@ -3,21 +3,31 @@
 
 #include "cli/context.h"
 #include "restore/pruner.h"
+#include "restore/unused.h"
 
 #include <cstdint>
+#include <optional>
 
 namespace signet::cli {
 
 struct Pruning {
     restore::PruneReport report;
-    std::uint64_t temporary = 0;  ///< files of dead writers that were removed
+    std::optional<restore::UnusedReport> repacked;  ///< where that was asked for
+    std::uint64_t temporary = 0;                    ///< files of dead writers that were removed
     bool is_replica = false;
 };
 
+struct PruneWishes {
+    bool wait = false;          ///< go on until nothing is condemned any more
+    std::int64_t grace_ns = 0;  ///< as in restore::PruneSetup
+    /// Before anything else, repack what is needed in part. Nothing: such packs stay.
+    std::optional<restore::UnusedLimit> unused = {};
+};
+
 /// Prunes the context's repository; honours --dry-run.
-/// wait  go on until nothing is condemned any more. grace_ns  as in restore::PruneSetup
-/// throws  Error{damaged}: a journal that counts is not whole; Error{refused}: this keyring has no officer of the
+/// throws  as repack_unused(), where that is asked for: then nothing was pruned; Error{damaged}: a journal that counts
+/// is not whole; Error{refused}: this keyring has no officer of the
 ///         repository; Error{io}: a listing failed, or a deletion is not durable; Error{interrupted}
-[[nodiscard]] Pruning prune(Context& context, bool wait, std::int64_t grace_ns);
+[[nodiscard]] Pruning prune(Context& context, const PruneWishes& wishes);
 
 }  // namespace signet::cli

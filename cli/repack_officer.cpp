@@ -68,6 +68,8 @@ void RepackOfficer::require_in_force() const {
         if (own == entries.end()) throw not_in_force(what, nullptr);
         for (const auto& [other, repack] : entries) {
             if (said_.contains(other) || repack.order < own->second.order) continue;
+            // A lossy one that another goes before was made in vain, and harms nobody; nor does it undo another.
+            if (repack.fields.is_lossy() || own->second.fields.is_lossy()) continue;
             if (!overlap(repack.fields, own->second.fields)) continue;
             const restore::LastWord word{repack.order, repack.entry->id, false};
             throw not_in_force(what, &word);

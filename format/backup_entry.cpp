@@ -14,6 +14,7 @@ namespace signet::format {
 namespace {
 
 constexpr std::uint8_t kFlagErrors = 1;
+constexpr std::uint8_t kFlagBorrows = 2;
 constexpr std::size_t kWriterKeySize = 32;
 
 bool is_backup_kind(EntryKind kind) { return kind == EntryKind::backup || kind == EntryKind::partial; }
@@ -69,6 +70,37 @@ std::vector<Reach> decode_reach(ByteReader& reader, std::size_t journals) {
         item.bitmap = read_bitmap(reader);
     }
     return reach;
+}
+
+bool ascends(const Borrowed& before, const Borrowed& item) {
+    return std::tie(before.identity, before.sequence) < std::tie(item.identity, item.sequence);
+}
+
+void encode_borrowed(ByteWriter& writer, const std::vector<Borrowed>& borrowed) {
+    writer.varint(borrowed.size());
+    for (std::size_t i = 0; i < borrowed.size(); ++i) {
+        const Borrowed& item = borrowed[i];
+        invariant(item.sequence > 0 && (i == 0 || ascends(borrowed[i - 1], item)), "what is borrowed ascends");
+        writer.id(item.identity);
+        writer.varint(item.sequence);
+        writer.id(item.dek);
+        write_bitmap(writer, item.bitmap);
+    }
+}
+
+std::vector<Borrowed> decode_borrowed(ByteReader& reader) {
+    std::vector<Borrowed> borrowed(read_count(reader, UINT32_MAX, IdentityId::kSize + 1 + DekId::kSize + 2));
+    if (borrowed.empty()) reader.fail("nothing borrowed, where its flag says so");
+    for (std::size_t i = 0; i < borrowed.size(); ++i) {
+        Borrowed& item = borrowed[i];
+        item.identity = reader.id<IdentityId>();
+        item.sequence = reader.varint(kMaxSequence);
+        if (item.sequence == 0) reader.fail("impossible sequence number");
+        if (i > 0 && !ascends(borrowed[i - 1], item)) reader.fail("what is borrowed does not ascend");
+        item.dek = reader.id<DekId>();
+        item.bitmap = read_bitmap(reader);
+    }
+    return borrowed;
 }
 
 void encode_base(ByteWriter& writer, const BasePlace& base) {
@@ -192,7 +224,7 @@ void BackupPublic::encode(ByteWriter& writer) const {
     writer.id(run);
     writer.id(series);
     writer.u8(static_cast<std::uint8_t>(kind));
-    writer.u8(has_errors ? kFlagErrors : 0);
+    writer.u8(static_cast<std::uint8_t>((has_errors ? kFlagErrors : 0) | (borrowed.empty() ? 0 : kFlagBorrows)));
     writer.i64(time.ns);
     writer.i64(started.ns);
     writer.i64(finished.ns);
@@ -201,6 +233,7 @@ void BackupPublic::encode(ByteWriter& writer) const {
     encode_read_journals(writer, obeyed, kMaxObeyed);
     invariant(reach.empty() || reach.back().journal <= predecessors.size(), "reach names journals of predecessors");
     encode_reach(writer, reach);
+    if (!borrowed.empty()) encode_borrowed(writer, borrowed);
     if (base) encode_base(writer, *base);
 }
 
@@ -215,7 +248,7 @@ BackupPublic BackupPublic::decode(ByteView bytes, std::string_view what) {
     }
     fields.kind = static_cast<BackupKind>(kind);
     const std::uint8_t flags = reader.u8();
-    if ((flags & ~unsigned{kFlagErrors}) != 0) reader.fail("unknown flags");
+    if ((flags & ~unsigned{kFlagErrors | kFlagBorrows}) != 0) reader.fail("unknown flags");
     fields.has_errors = (flags & kFlagErrors) != 0;
     fields.time.ns = reader.i64();
     fields.started.ns = reader.i64();
@@ -224,6 +257,7 @@ BackupPublic BackupPublic::decode(ByteView bytes, std::string_view what) {
     fields.predecessors = decode_predecessors(reader);
     fields.obeyed = decode_read_journals(reader, kMaxObeyed);
     fields.reach = decode_reach(reader, fields.predecessors.size());
+    if ((flags & kFlagBorrows) != 0) fields.borrowed = decode_borrowed(reader);
     if (fields.kind == BackupKind::base) fields.base = decode_base(reader);
     reader.expect_end();
     return fields;
@@ -239,6 +273,8 @@ BackupPublic backup_public(const SignedEntry& entry) {
         throw_damaged(what, "names its own signer as a predecessor");
     }
     if (fields.base && entry.kind != EntryKind::backup) throw_damaged(what, "a partial entry is no base");
+    if (!fields.borrowed.empty() && entry.kind != EntryKind::backup)
+        throw_damaged(what, "a partial entry that borrows");
     const auto comes_later = [&](const Reach& item) {
         return item.journal == 0 && item.sequence >= entry.head.sequence;
     };

@@ -36,6 +36,16 @@ struct Reach {
     void set(std::size_t pack) { bitmap_set(bitmap, pack); }
 };
 
+/// Which packs of a repack entry are used: one about the signer or a predecessor.
+struct Borrowed {
+    IdentityId identity;  ///< whose journal holds the entry
+    std::uint64_t sequence = 0;
+    DekId dek;  ///< of the entry
+    Bytes bitmap;
+    [[nodiscard]] bool has(std::size_t pack) const { return bitmap_has(bitmap, pack); }
+    void set(std::size_t pack) { bitmap_set(bitmap, pack); }
+};
+
 using RunId = Id<struct RunTag, 16>;
 
 /// The public part of kinds 1 and 2, after the common fields.
@@ -50,6 +60,7 @@ struct BackupPublic : SealedPacks {
     std::vector<IdentityId> predecessors;  ///< writers whose place the signer has taken, the oldest first
     ReadJournals obeyed;                   ///< of officers
     std::vector<Reach> reach;              ///< ascending by (journal, sequence)
+    std::vector<Borrowed> borrowed;        ///< ascending by (identity, sequence); none in a partial entry
     std::optional<BasePlace> base;         ///< of a base
 
     /// In whose journal a reached entry stands. signer  of this entry
@@ -63,8 +74,8 @@ struct BackupPublic : SealedPacks {
 };
 
 /// The public fields of a backup or partial entry, checked against its head: slots of the same repository, the signer
-/// no predecessor of its own, reach to earlier entries only. throws  Error{damaged}: also when the entry is of another
-/// kind
+/// no predecessor of its own, reach to earlier entries only, nothing borrowed by a partial entry. throws
+/// Error{damaged}: also when the entry is of another kind
 [[nodiscard]] BackupPublic backup_public(const SignedEntry& entry);
 
 /// The predecessors of an entry's signer; used by every entry that has a DEK of a writer.

@@ -5,14 +5,42 @@
 #include "format/names.h"
 #include "format/sealed_part.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace signet::format {
 namespace {
 
 constexpr std::uint8_t kFlagOpening = 1;
+constexpr std::uint8_t kFlagLossy = 2;
 
-std::pair<IdentityId, std::uint64_t> place_of(const ReplacedPacks& item) { return {item.identity, item.sequence}; }
+using Place = std::pair<IdentityId, std::uint64_t>;
+
+Place place_of(const ReplacedPacks& item) { return {item.identity, item.sequence}; }
+Place place_of(const ServedBackup& item) { return {item.identity, item.sequence}; }
+
+void encode_backups(ByteWriter& out, const std::vector<ServedBackup>& backups) {
+    out.varint(backups.size());
+    for (std::size_t i = 0; i < backups.size(); ++i) {
+        invariant(i == 0 || place_of(backups[i - 1]) < place_of(backups[i]), "backups ascend by their entries");
+        out.id(backups[i].identity);
+        out.varint(backups[i].sequence);
+        out.id(backups[i].backup);
+    }
+}
+
+std::vector<ServedBackup> decode_backups(ByteReader& reader) {
+    std::vector<ServedBackup> backups(read_count(reader, UINT32_MAX, IdentityId::kSize + 1 + EntryId::kSize));
+    if (backups.empty()) reader.fail("a lossy entry that stands for no backup");
+    for (std::size_t i = 0; i < backups.size(); ++i) {
+        backups[i].identity = reader.id<IdentityId>();
+        backups[i].sequence = reader.varint(kMaxSequence);
+        if (backups[i].sequence == 0) reader.fail("impossible sequence number");
+        if (i > 0 && place_of(backups[i - 1]) >= place_of(backups[i])) reader.fail("backups do not ascend");
+        backups[i].backup = reader.id<EntryId>();
+    }
+    return backups;
+}
 
 std::string name_of(const SignedEntry& entry) { return journal_name(entry.identity, entry.head.sequence); }
 
@@ -30,9 +58,10 @@ std::vector<Half> decode_bodies(const SignedEntry& entry, std::size_t count) {
 void RepackPublic::encode(ByteWriter& out) const {
     invariant(is_opening == (replaced.empty() && bodies.empty()), "a repack entry replaces a pack or reseals a body");
     invariant(!is_opening || (packs.empty() && indexes.empty()), "an opening entry has no packs");
-    invariant(replaced.empty() || !packs.empty(), "something stands for what is replaced");
+    invariant(replaced.empty() || !packs.empty() || is_lossy(), "something stands for what is replaced");
+    invariant(!is_lossy() || (!replaced.empty() && bodies.empty()), "a lossy entry replaces packs, and nothing else");
     out.id(writer);
-    out.u8(is_opening ? kFlagOpening : 0);
+    out.u8(static_cast<std::uint8_t>((is_opening ? kFlagOpening : 0) | (is_lossy() ? kFlagLossy : 0)));
     encode_packs(out);
     encode_read_journals(out, obeyed, kMaxObeyed);
     out.varint(replaced.size());
@@ -50,6 +79,7 @@ void RepackPublic::encode(ByteWriter& out) const {
         out.varint(bodies[i].sequence);
         out.id(bodies[i].backup);
     }
+    if (is_lossy()) encode_backups(out, backups);
 }
 
 RepackPublic RepackPublic::decode(ByteView bytes, std::string_view what) {
@@ -57,7 +87,7 @@ RepackPublic RepackPublic::decode(ByteView bytes, std::string_view what) {
     RepackPublic fields;
     fields.writer = reader.id<IdentityId>();
     const std::uint8_t flags = reader.u8();
-    if ((flags & ~unsigned{kFlagOpening}) != 0) reader.fail("unknown flags");
+    if ((flags & ~unsigned{kFlagOpening | kFlagLossy}) != 0) reader.fail("unknown flags");
     fields.is_opening = (flags & kFlagOpening) != 0;
     fields.decode_packs(reader, what);
     fields.obeyed = decode_read_journals(reader, kMaxObeyed);
@@ -78,13 +108,26 @@ RepackPublic RepackPublic::decode(ByteView bytes, std::string_view what) {
         if (fields.bodies[i].sequence <= last) reader.fail("bodies do not ascend");
         fields.bodies[i].backup = reader.id<EntryId>();
     }
+    if ((flags & kFlagLossy) != 0) fields.backups = decode_backups(reader);
     reader.expect_end();
     if (fields.replaced.empty() && fields.bodies.empty() != fields.is_opening)
         reader.fail("a repack entry that repacks nothing");
     if (fields.is_opening && !(fields.replaced.empty() && fields.packs.empty() && fields.indexes.empty()))
         reader.fail("an opening entry with packs");
-    if (fields.packs.empty() && !fields.replaced.empty()) reader.fail("no packs in place of those replaced");
+    if (fields.packs.empty() && !fields.replaced.empty() && !fields.is_lossy())
+        reader.fail("no packs in place of those replaced");
+    if (fields.is_lossy() && (fields.is_opening || fields.replaced.empty() || !fields.bodies.empty()))
+        reader.fail("a lossy entry that does something else than replacing packs");
     return fields;
+}
+
+bool RepackPublic::serves(const IdentityId& identity, std::uint64_t sequence) const {
+    if (!is_lossy()) return true;
+    const Place place{identity, sequence};
+    const auto found =
+        std::lower_bound(backups.begin(), backups.end(), place,
+                         [](const ServedBackup& one, const Place& wanted) { return place_of(one) < wanted; });
+    return found != backups.end() && place_of(*found) == place;
 }
 
 RepackPublic repack_fields(const SignedEntry& entry) {

@@ -19,14 +19,27 @@ struct ResealedBody {
     EntryId backup;
 };
 
-/// The public part of kind 6, after the common fields. Its packs hold all chunks of the replaced ones.
+/// A backup that a lossy repack entry stands for.
+struct ServedBackup {
+    IdentityId identity;  ///< whose journal holds it
+    std::uint64_t sequence = 0;
+    EntryId backup;
+};
+
+/// The public part of kind 6, after the common fields. Its packs hold all chunks of the replaced ones; those of a lossy
+/// one hold what its backups refer to, and it stands for these alone.
 /// An opening one names its data key alone, before the first pack under it is stored.
 struct RepackPublic : SealedPacks {
     IdentityId writer;  ///< whose backups this is about
     bool is_opening = false;
     ReadJournals obeyed;                  ///< of officers
     std::vector<ReplacedPacks> replaced;  ///< strictly ascending by (identity, sequence)
-    std::vector<ResealedBody> bodies;     ///< strictly ascending by sequence
+    std::vector<ResealedBody> bodies;     ///< strictly ascending by sequence; none in a lossy one
+    std::vector<ServedBackup> backups;    ///< strictly ascending by (identity, sequence); of a lossy one alone
+
+    [[nodiscard]] bool is_lossy() const { return !backups.empty(); }
+    /// Whether it stands for packs of that backup: a lossy one for those that it names, any other for all.
+    [[nodiscard]] bool serves(const IdentityId& identity, std::uint64_t sequence) const;
 
     void encode(ByteWriter& writer) const;
     /// throws  Error{damaged}

@@ -413,6 +413,12 @@ void Catalogue::judge_trust(Backup& backup) const {
         backup.distrust = "refers to entry " + std::to_string(item.sequence) + " of writer " + writer.hex() + who;
         return;
     }
+    for (const format::Borrowed& item : backup.fields->borrowed) {
+        if (trust_.trusts(item.identity, format::Role::officer, item.sequence)) continue;
+        backup.distrust =
+            "borrows packs of entry " + std::to_string(item.sequence) + " of officer " + item.identity.hex() + who;
+        return;
+    }
     backup.trusted = true;
 }
 
@@ -604,11 +610,25 @@ std::vector<ReachedEntry> Catalogue::named_by(const Backup& backup) const {
     for (const format::Reach& item : backup.fields->reach) {
         add(run(backup.fields->writer_of(item, backup.writer), item.sequence), item.bitmap);
     }
+    for (const format::Borrowed& item : backup.fields->borrowed) {
+        if (const RepackEntry* repack = lender(item, backup))
+            named.push_back({repack->entry, &repack->fields, repack->fields.writer, item.bitmap});
+    }
     return named;
 }
 
+/// The repack entry that a backup borrows from; nullptr: there is none that counts, or it is about another writer.
+const RepackEntry* Catalogue::lender(const format::Borrowed& item, const Backup& backup) const {
+    const auto found = repacks_.entries().find({item.identity, item.sequence});
+    if (found == repacks_.entries().end()) return nullptr;
+    const IdentityId& writer = found->second.fields.writer;
+    const auto& before = backup.fields->predecessors;
+    const bool is_own = writer == backup.writer || std::find(before.begin(), before.end(), writer) != before.end();
+    return is_own ? &found->second : nullptr;
+}
+
 std::vector<ReachedEntry> Catalogue::reached_by(const Backup& backup) const {
-    return repacks_.follow(named_by(backup));
+    return repacks_.follow(named_by(backup), EntryPlace{backup.writer, backup.sequence});
 }
 
 void Catalogue::check_reach(const Backup& backup) const {
@@ -623,6 +643,25 @@ void Catalogue::check_reach(const Backup& backup) const {
                                                  ", which " + why);
         };
         if (found == nullptr) throw damaged("is not there");
+        if (found->fields.dek != item.dek) throw damaged("has another data key");
+        for (std::size_t pack = found->fields.packs.size(); pack < item.bitmap.size() * 8; ++pack) {
+            if (item.has(pack)) throw damaged("has fewer packs");
+        }
+    }
+    check_borrowed(backup);
+}
+
+/// Of whom is no officer: judge_trust() says so, and it is no damage.
+void Catalogue::check_borrowed(const Backup& backup) const {
+    for (const format::Borrowed& item : backup.fields->borrowed) {
+        if (!trust_.trusts(item.identity, format::Role::officer, item.sequence)) continue;
+        const auto damaged = [&](const char* why) {
+            return Error(ErrorCode::damaged, format::journal_name(backup.writer, backup.sequence) +
+                                                 ": borrows packs of entry " + std::to_string(item.sequence) +
+                                                 " of officer " + item.identity.hex() + ", which " + why);
+        };
+        const RepackEntry* found = lender(item, backup);
+        if (found == nullptr) throw damaged("is no repack entry about its writer that counts");
         if (found->fields.dek != item.dek) throw damaged("has another data key");
         for (std::size_t pack = found->fields.packs.size(); pack < item.bitmap.size() * 8; ++pack) {
             if (item.has(pack)) throw damaged("has fewer packs");

@@ -173,16 +173,16 @@ public:
 
     /// A backup or partial entry by its place in a journal; nullptr when there is none.
     [[nodiscard]] const storage::RunEntry* run(const IdentityId& identity, std::uint64_t sequence) const;
-    /// Which packs a backup needs: those of its own entry and those that it reaches, of its writer and of the
-    /// predecessors, or what stands for them after repacking. The one place that says so. Entries that are not there
-    /// are left out: check_reach() tells.
+    /// Which packs a backup needs: those of its own entry, those that it reaches, of its writer and of the
+    /// predecessors, and those that it borrows, or what stands for them after repacking. The one place that says so.
+    /// Entries that are not there are left out: check_reach() tells.
     [[nodiscard]] std::vector<ReachedEntry> reached_by(const Backup& backup) const;
     /// The same as the backup's entry says it, whatever was repacked since.
     [[nodiscard]] std::vector<ReachedEntry> named_by(const Backup& backup) const;
-    /// Packs that others stand for.
+    /// Packs that others stand for, whoever needs them.
     [[nodiscard]] std::vector<ReachedEntry> replaced() const { return repacks_.replaced(runs_); }
-    /// throws  Error{damaged}: its reach names an entry that is not there, or with another data key, or with fewer
-    /// packs; or its names are damaged
+    /// throws  Error{damaged}: its reach, or what it borrows, names an entry that is not there, or with another data
+    /// key, or with fewer packs; or its names are damaged
     void check_reach(const Backup& backup) const;
     /// Whether check_reach() has nothing to say.
     [[nodiscard]] bool is_whole(const Backup& backup) const;
@@ -226,6 +226,8 @@ private:
     Catalogue() = default;
     void judge(const storage::Repository& repository, const std::vector<const keyring::RepositoryPin*>& pins);
     void judge_trust(Backup& backup) const;
+    [[nodiscard]] const RepackEntry* lender(const format::Borrowed& item, const Backup& backup) const;
+    void check_borrowed(const Backup& backup) const;
     void judge_epochs();
     void take_log_releases();
     void hold_to_checkpoints(const CatalogueOptions& options);

@@ -85,6 +85,12 @@ void Repacker::copy(const ReachedEntry& reached, std::size_t pack, const format:
 }
 
 void Repacker::take(const ReachedEntry& reached, std::size_t pack, format::IndexedPack made) {
+    keep(std::move(made));
+    replace(reached, pack);
+    if (octets_in_piece_ >= setup_.piece_octets || made_.size() >= kMaxPacksInPiece) commit();
+}
+
+void Repacker::keep(format::IndexedPack made) {
     made_.push_back({made.id, made.size});
     ++packs_;
     octets_ += made.size;
@@ -95,14 +101,20 @@ void Repacker::take(const ReachedEntry& reached, std::size_t pack, format::Index
         chunks_in_segment_ += made.chunks.size();
         segment_.packs.push_back(std::move(made));
     }
+    if (chunks_in_segment_ >= kMaxChunksInSegment) close_segment();
+}
+
+void Repacker::replace(const ReachedEntry& reached, std::size_t pack) {
     const EntryPlace place{reached.entry->identity, reached.entry->head.sequence};
     format::ReplacedPacks& replaced = replaced_[place];
     replaced.identity = place.first;
     replaced.sequence = place.second;
     replaced.dek = reached.listed->dek;
     format::bitmap_set(replaced.bitmap, pack);
-    if (chunks_in_segment_ >= kMaxChunksInSegment) close_segment();
-    if (octets_in_piece_ >= setup_.piece_octets || made_.size() >= kMaxPacksInPiece) commit();
+}
+
+void Repacker::serve(const format::ServedBackup& backup) {
+    served_[{backup.identity, backup.sequence}] = backup.backup;
 }
 
 void Repacker::close_segment() {
@@ -144,6 +156,7 @@ void Repacker::commit() {
     fields.packs = std::move(made_);
     fields.indexes = std::move(indexes_);
     for (auto& [place, replaced] : replaced_) fields.replaced.push_back(std::move(replaced));
+    for (const auto& [place, backup] : served_) fields.backups.push_back({place.first, place.second, backup});
     std::vector<SecretBytes> bodies;
     for (auto& [sequence, body] : bodies_) {
         fields.bodies.push_back({sequence, body.first});
@@ -154,6 +167,7 @@ void Repacker::commit() {
     made_.clear();
     indexes_.clear();
     replaced_.clear();
+    served_.clear();
     bodies_.clear();
     body_octets_ = 0;
     octets_in_piece_ = 0;

@@ -1,5 +1,6 @@
-// Makes repack entries about one writer: copies packs under a new data key, seals bodies anew, and commits both in
-// pieces (docs/format.md section 7). Nothing is removed. Whoever stops between two pieces loses the one under way.
+// Makes repack entries about one writer: copies packs under a new data key, whole or what is needed of them, seals
+// bodies anew, and commits that in pieces (docs/format.md section 7). Nothing is removed. Whoever stops between two
+// pieces loses the one under way.
 #pragma once
 
 #include "format/repack_entry.h"
@@ -57,6 +58,12 @@ public:
     [[nodiscard]] PackMaker start_pack() { return copier_.start(); }
     /// Takes a pack that stands for one of an entry's: it holds the same chunks. pack  its number in the entry's list
     void take(const ReachedEntry& reached, std::size_t pack, format::IndexedPack made);
+    /// For lossy pieces, which the caller ends: takes a pack that was made; a pack of an entry's list for which those
+    /// of the piece stand; and a backup for which they do. They hold all that these backups refer to of what is
+    /// replaced.
+    void keep(format::IndexedPack made);
+    void replace(const ReachedEntry& reached, std::size_t pack);
+    void serve(const format::ServedBackup& backup);
     /// Commits what was taken since the last piece.
     void commit();
 
@@ -83,6 +90,7 @@ private:
     format::IndexSegment segment_;
     std::size_t chunks_in_segment_ = 0;
     std::map<EntryPlace, format::ReplacedPacks> replaced_;
+    std::map<EntryPlace, EntryId> served_;
     std::map<std::uint64_t, std::pair<EntryId, SecretBytes>> bodies_;
     std::size_t body_octets_ = 0;
     std::uint64_t octets_in_piece_ = 0;

@@ -195,6 +195,10 @@ Standing Condemnations::of_entry(const format::BackupPublic& fields, const Ident
         for (const std::size_t pack : numbers_in(item.bitmap))
             worst = std::max(worst, of_pack(fields.writer_of(item, signer), item.sequence, pack));
     }
+    for (const format::Borrowed& item : fields.borrowed) {
+        for (const std::size_t pack : numbers_in(item.bitmap))
+            worst = std::max(worst, of_pack(item.identity, item.sequence, pack));
+    }
     return worst;
 }
 

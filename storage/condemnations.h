@@ -57,7 +57,7 @@ public:
     [[nodiscard]] Standing of_loose(const PackId& pack) const;
     [[nodiscard]] Standing of_loose(const IndexId& index) const;
     [[nodiscard]] Standing of_dek(const DekId& dek) const;
-    /// Of all that an entry would rely on: its data key, its packs, what it reaches. signer  of the entry
+    /// Of all that an entry would rely on: its data key, its packs, what it reaches and borrows. signer  of the entry
     [[nodiscard]] Standing of_entry(const format::BackupPublic& fields, const IdentityId& signer) const;
     /// Of its data key, its packs and its index segments.
     [[nodiscard]] Standing of_listed(const format::SealedPacks& listed) const;

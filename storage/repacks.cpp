@@ -52,15 +52,12 @@ public:
         RepackEntry repack{&entry, format::repack_public(entry), order};
         for (const format::ReplacedPacks& item : repack.fields.replaced) check(repack, item);
         for (const format::ResealedBody& body : repack.fields.bodies) check(repack, body);
+        for (const format::ServedBackup& backup : repack.fields.backups) check(repack, backup);
         const RepackEntry& kept = repacks_.entries_.emplace(place_of(entry), std::move(repack)).first->second;
         for (const format::ReplacedPacks& item : kept.fields.replaced) {
             const format::SealedPacks* listed = listed_by({item.identity, item.sequence});
             if (listed == nullptr) continue;
-            auto& by = repacks_.replaced_by_[{item.identity, item.sequence}];
-            by.resize(listed->packs.size());
-            for (std::size_t pack = 0; pack < by.size(); ++pack) {
-                if (format::bitmap_has(item.bitmap, pack)) by[pack] = &kept;
-            }
+            note(item, listed->packs.size(), kept);
         }
         for (std::size_t i = 0; i < kept.fields.bodies.size(); ++i) {
             repacks_.bodies_[{kept.fields.writer, kept.fields.bodies[i].sequence}] = {&kept, i};
@@ -68,6 +65,23 @@ public:
     }
 
 private:
+    void note(const format::ReplacedPacks& item, std::size_t packs, const RepackEntry& by) {
+        const EntryPlace place{item.identity, item.sequence};
+        if (by.fields.is_lossy()) {
+            auto& all = repacks_.lossy_[place];
+            all.resize(packs);
+            for (std::size_t pack = 0; pack < packs; ++pack) {
+                if (format::bitmap_has(item.bitmap, pack)) all[pack].push_back(&by);
+            }
+            return;
+        }
+        auto& latest = repacks_.replaced_by_[place];
+        latest.resize(packs);
+        for (std::size_t pack = 0; pack < packs; ++pack) {
+            if (format::bitmap_has(item.bitmap, pack)) latest[pack] = &by;
+        }
+    }
+
     [[noreturn]] static void contradict(const RepackEntry& repack, const EntryPlace& named, const std::string& why) {
         throw Error(ErrorCode::damaged, name_of(*repack.entry) + ": names entry " +
                                             format::journal_name(named.first, named.second) + ", which " + why);
@@ -114,6 +128,19 @@ private:
         if (entry->id != body.backup) contradict(repack, place, "is another backup");
     }
 
+    void check(const RepackEntry& repack, const format::ServedBackup& backup) const {
+        const EntryPlace place{backup.identity, backup.sequence};
+        const format::SignedEntry* entry = entry_at(place);
+        if (entry == nullptr) return;
+        if (entry->kind != format::EntryKind::backup) contradict(repack, place, "is no backup");
+        if (entry->id != backup.backup) contradict(repack, place, "is another backup");
+        const auto run = runs_.find(place);
+        if (run == runs_.end() || entry->identity == repack.fields.writer) return;
+        const auto& before = run->second.fields.predecessors;
+        if (std::find(before.begin(), before.end(), repack.fields.writer) == before.end())
+            contradict(repack, place, "is of another writer");
+    }
+
     Repacks& repacks_;
     const RunEntries& runs_;
     std::map<IdentityId, const Journal*> journals_;
@@ -139,9 +166,22 @@ Repacks::Repacks(const std::vector<const Journal*>& journals, const RunEntries& 
     }
 }
 
-const RepackEntry* Repacks::replacement(const EntryPlace& place, std::size_t pack) const {
+const RepackEntry* Repacks::replacement(const EntryPlace& place, std::size_t pack,
+                                        const std::optional<EntryPlace>& backup) const {
+    if (const auto lossy = lossy_.find(place); backup && lossy != lossy_.end() && pack < lossy->second.size()) {
+        const auto& all = lossy->second[pack];
+        const auto latest = std::find_if(all.rbegin(), all.rend(), [&](const RepackEntry* one) {
+            return one->fields.serves(backup->first, backup->second);
+        });
+        if (latest != all.rend()) return *latest;
+    }
     const auto found = replaced_by_.find(place);
     return found == replaced_by_.end() || pack >= found->second.size() ? nullptr : found->second[pack];
+}
+
+bool Repacks::is_left(const EntryPlace& place, std::size_t pack) const {
+    const auto found = lossy_.find(place);
+    return found != lossy_.end() && pack < found->second.size() && !found->second[pack].empty();
 }
 
 std::vector<ReachedEntry> Repacks::replaced(const RunEntries& runs) const {
@@ -167,7 +207,8 @@ BodySource Repacks::body_of(const RunEntry& backup) const {
     return {resealed->second.by->entry, &resealed->second.by->fields, resealed->second.number};
 }
 
-std::vector<ReachedEntry> Repacks::follow(std::vector<ReachedEntry> reached) const {
+std::vector<ReachedEntry> Repacks::follow(std::vector<ReachedEntry> reached,
+                                          const std::optional<EntryPlace>& backup) const {
     // Every repack entry is taken once, and its packs are replaced by those of later ones only, so this ends.
     std::set<const RepackEntry*> taken;
     for (std::size_t i = 0; i < reached.size(); ++i) {
@@ -175,7 +216,7 @@ std::vector<ReachedEntry> Repacks::follow(std::vector<ReachedEntry> reached) con
         Bytes kept;
         for (std::size_t pack = 0; pack < wanted.listed->packs.size(); ++pack) {
             if (!wanted.has(pack)) continue;
-            const RepackEntry* by = replacement(place_of(*wanted.entry), pack);
+            const RepackEntry* by = replacement(place_of(*wanted.entry), pack, backup);
             if (by == nullptr) {
                 format::bitmap_set(kept, pack);
             } else if (taken.insert(by).second) {

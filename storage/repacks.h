@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -65,14 +66,20 @@ public:
     [[nodiscard]] const std::map<EntryPlace, RepackEntry>& entries() const { return entries_; }
     /// The repack entry whose packs stand for a pack of an entry's list, whatever became of those; nullptr: there is
     /// none
-    [[nodiscard]] const RepackEntry* replacement(const EntryPlace& place, std::size_t pack) const;
-    /// Packs that others stand for. runs  those that this was made of
+    /// backup  whose needs are followed; nothing: of no backup that is there, for which no lossy entry stands
+    [[nodiscard]] const RepackEntry* replacement(const EntryPlace& place, std::size_t pack,
+                                                 const std::optional<EntryPlace>& backup = {}) const;
+    /// Whether a lossy entry stands for a pack, for whatever backups: nothing new should be referred to there.
+    [[nodiscard]] bool is_left(const EntryPlace& place, std::size_t pack) const;
+    /// Packs that others stand for, whoever needs them: not those that lossy entries alone replace. runs  those that
+    /// this was made of
     [[nodiscard]] std::vector<ReachedEntry> replaced(const RunEntries& runs) const;
     /// The body of a backup: its own, or as it was sealed anew.
     [[nodiscard]] BodySource body_of(const RunEntry& backup) const;
     /// What stands for packs of entries: themselves, or the packs of repack entries. Entries with no needed pack are
-    /// left out.
-    [[nodiscard]] std::vector<ReachedEntry> follow(std::vector<ReachedEntry> reached) const;
+    /// left out. backup  as for replacement()
+    [[nodiscard]] std::vector<ReachedEntry> follow(std::vector<ReachedEntry> reached,
+                                                   const std::optional<EntryPlace>& backup = {}) const;
 
 private:
     class Collecting;
@@ -82,6 +89,8 @@ private:
     };
     std::map<EntryPlace, RepackEntry> entries_;
     std::map<EntryPlace, std::vector<const RepackEntry*>> replaced_by_;  ///< for each pack of an entry's list
+    /// The same of lossy ones: all of them, the latest last.
+    std::map<EntryPlace, std::vector<std::vector<const RepackEntry*>>> lossy_;
     std::map<EntryPlace, Resealed> bodies_;
 };
 

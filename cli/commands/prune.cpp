@@ -2,6 +2,7 @@
 #include "cli/pruning.h"
 #include "cli/signals.h"
 #include "cli/table.h"
+#include "cli/unused_packs.h"
 #include "cli/waiting_writers.h"
 
 namespace signet::cli {
@@ -37,6 +38,18 @@ std::uint64_t octets_of(const std::vector<restore::Doomed>& objects) {
 
 Json kind_json(std::uint64_t objects, std::uint64_t octets) { return {{"objects", objects}, {"bytes", octets}}; }
 
+/// Octets that are freed go with the old packs, in a later phase.
+Json repacked_json(const std::optional<restore::UnusedReport>& report) {
+    if (!report) return nullptr;
+    return {{"packs", report->repacked},           {"bytes", report->repacked_octets},
+            {"bytes_kept", report->kept_octets},   {"bytes_freed", report->freed()},
+            {"entries", report->entries},          {"deks_made", report->made},
+            {"backups", report->backups},          {"needed_packs", report->packs},
+            {"needed_bytes", report->octets},      {"unused_before", report->unused},
+            {"unused_after", report->unused_left}, {"unused_tolerated", report->tolerated},
+            {"failed", report->failures.size()}};
+}
+
 Json report_json(const Pruning& pruning, bool dry_run) {
     const restore::PruneReport& report = pruning.report;
     const Totals condemned(report.condemned);
@@ -51,6 +64,7 @@ Json report_json(const Pruning& pruning, bool dry_run) {
     for (const std::string& what : report.deletion.stay) stay.push_back(what);
     const restore::Departing& departing = report.departing;
     return {{"message_type", "summary"},
+            {"repacked", repacked_json(pruning.repacked)},
             {"deleted",
              {{"packs", kind_json(departing.packs.size(), octets_of(departing.packs))},
               {"indexes", kind_json(departing.indexes.size(), octets_of(departing.indexes))},
@@ -73,6 +87,22 @@ Json report_json(const Pruning& pruning, bool dry_run) {
             {"temporary_files", pruning.temporary},
             {"replica", pruning.is_replica},
             {"dry_run", dry_run}};
+}
+
+void print_repacked(Context& context, const restore::UnusedReport& report) {
+    Terminal& terminal = context.terminal();
+    terminal.result("unused  " + human_size(report.unused) + " of " + human_size(report.octets) + " in " +
+                    counted(report.packs, "pack") + " that " + counted(report.backups, "backup") + " need" +
+                    (report.backups == 1 ? "s" : ""));
+    if (report.repacked == 0) {
+        terminal.result("nothing to repack" + std::string(report.unused <= report.tolerated ? ": that may stay" : ""));
+        return;
+    }
+    Table table(
+        {context.dry_run() ? "would be repacked" : "repacked", "packs", "size", "kept", "freed with the old packs"});
+    table.add({"packs needed in part", std::to_string(report.repacked), human_size(report.repacked_octets),
+               human_size(report.kept_octets), human_size(report.freed())});
+    table.print(terminal);
 }
 
 /// What goes now, and what is to go by a later run.
@@ -113,20 +143,32 @@ void print_open(Terminal& terminal, const restore::PruneReport& report) {
                      "; until then signet undelete takes back what was forgotten");
 }
 
+/// What could not be read stays as it is, and the rest is done; but it is damage.
+void require_all_repacked(Terminal& terminal, const restore::UnusedReport& report) {
+    if (report.failures.empty()) return;
+    for (const Error& error : report.failures) terminal.warning(error.what());
+    throw Error(ErrorCode::damaged,
+                "not everything could be read that is needed in part, as said above; the rest is done",
+                "signet check --read-data says what is damaged; signet repair mends what can be mended");
+}
+
 ExitCode run(Context& context) {
     const auto grace = context.options().text("grace");
-    const Pruning pruning = prune(context, context.options().flag("wait"), grace ? parse_span(*grace) : 0);
+    const Pruning pruning = prune(
+        context, {context.options().flag("wait"), grace ? parse_span(*grace) : 0, unused_limit(context.options())});
     const restore::PruneReport& report = pruning.report;
     Terminal& terminal = context.terminal();
     if (terminal.json()) {
         terminal.object(report_json(pruning, context.dry_run()));
     } else {
+        if (pruning.repacked) print_repacked(context, *pruning.repacked);
         print_tables(context, report);
         if (pruning.is_replica)
             terminal.message("this is a replica: it deletes what was let go in the primary, and condemns nothing");
         print_open(terminal, report);
     }
     for (const std::string& one : report.deletion.stay) terminal.warning("not deleted: " + printable(one));
+    if (pruning.repacked) require_all_repacked(terminal, *pruning.repacked);
     return report.deletion.stay.empty() ? ExitCode::done : ExitCode::incomplete;
 }
 
@@ -135,7 +177,7 @@ ExitCode run(Context& context) {
 Command prune_command() {
     Command command;
     command.name = "prune";
-    command.synopsis = "[--grace D] [--wait] [-n]";
+    command.synopsis = "[--max-unused LIMIT] [--max-repack-size SIZE] [--grace D] [--wait] [-n]";
     command.summary = "delete what no backup needs, in two phases";
     command.description =
         "Forgetting deletes nothing; this does, in two phases. First an officer condemns what nothing needs: packs of "
@@ -151,19 +193,33 @@ Command prune_command() {
         "Logs live as long as a backup of their series needs them: those before the first that is not forgotten are "
         "let go "
         "by one run and deleted by the next one.\n\n"
+        "A pack stays while a backup needs anything of it. With --max-unused, packs that are needed in part are "
+        "repacked "
+        "first, those with the most waste before the others, until no more than LIMIT of what is needed is unused: the "
+        "trees of all backups are read, what they refer to is verified and copied into new packs under a new data key, "
+        "and the old packs go as above. That takes the protectors of all backups, and today's default wraps the new "
+        "data "
+        "key. Backups that are made meanwhile, and forgotten ones that can still be taken back, keep the old packs as "
+        "long as they need them. Without it, and with unlimited, nothing is repacked.\n\n"
         "In a replica, what was let go in the primary is deleted, once signet copy has brought the officers' "
         "entries.\n\n"
-        "Exit code 3 when something could not be deleted, 14 when a journal that counts is not whole: then nothing is.";
-    command.options = {
-        {.name = "grace",
-         .takes = Takes::one,
-         .value_name = "D",
-         .help = "delete nothing that was condemned less than this long ago: 36h, 7d"},
-        {.name = "wait", .help = "go on until all that is condemned is gone"},
-    };
-    command.examples = {{"signet prune -n", "What would go"},
-                        {"signet prune", "Condemn, and delete what was condemned before"},
-                        {"signet prune --wait", "Both at once, as soon as every writer knows"}};
+        "Exit code 3 when something could not be deleted, 13 when a protector is missing that --max-unused needs (then "
+        "nothing was done), 14 when something that is needed in part is damaged (it stays, the rest is done), or a "
+        "journal that counts is not whole (then nothing is done).";
+    command.options = unused_options();
+    command.options.insert(command.options.end(),
+                           {
+                               {.name = "grace",
+                                .takes = Takes::one,
+                                .value_name = "D",
+                                .help = "delete nothing that was condemned less than this long ago: 36h, 7d"},
+                               {.name = "wait", .help = "go on until all that is condemned is gone"},
+                           });
+    command.examples = {
+        {"signet prune -n", "What would go"},
+        {"signet prune", "Condemn, and delete what was condemned before"},
+        {"signet prune --max-unused 10% --max-repack-size 20G", "And shrink packs that are needed in part"},
+        {"signet prune --wait", "Both at once, as soon as every writer knows"}};
     command.dry_run = DryRun::honoured;
     command.run = run;
     return command;

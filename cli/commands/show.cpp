@@ -69,6 +69,14 @@ Json header_json(const restore::Backup& backup, restore::Planner& planner) {
                          {"packs", bits_in(part.bitmap)}});
     }
     object["reach"] = std::move(reach);
+    Json borrowed = Json::array();
+    for (const format::Borrowed& part : fields.borrowed) {
+        borrowed.push_back({{"officer", part.identity.hex()},
+                            {"sequence", part.sequence},
+                            {"dek_id", part.dek.hex()},
+                            {"packs", bits_in(part.bitmap)}});
+    }
+    object["borrowed"] = std::move(borrowed);
     object["resealed_dek_id"] = Json(nullptr);
     if (backup.body.listed->dek != fields.dek) object["resealed_dek_id"] = backup.body.listed->dek.hex();
     return object;
@@ -105,7 +113,7 @@ void print_header(Terminal& terminal, const restore::Backup& backup, restore::Pl
     line("stored", counted(fields.packs.size(), "pack") + ", " + human_size(total_size(fields.packs)) + "; " +
                        counted(fields.indexes.size(), "index segment") + ", " + human_size(total_size(fields.indexes)));
     line("needs", counted(planner.keys_of(backup).size(), "data key") + ", of " +
-                      counted(fields.reach.size(), "earlier entry", "earlier entries"));
+                      counted(fields.reach.size() + fields.borrowed.size(), "earlier entry", "earlier entries"));
 }
 
 ExitCode run(Context& context) {

@@ -107,7 +107,16 @@ CHECKS = [
     ("restore/prune.cpp", "if (entry->is_live && entry->run) return std::nullopt;", "", "restore"),
     ("restore/pruner.cpp", "if (!one.is_open() || !waited_for(look_->holdings, one).empty()) return false;", "if (!one.is_open()) return false;", "restore"),
     ("restore/holdings.cpp", "        if (finding.counts) throw finding.error;\n", "", "restore"),
-    ("backup/history.cpp", "if (is_condemned({journals_[pack.journal].identity, pack.sequence}, pack.ordinal)) pack.usable = false;", "", "backup"),
+    ("backup/history.cpp", "if (standing != storage::Standing::free) pack.usable = false;", "static_cast<void>(standing);", "backup"),
+    # packs that are needed in part: whom lossy entries stand for, and what is borrowed
+    ("format/repack_entry.cpp", "    if (!is_lossy()) return true;\n", "    return true;\n", "format restore"),
+    ("storage/repacks.cpp", "        if (by.fields.is_lossy()) {", "        if (false) {", "restore"),
+    ("storage/repacks.cpp", 'if (entry->id != backup.backup) contradict(repack, place, "is another backup");', "", "restore"),
+    ("storage/condemnations.cpp", "worst = std::max(worst, of_pack(item.identity, item.sequence, pack));", "static_cast<void>(pack);", "restore backup"),
+    ("backup/history.cpp", "if (used_[i].load(std::memory_order_relaxed) == 0 || pack.journal) continue;", "if (pack.dek.octets.size() > 0) continue;", "restore backup"),
+    ("restore/catalogue.cpp", "named.push_back({repack->entry, &repack->fields, repack->fields.writer, item.bitmap});", "static_cast<void>(repack);", "restore"),
+    ("restore/catalogue.cpp", "    check_borrowed(backup);\n}\n", "}\n", "restore"),
+    ("restore/sieve.cpp", "for (const Wanted& chunk : wanted) require_id(record.kind, chunk, source.name());", "", "restore"),
     ("core/secret.cpp", "    wipe({data_, size_});\n    if", "    if", "core"),
     ("core/secret.cpp", "    static_cast<void>(::madvise(pages, size, MADV_DONTDUMP));\n", "", "core"),
 ]

@@ -104,6 +104,17 @@ def forget_latest(host):
     os.unlink(os.path.join(host.source, "report"))
 
 
+def waste(host):
+    """Packs of which one file in five is needed."""
+    for number in range(5):
+        put(host, f"waste/{number}", noise(10 + number, 150_000), 1_735_000_000)
+    whole = host.backup()
+    for number in range(4):
+        os.unlink(os.path.join(host.source, f"waste/{number}"))
+    host.backup()
+    forget(host, whole)
+
+
 def lose_a_pack(host):
     """What a backup alone has stored is gone, and stored anew since; another run's index segment is gone, and a slot altered."""
     index = objects(host, "indexes")[0]
@@ -163,6 +174,8 @@ CHAIN = [
     Scenario("prune condemns", lambda host: ["prune"], forget_latest),
     Scenario("prune deletes", lambda host: ["prune"]),
     Scenario("prune waits", lambda host: ["prune", "--wait"], forget_latest),
+    Scenario("prune repacks", lambda host: ["prune", "--max-unused", "0"], waste),
+    Scenario("prune repacks and waits", lambda host: ["prune", "--max-unused", "0", "--wait"]),
     Scenario("repair", lambda host: ["repair"], lose_a_pack, again_first=True),
 ]
 

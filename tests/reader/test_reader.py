@@ -336,7 +336,7 @@ class Repacking(TwoBackups):
         item = {"identity": self.writer.identity.id, "sequence": number + 1, "dek_id": self.runs[number].dek_id, "bitmap": b"\1", **changes}
         return item["identity"] + make_example.varint(item["sequence"]) + item["dek_id"] + make_example.blob(item["bitmap"])
 
-    def repack(self, words, numbers, replaced, signer=None, bodies=None, protector=None):
+    def repack(self, words, numbers, replaced, signer=None, bodies=None, protector=None, served=()):
         """What the backups `numbers` need, stored anew under another DEK, and the entry that says so."""
         example, signer = self.example, signer or self.example.officer
         self.writer.pack_of.clear()
@@ -347,10 +347,12 @@ class Repacking(TwoBackups):
         index, length = fresh.index()
         bodies = list(numbers) if bodies is None else bodies
         varint, counted, blob = make_example.varint, make_example.counted, make_example.blob
-        public = (self.writer.identity.id + b"\0" + fresh.dek_id + fresh.commitment + counted(map(blob, fresh.slots))
+        flags = make_example.u8(2 if served else 0)
+        public = (self.writer.identity.id + flags + fresh.dek_id + fresh.commitment + counted(map(blob, fresh.slots))
                   + counted(pack[0] + varint(pack[1]) for pack in fresh.packs) + counted([index + varint(length)]) + counted([])
                   + counted(replaced)
-                  + counted(varint(number + 1) + self.backups[number] for number in bodies))
+                  + counted(varint(number + 1) + self.backups[number] for number in bodies)
+                  + (counted(self.writer.identity.id + varint(number + 1) + backup for number, backup in served) if served else b""))
 
         def sealed(head):
             halves = []
@@ -412,6 +414,31 @@ class Repacking(TwoBackups):
                 self.repack("anew", (0,), [self.replaced(0, **{name: change})])
                 self.assertEqual(self.files(1, TOKEN), {b"one": 700, b"two": 750})
                 self.assertRegex(problems(self.objects)[0], "0000000002: (names another DEK or more packs|replaces packs of)")
+
+    def sift(self, *served):
+        self.repack("sifted", (), [self.replaced(0)], bodies=(), protector=self.example.token, served=served)
+
+    def test_a_lossy_entry_stands_for_the_backups_that_it_names_alone(self):
+        self.sift((0, self.backups[0]))
+        self.assertEqual(problems(self.objects, [RsaKey.from_pem(TOKEN), RsaKey.from_pem(ESCROW)]), [])
+        self.assertEqual(self.files(1, TOKEN), {b"one": 700, b"two": 750})
+        repository = Repository(Memory(self.objects))
+        old = {pack_id for pack_id, *_ in self.packs[0]}
+        needed = [{pack[0] for _, packs in repository.needed_by(backup) for pack in packs} for backup in repository.backups()]
+        self.assertEqual([old <= packs for packs in needed], [False, True])
+        for pack_id in old:
+            del self.objects[f"packs/{pack_id.hex()[:2]}/{pack_id.hex()}"]
+        self.assertEqual(self.files(0, TOKEN), {b"one": 700})
+
+    def test_for_the_backups_that_it_names_a_lossy_entry_goes_before_one_that_is_not(self):
+        self.sift((0, self.backups[0]))
+        self.repack("anew", (), [self.replaced(0)], bodies=())
+        self.assertEqual(self.files(0, TOKEN), {b"one": 700})
+        self.assertRaises(Unable, self.files, 1, TOKEN)
+
+    def test_a_lossy_entry_that_names_another_backup_is_refused(self):
+        self.sift((0, bytes(32)))
+        self.assertRegex(problems(self.objects)[0], "which is another entry")
 
     def test_what_is_said_of_an_entry_that_is_not_there_has_no_effect(self):
         self.repack("anew", (0, 1), sorted([self.replaced(0), self.replaced(1), self.replaced(1, sequence=9)]))
@@ -795,7 +822,8 @@ class HostileWriter(unittest.TestCase):
         for change, why in (
                 (lambda public: public + b"\0", "after the last field"),
                 (lambda public: public[:-1], "ends within"),
-                (lambda public: public[:33] + b"\2" + public[34:], "unknown flags"),
+                (lambda public: public[:33] + b"\4" + public[34:], "unknown flags"),
+                (lambda public: public[:33] + b"\2" + public[34:], "ends within a count of borrowed"),
                 (lambda public: public[:32] + b"\4" + public[33:], "unknown kind of backup"),
                 (lambda public: public[:32] + b"\3" + public[33:], "ends within"),
                 (lambda public: public[:-1] + b"\1\0\1" + bytes(16) + b"\1\1", "sequence number is 1"),

@@ -11,7 +11,7 @@ from .errors import Refused, Unable
 from .journal import BACKUP, LOG_EPOCH, LOG_RELEASE, REMARK, Trust, order_of_statements, read_journals
 from .logs import EpochLogs
 from .packs import KINDS_IN_FRAME, Pack, chunk_id, read_index
-from .repacks import Repacks, named_parts
+from .repacks import Repacks
 from .slots import open_escrow, open_slot, read_escrow, read_slot
 from .store import index_name, pack_name
 
@@ -67,9 +67,11 @@ class Repository:
         return [EpochLogs(self, entry) for entry in self.epochs()]
 
     def trusted(self, entry):
-        """Its writer is trusted for it, and those of the entries that it reaches for theirs."""
+        """Its writer is trusted for it, those of the entries that it reaches for theirs, and officers for those from which it borrows."""
         reached = [(entry.run.writer_of(reach, entry.identity), reach.sequence) for reach in entry.run.reach] if entry.run else []
-        return all(self.trust.writer(*place) for place in [(entry.identity, entry.sequence), *reached])
+        lenders = [(item.identity, item.sequence) for item in entry.run.borrowed] if entry.run else []
+        return (all(self.trust.writer(*place) for place in [(entry.identity, entry.sequence), *reached])
+                and all(self.trust.officer(*place) for place in lenders))
 
     def find_backup(self, wanted):
         """The trusted backup with this entry id (or the beginning of it), or the latest."""
@@ -98,12 +100,12 @@ class Repository:
         return [entry for entry in self.journals.backups() if entry.id not in self.repacks.forgotten]
 
     def named_by(self, entry):
-        """The earlier entries that a run's entry names in its reach, each with the packs reached in it; then itself with all its packs."""
-        return [(part, [part.run.packs[i] for i in numbers]) for part, numbers in named_parts(self.journals, entry)]
+        """The entries that a run's entry reaches or borrows from, each with these packs; then itself with all its packs."""
+        return [(part, [part.packed.packs[i] for i in numbers]) for part, numbers in self.repacks.named(entry)]
 
     def needed_by(self, entry):
         """The same after repacking: every entry of which packs are needed, each with these packs."""
-        return self.repacks.follow(named_parts(self.journals, entry))
+        return self.repacks.follow(entry)
 
     def tags(self, backup, label_key):
         """The tags by the last remark on a backup; None without one."""

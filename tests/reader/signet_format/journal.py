@@ -58,6 +58,7 @@ class Run:
     predecessors: list  # identities
     obeyed: list        # (identity, sequence)
     reach: list
+    borrowed: list = member(default_factory=list)  # Replaced, as the fields are the same
     base: Optional[tuple] = None  # system identifier, timeline, start, stop, segment size
 
     def writer_of(self, reach, signer):
@@ -86,6 +87,7 @@ class Repack:
     replaced: list
     bodies: list  # (sequence, entry id)
     obeyed: list  # (identity, sequence)
+    backups: list = member(default_factory=list)  # of a lossy one: (identity, sequence, entry id)
 
 
 @dataclass
@@ -317,27 +319,40 @@ def has_more_than(bitmap, packs):
     return (packs + 7) // 8 < len(bitmap) or any(bitmap[i // 8] >> i % 8 & 1 for i in range(packs, 8 * len(bitmap)))
 
 
+def parse_parts(public, what, least):
+    """Packs of entries, whoever signed these."""
+    parts = [Replaced(public.take(32, "identity").hex(), public.varint("sequence number", 1, SEQUENCE_LIMIT),
+                      public.take(16, "DEK id"), parse_bitmap(public)) for _ in range(public.varint(f"count of {what}", least))]
+    if not ascending([(item.identity, item.sequence) for item in parts]):
+        public.refuse(f"{what} packs are not ascending")
+    return parts
+
+
 def parse_repack(public, entry, config):
     writer, flags = public.take(32, "identity").hex(), public.u8("flags")
-    if flags & ~1:
+    if flags & ~3:
         public.refuse("unknown flags")
     repack = Repack(writer, dek_id=public.take(16), commitment=public.take(32), slots=[], packs=[], indexes=[], replaced=[],
                     bodies=[], obeyed=[])
     parse_packs(public, entry, repack, config)
     repack.obeyed = parse_read_journals(public, 64)
-    repack.replaced = [Replaced(public.take(32, "identity").hex(), public.varint("sequence number", 1, SEQUENCE_LIMIT),
-                                public.take(16, "DEK id"), parse_bitmap(public)) for _ in range(public.varint("count of replaced"))]
-    if not ascending([(item.identity, item.sequence) for item in repack.replaced]):
-        public.refuse("replaced packs are not ascending")
+    repack.replaced = parse_parts(public, "replaced", 0)
     repack.bodies = [(public.varint("sequence number", 1, SEQUENCE_LIMIT), public.take(32, "entry id"))
                      for _ in range(public.varint("count of bodies"))]
     if not ascending([sequence for sequence, _ in repack.bodies]):
         public.refuse("bodies are not ascending")
+    if flags & 2:
+        repack.backups = [(public.take(32, "identity").hex(), public.varint("sequence number", 1, SEQUENCE_LIMIT), public.take(32, "entry id"))
+                          for _ in range(public.varint("count of backups", 1))]
+        if not ascending([place[:2] for place in repack.backups]):
+            public.refuse("backups are not ascending")
+        if flags & 1 or repack.bodies or not repack.replaced:
+            public.refuse("a lossy entry does nothing but replacing packs")
     if bool(flags & 1) != (not repack.replaced and not repack.bodies):
         public.refuse("nothing is replaced or sealed anew, or an opening entry does so")
     if flags & 1 and (repack.packs or repack.indexes):
         public.refuse("an opening entry with packs")
-    if repack.replaced and not repack.packs:
+    if repack.replaced and not repack.packs and not repack.backups:
         public.refuse("no packs in place of those replaced")
     return repack
 
@@ -348,7 +363,7 @@ def parse_run(public, entry, config):
               commitment=public.take(32), slots=[], packs=[], indexes=[], predecessors=[], obeyed=[], reach=[])
     if run.backup_kind not in BACKUP_KINDS or run.backup_kind == BASE and entry.kind != BACKUP:
         public.refuse(f"unknown kind of backup {run.backup_kind}")
-    if run.flags & ~1:
+    if run.flags & ~3 or run.flags & 2 and entry.kind != BACKUP:
         public.refuse("unknown flags")
     parse_packs(public, entry, run, config)
     run.predecessors = [public.take(32, "predecessor").hex() for _ in range(public.varint("count of predecessors", 0, 16))]
@@ -363,6 +378,8 @@ def parse_run(public, entry, config):
         run.reach.append(Reach(journal, sequence, public.take(16, "DEK id"), parse_bitmap(public)))
     if not ascending([(reach.journal, reach.sequence) for reach in run.reach]):
         public.refuse("reach is not ascending")
+    if run.flags & 2:
+        run.borrowed = parse_parts(public, "borrowed", 1)
     if run.backup_kind == BASE:
         run.base = (public.u64(), public.u32("timeline"), public.u64("start"), public.u64("stop"), public.u32("segment size"))
         if run.base[1] == 0 or run.base[2] > run.base[3] or not is_segment_size(run.base[4]):

@@ -12,6 +12,18 @@ using namespace signet::test;
 
 namespace {
 
+/// The sample's, with packs of two repack entries besides.
+BackupPublic borrowing(const DataKey& dek) {
+    BackupPublic fields = sample_public(dek);
+    Borrowed one{sample_id<IdentityId>("officer"), 3, sample_id<DekId>("lossy"), {}};
+    one.set(0);
+    one.set(10);
+    Borrowed other = one;
+    other.sequence = 5;
+    fields.borrowed = {one, other};
+    return fields;
+}
+
 SignedEntry decode(const NamedObject& entry) { return decode_entry(entry.object, entry.name); }
 
 Bytes encoded(const BackupPublic& fields) {
@@ -141,6 +153,41 @@ TEST_CASE("a partial entry carries the writer's keys and no tree", "[format][bac
     CHECK(body.owners.empty());
 }
 
+TEST_CASE("a backup names the packs that it borrows, and one that borrows none is written as ever",
+          "[format][backup_entry]") {
+    const DataKey dek = sample_dek();
+    const BackupPublic fields = backup_public(entry_with(borrowing(dek), dek));
+    REQUIRE(fields.borrowed.size() == 2);
+    CHECK(fields.borrowed[1].identity == sample_id<IdentityId>("officer"));
+    CHECK(fields.borrowed[1].sequence == 5);
+    CHECK(fields.borrowed[1].dek == sample_id<DekId>("lossy"));
+    CHECK((fields.borrowed[0].has(0) && fields.borrowed[0].has(10) && !fields.borrowed[0].has(1)));
+    CHECK(fields.has_errors);
+    CHECK(fields.reach.size() == 2);
+    CHECK(backup_public(entry_with(sample_public(dek), dek)).borrowed.empty());
+}
+
+TEST_CASE("what is borrowed ascends, is there where a flag says so, and in no partial entry",
+          "[format][backup_entry]") {
+    const DataKey dek = sample_dek();
+    const crypto::SigningKey signer = sample_signer();
+    const Bytes partial = make_backup_entry(EntryKind::partial, sample_head(2), borrowing(dek), sample_labels(),
+                                            sample_body(), dek, signer);
+    CHECK_THROWS_MATCHES(backup_public(decode_entry(partial, journal_name(signer.verify_key().identity(), 2))), Error,
+                         has_code(ErrorCode::damaged));
+    constexpr std::size_t kFlags = 16 + 16 + 1;
+    Bytes without = encoded(sample_public(dek));
+    without[kFlags] |= 2;
+    CHECK(outcome([&] { (void)BackupPublic::decode(without, "entry"); }) == ErrorCode::damaged);
+    without.push_back(0);
+    CHECK(outcome([&] { (void)BackupPublic::decode(without, "entry"); }) == ErrorCode::damaged);
+    Bytes swapped = encoded(borrowing(dek));
+    REQUIRE(BackupPublic::decode(swapped, "entry").borrowed.size() == 2);
+    constexpr std::size_t kItem = 32 + 1 + 16 + 3;
+    std::swap_ranges(swapped.end() - 2 * kItem, swapped.end() - kItem, swapped.end() - kItem);
+    CHECK(outcome([&] { (void)BackupPublic::decode(swapped, "entry"); }) == ErrorCode::damaged);
+}
+
 TEST_CASE("public fields that do not fit together are refused", "[format][backup_entry]") {
     const DataKey dek = sample_dek();
     BackupPublic fields = sample_public(dek);
@@ -159,7 +206,7 @@ TEST_CASE("an entry of another kind is no backup", "[format][backup_entry]") {
 }
 
 TEST_CASE("every changed bit of public fields is refused or means something else", "[format][backup_entry]") {
-    const Bytes bytes = encoded(sample_public(sample_dek()));
+    const Bytes bytes = encoded(GENERATE(false, true) ? borrowing(sample_dek()) : sample_public(sample_dek()));
     each_bit_flip(bytes, [](const Bytes& changed, std::size_t bit) {
         std::optional<Bytes> again;
         const auto code = outcome([&] { again = encoded(BackupPublic::decode(changed, "entry")); });

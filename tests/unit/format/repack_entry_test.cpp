@@ -6,6 +6,8 @@
 #include "tests/support/matchers.h"
 #include "tests/unit/format/samples.h"
 
+#include <algorithm>
+
 namespace signet::format {
 namespace {
 
@@ -33,6 +35,21 @@ std::vector<SecretBytes> sample_bodies() {
     other.statistics.files = 99;
     bodies.emplace_back(other.encode(EntryKind::backup));
     return bodies;
+}
+
+/// One that stands for two backups alone.
+RepackPublic lossy_repack(const DataKey& dek) {
+    RepackPublic fields = sample_repack(dek);
+    fields.bodies.clear();
+    fields.backups = {{sample_id<IdentityId>("writer 1"), 4, sample_id<EntryId>("a backup")},
+                      {sample_id<IdentityId>("writer 1"), 9, sample_id<EntryId>("another")}};
+    return fields;
+}
+
+Bytes encoded(const RepackPublic& fields) {
+    ByteWriter writer;
+    fields.encode(writer);
+    return writer.take();
 }
 
 SignedEntry decoded(Bytes object, std::uint64_t sequence = 2) {
@@ -81,6 +98,69 @@ TEST_CASE("a resealed body moved to another repack entry stays closed", "[format
     const SignedEntry moved = decoded(sign_entry(std::move(prefix), second.sealed_part(), officer), 3);
     CHECK_THROWS_MATCHES(open_resealed_body(moved, 0, dek), Error, has_code(ErrorCode::damaged));
     CHECK(open_resealed_body(own, 0, dek).statistics.files == sample_body().statistics.files);
+}
+
+TEST_CASE("a lossy repack entry serves the backups that it names and no others", "[format][repack_entry]") {
+    const DataKey dek = sample_dek();
+    const crypto::SigningKey officer = sample_signer("officer");
+    const RepackPublic fields =
+        repack_public(decoded(make_repack_entry(sample_head(), lossy_repack(dek), {}, dek, officer)));
+    CHECK(fields.is_lossy());
+    REQUIRE(fields.backups.size() == 2);
+    CHECK(fields.backups[1].backup == sample_id<EntryId>("another"));
+    CHECK(fields.serves(sample_id<IdentityId>("writer 1"), 4));
+    CHECK(fields.serves(sample_id<IdentityId>("writer 1"), 9));
+    CHECK_FALSE(fields.serves(sample_id<IdentityId>("writer 1"), 5));
+    CHECK_FALSE(fields.serves(sample_id<IdentityId>("writer 2"), 4));
+    const RepackPublic whole = sample_repack(dek);
+    CHECK_FALSE(whole.is_lossy());
+    CHECK(whole.serves(sample_id<IdentityId>("writer 2"), 4));
+    // Where nothing is needed of what it replaces it has no packs.
+    RepackPublic empty = lossy_repack(dek);
+    empty.packs.clear();
+    empty.indexes.clear();
+    CHECK(repack_public(decoded(make_repack_entry(sample_head(), empty, {}, dek, officer))).packs.empty());
+}
+
+TEST_CASE("a lossy repack entry does nothing else and names backups in order", "[format][repack_entry]") {
+    const DataKey dek = sample_dek();
+    const auto refused = [](const Bytes& bytes) {
+        return outcome([&] { (void)RepackPublic::decode(bytes, "entry"); }) == ErrorCode::damaged;
+    };
+    constexpr std::size_t kFlags = 32;
+    Bytes bytes = encoded(lossy_repack(dek));
+    REQUIRE_FALSE(refused(bytes));
+    SECTION("opening") { bytes[kFlags] |= 1; }
+    SECTION("an unknown flag") { bytes[kFlags] |= 4; }
+    SECTION("not lossy, and backups behind it") { bytes[kFlags] = 0; }
+    SECTION("the other way round") {
+        constexpr std::size_t kItem = 32 + 1 + 32;
+        std::swap_ranges(bytes.end() - 2 * kItem, bytes.end() - kItem, bytes.end() - kItem);
+    }
+    SECTION("for nobody") {
+        RepackPublic fields = sample_repack(dek);
+        fields.bodies.clear();
+        bytes = encoded(fields);
+        bytes[kFlags] = 2;
+        bytes.push_back(0);
+    }
+    SECTION("with bodies") {
+        bytes = encoded(sample_repack(dek));
+        bytes[kFlags] = 2;
+        const Bytes served = encoded(lossy_repack(dek));
+        bytes.insert(bytes.end(), served.end() - (1 + 2 * 65), served.end());
+    }
+    CHECK(refused(bytes));
+}
+
+TEST_CASE("every changed bit of a lossy repack entry is refused or means something else", "[format][repack_entry]") {
+    const Bytes bytes = encoded(lossy_repack(sample_dek()));
+    each_bit_flip(bytes, [](const Bytes& changed, std::size_t bit) {
+        std::optional<Bytes> again;
+        const auto code = outcome([&] { again = encoded(RepackPublic::decode(changed, "entry")); });
+        if (again ? *again != changed : code != ErrorCode::damaged && code != ErrorCode::unsupported)
+            FAIL("bit " << bit);
+    });
 }
 
 TEST_CASE("a repack entry without bodies seals nothing, and other kinds are not taken for one",

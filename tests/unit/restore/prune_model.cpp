@@ -40,6 +40,8 @@ struct PruneModel::RunState {
     Word first;
     std::optional<Word> newest;
     std::vector<format::Reach> own;  ///< this run's partial entries
+    std::vector<format::Reach> reach;
+    std::vector<format::Borrowed> borrowed;
     std::uint32_t packs = 0;
     bool was_trusted = false;
     // As a committer knows its journal.
@@ -88,15 +90,14 @@ TimePoint PruneModel::some_time() {
 }
 
 PruneModel::Word PruneModel::read_word() {
-    std::vector<storage::Journal> journals;
-    journals.reserve(8);
+    Word word;
+    std::list<storage::Journal>& journals = word.journals;
     const auto read = [&](const IdentityId& identity) -> keyring::OfficerJournal {
         const storage::Journal& journal = journals.emplace_back(repository_->load_journal(identity));
         return {journal.entries, journal.problem};
     };
     keyring::Officers officers = keyring::read_officers(repository_->config().officer, read);
     officers.require_whole();
-    Word word;
     word.trust = std::move(officers.trust);
     for (const auto& [identity, newest] : officers.newest) word.word.read.push_back({identity, newest.sequence});
     for (const storage::Journal& journal : journals) {
@@ -144,7 +145,8 @@ void PruneModel::trust_writer(const IdentityId& identity, std::uint64_t last) {
     say(0, format::EntryKind::trust, fields.encode(), {});
 }
 
-format::PackInfo PruneModel::store_pack(const DekId& dek, std::uint32_t counter) {
+/// As an index has it: one frame, whose chunks have one octet each.
+format::IndexedPack PruneModel::store_pack(const DekId& dek, std::uint32_t counter, const Chunks& chunks) {
     ByteWriter pack;
     pack.raw(std::string_view("SIGNETPK"));
     pack.u16(1);
@@ -155,25 +157,37 @@ format::PackInfo PruneModel::store_pack(const DekId& dek, std::uint32_t counter)
     Bytes rest(64);
     crypto::random_fill(rest);
     pack.raw(rest);
-    pack.raw(Bytes(32));  // of the header: zero; and then some
-    const PackId id = PackId::from(crypto::sha256(pack.view()).view());
-    (void)repository_->store().put(format::pack_name(id), pack.view());
-    return {id, pack.size()};
+    pack.raw(Bytes(100 + chunks.size()));
+    format::IndexedPack indexed;
+    indexed.id = PackId::from(crypto::sha256(pack.view()).view());
+    indexed.size = pack.size();
+    const auto octets = static_cast<std::uint32_t>(chunks.size());
+    indexed.frames = {{format::FrameKind::data, format::Codec::raw, octets + 16, octets,
+                       std::vector<std::uint32_t>(chunks.size(), 1)}};
+    indexed.chunks.assign(chunks.begin(), chunks.end());
+    held_[indexed.id] = chunks;
+    (void)repository_->store().put(format::pack_name(indexed.id), pack.view());
+    return indexed;
 }
 
-format::IndexInfo PruneModel::store_index(const IdentityId& writer) {
-    ByteWriter index;
-    index.raw(std::string_view("SIGNETIX"));
-    index.u16(1);
-    index.u16(1);
-    index.id(repository_->config().repository);
-    index.id(writer);
-    Bytes rest(64);
-    crypto::random_fill(rest);
-    index.raw(rest);
-    const IndexId id = IndexId::from(crypto::sha256(index.view()).view());
-    (void)repository_->store().put(format::index_name(id), index.view());
-    return {id, index.size()};
+std::vector<format::IndexInfo> PruneModel::store_index(const DekId& dek, const std::vector<format::IndexedPack>& packs,
+                                                       const IdentityId& writer) {
+    if (packs.empty()) return {};
+    return {repository_->put_index({dek, packs}, writer, writer_named(writer).keys.index_key)};
+}
+
+const PruneModel::Writer& PruneModel::writer_named(const IdentityId& identity) const {
+    const auto found = std::find_if(writers_.begin(), writers_.end(),
+                                    [&](const auto& writer) { return writer->identity() == identity; });
+    return **found;
+}
+
+/// One of the few that this writer's backups have, and those of its line.
+ChunkId PruneModel::some_chunk(const Writer& writer) {
+    ByteWriter octets;
+    octets.u64(turns_.below(kChunks));
+    octets.raw(writer.keys.id_key.reveal());
+    return ChunkId::from(crypto::sha256(octets.view()).view().first(ChunkId::kSize));
 }
 
 format::Slot PruneModel::store_slot(const format::DataKey& dek) {
@@ -186,12 +200,16 @@ format::Slot PruneModel::store_slot(const format::DataKey& dek) {
 }
 
 /// As a committer does it: the number that it knows of, and what won where that is taken.
-void PruneModel::append_run_entry(RunState& run, format::EntryKind kind, const std::vector<format::PackInfo>& packs,
-                                  const std::vector<format::Reach>& reach) {
+/// content  of a backup
+void PruneModel::append_run_entry(RunState& run, format::EntryKind kind, const std::vector<format::IndexedPack>& packs,
+                                  const Chunks& content) {
     format::BackupPublic fields = run.common;
-    fields.packs = packs;
-    if (!packs.empty()) fields.indexes = {store_index(run.writer.identity())};
-    fields.reach = reach;
+    for (const format::IndexedPack& pack : packs) fields.packs.push_back({pack.id, pack.size});
+    fields.indexes = store_index(run.dek.id(), packs, run.writer.identity());
+    if (kind == format::EntryKind::backup) {
+        fields.reach = run.reach;
+        fields.borrowed = run.borrowed;
+    }
     const bool is_backup = kind == format::EntryKind::backup;
     if (is_backup || !packs.empty()) fields.reach.insert(fields.reach.end(), run.own.begin(), run.own.end());
     std::sort(fields.reach.begin(), fields.reach.end(), [](const auto& a, const auto& b) {
@@ -217,8 +235,10 @@ void PruneModel::append_run_entry(RunState& run, format::EntryKind kind, const s
         head.previous = run.previous;
         head.time = some_time();
         const Bytes object = format::make_backup_entry(kind, head, fields, labels, body, run.dek, run.writer.key);
+        const EntryId id = EntryId::from(crypto::sha256(object).view());
+        if (is_backup) contents_[id] = content;
         if (repository_->append_entry(run.writer.identity(), run.next, object)) {
-            run.previous = EntryId::from(crypto::sha256(object).view());
+            run.previous = id;
             run.bound = format::farthest(run.bound, fields.obeyed);
             if (!packs.empty()) {
                 format::Reach own{0, run.next, run.dek.id(), {}};
@@ -233,31 +253,39 @@ void PruneModel::append_run_entry(RunState& run, format::EntryKind kind, const s
     }
 }
 
-/// Some of the packs that the writer and its predecessors have, as a history finds them.
-std::vector<format::Reach> PruneModel::choose_reach(RunState& run, const Word& first) {
-    std::vector<storage::Journal> journals;
-    journals.push_back(repository_->load_journal(run.writer.identity()));
-    run.follow(journals.front());
-    for (const IdentityId& identity : run.writer.predecessors) journals.push_back(repository_->load_journal(identity));
-    const auto listing = repository_->store().list("packs/");
-    std::vector<format::Reach> reach;
-    for (std::size_t journal = 0; journal < journals.size(); ++journal) {
-        for (const format::SignedEntry& entry : journals[journal].entries) {
-            if (entry.kind != format::EntryKind::backup && entry.kind != format::EntryKind::partial) continue;
-            const auto fields = format::backup_public(entry);
-            if (journal > 0 && !first.trust.trusts(entry.identity, format::Role::writer, entry.head.sequence)) continue;
-            format::Reach item{journal, entry.head.sequence, fields.dek, {}};
-            for (std::size_t pack = 0; pack < fields.packs.size(); ++pack) {
-                const auto& condemnations = first.word.condemnations;
-                const bool is_usable =
-                    listing.find(format::pack_name(fields.packs[pack].id)) != nullptr &&
-                    condemnations.of_pack(entry.identity, entry.head.sequence, pack) == storage::Standing::free;
-                if (is_usable && turns_.happens(1, 3)) item.set(pack);
-            }
-            if (!item.bitmap.empty()) reach.push_back(std::move(item));
-        }
+/// As a backup does it. returns  what is to be stored
+PruneModel::Chunks PruneModel::look_up(RunState& run, const Chunks& content) {
+    const keyring::Trust& trust = run.first.trust;
+    const IdentityId self = run.writer.identity();
+    const auto counts = [&](const format::SignedEntry& entry) {
+        return trust.trusts(entry.identity, format::Role::officer, entry.head.sequence);
+    };
+    const auto believes = [&](const IdentityId& identity, std::uint64_t sequence) {
+        return identity == self || trust.trusts(identity, format::Role::writer, sequence);
+    };
+    backup::History history(*repository_, self, run.writer.predecessors, {run.first.journals, counts}, believes,
+                            [](const std::string&) {});
+    run.follow(history.journal());
+    backup::History::Choice choice;
+    choice.series = run.common.series;
+    choice.max_deks = 64;
+    choice.is_current = [](const backup::KnownDek&) { return true; };
+    history.choose(choice);
+    history.leave_out(run.first.word.condemnations);
+    backup::ChunkTable table;
+    history.load_index(table, run.writer.keys.index_key, {});
+    Chunks fresh;
+    for (const ChunkId& chunk : content) {
+        const backup::PackNumber pack = table.find(chunk);
+        if (pack == backup::ChunkTable::kUnknown)
+            fresh.insert(chunk);
+        else
+            history.mark(pack);
     }
-    return reach;
+    run.reach = history.reach();
+    run.borrowed = history.borrowed();
+    if (!run.borrowed.empty()) ++counts_["borrowing"];
+    return fresh;
 }
 
 void PruneModel::back_up(std::size_t number, std::size_t series, bool may_fail) {
@@ -269,28 +297,37 @@ void PruneModel::back_up(std::size_t number, std::size_t series, bool may_fail) 
         explicit Busy(bool& which) : flag(which) { flag = true; }
         ~Busy() { flag = false; }
     } const busy(writer.is_busy[series]);
-    RunState run{
-        writer, format::DataKey::generate(repository_->config().repository), {}, read_word(), {}, {}, 0, false, 1, {},
-        {}};
-    const auto reach = choose_reach(run, run.first);
+    RunState run{writer, format::DataKey::generate(repository_->config().repository),
+                 {},     read_word(),
+                 {},     {},
+                 {},     {},
+                 0,      false,
+                 1,      {},
+                 {}};
+    run.common.run = crypto::random_id<format::RunId>();
+    run.common.series = format::series_id(writer.keys.label_key, series == 0 ? "a" : "b");
+    Chunks content;
+    for (std::uint64_t i = 1 + turns_.below(5); i > 0; --i) content.insert(some_chunk(writer));
+    Chunks fresh = look_up(run, content);
     run.was_trusted = run.first.trust.trusts(writer.identity(), format::Role::writer, run.next);
     const auto* known = run.first.trust.find(writer.identity(), format::Role::writer);
     if (!run.was_trusted && known != nullptr) return;  // was trusted, and is no more
-    run.common.run = crypto::random_id<format::RunId>();
-    run.common.series = format::series_id(writer.keys.label_key, series == 0 ? "a" : "b");
     run.common.time = some_time();
     run.common.predecessors = writer.predecessors;
     run.common.dek = run.dek.id();
     run.common.commitment = run.dek.commitment();
     run.common.slots = {store_slot(run.dek)};
     append_run_entry(run, format::EntryKind::partial, {}, {});
-    std::vector<format::PackInfo> packs;
-    for (std::uint64_t i = turns_.below(4); i > 0; --i) {
-        packs.push_back(store_pack(run.dek.id(), run.packs++));
+    std::vector<format::IndexedPack> packs;
+    while (!fresh.empty()) {
+        Chunks in_pack;
+        for (std::uint64_t i = 1 + turns_.below(3); i > 0 && !fresh.empty(); --i)
+            in_pack.insert(fresh.extract(fresh.begin()));
+        packs.push_back(store_pack(run.dek.id(), run.packs++, in_pack));
         if (turns_.happens(1, 4)) append_run_entry(run, format::EntryKind::partial, std::exchange(packs, {}), {});
     }
     if (may_fail && turns_.happens(1, 8)) return;  // it fails: what it stored stays for the next
-    append_run_entry(run, format::EntryKind::backup, packs, reach);
+    append_run_entry(run, format::EntryKind::backup, packs, content);
     ++counts_["backups"];
 }
 
@@ -366,45 +403,127 @@ void PruneModel::prune(bool can_wait) {
     (void)pruner.finish();
 }
 
-/// All packs of one entry that a backup needs, sealed anew.
-void PruneModel::reseal() {
-    const crypto::SigningKey& officer = officers_[turns_.below(2)];
-    const Catalogue known = catalogue(*repository_);
-    std::vector<ReachedEntry> choice;
+/// Of trusted backups, each entry once.
+std::vector<ReachedEntry> PruneModel::needed_by_all(const Catalogue& known) const {
+    std::map<EntryPlace, ReachedEntry> all;
     for (const Backup& backup : known.backups()) {
         if (!backup.trusted) continue;
-        for (ReachedEntry& reached : known.reached_by(backup)) choice.push_back(std::move(reached));
+        for (ReachedEntry& reached : known.reached_by(backup)) {
+            ReachedEntry& one = all[{reached.entry->identity, reached.entry->head.sequence}];
+            if (one.entry == nullptr) {
+                one = std::move(reached);
+                continue;
+            }
+            for (std::size_t pack = 0; pack < reached.listed->packs.size(); ++pack) {
+                if (reached.has(pack)) format::bitmap_set(one.bitmap, pack);
+            }
+        }
     }
-    if (choice.empty()) return;
-    const ReachedEntry& reached = choice[turns_.below(choice.size())];
-    const format::DataKey dek = format::DataKey::generate(repository_->config().repository);
-    format::RepackPublic fields;
-    fields.writer = reached.writer;
-    fields.dek = dek.id();
-    fields.commitment = dek.commitment();
-    fields.slots = {store_slot(dek)};
+    std::vector<ReachedEntry> entries;
+    for (auto& [place, one] : all) entries.push_back(std::move(one));
+    return entries;
+}
+
+/// A repack entry in the making.
+struct PruneModel::Copying {
+    const crypto::SigningKey& officer;
+    format::DataKey dek;
+    format::RepackPublic fields = {};
+    std::vector<format::IndexedPack> packs = {};
+};
+
+void PruneModel::open_copying(Copying& copying, const IdentityId& writer) {
+    format::RepackPublic& fields = copying.fields;
+    fields.writer = writer;
+    fields.dek = copying.dek.id();
+    fields.commitment = copying.dek.commitment();
+    fields.slots = {store_slot(copying.dek)};
     fields.is_opening = true;
-    const Make make = [&](const format::EntryHead& head, const storage::Journal&) {
+    append_repack(copying);
+    fields.is_opening = false;
+}
+
+void PruneModel::append_repack(Copying& copying) {
+    format::RepackPublic& fields = copying.fields;
+    for (const format::IndexedPack& pack : copying.packs) fields.packs.push_back({pack.id, pack.size});
+    fields.indexes = store_index(fields.dek, copying.packs, fields.writer);
+    (void)append(copying.officer, some_time(), [&](const format::EntryHead& head, const storage::Journal&) {
         const Catalogue now = catalogue(*repository_);
         if (now.condemnations().of_listed(fields) != storage::Standing::free)
             throw Error(ErrorCode::refused, "condemned meanwhile");
         fields.obeyed = now.officers_read();
-        return format::make_repack_entry(head, fields, {}, dek, officer);
-    };
-    (void)append(officer, some_time(), make);
+        return format::make_repack_entry(head, fields, {}, copying.dek, copying.officer);
+    });
+}
+
+/// All packs of one entry that a backup needs, sealed anew.
+void PruneModel::reseal() {
+    Copying copying{officers_[turns_.below(2)], format::DataKey::generate(repository_->config().repository)};
+    const Catalogue known = catalogue(*repository_);
+    const std::vector<ReachedEntry> choice = needed_by_all(known);
+    if (choice.empty()) return;
+    const ReachedEntry& reached = choice[turns_.below(choice.size())];
+    open_copying(copying, reached.writer);
     format::ReplacedPacks replaced{reached.entry->identity, reached.entry->head.sequence, reached.listed->dek, {}};
     for (std::size_t pack = 0; pack < reached.listed->packs.size(); ++pack) {
         if (!reached.has(pack)) continue;
         // What is read must be there: otherwise there is nothing to copy.
-        if (!repository_->store().exists(format::pack_name(reached.listed->packs[pack].id))) return;
-        fields.packs.push_back(store_pack(dek.id(), static_cast<std::uint32_t>(pack)));
+        const PackId& id = reached.listed->packs[pack].id;
+        if (!repository_->store().exists(format::pack_name(id))) return;
+        copying.packs.push_back(store_pack(copying.dek.id(), static_cast<std::uint32_t>(pack), held_.at(id)));
         format::bitmap_set(replaced.bitmap, pack);
     }
-    fields.is_opening = false;
-    fields.indexes = {store_index(reached.writer)};
-    fields.replaced = {replaced};
-    (void)append(officer, some_time(), make);
+    copying.fields.replaced = {replaced};
+    append_repack(copying);
     ++counts_["repacks"];
+}
+
+/// What is needed of the packs of one entry or of several of one writer, for the backups that are there now.
+void PruneModel::sift() {
+    Copying copying{officers_[turns_.below(2)], format::DataKey::generate(repository_->config().repository)};
+    const Catalogue known = catalogue(*repository_);
+    std::vector<ReachedEntry> choice = needed_by_all(known);
+    if (choice.empty()) return;
+    const IdentityId writer = choice[turns_.below(choice.size())].writer;
+    std::erase_if(choice, [&](const ReachedEntry& one) { return one.writer != writer || !turns_.happens(2, 3); });
+    if (choice.empty()) return;
+    Chunks needed;
+    for (const Backup& backup : known.backups()) {
+        if (backup.trusted) needed.insert(contents_.at(backup.id).begin(), contents_.at(backup.id).end());
+    }
+    open_copying(copying, writer);
+    Chunks kept;
+    std::size_t before = 0;
+    std::set<EntryPlace> places;
+    for (const ReachedEntry& reached : choice) {
+        const EntryPlace place{reached.entry->identity, reached.entry->head.sequence};
+        format::ReplacedPacks replaced{place.first, place.second, reached.listed->dek, reached.bitmap};
+        for (std::size_t pack = 0; pack < reached.listed->packs.size(); ++pack) {
+            if (!reached.has(pack)) continue;
+            const PackId& id = reached.listed->packs[pack].id;
+            if (!repository_->store().exists(format::pack_name(id))) return;
+            before += held_.at(id).size();
+            for (const ChunkId& chunk : held_.at(id)) {
+                if (needed.contains(chunk)) kept.insert(chunk);
+            }
+        }
+        places.insert(place);
+        copying.fields.replaced.push_back(std::move(replaced));
+    }
+    if (!kept.empty()) copying.packs.push_back(store_pack(copying.dek.id(), 0, kept));
+    for (const Backup& backup : known.backups()) {
+        const auto reached = known.reached_by(backup);
+        const bool is_user = std::any_of(reached.begin(), reached.end(), [&](const ReachedEntry& one) {
+            return places.contains({one.entry->identity, one.entry->head.sequence});
+        });
+        if (backup.trusted && is_user) copying.fields.backups.push_back({backup.writer, backup.sequence, backup.id});
+    }
+    std::sort(copying.fields.backups.begin(), copying.fields.backups.end(), [](const auto& a, const auto& b) {
+        return std::tie(a.identity, a.sequence) < std::tie(b.identity, b.sequence);
+    });
+    append_repack(copying);
+    ++counts_["lossy repacks"];
+    if (kept.size() < before) ++counts_["something left behind"];
 }
 
 /// A writer is closed, opened again, or succeeded by another one that nobody trusts at first.
@@ -431,11 +550,12 @@ void PruneModel::act_at_random() {
     const std::uint64_t kind = turns_.below(100);
     const std::size_t writer = turns_.below(writers_.size());
     const std::size_t series = turns_.below(kSeries);
-    if (kind < 45) return turns_.add("backup", [this, writer, series] { back_up(writer, series, true); });
-    if (kind < 60) return turns_.add("forget", [this] { forget(); });
-    if (kind < 68) return turns_.add("undelete", [this] { undelete(); });
-    if (kind < 74) return turns_.add("reseal", [this] { reseal(); });
-    if (kind < 79) return turns_.add("trust", [this] { change_trust(); });
+    if (kind < 40) return turns_.add("backup", [this, writer, series] { back_up(writer, series, true); });
+    if (kind < 56) return turns_.add("forget", [this] { forget(); });
+    if (kind < 62) return turns_.add("undelete", [this] { undelete(); });
+    if (kind < 66) return turns_.add("reseal", [this] { reseal(); });
+    if (kind < 78) return turns_.add("sift", [this] { sift(); });
+    if (kind < 82) return turns_.add("trust", [this] { change_trust(); });
     turns_.add("prune", [this] { prune(true); });
 }
 
@@ -481,14 +601,20 @@ void PruneModel::learn_needs(const std::string& when) {
         if ((!backup.trusted && is_judged) || uncertain_.contains(backup.id)) continue;
         const std::string whose = "backup " + std::to_string(backup.sequence) + " of " + backup.writer.short_hex(8);
         needed_[backup.body.listed->dek.hex()] = whose;
+        Chunks lacking = contents_.at(backup.id);
         for (const ReachedEntry& reached : now.reached_by(backup)) {
             needed_[reached.listed->dek.hex()] = whose;
             for (std::size_t pack = 0; pack < reached.listed->packs.size(); ++pack) {
-                if (reached.has(pack)) needed_[format::pack_name(reached.listed->packs[pack].id)] = whose;
+                if (!reached.has(pack)) continue;
+                needed_[format::pack_name(reached.listed->packs[pack].id)] = whose;
+                for (const ChunkId& chunk : held_.at(reached.listed->packs[pack].id)) lacking.erase(chunk);
             }
             for (const format::IndexInfo& index : reached.listed->indexes)
                 needed_[format::index_name(index.id)] = whose;
         }
+        if (!lacking.empty())
+            violations_.push_back(when + ": " + whose + " does not reach " + std::to_string(lacking.size()) +
+                                  " of its chunks");
     }
 }
 

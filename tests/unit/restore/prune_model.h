@@ -1,8 +1,11 @@
-// A world of writers, officers, prunes, kills and clocks that jump, for tests of pruning: every entry is real, packs
-// are headers and noise. Writers keep the duties of docs/format.md section 14, and what they obey is decided by the
-// code that decides it for backups. After each step that could break something everything is looked at.
+// A world of writers, officers, prunes, repacking, kills and clocks that jump, for tests of pruning: every entry and
+// every index segment is real, packs are headers and noise, and this world alone knows which chunks are in them.
+// Writers keep the duties of docs/format.md section 14: what they find and refer to, and what they obey, is decided by
+// the code that decides it for backups. After each step that could break something everything is looked at: each backup
+// that counts has all objects that it needs, and each of its chunks is in one of them.
 #pragma once
 
+#include "backup/history.h"
 #include "restore/pruner.h"
 #include "tests/support/memory_store.h"
 #include "tests/support/turns.h"
@@ -31,6 +34,8 @@ public:
 
 private:
     static constexpr std::size_t kSeries = 2;
+    static constexpr std::uint64_t kChunks = 48;  ///< that there can be in one writer's backups
+    using Chunks = std::set<ChunkId>;
     struct Writer {
         crypto::SigningKey key = crypto::SigningKey::generate();
         format::WriterKeys keys;
@@ -42,6 +47,7 @@ private:
     struct Word {
         storage::OfficersWord word;
         keyring::Trust trust;
+        std::list<storage::Journal> journals;
     };
     struct RunState;
 
@@ -51,18 +57,27 @@ private:
     using Make = std::function<Bytes(const format::EntryHead&, const storage::Journal&)>;
     std::pair<EntryId, std::uint64_t> append(const crypto::SigningKey& key, TimePoint time, const Make& make);
     void say(std::size_t officer, format::EntryKind kind, const Bytes& fields, TimePoint time);
-    [[nodiscard]] format::PackInfo store_pack(const DekId& dek, std::uint32_t counter);
-    [[nodiscard]] format::IndexInfo store_index(const IdentityId& writer);
+    [[nodiscard]] format::IndexedPack store_pack(const DekId& dek, std::uint32_t counter, const Chunks& chunks);
+    [[nodiscard]] std::vector<format::IndexInfo> store_index(const DekId& dek,
+                                                             const std::vector<format::IndexedPack>& packs,
+                                                             const IdentityId& writer);
+    [[nodiscard]] const Writer& writer_named(const IdentityId& identity) const;
+    [[nodiscard]] ChunkId some_chunk(const Writer& writer);
     [[nodiscard]] format::Slot store_slot(const format::DataKey& dek);
 
     void back_up(std::size_t writer, std::size_t series, bool may_fail);
-    void append_run_entry(RunState& run, format::EntryKind kind, const std::vector<format::PackInfo>& packs,
-                          const std::vector<format::Reach>& reach);
-    [[nodiscard]] std::vector<format::Reach> choose_reach(RunState& run, const Word& first);
+    void append_run_entry(RunState& run, format::EntryKind kind, const std::vector<format::IndexedPack>& packs,
+                          const Chunks& content);
+    [[nodiscard]] Chunks look_up(RunState& run, const Chunks& content);
     void forget();
     void undelete();
     void prune(bool can_wait);
     void reseal();
+    void sift();
+    struct Copying;
+    [[nodiscard]] std::vector<ReachedEntry> needed_by_all(const Catalogue& known) const;
+    void open_copying(Copying& copying, const IdentityId& writer);
+    void append_repack(Copying& copying);
     void change_trust();
     void trust_writer(const IdentityId& identity, std::uint64_t last);
     void say_about(const Backup& backup, format::TombstoneAction action, const Catalogue& known);
@@ -81,6 +96,8 @@ private:
     std::vector<std::unique_ptr<Writer>> writers_;
     std::optional<storage::Repository> repository_;  ///< with steps
     std::optional<storage::Repository> plain_;       ///< without: for who looks whether all is well
+    std::map<PackId, Chunks> held_;                  ///< by packs, also lost ones
+    std::map<EntryId, Chunks> contents_;             ///< of backups
     std::set<EntryId> uncertain_;  ///< of backups that somebody was taking back, and was killed, or does so still
     std::map<std::string, std::string> needed_;  ///< objects, and data keys in hexadecimal; by which backup
     std::vector<std::string> violations_;

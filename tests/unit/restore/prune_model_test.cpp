@@ -1,5 +1,5 @@
-// Random histories of writers, prunes, forgets, kills and clock jumps: nothing that is committed and not forgotten is
-// ever lost, nobody removes a lock, and in the end nothing stays that nothing needs.
+// Random histories of writers, prunes, forgets, repacking, kills and clock jumps: nothing that is committed and not
+// forgotten is ever lost, nobody removes a lock, and in the end nothing stays that nothing needs.
 #include "tests/unit/restore/prune_model.h"
 
 #include <catch2/catch.hpp>
@@ -43,7 +43,8 @@ void run_histories(std::uint64_t first, std::uint64_t count) {
     if (wanted_seed()) return;
     // A history in which nothing happens proves nothing.
     for (const char* what : {"backups", "forgotten", "prunes", "condemnations", "verdicts", "removals", "kills",
-                             "taken back", "repacks", "acknowledgements", "races for a number", "closed", "successors"})
+                             "taken back", "repacks", "lossy repacks", "something left behind", "borrowing",
+                             "acknowledgements", "races for a number", "closed", "successors"})
         CHECK(counts[what] > 0);
 }
 

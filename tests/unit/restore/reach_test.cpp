@@ -124,6 +124,112 @@ TEST_CASE("a repack entry that contradicts what it names is reported and has no 
     CHECK(catalogue.findings().front().error.code() == ErrorCode::damaged);
 }
 
+TEST_CASE("a lossy repack entry stands for the backups that it names alone", "[restore][reach]") {
+    RepositoryBench bench;
+    const EntryId first = bench.back_up(tree(1), at(1));
+    bench.back_up(tree(1), at(2));
+    const PackId old = first_pack_needed(bench.catalogue());
+    Statement lossy(bench);
+    {
+        const Catalogue catalogue = bench.catalogue();
+        const Backup& served = catalogue.find(first.hex());
+        lossy.fields.backups = {{served.writer, served.sequence, served.id}};
+    }
+    say(bench, lossy);
+    const auto needs = [&](const EntryId& id, const PackId& pack) {
+        const Catalogue catalogue = bench.catalogue();
+        const auto reached = catalogue.reached_by(catalogue.find(id.hex()));
+        return std::any_of(reached.begin(), reached.end(), [&](const ReachedEntry& one) {
+            for (std::size_t i = 0; i < one.listed->packs.size(); ++i) {
+                if (one.has(i) && one.listed->packs[i].id == pack) return true;
+            }
+            return false;
+        });
+    };
+    const EntryId second = bench.catalogue().backups().back().id;
+    CHECK(needs(first, lossy.fields.packs.front().id));
+    CHECK_FALSE(needs(first, old));
+    CHECK(needs(second, old));
+    CHECK_FALSE(needs(second, lossy.fields.packs.front().id));
+    CHECK(bench.catalogue().replaced().empty());  // nobody is told that others stand for it
+    // Later ones about all: for the backup that is named the lossy one goes before them.
+    const Statement whole(bench);
+    say(bench, whole);
+    CHECK(needs(first, lossy.fields.packs.front().id));
+    CHECK(needs(second, whole.fields.packs.front().id));
+}
+
+TEST_CASE("a lossy repack entry that gives another id for a backup is reported and has no effect [security]",
+          "[restore][reach]") {
+    RepositoryBench bench;
+    bench.back_up(tree(1), at(1));
+    const PackId before = first_pack_needed(bench.catalogue());
+    Statement lossy(bench);
+    const Catalogue known = bench.catalogue();
+    const Backup& backup = known.backups().front();
+    SECTION("another id") { lossy.fields.backups = {{backup.writer, backup.sequence, crypto::random_id<EntryId>()}}; }
+    SECTION("no backup") {
+        const IdentityId officer = bench.repository->config().officer;
+        lossy.fields.backups = {{officer, 1, bench.repository->load_journal(officer).entries.front().id}};
+    }
+    say(bench, lossy);
+    const Catalogue catalogue = bench.catalogue();
+    CHECK(first_pack_needed(catalogue) == before);
+    CHECK(catalogue.repacks().entries().empty());
+    CHECK(catalogue.findings().size() == 1);
+}
+
+TEST_CASE("a backup needs the packs that it borrows, and is damaged where they cannot be lent", "[restore][reach]") {
+    RepositoryBench bench;
+    bench.back_up(tree(1), at(1));
+    Statement lender(bench);
+    say(bench, lender);
+    const IdentityId officer = bench.repository->config().officer;
+    format::Borrowed item{officer, bench.repository->load_journal(officer).entries.size(), lender.key.id(), {}};
+    item.set(0);
+    bool is_whole = false;
+    SECTION("as it is") { is_whole = true; }
+    SECTION("another data key") { item.dek = crypto::random_id<DekId>(); }
+    SECTION("more packs") { item.set(9); }
+    SECTION("an entry that is not there") { item.sequence = 99; }
+    SECTION("an entry of another kind") { item.sequence = 1; }
+    RunOptions options = at(2);
+    options.change = [&](format::BackupPublic& fields, format::BackupBody&) { fields.borrowed = {item}; };
+    const EntryId id = bench.back_up(tree(2), options);
+    const Catalogue catalogue = bench.catalogue();
+    const Backup& backup = catalogue.find(id.hex());
+    CHECK(backup.trusted);
+    CHECK(catalogue.is_whole(backup) == is_whole);
+    if (!is_whole) return;
+    const auto reached = catalogue.reached_by(backup);
+    CHECK(std::any_of(reached.begin(), reached.end(),
+                      [&](const ReachedEntry& one) { return one.listed->dek == lender.key.id(); }));
+}
+
+TEST_CASE("who borrows from somebody who is no officer is not trusted [security]", "[restore][reach]") {
+    RepositoryBench bench;
+    bench.back_up(tree(1), at(1));
+    const auto stranger = crypto::SigningKey::generate();
+    const Statement statement(bench);
+    format::EntryHead head;
+    head.repository = bench.repository->config().repository;
+    head.config_hash = bench.repository->config_hash();
+    head.signer = stranger.verify_key();
+    head.sequence = 1;
+    head.time = Clock::system().now();
+    REQUIRE(bench.repository->append_entry(stranger.verify_key().identity(), 1, statement.sign(head, stranger)));
+    RunOptions options = at(2);
+    options.change = [&](format::BackupPublic& fields, format::BackupBody&) {
+        format::Borrowed item{stranger.verify_key().identity(), 1, statement.key.id(), {}};
+        item.set(0);
+        fields.borrowed = {item};
+    };
+    const EntryId id = bench.back_up(tree(2), options);
+    const Catalogue catalogue = bench.catalogue();
+    CHECK_FALSE(catalogue.find(id.hex()).trusted);
+    CHECK_THROWS_MATCHES(catalogue.require_trusted(catalogue.find(id.hex())), Error, has_code(ErrorCode::refused));
+}
+
 TEST_CASE("what a repack entry says of an entry that is not there has no effect, the rest has", "[restore][reach]") {
     RepositoryBench bench;
     bench.back_up(tree(1), at(1));
