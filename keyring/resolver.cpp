@@ -1,4 +1,4 @@
-#include "keyring/resolver.h"
+#include "keyring/resolver_found.h"
 
 #include <algorithm>
 #include <array>
@@ -166,16 +166,6 @@ std::string_view text(ProtectorStatus status) {
     return {};
 }
 
-/// The first location that answers, or why none does.
-struct Resolver::Found {
-    bool any = false;  ///< a location that can hold the private half
-    Outcome outcome = Outcome::unavailable;
-    Location location;  ///< that answered, or the first
-    std::string detail;
-    std::optional<KeyDescription> key;
-    std::vector<Passed> passed;  ///< before it
-};
-
 Resolver::Resolver(KeyringSet& keyrings, Vaults& vaults, std::function<void(const std::string&)> warn, Wait wait)
     : keyrings_(keyrings), vaults_(vaults), warn_(std::move(warn)), wait_(std::move(wait)) {
     if (!wait_) wait_ = [](std::chrono::milliseconds time) { std::this_thread::sleep_for(time); };
@@ -257,7 +247,10 @@ Answer<KeyDescription> Resolver::ask_once(const Location& location) {
 
 /// The same, where another key in its place is none.
 Answer<KeyDescription> Resolver::ask(const format::Thumbprint& thumbprint, const Location& location) {
-    auto answer = patiently(location.text(), [&] { return ask_once(location); });
+    const Answer<KeyDescription>* known = recalled(location.text());
+    const auto start = std::chrono::steady_clock::now();
+    auto answer = known != nullptr ? *known : patiently(location.text(), [&] { return ask_once(location); });
+    if (known == nullptr) recall(location, answer, std::chrono::steady_clock::now() - start);
     if (!answer.ok() || answer.value->thumbprint == thumbprint) return answer;
     return Answer<KeyDescription>::refuse(Outcome::not_found,
                                           "another key is there: " + answer.value->thumbprint.short_text());
@@ -326,6 +319,7 @@ ProtectorReport Resolver::status_locked(const format::Thumbprint& thumbprint, Us
     }
     report.status = status_of(found.outcome);
     report.can_unwrap = found.key && may_unwrap(found.key->state);
+    if (report.can_unwrap) report.remote = remote_use(found.location);
     if (found.key) report.not_before = found.key->attributes.not_before;
     if (found.key) report.expires = found.key->attributes.expires;
     report.detail = describe_refusal(found.outcome, found.location.text()) + in_brackets(found.detail);
@@ -409,6 +403,7 @@ void Resolver::note_failover(const format::Slot& slot, const std::vector<Passed>
 
 format::DataKey Resolver::unwrap(const format::Slot& slot) {
     const std::lock_guard lock(mutex_);
+    if (auto key = take_ahead(slot)) return std::move(*key);
     const auto protector = keyrings_.find(slot.thumbprint);
     if (!protector) {
         const std::string place = printable(slot.location);
@@ -434,6 +429,7 @@ format::DataKey Resolver::unwrap(const format::Slot& slot) {
             keyrings_.own().note_unwrapped(slot.thumbprint);
             return std::move(*key);
         }
+        described_.erase(place);
 
         if (may_fail_over(answer.outcome)) keyrings_.take_notes_of_others();
         const Refusal* latched = refusal(place);
