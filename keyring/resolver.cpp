@@ -459,10 +459,6 @@ format::Slot Resolver::wrap_locked(const format::DataKey& key, const format::Thu
         throw Error(ErrorCode::refused, who + " is linked for unwrapping only",
                     "make it the default: signet keyring default " + thumbprint.short_text());
     }
-    const Found found = look({link.thumbprint, link.name, link.role, link.locations, link.spki}, Use::wrap);
-    const bool is_away = found.any && may_fail_over(found.outcome);
-    if (found.any && !is_away && found.outcome != Outcome::ok) refuse_to_wrap(found, thumbprint, who);
-
     format::Slot slot;
     slot.algorithm = format::algorithm_for(thumbprint);
     slot.repository = key.repository();
@@ -471,11 +467,28 @@ format::Slot Resolver::wrap_locked(const format::DataKey& key, const format::Thu
     slot.commitment = key.commitment();
     slot.location = Location::parse(link.locations.front()).public_text().substr(0, format::kMaxLocation);
     const SecretBytes plaintext = format::wrap_plaintext(key, thumbprint);
-    if (found.any && !is_away && wraps_there(found, link)) {
+    const KnownProtector protector{link.thumbprint, link.name, link.role, link.locations, link.spki};
+    std::vector<Passed> passed;
+    Found found = look(protector, Use::wrap);
+    for (;;) {
+        const bool is_away = found.any && may_fail_over(found.outcome);
+        if (found.any && !is_away && found.outcome != Outcome::ok) refuse_to_wrap(found, thumbprint, who);
+        if (!found.any || is_away || !wraps_there(found, link)) break;
+        const std::string place = found.location.text();
+        passed.insert(passed.end(), found.passed.begin(), found.passed.end());
+        if (!passed.empty()) {
+            warn_of_twin(protector, passed.front().place, place);
+            note_failover(slot, passed, place);
+        }
         if (auto wrapped = wrap_there(found, slot, plaintext, who)) {
             slot.wrapped = std::move(*wrapped);
             return slot;
         }
+        if (!link.spki.empty()) break;  // the public half serves
+        passed.push_back({place, Outcome::unavailable, "does not wrap"});
+        Found next = look(protector, Use::wrap, passed);
+        if (!next.any) break;
+        found = std::move(next);
     }
     wrap_here(link, slot, plaintext, who, found);
     return slot;
@@ -508,9 +521,12 @@ std::optional<Bytes> Resolver::wrap_there(const Found& found, const format::Slot
     audit.outcome(intent, answer.outcome, audit_text(answer));
     keyrings_.own().note_answer(place, "wrap", answer.outcome, vaults_);
     if (answer.ok()) return std::move(answer.value);
-    if (may_fail_over(answer.outcome)) return std::nullopt;
+    described_.erase(place);
+    if (may_fail_over(answer.outcome)) keyrings_.take_notes_of_others();
+    const Refusal* latched = refusal(place);
+    if (may_fail_over(answer.outcome) && latched == nullptr) return std::nullopt;
     Found refused;
-    refused.outcome = answer.outcome;
+    refused.outcome = may_fail_over(answer.outcome) ? latched->outcome : answer.outcome;
     refused.location = found.location;
     refused.detail = answer.detail;
     refuse_to_wrap(refused, slot.thumbprint, who);

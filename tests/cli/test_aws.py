@@ -4,25 +4,20 @@ and a key of several regions."""
 import base64
 import json
 import os
-import sys
 import time
 import unittest
 
+import managers
 from harness import SignetTest, main, write
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../doubles"))
-try:
-    from aws import ACCOUNT, AwsDouble
+if managers.READY:
+    from aws import ACCOUNT, AwsDouble, policy_allows
     from double import captive_portal, cut_off, forbidden_page, hang, huge, redirect, reply, reset, truncated_json
-except ImportError as missing:  # python3-cryptography
-    AwsDouble, WHY = None, str(missing)
-else:
-    WHY = ""
 
 WEST, EAST = "eu-west-1", "us-east-1"
 
 
-@unittest.skipUnless(AwsDouble, f"needs python3-cryptography: {WHY}")
+@unittest.skipUnless(managers.READY, managers.WHY)
 class AwsTest(SignetTest):
     """One double for all regions; a client of one user."""
 
@@ -64,6 +59,7 @@ class AwsTest(SignetTest):
 
 class KeyTest(AwsTest):
     def test_a_symmetric_key_from_link_to_restore(self):
+        """[R2, R45]"""
         arn = self.aws.make_key(WEST)
         summary = self.begin(arn)
         self.assertTrue(summary["protector_thumbprint"].startswith("kms:"))
@@ -213,6 +209,7 @@ class EconomyTest(AwsTest):
             self.backup(self.source)
 
     def test_one_call_for_each_data_key_as_the_plan_says(self):
+        """[R77]"""
         [needed] = self.signet("plan", "--json").json()["required"]
         self.assertEqual((needed["deks"], needed["calls"]["count"], needed["calls"]["at_once"]), (self.COUNT, self.COUNT, 8))
         self.assertEqual(needed["calls"]["vault"], f"aws:{WEST}/{ACCOUNT}")
@@ -316,8 +313,88 @@ class RegionTest(AwsTest):
         self.assertMessage(self.link(other, "--twin-of", "prod", expect=17), "is not a twin")
 
 
+class WalkthroughTest(AwsTest):
+    """A year with a key of two regions, in one go."""
+
+    ROLE = "arn:aws:iam::111122223333:role/signet"
+
+    def regions_asked_since(self, before, operation="Decrypt"):
+        return {use["region"] for use in self.aws.uses(operation=operation)[before:]}
+
+    def failovers(self):
+        return [line for line in self.audit() if line.get("operation") == "failover"]
+
+    def key_of_two_regions(self, policy):
+        west = self.aws.make_key(WEST, multi_region=True, policy=policy)
+        east = self.aws.replicate(west, EAST)
+        self.aws.key(east).policy = policy
+        return west, east
+
+    def test_set_up_outage_withdrawal_and_rotation(self):
+        """[R101, R104, R111, R130, R131, R145]"""
+        # Set up: with the printed policy, as the role that it names.
+        policy = self.signet("keyring", "setup", "aws", "--group", ACCOUNT, "--region", WEST, "--identity", self.ROLE, "--template").json()
+        west, east = self.key_of_two_regions(policy)
+        shown = self.aws.issue(self.ROLE)
+        self.env.update(AWS_ACCESS_KEY_ID=shown["AccessKeyId"], AWS_SECRET_ACCESS_KEY=shown["SecretAccessKey"],
+                        AWS_SESSION_TOKEN=shown["SessionToken"])
+        self.link(west, "--default", "--name", "prod")
+        self.link(east, "--twin-of", "prod")
+        self.signet("init", "--provider", "aws", "--region", WEST)
+        self.backup(self.source)
+        asked = len(self.aws.uses(operation="Decrypt"))
+        self.restore()
+        self.assertEqual(self.regions_asked_since(asked), {WEST})
+
+        # The first region does not answer: backups and restores go on in the other, and the log says so.
+        self.aws.fault(reset(), region=WEST)
+        asked = len(self.aws.uses(operation="Decrypt", region=EAST))
+        self.assertSays(self.restore().err, "its twin is used")
+        self.assertGreater(len(self.aws.uses(operation="Decrypt", region=EAST)), asked)
+        write(f"{self.source}/during", "the outage")
+        self.backup(self.source)
+        self.assertGreaterEqual(len(self.failovers()), 2)
+        self.aws.heal()
+        asked = len(self.aws.uses(operation="Decrypt"))
+        self.restore()
+        self.assertEqual(self.regions_asked_since(asked), {WEST})
+
+        # Somebody disables it in the first region: that is a decision, also behind an outage.
+        before = len(self.failovers())
+        self.aws.set_state(west, "Disabled")
+        self.assertMessage(self.restore(expect=13), "disabled", "aws kms enable-key --region eu-west-1")
+        self.signet("backup", self.source, expect=13)
+        self.aws.fault(reset(), region=WEST)
+        self.assertMessage(self.restore(expect=13), "refused since")
+        self.assertEqual(len(self.failovers()), before)
+
+        # A person decides otherwise, and the log says who.
+        self.aws.heal()
+        self.signet("keyring", "revalidate", "--use-twin", "--by", "Anna Berg")
+        self.restore()
+        self.backup(self.source)
+        self.assertIn("use-twin", [line.get("operation") for line in self.audit()])
+
+        # The next key: what is there is wrapped anew without being opened here, and the old one can go.
+        fresh_west, fresh_east = self.key_of_two_regions(policy)
+        self.aws.set_state(west, "Enabled")
+        self.link(fresh_west, "--default", "--name", "next")
+        self.link(fresh_east, "--twin-of", "next")
+        opened = len(self.aws.uses(operation="Decrypt"))
+        self.signet("rewrap")
+        self.assertGreater(len(self.aws.uses(operation="ReEncrypt")) + len(self.aws.uses(operation="Decrypt")) - opened, 0)
+        for arn in (west, east):
+            self.aws.set_state(arn, "Disabled")
+        self.restore()
+        [needed] = self.signet("plan", "--json").json()["required"]
+        self.assertEqual(needed["name"], "next")
+        self.aws.fault(reset(), region=WEST)
+        self.assertSays(self.restore().err, "its twin is used")
+        self.signet("keyring", "audit")
+
+
 class CredentialTest(AwsTest):
-    ROLE = f"arn:aws:iam::{'111122223333'}:role/backup"
+    ROLE = "arn:aws:iam::111122223333:role/backup"
 
     def setUp(self):
         super().setUp()
@@ -390,8 +467,8 @@ class SetupTest(AwsTest):
                         AWS_SESSION_TOKEN=shown["SessionToken"])
 
     def test_the_printed_policy_allows_what_backups_and_restores_need_and_no_more(self):
-        words = ["keyring", "setup", "aws", "--account", ACCOUNT, "--region", WEST, "--backup-role", self.BACKUP, "--restore-role", self.RESTORE]
-        policy = self.signet(*words, "--policy").json()
+        words = ["keyring", "setup", "aws", "--group", ACCOUNT, "--region", WEST, "--identity", self.RESTORE, "--backup-identity", self.BACKUP]
+        policy = self.signet(*words, "--template").json()
         arn = self.aws.make_key(WEST, policy=policy)
         fresh = self.aws.make_key(WEST, policy=policy)
         self.act_as(self.BACKUP)
@@ -409,7 +486,6 @@ class SetupTest(AwsTest):
         self.aws.set_state(arn, "Disabled")
         self.restore()
         # Who administers the key cannot use it; who uses it cannot administer it.
-        from aws import policy_allows
         root = f"arn:aws:iam::{ACCOUNT}:root"
         context = {"EncryptionContext": {"signet:repository": "00", "signet:dek": "11"}}
         for operation in ("Encrypt", "Decrypt", "GenerateDataKey", "ReEncryptFrom", "CreateGrant"):
@@ -422,12 +498,11 @@ class SetupTest(AwsTest):
         self.assertTrue(policy_allows(policy, root, "DisableKey", {}))
 
     def test_the_commands_name_what_was_asked_for(self):
-        text = self.signet("keyring", "setup", "aws", "--account", "444455556666", "--region", "us-gov-west-1", "--replica-region",
-                           "us-gov-east-1", "--alias", "night").out
+        text = self.signet("keyring", "setup", "aws", "--group", "444455556666", "--region", "us-gov-west-1", "--twin-region",
+                           "us-gov-east-1", "--key", "night").out
         self.assertSays(text, "--multi-region", "--replica-region us-gov-east-1", "aws:arn:aws-us-gov:kms:us-gov-west-1:444455556666:alias/night",
-                        "arn:aws-us-gov:iam::444455556666:root", "lets nobody wrap")
-        self.signet("keyring", "setup", "aws", "--account", "12", expect=2)
-        self.signet("keyring", "setup", "moon", expect=2)
+                        "arn:aws-us-gov:iam::444455556666:root", "arn:aws-us-gov:iam::444455556666:role/signet")
+        self.assertNotIn("--multi-region", self.signet("keyring", "setup", "aws").out)
 
 
 if __name__ == "__main__":

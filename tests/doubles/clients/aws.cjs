@@ -1,8 +1,9 @@
-// What the official client of AWS KMS sees of the double. Reads {url, plan} on standard input, where the plan is a list of
+// Drives the official client of AWS KMS against the double. Reads {url, plan} on standard input, where the plan is a list of
 // steps, and prints one JSON line for each: {ok: …} or {error: name, status}. Without keys in the plan, credentials come
 // the way that the environment says.
 "use strict";
-const kms = require("@aws-sdk/client-kms");
+const { createRequire } = require("node:module");
+const kms = createRequire(process.env.SIGNET_CLIENTS + "/package.json")("@aws-sdk/client-kms");
 
 const octets = (text) => Uint8Array.from(Buffer.from(text, "base64"));
 const text = (value) => Buffer.from(value).toString("base64");

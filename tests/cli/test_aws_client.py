@@ -1,33 +1,25 @@
-"""The double of AWS KMS before the official client, @aws-sdk/client-kms: it must be able to do everything that Signet does,
-and see the same names of errors. Skipped with a notice where node or the client is missing.
-
-To install the client:  cp tests/doubles/package.json DIR && cd DIR && npm install --ignore-scripts --no-package-lock
-To use it:              SIGNET_NODE_MODULES=DIR/node_modules
-"""
+"""The double of AWS KMS before the official client, @aws-sdk/client-kms (tests/doubles/clients/README.md): it must be able to do
+everything that Signet does, and see the same names of errors. Skipped where npm's packages are missing."""
 
 import base64
 import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import unittest
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, HERE)
-MODULES = os.environ.get("SIGNET_NODE_MODULES", "")
-NODE = shutil.which("node")
-READY = NODE and os.path.isdir(os.path.join(MODULES, "@aws-sdk", "client-kms"))
-NOTICE = "needs node, and @aws-sdk/client-kms in SIGNET_NODE_MODULES; the double was not held to the official client"
+import managers
+from harness import main
+from test_clients import CLIENTS, SCRIPTS, missing
+
 ROLE = "arn:aws:iam::111122223333:role/backup"
 
 
-@unittest.skipUnless(READY, NOTICE)
+@unittest.skipIf(missing("@aws-sdk/client-kms"), missing("@aws-sdk/client-kms"))
 class OfficialClientTest(unittest.TestCase):
     def setUp(self):
-        from aws import AwsDouble
-        self.double = AwsDouble()
+        self.double = managers.aws.AwsDouble()
         self.addCleanup(self.double.stop)
         self.folder = tempfile.mkdtemp(prefix="signet-aws-")
         self.addCleanup(shutil.rmtree, self.folder, True)
@@ -39,11 +31,11 @@ class OfficialClientTest(unittest.TestCase):
         return path
 
     def run_client(self, plan, keys=True, **variables):
-        env = {"PATH": os.environ["PATH"], "HOME": self.folder, "NODE_PATH": MODULES, "AWS_EC2_METADATA_DISABLED": "true",
+        env = {"PATH": os.environ["PATH"], "HOME": self.folder, "SIGNET_CLIENTS": CLIENTS, "AWS_EC2_METADATA_DISABLED": "true",
                "AWS_REGION": "eu-west-1", "no_proxy": "*", **variables}
         access = {"accessKeyId": "AKIDEXAMPLE", "secretAccessKey": self.double.principals["AKIDEXAMPLE"].secret}
         asked = json.dumps({"url": self.double.url, "plan": plan, "keys": access if keys else None})
-        ended = subprocess.run([NODE, os.path.join(HERE, "aws_client.cjs")], input=asked, env=env, capture_output=True, text=True,
+        ended = subprocess.run(["node", os.path.join(SCRIPTS, "aws.cjs")], input=asked, env=env, capture_output=True, text=True,
                                timeout=120)
         self.assertEqual(ended.returncode, 0, ended.stderr)
         lines = [json.loads(line) for line in ended.stdout.splitlines()]
@@ -101,11 +93,10 @@ class OfficialClientTest(unittest.TestCase):
 
     def test_rsa_keys_show_their_public_half_and_unwrap_what_it_wrapped(self):
         from cryptography.hazmat.primitives.serialization import load_der_public_key
-        from aws import oaep
         key = self.double.make_key(spec="RSA_2048")
         spki = base64.b64decode(self.one("GetPublicKey", KeyId=key)["ok"]["PublicKey"])
         secret = os.urandom(64)
-        wrapped = base64.b64encode(load_der_public_key(spki).encrypt(secret, oaep("RSAES_OAEP_SHA_256"))).decode()
+        wrapped = base64.b64encode(load_der_public_key(spki).encrypt(secret, managers.aws.oaep("RSAES_OAEP_SHA_256"))).decode()
         line = self.one("Decrypt", KeyId=key, CiphertextBlob=wrapped, EncryptionAlgorithm="RSAES_OAEP_SHA_256")
         self.assertEqual(base64.b64decode(line["ok"]["Plaintext"]), secret)
         self.assertEqual(self.one("Decrypt", KeyId=key, CiphertextBlob=wrapped)["error"], "InvalidKeyUsageException")
@@ -241,4 +232,4 @@ class OfficialClientTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()
