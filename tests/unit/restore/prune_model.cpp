@@ -307,7 +307,7 @@ void PruneModel::back_up(std::size_t number, std::size_t series, bool may_fail) 
     run.common.run = crypto::random_id<format::RunId>();
     run.common.series = format::series_id(writer.keys.label_key, series == 0 ? "a" : "b");
     Chunks content;
-    for (std::uint64_t i = 1 + turns_.below(8); i > 0; --i) content.insert(some_chunk(writer));
+    for (std::uint64_t i = 1 + turns_.below(5); i > 0; --i) content.insert(some_chunk(writer));
     Chunks fresh = look_up(run, content);
     run.was_trusted = run.first.trust.trusts(writer.identity(), format::Role::writer, run.next);
     const auto* known = run.first.trust.find(writer.identity(), format::Role::writer);
@@ -321,7 +321,7 @@ void PruneModel::back_up(std::size_t number, std::size_t series, bool may_fail) 
     std::vector<format::IndexedPack> packs;
     while (!fresh.empty()) {
         Chunks in_pack;
-        for (std::uint64_t i = 1 + turns_.below(4); i > 0 && !fresh.empty(); --i)
+        for (std::uint64_t i = 1 + turns_.below(3); i > 0 && !fresh.empty(); --i)
             in_pack.insert(fresh.extract(fresh.begin()));
         packs.push_back(store_pack(run.dek.id(), run.packs++, in_pack));
         if (turns_.happens(1, 4)) append_run_entry(run, format::EntryKind::partial, std::exchange(packs, {}), {});
@@ -340,14 +340,11 @@ void PruneModel::say_about(const Backup& backup, format::TombstoneAction action,
     say(turns_.below(2), format::EntryKind::tombstone, fields.encode(), time);
 }
 
-/// One or several: so packs are needed in part, and what was repacked for those that go is needed by others alone.
 void PruneModel::forget() {
-    for (std::uint64_t i = 1 + turns_.below(4); i > 0; --i) {
-        const Catalogue known = catalogue(*repository_);
-        if (known.backups().empty()) return;
-        say_about(known.backups()[turns_.below(known.backups().size())], format::TombstoneAction::forgotten, known);
-        ++counts_["forgotten"];
-    }
+    const Catalogue known = catalogue(*repository_);
+    if (known.backups().empty()) return;
+    say_about(known.backups()[turns_.below(known.backups().size())], format::TombstoneAction::forgotten, known);
+    ++counts_["forgotten"];
 }
 
 void PruneModel::undelete() {
@@ -564,8 +561,8 @@ void PruneModel::act_at_random() {
 
 void PruneModel::run() {
     turns_.set_kills(120);
-    for (int round = 0; round < 6 && violations_.empty(); ++round) {
-        for (std::uint64_t actors = 3 + turns_.below(6); actors > 0; --actors) act_at_random();
+    for (int round = 0; round < 4 && violations_.empty(); ++round) {
+        for (std::uint64_t actors = 2 + turns_.below(5); actors > 0; --actors) act_at_random();
         turns_.run();
     }
     settle();

@@ -34,7 +34,7 @@ public:
 
 private:
     static constexpr std::size_t kSeries = 2;
-    static constexpr std::uint64_t kChunks = 32;  ///< that there can be in one writer's backups
+    static constexpr std::uint64_t kChunks = 48;  ///< that there can be in one writer's backups
     using Chunks = std::set<ChunkId>;
     struct Writer {
         crypto::SigningKey key = crypto::SigningKey::generate();
