@@ -112,7 +112,7 @@ CHECKS = [
     ("format/repack_entry.cpp", "    if (!is_lossy()) return true;\n", "    return true;\n", "format restore"),
     ("storage/repacks.cpp", "        if (by.fields.is_lossy()) {", "        if (false) {", "restore"),
     ("storage/repacks.cpp", 'if (entry->id != backup.backup) contradict(repack, place, "is another backup");', "", "restore"),
-    ("storage/condemnations.cpp", "worst = std::max(worst, of_pack(item.identity, item.sequence, pack));", "static_cast<void>(pack);", "restore backup"),
+    ("storage/condemnations.cpp", "worst = std::max(worst, of_pack(item.identity, item.sequence, pack));", "static_cast<void>(pack);", "storage"),
     ("backup/history.cpp", "if (used_[i].load(std::memory_order_relaxed) == 0 || pack.journal) continue;", "if (pack.dek.octets.size() > 0) continue;", "restore backup"),
     ("restore/catalogue.cpp", "named.push_back({repack->entry, &repack->fields, repack->fields.writer, item.bitmap});", "static_cast<void>(repack);", "restore"),
     ("restore/catalogue.cpp", "    check_borrowed(backup);\n}\n", "}\n", "restore"),

@@ -162,6 +162,34 @@ TEST_CASE("an entry obeys the latest reading, or what its run began with, or is 
     CHECK(obedience(before, judged, now, fields, id_of<IdentityId>("another writer")) == judged.read);
 }
 
+TEST_CASE("a condemnation of borrowed packs binds as one of reached packs does", "[storage][prune]") {
+    Officer officer;
+    const IdentityId lender = id_of<IdentityId>("who repacked");
+    format::BackupPublic fields;
+    fields.dek = id_of<DekId>("another dek");
+    format::Borrowed borrowed{lender, 3, kDek, {}};
+    borrowed.set(1);
+    fields.borrowed.push_back(borrowed);
+    const std::size_t condemned_pack = GENERATE(0U, 1U);
+    const auto why = GENERATE(CondemnedFor::unneeded, CondemnedFor::replaced);
+    format::CondemnationFields said;
+    said.objects.packs.push_back({lender, 3, kDek, why, {}});
+    format::bitmap_set(said.objects.packs.front().bitmap, condemned_pack);
+    OfficersWord first;
+    first.read = {{officer.key.verify_key().identity(), 1}};
+    OfficersWord latest;
+    const auto condemnation = officer.say(format::EntryKind::condemnation, said.encode());
+    latest.condemnations.take(condemnation);
+    latest.read = {{officer.key.verify_key().identity(), 2}};
+    const bool is_about_it = condemned_pack == 1 && why == CondemnedFor::unneeded;
+    CHECK(latest.condemnations.of_entry(fields, kWriter) == (is_about_it ? Standing::condemned : Standing::free));
+    // Who is bound by nothing newer than what it had read commits obeying that; who is bound commits nothing.
+    CHECK(obedience(first, latest, {}, fields, kWriter) == (is_about_it ? first.read : latest.read));
+    CHECK(obedience(first, latest, latest.read, fields, kWriter).has_value() == !is_about_it);
+    latest.condemnations.suppose({condemnation.id, {}, {}});
+    CHECK(obedience(first, latest, {}, fields, kWriter).has_value() == !is_about_it);
+}
+
 TEST_CASE("a run whose own packs, index segments or data key were condemned commits nothing", "[storage][prune]") {
     Officer officer;
     format::CondemnationFields said;
