@@ -22,7 +22,7 @@ else:
 
 def remote_settings(env, attempts=2):
     """So that no test waits."""
-    env.update(SIGNET_REMOTE_WAIT="0", SIGNET_REMOTE_ATTEMPTS=str(attempts), SIGNET_REMOTE_TIMEOUT="5", no_proxy="*")
+    env.update(SIGNET_REMOTE_WAIT="0", SIGNET_REMOTE_ATTEMPTS=str(attempts), SIGNET_REMOTE_TIMEOUT="20", no_proxy="*")
 
 
 class Provider:

@@ -134,7 +134,7 @@ class AzureTrouble(Trouble, SignetTest):
 
         self.run_causes([
             Cause("nothing listens", stop),
-            Cause("accepted and silent", lambda: self.env.update(SIGNET_REMOTE_TIMEOUT="0.3") or self.fault(".", double.hang(3))),
+            Cause("accepted and silent", lambda: self.env.update(SIGNET_REMOTE_TIMEOUT="3") or self.fault(".", double.hang(10))),
             Cause("reset", self.on_any(double.reset())),
             Cause("cut off", self.on_use(double.cut_off())),
             Cause("500", self.on_use(json_error(500, "InternalServerError"))),
