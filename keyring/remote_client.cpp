@@ -114,11 +114,7 @@ Verdict foreign(const RemoteAnswer& answer) {
 RemoteClient::RemoteClient(RemoteSettings settings, const Clock& clock)
     : settings_(std::move(settings)), clock_(clock) {}
 
-HttpClient& RemoteClient::client_for(const std::string& url) {
-    const std::string origin = url_origin(url);
-    const bool is_local = is_loopback(origin) || is_link_local(origin);
-    std::optional<HttpClient>& client = is_local ? local_ : client_;
-    if (client) return *client;
+HttpClient RemoteClient::make_client(bool is_local) const {
     HttpSettings http;
     http.connect_timeout = is_local ? std::min(kLocalConnect, settings_.connect_timeout) : settings_.connect_timeout;
     http.timeout = settings_.timeout;
@@ -126,7 +122,51 @@ HttpClient& RemoteClient::client_for(const std::string& url) {
     http.ca_file = settings_.ca_file;
     http.connect_to = settings_.connect_to;
     http.proxies = !is_local;
-    return client.emplace(std::move(http));
+    return HttpClient(std::move(http));
+}
+
+/// A client for one call; given back at its end.
+class RemoteClient::Lease {
+public:
+    Lease(RemoteClient& owner, const std::string& url) : owner_(owner) {
+        const std::string origin = url_origin(url);
+        is_local_ = is_loopback(origin) || is_link_local(origin);
+        const std::lock_guard lock(owner_.mutex_);
+        if (idle().empty()) return;
+        client_.emplace(std::move(idle().back()));
+        idle().pop_back();
+    }
+    ~Lease() {
+        if (!client_) return;
+        const std::lock_guard lock(owner_.mutex_);
+        idle().push_back(std::move(*client_));
+    }
+    Lease(const Lease&) = delete;
+    Lease& operator=(const Lease&) = delete;
+    HttpClient& get() {
+        if (!client_) client_.emplace(owner_.make_client(is_local_));
+        return *client_;
+    }
+
+private:
+    std::vector<HttpClient>& idle() { return is_local_ ? owner_.local_ : owner_.clients_; }
+    RemoteClient& owner_;
+    bool is_local_ = false;
+    std::optional<HttpClient> client_;
+};
+
+bool RemoteClient::is_tired_of(const std::string& origin) {
+    const std::lock_guard lock(mutex_);
+    return tired_of_.contains(origin);
+}
+
+void RemoteClient::note_tired(const std::string& origin, bool is_tired) {
+    const std::lock_guard lock(mutex_);
+    if (is_tired) {
+        tired_of_.insert(origin);
+    } else {
+        tired_of_.erase(origin);
+    }
 }
 
 RemoteAnswer RemoteClient::send(const RemoteRequest& request) {
@@ -136,7 +176,8 @@ RemoteAnswer RemoteClient::send(const RemoteRequest& request) {
     http.headers = request.headers;
     http.body = request.body.reveal();
     try {
-        HttpResponse response = client_for(request.url).send(http);
+        Lease lease(*this, request.url);
+        HttpResponse response = lease.get().send(http);
         RemoteAnswer answer;
         answer.status = response.status;
         answer.headers = std::move(response.headers);
@@ -169,7 +210,7 @@ RemoteAnswer RemoteClient::call(const Make& make, const Judge& judge) {
             answer = send(request);
             const Verdict verdict = judge(*answer);
             if (verdict.outcome == Outcome::ok) {
-                tired_of_.erase(origin);
+                note_tired(origin, false);
                 return std::move(*answer);
             }
             finally = verdict.finally;
@@ -179,12 +220,12 @@ RemoteAnswer RemoteClient::call(const Make& make, const Judge& judge) {
         }
         if (!may_fail_over(failed->outcome())) {
             // It answers, or somebody in its place does.
-            if (answer) tired_of_.erase(origin);
+            if (answer) note_tired(origin, false);
             throw RemoteError(*failed);
         }
-        const bool is_last = attempt + 1 >= settings_.attempts || tired_of_.contains(origin);
+        const bool is_last = attempt + 1 >= settings_.attempts || is_tired_of(origin);
         if (is_last) {
-            tired_of_.insert(origin);
+            note_tired(origin, true);
             const std::string tries = attempt == 0 ? "" : "; tried " + std::to_string(attempt + 1) + " times";
             throw RemoteError(finally.value_or(failed->outcome()), failed->what() + tries, failed->request());
         }

@@ -9,6 +9,7 @@
 #include "keyring/remote_settings.h"
 
 #include <map>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -52,7 +53,7 @@ struct Verdict {
     std::optional<Outcome> finally = std::nullopt;
 };
 
-/// For several requests to several hosts, one after the other.
+/// For several threads at once: each call has a connection of its own, which is kept for the next one.
 class RemoteClient {
 public:
     RemoteClient(RemoteSettings settings, const Clock& clock);
@@ -74,13 +75,17 @@ public:
     [[nodiscard]] const Clock& clock() const { return clock_; }
 
 private:
-    [[nodiscard]] HttpClient& client_for(const std::string& url);
+    class Lease;
+    [[nodiscard]] HttpClient make_client(bool is_local) const;
+    [[nodiscard]] bool is_tired_of(const std::string& origin);
+    void note_tired(const std::string& origin, bool is_tired);
     [[nodiscard]] std::chrono::milliseconds wait_before(int attempt, const RemoteAnswer* answer) const;
 
     RemoteSettings settings_;
     const Clock& clock_;
-    std::optional<HttpClient> client_;
-    std::optional<HttpClient> local_;  ///< this machine and its link: no proxy, and what answers there answers at once
+    std::mutex mutex_;                 ///< of what follows
+    std::vector<HttpClient> clients_;  ///< that no call uses now
+    std::vector<HttpClient> local_;    ///< this machine and its link: no proxy, and what answers there answers at once
     std::set<std::string> tired_of_;   ///< origins that were tried to the end without an answer
 };
 

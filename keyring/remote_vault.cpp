@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "keyring/aws_kms_vault.h"
 #include "keyring/azure_vault.h"
 #include "keyring/remote_location.h"
 #include "keyring/transit_vault.h"
@@ -138,6 +139,9 @@ RemoteVault& RemoteVaults::at(const Location& location) {
     if (vault) return *vault;
     if (location.scheme == Location::Scheme::transit) {
         vault = std::make_unique<TransitVault>(client_, location);
+    } else if (location.scheme == Location::Scheme::aws) {
+        if (!aws_) aws_ = std::make_unique<AwsAccess>(client_.settings(), client_.clock());
+        vault = std::make_unique<AwsKmsVault>(*aws_, KmsArn::parse(location.uri).region);
     } else if (location.scheme == Location::Scheme::azure) {
         vault = std::make_unique<AzureVault>(client_, location);
     } else {

@@ -92,6 +92,8 @@ protected:
 void require_may_wrap(const KeyDescription& key);
 void require_may_unwrap(const KeyDescription& key);
 
+class AwsAccess;
+
 /// Key managers, each made when it is first needed and kept, so that one login serves for all its keys.
 class RemoteVaults {
 public:
@@ -103,6 +105,7 @@ public:
 
 private:
     RemoteClient client_;
+    std::unique_ptr<AwsAccess> aws_;  ///< of all regions
     std::map<std::string, std::unique_ptr<RemoteVault>> vaults_;  ///< by scheme and what a login is good for
 };
 

@@ -1,4 +1,4 @@
-#include "keyring/resolver.h"
+#include "keyring/resolver_found.h"
 
 #include <algorithm>
 #include <array>
@@ -166,16 +166,6 @@ std::string_view text(ProtectorStatus status) {
     return {};
 }
 
-/// The first location that answers, or why none does.
-struct Resolver::Found {
-    bool any = false;  ///< a location that can hold the private half
-    Outcome outcome = Outcome::unavailable;
-    Location location;  ///< that answered, or the first
-    std::string detail;
-    std::optional<KeyDescription> key;
-    std::vector<Passed> passed;  ///< before it
-};
-
 Resolver::Resolver(KeyringSet& keyrings, Vaults& vaults, std::function<void(const std::string&)> warn, Wait wait)
     : keyrings_(keyrings), vaults_(vaults), warn_(std::move(warn)), wait_(std::move(wait)) {
     if (!wait_) wait_ = [](std::chrono::milliseconds time) { std::this_thread::sleep_for(time); };
@@ -257,7 +247,10 @@ Answer<KeyDescription> Resolver::ask_once(const Location& location) {
 
 /// The same, where another key in its place is none.
 Answer<KeyDescription> Resolver::ask(const format::Thumbprint& thumbprint, const Location& location) {
-    auto answer = patiently(location.text(), [&] { return ask_once(location); });
+    const Answer<KeyDescription>* known = recalled(location.text());
+    const auto start = std::chrono::steady_clock::now();
+    auto answer = known != nullptr ? *known : patiently(location.text(), [&] { return ask_once(location); });
+    if (known == nullptr) recall(location, answer, std::chrono::steady_clock::now() - start);
     if (!answer.ok() || answer.value->thumbprint == thumbprint) return answer;
     return Answer<KeyDescription>::refuse(Outcome::not_found,
                                           "another key is there: " + answer.value->thumbprint.short_text());
@@ -326,6 +319,7 @@ ProtectorReport Resolver::status_locked(const format::Thumbprint& thumbprint, Us
     }
     report.status = status_of(found.outcome);
     report.can_unwrap = found.key && may_unwrap(found.key->state);
+    if (report.can_unwrap) report.remote = remote_use(found.location);
     if (found.key) report.not_before = found.key->attributes.not_before;
     if (found.key) report.expires = found.key->attributes.expires;
     report.detail = describe_refusal(found.outcome, found.location.text()) + in_brackets(found.detail);
@@ -409,6 +403,7 @@ void Resolver::note_failover(const format::Slot& slot, const std::vector<Passed>
 
 format::DataKey Resolver::unwrap(const format::Slot& slot) {
     const std::lock_guard lock(mutex_);
+    if (auto key = take_ahead(slot)) return std::move(*key);
     const auto protector = keyrings_.find(slot.thumbprint);
     if (!protector) {
         const std::string place = printable(slot.location);
@@ -434,6 +429,7 @@ format::DataKey Resolver::unwrap(const format::Slot& slot) {
             keyrings_.own().note_unwrapped(slot.thumbprint);
             return std::move(*key);
         }
+        described_.erase(place);
 
         if (may_fail_over(answer.outcome)) keyrings_.take_notes_of_others();
         const Refusal* latched = refusal(place);
@@ -463,10 +459,6 @@ format::Slot Resolver::wrap_locked(const format::DataKey& key, const format::Thu
         throw Error(ErrorCode::refused, who + " is linked for unwrapping only",
                     "make it the default: signet keyring default " + thumbprint.short_text());
     }
-    const Found found = look({link.thumbprint, link.name, link.role, link.locations, link.spki}, Use::wrap);
-    const bool is_away = found.any && may_fail_over(found.outcome);
-    if (found.any && !is_away && found.outcome != Outcome::ok) refuse_to_wrap(found, thumbprint, who);
-
     format::Slot slot;
     slot.algorithm = format::algorithm_for(thumbprint);
     slot.repository = key.repository();
@@ -475,11 +467,28 @@ format::Slot Resolver::wrap_locked(const format::DataKey& key, const format::Thu
     slot.commitment = key.commitment();
     slot.location = Location::parse(link.locations.front()).public_text().substr(0, format::kMaxLocation);
     const SecretBytes plaintext = format::wrap_plaintext(key, thumbprint);
-    if (found.any && !is_away && wraps_there(found, link)) {
+    const KnownProtector protector{link.thumbprint, link.name, link.role, link.locations, link.spki};
+    std::vector<Passed> passed;
+    Found found = look(protector, Use::wrap);
+    for (;;) {
+        const bool is_away = found.any && may_fail_over(found.outcome);
+        if (found.any && !is_away && found.outcome != Outcome::ok) refuse_to_wrap(found, thumbprint, who);
+        if (!found.any || is_away || !wraps_there(found, link)) break;
+        const std::string place = found.location.text();
+        passed.insert(passed.end(), found.passed.begin(), found.passed.end());
+        if (!passed.empty()) {
+            warn_of_twin(protector, passed.front().place, place);
+            note_failover(slot, passed, place);
+        }
         if (auto wrapped = wrap_there(found, slot, plaintext, who)) {
             slot.wrapped = std::move(*wrapped);
             return slot;
         }
+        if (!link.spki.empty()) break;  // the public half serves
+        passed.push_back({place, Outcome::unavailable, "does not wrap"});
+        Found next = look(protector, Use::wrap, passed);
+        if (!next.any) break;
+        found = std::move(next);
     }
     wrap_here(link, slot, plaintext, who, found);
     return slot;
@@ -512,9 +521,12 @@ std::optional<Bytes> Resolver::wrap_there(const Found& found, const format::Slot
     audit.outcome(intent, answer.outcome, audit_text(answer));
     keyrings_.own().note_answer(place, "wrap", answer.outcome, vaults_);
     if (answer.ok()) return std::move(answer.value);
-    if (may_fail_over(answer.outcome)) return std::nullopt;
+    described_.erase(place);
+    if (may_fail_over(answer.outcome)) keyrings_.take_notes_of_others();
+    const Refusal* latched = refusal(place);
+    if (may_fail_over(answer.outcome) && latched == nullptr) return std::nullopt;
     Found refused;
-    refused.outcome = answer.outcome;
+    refused.outcome = may_fail_over(answer.outcome) ? latched->outcome : answer.outcome;
     refused.location = found.location;
     refused.detail = answer.detail;
     refuse_to_wrap(refused, slot.thumbprint, who);

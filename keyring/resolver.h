@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -32,6 +33,13 @@ enum class ProtectorStatus {
 /// it must be; "LOCATION" for what cannot. A query is not taken over: it could name a module to load.
 [[nodiscard]] std::string for_command(std::string_view location);
 
+/// What it takes to ask a key manager.
+struct RemoteUse {
+    std::string vault;                   ///< "aws:eu-west-1/111122223333", for people
+    int lanes = 1;                       ///< so many calls at once
+    std::chrono::milliseconds per_call;  ///< as long as the last one took; 0: not known
+};
+
 /// What is known of a protector without using it.
 struct ProtectorReport {
     format::Thumbprint thumbprint;
@@ -44,6 +52,7 @@ struct ProtectorReport {
     std::string hint;         ///< the command that would help
     std::optional<TimePoint> not_before;
     std::optional<TimePoint> expires;
+    std::optional<RemoteUse> remote = std::nullopt;  ///< where a key manager is to unwrap
 };
 
 /// For several threads at once.
@@ -69,6 +78,13 @@ public:
     /// throws  Error{key_unavailable}, Error{wrong_passphrase}, Error{damaged}: the slot is not what its protector
     /// wrapped
     [[nodiscard]] format::DataKey unwrap(const format::Slot& slot);
+    /// Opens data keys that unwrap() will be asked for, as many at once as their key managers take. Other vaults are left
+    /// to unwrap(), and so is whatever fails here. Each is kept until it is asked for.
+    void unwrap_ahead(const std::vector<format::Slot>& slots);
+    /// Has a key manager wrap a data key anew under another of its keys, without showing it to this host. What the slot
+    /// holds is not looked at: it must be a trusted signer's, or have been opened before.
+    /// returns  nothing when the two keys are in no vault that can, or when it cannot now
+    [[nodiscard]] std::optional<format::Slot> rewrap(const format::Slot& slot, const format::Thumbprint& target);
     /// Wraps a data key: in its vault where that is a key manager, else with the linked public half, once its vault says
     /// that it may be used. While the vault is out of reach the public half wraps, where there is one.
     /// throws  Error{key_unavailable}: disabled, expired, deleted, not linked, …; Error{refused}: its role does not
@@ -120,6 +136,17 @@ private:
     void wrap_here(const Link& link, format::Slot& slot, const SecretBytes& plaintext, const std::string& who,
                    const Found& found);
     void warn_once(const std::string& sentence);
+    // Key managers (resolver_remote.cpp).
+    class Ahead;
+    struct Described {
+        Answer<KeyDescription> answer;
+        std::chrono::steady_clock::time_point when;
+    };
+    [[nodiscard]] const Answer<KeyDescription>* recalled(const std::string& place) const;
+    void recall(const Location& location, const Answer<KeyDescription>& answer,
+                std::chrono::steady_clock::duration took);
+    [[nodiscard]] std::optional<RemoteUse> remote_use(const Location& location);
+    [[nodiscard]] std::optional<format::DataKey> take_ahead(const format::Slot& slot);
 
     mutable std::recursive_mutex mutex_;
     KeyringSet& keyrings_;
@@ -128,6 +155,9 @@ private:
     Wait wait_;
     std::set<std::string> impatient_;  ///< places that had too many calls to the end; not waited for again
     std::vector<std::string> warned_;
+    std::map<std::string, Described> described_;           ///< by key managers, by place
+    std::map<std::string, std::chrono::milliseconds> took_;  ///< to describe a key, by place
+    std::map<Digest, format::DataKey> ahead_;              ///< opened, and not asked for yet; by digest of the slot
 };
 
 }  // namespace signet::keyring

@@ -93,6 +93,18 @@ std::string Vault::place_of(const Location& location) {
     return {};
 }
 
+bool Vault::can_rewrap(const Location& from, const Location& to) {
+    static_cast<void>(from);
+    static_cast<void>(to);
+    return false;
+}
+
+Answer<Bytes> Vault::rewrap(const Location& from, ByteView wrapped, const Location& to, const Binding& binding) {
+    static_cast<void>(wrapped);
+    static_cast<void>(binding);
+    return Answer<Bytes>::refuse(Outcome::misuse, from.text() + " cannot be wrapped anew under " + to.text());
+}
+
 bool Vault::unwraps_unattended(const Location& location) {
     static_cast<void>(location);
     return true;

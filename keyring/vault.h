@@ -92,6 +92,14 @@ public:
     /// Whether data keys are wrapped by the vault itself, rather than here with the public half: then its log has every
     /// use, and its permissions count.
     [[nodiscard]] virtual bool wraps_itself() const { return false; }
+    /// Whether the vault can wrap anew, under another of its keys, what one of them has wrapped, and show it to nobody.
+    /// Only for slots of wrap algorithm 4: what other slots hold names their key.
+    [[nodiscard]] virtual bool can_rewrap(const Location& from, const Location& to);
+    /// Only where can_rewrap() says so. binding  as it was wrapped with; the result has the same
+    [[nodiscard]] virtual Answer<Bytes> rewrap(const Location& from, ByteView wrapped, const Location& to,
+                                               const Binding& binding);
+    /// How many unwraps it may be asked for at once, each by another thread; the rest of it is for one.
+    [[nodiscard]] virtual int lanes() const { return 1; }
     /// Whether unwrap() would ask nobody.
     [[nodiscard]] virtual bool unwraps_unattended(const Location& location);
     /// The newest version of a location without one that may wrap now; where a vault has no versions, the key itself.

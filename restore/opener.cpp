@@ -49,6 +49,29 @@ format::DataKey unwrap_with(const storage::Repository& repository, keyring::Reso
     throw *failure;
 }
 
+/// The slots that unwrap_key() is likely to try first, all under one key manager asked for at once.
+void open_ahead(const storage::Repository& repository, Planner& planner, keyring::Resolver& resolver,
+                const std::vector<const RunKey*>& keys) {
+    std::vector<format::Slot> slots;
+    for (const RunKey* key : keys) {
+        const std::vector<const Opener*> order = planner.order(*key);
+        if (order.empty()) continue;
+        const Opener& first = *order.front();
+        const keyring::ProtectorReport& report = planner.status(first.thumbprint);
+        if (!report.can_unwrap || !report.remote || report.remote->lanes < 2) continue;
+        if (!first.slots.empty()) {
+            slots.push_back(*first.slots.front());
+        } else if (!first.names.empty()) {
+            try {
+                slots.push_back(repository.load_slot(first.names.front()));
+            } catch (const Error& error) {
+                if (!is_about_slots(error)) throw;
+            }
+        }
+    }
+    if (!slots.empty()) resolver.unwrap_ahead(slots);
+}
+
 /// A backup is of the series that its writer's label key names, and of no other. throws  Error{damaged}
 void check_names(const Backup& backup, const format::BackupBody& body) {
     const SecretBytes& key = body.keys.label_key;
@@ -162,6 +185,7 @@ std::unique_ptr<OpenBackup> OpenBackup::open(const storage::Repository& reposito
         if (!plan.restorable && !options.salvage) throw KeyUnavailable(std::move(plan));
     }
     std::unique_ptr<OpenBackup> open(new OpenBackup(backup));
+    open_ahead(repository, planner, resolver, needed);
     for (const RunKey* key : needed) {
         try {
             open->keys_.emplace(key->dek, unwrap_key(repository, planner, resolver, *key));

@@ -5,6 +5,7 @@
 #include "keyring/resolver.h"
 #include "restore/catalogue.h"
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <optional>
@@ -65,6 +66,14 @@ struct Moments {
     TimePoint to;
 };
 
+/// What a restore asks a key manager for.
+struct RemoteCalls {
+    std::string vault;          ///< "aws:eu-west-1/111122223333"
+    std::uint64_t count = 0;    ///< unwraps: one for each data key
+    std::uint64_t at_once = 1;  ///< so many of them
+    std::chrono::milliseconds time{0};  ///< all in all, by how long describing the key took; 0: not known
+};
+
 /// A protector in a plan.
 struct RequiredProtector {
     keyring::ProtectorReport report;
@@ -81,6 +90,8 @@ struct RequiredProtector {
     std::uint64_t deks = 0;
     std::uint64_t unproven = 0;  ///< data keys for which only a stored, unsigned slot says that this opens them
 
+    /// Nothing where no key manager is asked.
+    [[nodiscard]] std::optional<RemoteCalls> calls() const;
     /// For people: "prod/3", with the version where that is known; "" without a name.
     [[nodiscard]] std::string title() const;
 };

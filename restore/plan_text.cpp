@@ -134,6 +134,32 @@ std::string zone_text(const Plan& plan) {
 
 Json moment(const std::optional<TimePoint>& time) { return time ? Json(to_rfc3339(*time)) : Json(nullptr); }
 
+/// What a restore asks of key managers, and how long that takes, going by how long the plan's own question took.
+std::string calls_text(const std::vector<RequiredProtector>& required) {
+    std::string text;
+    for (const RequiredProtector& one : required) {
+        const auto calls = one.calls();
+        if (!calls) continue;
+        text += "  asks " + calls->vault + " to unwrap " + counted(calls->count, "time");
+        if (calls->at_once > 1 && calls->count > 1) text += ", " + std::to_string(calls->at_once) + " at once";
+        if (calls->time.count() > 0) {
+            const std::int64_t seconds = (calls->time.count() + 999) / 1000;
+            text += seconds <= 1 ? ": about a second" : ": about " + std::to_string(seconds) + " s";
+        }
+        text += "\n";
+    }
+    return text;
+}
+
+Json calls_json(const RequiredProtector& one) {
+    const auto calls = one.calls();
+    if (!calls) return nullptr;
+    return {{"vault", calls->vault},
+            {"count", calls->count},
+            {"at_once", calls->at_once},
+            {"seconds", static_cast<double>(calls->time.count()) / 1000}};
+}
+
 Json to_json(const RequiredProtector& one) {
     Json moments = Json::array();
     for (const Moments& some : one.moments)
@@ -151,7 +177,8 @@ Json to_json(const RequiredProtector& one) {
             {"backups", one.backups},
             {"logs", one.logs},
             {"deks", one.deks},
-            {"unproven", one.unproven}};
+            {"unproven", one.unproven},
+            {"calls", calls_json(one)}};
 }
 
 Json to_json(const CoverageInterval& interval) {
@@ -191,6 +218,14 @@ std::string RequiredProtector::title() const {
     return report.name;
 }
 
+std::optional<RemoteCalls> RequiredProtector::calls() const {
+    if (!usable || !report.remote || deks == 0) return std::nullopt;
+    const auto lanes = static_cast<std::uint64_t>(std::max(1, report.remote->lanes));
+    const std::uint64_t rounds = (deks + lanes - 1) / lanes;
+    return RemoteCalls{report.remote->vault, deks, std::min(lanes, deks),
+                       report.remote->per_call * static_cast<std::int64_t>(rounds)};
+}
+
 std::string Plan::reason() const {
     const auto unusable = static_cast<std::uint64_t>(
         std::count_if(required.begin(), required.end(), [](const RequiredProtector& one) { return !one.usable; }));
@@ -208,7 +243,7 @@ std::string Plan::text() const {
     if (restorable) {
         text = series + when + " can be restored with " + counted(required.size(), "protector") +
                (unproven > 0 ? ", if unproven slots hold what they claim\n" + claims_text(unproven) : "\n") + "\n" +
-               table(required) + zone_text(*this);
+               table(required) + calls_text(required) + zone_text(*this);
     } else {
         std::vector<RequiredProtector> unusable;
         std::copy_if(required.begin(), required.end(), std::back_inserter(unusable),

@@ -87,14 +87,33 @@ private:
             ++report_.rewrapped;
             return;
         }
-        if (!opened) opened = unwrap_key(repository_, planner_, resolver_, key);
         for (const Thumbprint& target : lacking) {
-            const format::Slot slot = resolver_.wrap_any_role(*opened, target);
+            std::optional<format::Slot> unseen = opened ? std::nullopt : wrapped_unseen(key, target);
+            if (!unseen && !opened) opened = unwrap_key(repository_, planner_, resolver_, key);
+            const format::Slot slot = unseen ? std::move(*unseen) : resolver_.wrap_any_role(*opened, target);
             repository_.put_slot(slot);
             if (options_.proven != nullptr) options_.proven->add({target, slot.dek, crypto::sha256(slot.encode())});
             ++report_.slots_added;
         }
         ++report_.rewrapped;
+    }
+
+    /// By a key manager that has both keys, from a slot that holds the data key for certain. returns  nothing: none has
+    std::optional<format::Slot> wrapped_unseen(const RunKey& key, const Thumbprint& target) {
+        const auto attempt = [&](const format::Slot& slot) -> std::optional<format::Slot> {
+            return slot.commitment == key.commitment ? resolver_.rewrap(slot, target) : std::nullopt;
+        };
+        for (const Opener& opener : key.openers) {
+            if (opener.thumbprint.kind != Thumbprint::Kind::kms || !planner_.may_open(opener)) continue;
+            if (opener.is_signed && !opener.slots.empty()) {
+                if (auto slot = attempt(*opener.slots.front())) return slot;
+            }
+            for (const format::SlotName& name : opener.names) {
+                if (options_.proven == nullptr || !options_.proven->has(name)) continue;
+                if (auto slot = attempt(repository_.load_slot(name))) return slot;
+            }
+        }
+        return std::nullopt;
     }
 
     void require_openable(const RunKey& key) {

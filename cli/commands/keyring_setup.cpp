@@ -48,6 +48,8 @@ ExitCode run(Context& context) {
     plan.group = plain(options, "group", "");
     plan.region = plain(options, "region", "");
     plan.identity = plain(options, "identity", "");
+    plan.twin_region = plain(options, "twin-region", "");
+    plan.backup_identity = plain(options, "backup-identity", "");
     const std::string text = options.flag("template") ? manager.form(plan) : manager.commands(plan);
     if (context.terminal().json()) {
         context.terminal().object({{"message_type", "setup"}, {"manager", manager.name}, {"vault", plan.vault},
@@ -78,6 +80,10 @@ Command keyring_setup_command() {
         {.name = "region", .takes = Takes::one, .value_name = "R", .help = "where it is to be"},
         {.name = "identity", .takes = Takes::one, .value_name = "ID",
          .help = "who this host is there: an object id, an ARN"},
+        {.name = "twin-region", .takes = Takes::one, .value_name = "R",
+         .help = "aws: where the same key is to be as well, for an outage of the first region"},
+        {.name = "backup-identity", .takes = Takes::one, .value_name = "ID",
+         .help = "aws: another host, which only makes backups"},
         {.name = "template", .help = "what can be deployed, and nothing else"},
     };
     command.arguments = {"manager", 1, 1};

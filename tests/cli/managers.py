@@ -8,6 +8,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "doubles"))
 
 try:
+    import aws
     import azure
     import double
     import transit
@@ -287,3 +288,62 @@ class ManagedHsm(Azure):
     def set_up(self):
         super().set_up()
         self.twin = None
+
+
+class Aws(Provider):
+    """A key of several regions: its twin is the same id elsewhere."""
+
+    name = "aws"
+    region = "eu-west-1"
+    has_requests = True
+    denies = True
+    spec = "SYMMETRIC_DEFAULT"
+
+    def set_up(self):
+        remote_settings(self.test.env)
+        self.server = aws.AwsDouble()
+        self.test.addCleanup(self.server.stop)
+        self.test.addCleanup(self.test.assertEqual, self.server.violations, [])
+        self.test.env.update(self.server.environment())
+        self.first = self.server.make_key(self.region, self.spec, multi_region=True, alias="alias/backup")
+        second = self.server.replicate(self.first, "us-east-1")
+        self.place, self.twin = f"aws:{self.first.rpartition(':')[0]}:alias/backup", f"aws:{second}"
+
+    @property
+    def symmetric(self):
+        return not self.spec.startswith("RSA")
+
+    def version_one(self):
+        return f"aws:{self.first}"
+
+    def disable(self):
+        self.server.set_state(self.first, "Disabled")
+
+    def enable(self):
+        self.server.set_state(self.first, "Enabled")
+
+    def rotate(self):
+        """The alias moves to a new key."""
+        fresh = self.server.make_key(self.region, self.spec)
+        self.server.aliases[self.region]["alias/backup"] = fresh.rpartition("/")[2]
+
+    def take_away(self):
+        self.server.fault(double.reset(), region=self.region)
+
+    def bring_back(self):
+        self.server.heal()
+
+    def replace(self):
+        """Keys of KMS cannot be: their ids are not used again. Its answers are about another key."""
+        self.server.fault(self.server.wrong_key(), region=self.region)
+
+    def deny(self):
+        for operation in ("Encrypt", "Decrypt"):
+            self.server.deny(operation, self.first)
+
+    def allow(self):
+        self.server.allow_all()
+
+
+class AwsRsa(Aws):
+    spec = "RSA_2048"

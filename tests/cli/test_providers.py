@@ -228,6 +228,18 @@ class ManagedHsmKeys(Conformance, SignetTest):
         return managers.ManagedHsm(self)
 
 
+@unittest.skipUnless(managers.READY, managers.WHY)
+class AwsKeys(Conformance, SignetTest):
+    def make_provider(self):
+        return managers.Aws(self)
+
+
+@unittest.skipUnless(managers.READY, managers.WHY)
+class AwsRsaKeys(Conformance, SignetTest):
+    def make_provider(self):
+        return managers.AwsRsa(self)
+
+
 @unittest.skipUnless(TOKENS_ARE_READY, "needs softhsm2 and opensc")
 class Tokens(Conformance, TokenTest):
     def make_provider(self):
