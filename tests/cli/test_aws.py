@@ -148,7 +148,7 @@ class StateTest(AwsTest):
                 ("another key", self.aws.wrong_key(), "not to be trusted"),
                 ("an answer cut off", cut_off(), "out of reach"), ("a reset", reset(), "out of reach"),
                 ("an outage", reply(503, "<html>"), "out of reach"), ("a hanging server", hang(5), "out of reach"),
-                ("throttling", self.aws.says("ThrottlingException"), "throttled")]
+                ("throttling", self.aws.says("ThrottlingException"), "ThrottlingException")]
         for name, action, words in rows:
             with self.subTest(name):
                 self.aws.fault(action, operation="Decrypt")
@@ -188,7 +188,7 @@ class StateTest(AwsTest):
         fresh = self.aws.make_key(WEST)
         self.link(fresh, "--default", "--name", "next")
         before = len(self.aws.uses(operation="Decrypt"))
-        self.signet("rewrap")
+        self.signet("rewrap", "--all")
         self.assertEqual(len(self.aws.uses(operation="Decrypt")), before)
         self.assertEqual(len(self.aws.uses(operation="ReEncrypt")), 1)
         self.aws.set_state(self.arn, "Disabled")
@@ -381,7 +381,7 @@ class WalkthroughTest(AwsTest):
         self.link(fresh_west, "--default", "--name", "next")
         self.link(fresh_east, "--twin-of", "next")
         opened = len(self.aws.uses(operation="Decrypt"))
-        self.signet("rewrap")
+        self.signet("rewrap", "--all")
         self.assertGreater(len(self.aws.uses(operation="ReEncrypt")) + len(self.aws.uses(operation="Decrypt")) - opened, 0)
         for arn in (west, east):
             self.aws.set_state(arn, "Disabled")
@@ -482,7 +482,7 @@ class SetupTest(AwsTest):
         self.act_as(self.RESTORE)
         self.restore()
         self.link(fresh, "--default")
-        self.signet("rewrap")
+        self.signet("rewrap", "--all")
         self.aws.set_state(arn, "Disabled")
         self.restore()
         # Who administers the key cannot use it; who uses it cannot administer it.
