@@ -18,29 +18,33 @@ std::string partition_of(const SetupPlan& plan) {
 }
 
 std::string who(const SetupPlan& plan, const std::string& identity, const char* otherwise) {
-    return identity.empty() ? "arn:" + partition_of(plan) + ":iam::" + account_of(plan) + ":role/" + otherwise : identity;
+    return identity.empty() ? "arn:" + partition_of(plan) + ":iam::" + account_of(plan) + ":role/" + otherwise
+                            : identity;
 }
 
 /// The pairs that every wrapped data key is bound to, and no others.
 Json bound_to_a_data_key() {
-    return {{"Null", {{"kms:EncryptionContext:signet:repository", "false"}, {"kms:EncryptionContext:signet:dek", "false"}}},
-            {"ForAllValues:StringEquals", {{"kms:EncryptionContextKeys", {"signet:repository", "signet:dek"}}}}};
+    return {
+        {"Null", {{"kms:EncryptionContext:signet:repository", "false"}, {"kms:EncryptionContext:signet:dek", "false"}}},
+        {"ForAllValues:StringEquals", {{"kms:EncryptionContextKeys", {"signet:repository", "signet:dek"}}}}};
 }
 
 Json statement(const char* id, const std::vector<std::string>& principals, const std::vector<std::string>& actions) {
-    return {{"Sid", id}, {"Effect", "Allow"}, {"Principal", {{"AWS", principals}}}, {"Action", actions}, {"Resource", "*"}};
+    return {
+        {"Sid", id}, {"Effect", "Allow"}, {"Principal", {{"AWS", principals}}}, {"Action", actions}, {"Resource", "*"}};
 }
 
 /// Whoever administers the key does not use it: no Encrypt, Decrypt, GenerateDataKey, ReEncrypt or CreateGrant.
 Json administration(const std::string& root) {
-    return statement("TheAccountAdministersIt", {root},
-                     {"kms:DescribeKey",         "kms:GetKeyPolicy",        "kms:GetKeyRotationStatus", "kms:GetPublicKey",
-                      "kms:ListGrants",          "kms:ListKeyPolicies",     "kms:ListKeyRotations",     "kms:ListResourceTags",
-                      "kms:PutKeyPolicy",        "kms:EnableKey",           "kms:DisableKey",           "kms:EnableKeyRotation",
-                      "kms:DisableKeyRotation",  "kms:RotateKeyOnDemand",   "kms:CreateAlias",          "kms:UpdateAlias",
-                      "kms:DeleteAlias",         "kms:ReplicateKey",        "kms:UpdatePrimaryRegion",  "kms:UpdateKeyDescription",
-                      "kms:TagResource",         "kms:UntagResource",       "kms:RevokeGrant",          "kms:ScheduleKeyDeletion",
-                      "kms:CancelKeyDeletion"});
+    return statement(
+        "TheAccountAdministersIt", {root},
+        {"kms:DescribeKey",        "kms:GetKeyPolicy",      "kms:GetKeyRotationStatus", "kms:GetPublicKey",
+         "kms:ListGrants",         "kms:ListKeyPolicies",   "kms:ListKeyRotations",     "kms:ListResourceTags",
+         "kms:PutKeyPolicy",       "kms:EnableKey",         "kms:DisableKey",           "kms:EnableKeyRotation",
+         "kms:DisableKeyRotation", "kms:RotateKeyOnDemand", "kms:CreateAlias",          "kms:UpdateAlias",
+         "kms:DeleteAlias",        "kms:ReplicateKey",      "kms:UpdatePrimaryRegion",  "kms:UpdateKeyDescription",
+         "kms:TagResource",        "kms:UntagResource",     "kms:RevokeGrant",          "kms:ScheduleKeyDeletion",
+         "kms:CancelKeyDeletion"});
 }
 
 }  // namespace
@@ -72,29 +76,45 @@ std::string setup_aws(const SetupPlan& plan) {
     const std::string key = " --region " + region + " --key-id KEY-ID";
     std::string text =
         "# 1. The key policy. Who administers the key does not use it; each use is bound to one data key.\n"
-        "cat > signet-key-policy.json <<'END'\n" + setup_template_aws(plan) + "END\n"
+        "cat > signet-key-policy.json <<'END'\n" +
+        setup_template_aws(plan) +
+        "END\n"
         "\n"
-        "# 2. The key, by the key officer" + std::string(has_twin ? ", for several regions" : "") +
+        "# 2. The key, by the key officer" +
+        std::string(has_twin ? ", for several regions" : "") +
         ". KEY-ID is what the first command prints as KeyId.\n"
-        "aws kms create-key --region " + region + (has_twin ? " --multi-region" : "") +
+        "aws kms create-key --region " +
+        region + (has_twin ? " --multi-region" : "") +
         " --description 'Signet backups' --policy file://signet-key-policy.json\n"
-        "aws kms create-alias --region " + region + " --alias-name alias/" + plan.key + " --target-key-id KEY-ID\n"
-        "aws kms enable-key-rotation" + key + "\n";
+        "aws kms create-alias --region " +
+        region + " --alias-name alias/" + plan.key +
+        " --target-key-id KEY-ID\n"
+        "aws kms enable-key-rotation" +
+        key + "\n";
     if (has_twin) {
-        text += "#    Its twin, which serves while the first region is out of reach.\n"
-                "aws kms replicate-key" + key + " --replica-region " + plan.twin_region +
-                " --policy file://signet-key-policy.json\n";
+        text +=
+            "#    Its twin, which serves while the first region is out of reach.\n"
+            "aws kms replicate-key" +
+            key + " --replica-region " + plan.twin_region + " --policy file://signet-key-policy.json\n";
     }
-    text += "\n"
-            "# 3. Here, as " + who(plan, plan.identity, "signet") + ": the key wraps and unwraps something before it is linked.\n"
-            "signet keyring link aws:" + arn(region) + ":alias/" + plan.key + " --default\n";
+    text +=
+        "\n"
+        "# 3. Here, as " +
+        who(plan, plan.identity, "signet") +
+        ": the key wraps and unwraps something before it is linked.\n"
+        "signet keyring link aws:" +
+        arn(region) + ":alias/" + plan.key + " --default\n";
     if (has_twin) {
         text += "signet keyring link aws:" + arn(plan.twin_region) + ":key/KEY-ID --twin-of " + plan.key + "\n";
     }
-    text += "signet init -r REPOSITORY --provider aws --region " + region + "\n"
+    text += "signet init -r REPOSITORY --provider aws --region " + region +
             "\n"
-            "# To withdraw access, disable the key" + std::string(has_twin ? " in both regions" : "") + ":\n"
-            "#   aws kms disable-key" + key + "\n";
+            "\n"
+            "# To withdraw access, disable the key" +
+            std::string(has_twin ? " in both regions" : "") +
+            ":\n"
+            "#   aws kms disable-key" +
+            key + "\n";
     if (has_twin) text += "#   aws kms disable-key --region " + plan.twin_region + " --key-id KEY-ID\n";
     return text;
 }

@@ -37,8 +37,7 @@ public:
         ::posix_spawnattr_setsigmask(&attributes, &none);
         ::posix_spawnattr_setsigdefault(&attributes, &all);
         ::posix_spawnattr_setpgroup(&attributes, 0);
-        ::posix_spawnattr_setflags(&attributes,
-                                   POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+        ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
         std::string shell = "sh", option = "-c", command = line;
         std::array<char*, 4> words = {shell.data(), option.data(), command.data(), nullptr};
         const int error = ::posix_spawn(&process_, "/bin/sh", &actions, &attributes, words.data(), environ);

@@ -30,9 +30,9 @@ AwsCredentials AwsCredentialChain::get(const std::string& region) {
     try {
         AwsCredentials found = find(region);
         if (found.expires && *found.expires <= now) {
-            throw RemoteError(Outcome::credential_rejected,
-                              found.source + ": the credentials ended at " + to_rfc3339(*found.expires) +
-                                  "; see that the clock of this machine is right");
+            throw RemoteError(Outcome::credential_rejected, found.source + ": the credentials ended at " +
+                                                                to_rfc3339(*found.expires) +
+                                                                "; see that the clock of this machine is right");
         }
         kept_ = std::move(found);
     } catch (const RemoteError& error) {

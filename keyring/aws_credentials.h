@@ -33,7 +33,8 @@ public:
     explicit AwsCredentialChain(AwsSurroundings surroundings);
 
     /// region  whose STS is asked where a role is assumed
-    /// throws  RemoteError: `credential_rejected`: there are none, or what hands them out refuses, with the way that was
+    /// throws  RemoteError: `credential_rejected`: there are none, or what hands them out refuses, with the way that
+    /// was
     ///         gone; `unavailable`: it does not answer; `misuse`: it is set up wrongly; `untrusted`: an answer that is
     ///         none of AWS
     [[nodiscard]] AwsCredentials get(const std::string& region);

@@ -56,8 +56,9 @@ public:
         if (profile.has("credential_process")) return by_command(profile, what);
         if (profile.has_any("sso_")) {
             throw RemoteError(Outcome::credential_rejected,
-                              what + " signs in by IAM Identity Center, which needs a person; a profile with "
-                                     "credential_process = aws configure export-credentials --profile " +
+                              what +
+                                  " signs in by IAM Identity Center, which needs a person; a profile with "
+                                  "credential_process = aws configure export-credentials --profile " +
                                   name + " --format process hands its credentials on");
         }
         return std::nullopt;
@@ -89,8 +90,9 @@ private:
     [[nodiscard]] AwsCredentials by_role(const std::string& name, const AwsProfile& profile) {
         const std::string what = "profile " + name;
         if (profile.has("mfa_serial")) {
-            throw RemoteError(Outcome::credential_rejected, 
-                              what + " asks for a code of a person (mfa_serial); give the backup a role that needs none");
+            throw RemoteError(
+                Outcome::credential_rejected,
+                what + " asks for a code of a person (mfa_serial); give the backup a role that needs none");
         }
         const AwsRole role = role_of(profile);
         if (profile.has("web_identity_token_file")) {
@@ -105,23 +107,30 @@ private:
         const std::string what = "profile " + name;
         if (profile.has("source_profile")) {
             const std::string source = profile.text("source_profile");
-            if (!has(source)) throw RemoteError(Outcome::misuse, what + ": its source_profile " + source + " is not there");
+            if (!has(source))
+                throw RemoteError(Outcome::misuse, what + ": its source_profile " + source + " is not there");
             // A profile may be its own source, for the keys that it has besides.
             const bool is_circle = source != name && seen_.contains(source);
             if (is_circle) throw RemoteError(Outcome::misuse, what + ": its source_profile leads back to " + source);
             if (auto found = read(source)) return std::move(*found);
-            throw RemoteError(Outcome::credential_rejected, what + ": its source_profile " + source + " has no credentials");
+            throw RemoteError(Outcome::credential_rejected,
+                              what + ": its source_profile " + source + " has no credentials");
         }
         const std::string source = profile.text("credential_source");
         std::optional<AwsCredentials> found;
-        if (source == "Environment") found = aws_from_variables(surroundings_);
-        else if (source == "EcsContainer") found = aws_from_container(surroundings_);
-        else if (source == "Ec2InstanceMetadata") found = aws_from_instance(surroundings_);
+        if (source == "Environment")
+            found = aws_from_variables(surroundings_);
+        else if (source == "EcsContainer")
+            found = aws_from_container(surroundings_);
+        else if (source == "Ec2InstanceMetadata")
+            found = aws_from_instance(surroundings_);
         else
-            throw RemoteError(Outcome::misuse, what + " has a role and does not say by whom: source_profile, "
-                                                      "credential_source (Environment, EcsContainer, "
-                                                      "Ec2InstanceMetadata) or web_identity_token_file");
-        if (!found) throw RemoteError(Outcome::credential_rejected, what + ": its credential_source " + source + " has none");
+            throw RemoteError(Outcome::misuse, what +
+                                                   " has a role and does not say by whom: source_profile, "
+                                                   "credential_source (Environment, EcsContainer, "
+                                                   "Ec2InstanceMetadata) or web_identity_token_file");
+        if (!found)
+            throw RemoteError(Outcome::credential_rejected, what + ": its credential_source " + source + " has none");
         return std::move(*found);
     }
 
@@ -139,9 +148,8 @@ std::optional<AwsCredentials> aws_from_files(const AwsSurroundings& surroundings
     ProfileReader reader(surroundings, region);
     if (!reader.has(name)) {
         if (!asked) return std::nullopt;
-        throw RemoteError(Outcome::credential_rejected, 
-                          "there is no AWS profile " + one_line(name) +
-                              "; see AWS_PROFILE, ~/.aws/config and ~/.aws/credentials");
+        throw RemoteError(Outcome::credential_rejected, "there is no AWS profile " + one_line(name) +
+                                                            "; see AWS_PROFILE, ~/.aws/config and ~/.aws/credentials");
     }
     auto found = reader.read(name);
     if (!found && asked) {

@@ -32,8 +32,8 @@ std::optional<TimePoint> time_of(const SecretJson& object, const char* name) {
 }
 
 [[noreturn]] void throw_foreign(const std::string& why, const std::string& request) {
-    throw RemoteError(Outcome::untrusted, "the answer is not that of KMS: " + why + (request.empty() ? "" : "; " + request),
-                      request);
+    throw RemoteError(Outcome::untrusted,
+                      "the answer is not that of KMS: " + why + (request.empty() ? "" : "; " + request), request);
 }
 
 KmsArn parse_arn(const std::string& text, const std::string& request) {
@@ -67,7 +67,8 @@ void require_same_key(const KmsArn& answered, const KmsArn& asked, const std::st
     const bool same = answered.partition == asked.partition && answered.region == asked.region &&
                       answered.account == asked.account && !answered.is_alias() &&
                       (asked.is_alias() || answered.resource == asked.resource);
-    if (!same) throw_foreign("it is about " + one_line(answered.resource) + " in " + one_line(answered.region), request);
+    if (!same)
+        throw_foreign("it is about " + one_line(answered.resource) + " in " + one_line(answered.region), request);
 }
 
 /// What can be no protector. throws  RemoteError{misuse}
@@ -87,8 +88,10 @@ KeyState state_of(const Metadata& key, const std::string& request) {
     if (key.state == "Enabled" || key.state == "Updating") return KeyState::enabled;
     if (key.state == "PendingDeletion" || key.state == "PendingReplicaDeletion") return KeyState::deleted;
     // Without its material, or its key store disconnected: each is an administrator's act.
-    if (key.state == "Disabled" || key.state == "PendingImport" || key.state == "Unavailable") return KeyState::disabled;
-    if (key.state == "Creating") throw RemoteError(Outcome::unavailable, key.arn.resource + " is being created", request);
+    if (key.state == "Disabled" || key.state == "PendingImport" || key.state == "Unavailable")
+        return KeyState::disabled;
+    if (key.state == "Creating")
+        throw RemoteError(Outcome::unavailable, key.arn.resource + " is being created", request);
     throw RemoteError(Outcome::denied, key.arn.resource + " is in state " + one_line(key.state), request);
 }
 
@@ -212,7 +215,8 @@ AwsKmsVault::Kind AwsKmsVault::learn(const KmsArn& arn, const std::string& spec,
     try {
         return {crypto::RsaPublicKey::from_spki(spki.reveal()), std::string(kOaep)};
     } catch (const Error& error) {
-        if (error.code() == ErrorCode::refused) throw RemoteError(Outcome::misuse, arn.resource + ": " + error.what(), request);
+        if (error.code() == ErrorCode::refused)
+            throw RemoteError(Outcome::misuse, arn.resource + ": " + error.what(), request);
         throw_foreign(error.what(), request);
     }
 }
@@ -327,7 +331,8 @@ Answer<Bytes> AwsKmsVault::rewrap(const Location& from, ByteView wrapped, const 
         fields["SourceEncryptionContext"] = context_of(binding);
         fields["DestinationEncryptionContext"] = context_of(binding);
         const RemoteAnswer reply = call("ReEncrypt", fields, request);
-        require_same_key(parse_arn(text_of(*reply.json, "KeyId").value_or(""), request), KmsArn::parse(to.uri), request);
+        require_same_key(parse_arn(text_of(*reply.json, "KeyId").value_or(""), request), KmsArn::parse(to.uri),
+                         request);
         require_same_key(parse_arn(text_of(*reply.json, "SourceKeyId").value_or(""), request), KmsArn::parse(from.uri),
                          request);
         return copy_of(octets_of(reply, "CiphertextBlob", request));

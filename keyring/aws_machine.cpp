@@ -83,9 +83,8 @@ public:
             throw RemoteError(verdict.outcome, describe(request.operation, answer->status, verdict));
         token_ = std::move(answer->body);
         const std::string_view text = as_text(token_.reveal());
-        const bool is_token = !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-            return c > 0x20 && c < 0x7f && c != '<';
-        });
+        const bool is_token = !text.empty() && std::all_of(text.begin(), text.end(),
+                                                           [](char c) { return c > 0x20 && c < 0x7f && c != '<'; });
         if (!is_token) throw RemoteError(Outcome::untrusted, std::string(kWhat) + ": the answer is not a token");
         return true;
     }

@@ -16,8 +16,8 @@ namespace signet::keyring {
 /// "2026-03-14T09:30:00Z". throws  RemoteError{untrusted}
 [[nodiscard]] TimePoint parse_expiry(const std::string& text, const std::string& what);
 
-/// Credentials as containers, instances and commands write them: a JSON object with AccessKeyId, SecretAccessKey, a token
-/// under that name, and perhaps Expiration. throws  RemoteError{untrusted}: it is none
+/// Credentials as containers, instances and commands write them: a JSON object with AccessKeyId, SecretAccessKey, a
+/// token under that name, and perhaps Expiration. throws  RemoteError{untrusted}: it is none
 [[nodiscard]] AwsCredentials read_credentials(ByteView json, const char* token_name, const std::string& what);
 
 /// They become lines of a request. throws  RemoteError{credential_rejected}: they hold what no header can

@@ -24,7 +24,8 @@ std::optional<std::string> profile_of(std::string_view line, AwsFile file) {
                           std::isspace(static_cast<unsigned char>(name[kWord.size()])) != 0;
     if (file == AwsFile::config && !has_word && name != "default") return std::nullopt;
     if (file == AwsFile::config && has_word) name = trimmed(name.substr(kWord.size()));
-    const bool is_quoted = name.size() >= 2 && (name.front() == '"' || name.front() == '\'') && name.front() == name.back();
+    const bool is_quoted =
+        name.size() >= 2 && (name.front() == '"' || name.front() == '\'') && name.front() == name.back();
     if (is_quoted) name = name.substr(1, name.size() - 2);
     if (name.empty()) return std::nullopt;
     return std::string(name);

@@ -40,8 +40,8 @@ using AwsProfiles = std::map<std::string, AwsProfile>;
 /// ~/.aws/credentials "[NAME]".
 enum class AwsFile { config, credentials };
 
-/// The profiles of a file. Other sections, comments, nested settings (indented lines) and lines that are no settings are
-/// passed over, as the tools of AWS do.
+/// The profiles of a file. Other sections, comments, nested settings (indented lines) and lines that are no settings
+/// are passed over, as the tools of AWS do.
 [[nodiscard]] AwsProfiles parse_aws_profiles(std::string_view text, AwsFile file);
 
 }  // namespace signet::keyring

@@ -1,8 +1,8 @@
 // Signature Version 4: how requests to AWS prove whose they are.
 //
 //   canonical request = method \n path \n query \n headers \n \n names of the headers \n hex(SHA-256(body))
-//   string to sign    = AWS4-HMAC-SHA256 \n X-Amz-Date \n day/region/service/aws4_request \n hex(SHA-256(canonical request))
-//   signing key       = HMAC(HMAC(HMAC(HMAC("AWS4" + secret, day), region), service), "aws4_request")
+//   string to sign    = AWS4-HMAC-SHA256 \n X-Amz-Date \n day/region/service/aws4_request \n hex(SHA-256(canonical
+//   request)) signing key       = HMAC(HMAC(HMAC(HMAC("AWS4" + secret, day), region), service), "aws4_request")
 //
 // For services whose canonical path is the path of the request, encoded once more; so not for S3.
 #pragma once
@@ -30,9 +30,8 @@ struct AwsScope {
     std::string service;  ///< "kms", "sts"
 };
 
-/// Adds the headers X-Amz-Date, X-Amz-Security-Token (where there is one) and Authorization. Every header of the request
-/// and its host are signed.
-/// throws  Error{usage}: the URL is none, or has a query or a fragment
+/// Adds the headers X-Amz-Date, X-Amz-Security-Token (where there is one) and Authorization. Every header of the
+/// request and its host are signed. throws  Error{usage}: the URL is none, or has a query or a fragment
 void sign(RemoteRequest& request, const AwsKeys& keys, const AwsScope& scope, TimePoint now);
 
 // The steps of it, for tests.

@@ -87,8 +87,8 @@ std::optional<SecretBytes> xml_text(std::string_view xml, std::string_view paren
         std::string_view name;
         char character;
     };
-    constexpr std::array<Entity, 5> kEntities = {
-        Entity{"&amp;", '&'}, Entity{"&lt;", '<'}, Entity{"&gt;", '>'}, Entity{"&quot;", '"'}, Entity{"&apos;", '\''}};
+    constexpr std::array<Entity, 5> kEntities = {Entity{"&amp;", '&'}, Entity{"&lt;", '<'}, Entity{"&gt;", '>'},
+                                                 Entity{"&quot;", '"'}, Entity{"&apos;", '\''}};
     SecretBytes text(found->size());
     std::size_t size = 0;
     for (std::string_view rest = *found; !rest.empty();) {

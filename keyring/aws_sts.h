@@ -10,9 +10,9 @@ namespace signet::keyring {
 /// The role that is asked for.
 struct AwsRole {
     std::string arn;
-    std::string session_name;   ///< empty: "signet-" and the time
-    std::string external_id;    ///< may be empty
-    int duration_seconds = 0;   ///< 0: as the role has it
+    std::string session_name;  ///< empty: "signet-" and the time
+    std::string external_id;   ///< may be empty
+    int duration_seconds = 0;  ///< 0: as the role has it
 };
 
 /// AssumeRole, signed with other credentials. All: throws  as AwsCredentialChain::get()

@@ -60,8 +60,9 @@ std::string aws_endpoint(const AwsSurroundings& surroundings, const std::string&
         std::string_view rest;
         const std::string origin = secure_origin(url, rest);
         if (origin.empty() || rest.find_first_of("?#") != std::string_view::npos) {
-            throw RemoteError(Outcome::misuse, name + " is no address that credentials may go to: https://HOST[:PORT], "
-                                                      "or http:// of this machine");
+            throw RemoteError(Outcome::misuse, name +
+                                                   " is no address that credentials may go to: https://HOST[:PORT], "
+                                                   "or http:// of this machine");
         }
         return origin + (rest.empty() ? "/" : std::string(rest));
     }

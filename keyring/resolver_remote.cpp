@@ -176,8 +176,8 @@ std::optional<format::Slot> Resolver::rewrap(const format::Slot& slot, const for
     if (!vault.can_rewrap(from.location, to.location)) return std::nullopt;
 
     AuditLog& audit = keyrings_.own().audit();
-    const std::uint64_t intent = audit.intent(
-        {"rewrap", target, to.location.text(), "dek " + slot.dek.hex() + " from " + from.location.text()});
+    const std::uint64_t intent =
+        audit.intent({"rewrap", target, to.location.text(), "dek " + slot.dek.hex() + " from " + from.location.text()});
     const Answer<Bytes> answer = vault.rewrap(from.location, slot.wrapped, to.location, slot.binding());
     audit.outcome(intent, answer.outcome, audit_text(answer));
     if (!answer.ok()) {

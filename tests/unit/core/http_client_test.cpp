@@ -59,7 +59,8 @@ private:
             if (count <= 0) break;
             request_.append(buffer.data(), static_cast<std::size_t>(count));
             if (request_.front() == '\x16') break;  // TLS begins so
-            if (request_.rfind("GET", 0) == 0 && request_.find("\r\n\r\n") != std::string::npos) break;
+            const bool has_no_body = request_.rfind("GET", 0) == 0 || request_.rfind("CONNECT", 0) == 0;
+            if (has_no_body && request_.find("\r\n\r\n") != std::string::npos) break;
         }
         (void)!::send(peer.get(), answer_.data(), answer_.size(), MSG_NOSIGNAL);
         if (answer_.empty()) ::usleep(400'000);

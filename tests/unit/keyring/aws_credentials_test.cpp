@@ -91,13 +91,18 @@ struct Machine {
 
 std::string sts_answer(const std::string& id, const std::string& expires = "2026-03-14T10:30:00Z") {
     return "<AssumeRoleResponse><AssumeRoleResult><AssumedRoleUser><Arn>arn</Arn></AssumedRoleUser><Credentials>"
-           "<AccessKeyId>" + id + "</AccessKeyId><SecretAccessKey>s3cret/&amp;+</SecretAccessKey>"
-           "<SessionToken>t0ken==</SessionToken><Expiration>" + expires + "</Expiration></Credentials>"
+           "<AccessKeyId>" +
+           id +
+           "</AccessKeyId><SecretAccessKey>s3cret/&amp;+</SecretAccessKey>"
+           "<SessionToken>t0ken==</SessionToken><Expiration>" +
+           expires +
+           "</Expiration></Credentials>"
            "</AssumeRoleResult></AssumeRoleResponse>";
 }
 
 std::string sts_error(const std::string& code) {
-    return "<ErrorResponse><Error><Type>Sender</Type><Code>" + code + "</Code><Message>as told</Message></Error>"
+    return "<ErrorResponse><Error><Type>Sender</Type><Code>" + code +
+           "</Code><Message>as told</Message></Error>"
            "</ErrorResponse>";
 }
 
@@ -146,7 +151,8 @@ TEST_CASE("AWS credentials: profiles of both files, by name and by default", "[k
         "aws_secret_access_key=with#mark\n[profile 'two words']\naws_access_key_id=AKIATWO\naws_secret_access_key=s\n"
         "[other]\naws_access_key_id=AKIANONE\naws_secret_access_key=s\n";
     CHECK(machine.found_id() == "AKIACONFIG");
-    machine.files["/home/ops/.aws/credentials"] = "[default]\r\naws_access_key_id=AKIAFILE\r\naws_secret_access_key=s\r\n";
+    machine.files["/home/ops/.aws/credentials"] =
+        "[default]\r\naws_access_key_id=AKIAFILE\r\naws_secret_access_key=s\r\n";
     CHECK(machine.found_id() == "AKIAFILE");
     machine.variables["AWS_PROFILE"] = "prod";
     AwsCredentialChain chain(machine.surroundings());
@@ -214,7 +220,8 @@ TEST_CASE("AWS credentials: roles that cannot be had are named", "[keyring][aws]
     CHECK(failure_of("source_profile=none\n").first == Outcome::misuse);
     CHECK(failure_of("source_profile=b\n[profile b]\nrole_arn=x\nsource_profile=backup\n").second.find("leads back") !=
           std::string::npos);
-    CHECK(failure_of("source_profile=b\n[profile b]\nregion=x\n").second.find("has no credentials") != std::string::npos);
+    CHECK(failure_of("source_profile=b\n[profile b]\nregion=x\n").second.find("has no credentials") !=
+          std::string::npos);
     CHECK(failure_of("source_profile=b\nmfa_serial=x\n[profile b]\n").second.find("mfa_serial") != std::string::npos);
     CHECK(failure_of("credential_source=Moon\n").first == Outcome::misuse);
     CHECK(failure_of("credential_source=Environment\n").first == Outcome::credential_rejected);
@@ -244,8 +251,10 @@ TEST_CASE("AWS credentials: a role by the token of an identity provider", "[keyr
     CHECK(machine.found_id() == "ASIAPOD");
     REQUIRE(machine.asked.size() == 1);
     CHECK(machine.asked[0].find("Authorization") == std::string::npos);
-    CHECK(machine.asked[0].find("Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=arn%3A") != std::string::npos);
-    CHECK(machine.asked[0].find("&RoleSessionName=signet-1773480600&WebIdentityToken=eyJ.a%2Bb.c") != std::string::npos);
+    CHECK(machine.asked[0].find("Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=arn%3A") !=
+          std::string::npos);
+    CHECK(machine.asked[0].find("&RoleSessionName=signet-1773480600&WebIdentityToken=eyJ.a%2Bb.c") !=
+          std::string::npos);
 
     machine.variables["AWS_ENDPOINT_URL_STS"] = "https://sts.internal:8443/";
     machine.services["https://sts.internal:8443/"] = {200, sts_answer("ASIAINTERNAL")};
@@ -315,8 +324,8 @@ TEST_CASE("AWS credentials: of a container", "[keyring][aws]") {
 }
 
 TEST_CASE("AWS credentials: the token of a container goes nowhere else", "[keyring][aws]") {
-    for (const std::string url : {"http://evil.example/", "http://169.254.170.2.evil.example/", "http://169.254.170.20/",
-                                  "ftp://127.0.0.1/", "http://127.0.0.1.evil.example/"}) {
+    for (const std::string url : {"http://evil.example/", "http://169.254.170.2.evil.example/",
+                                  "http://169.254.170.20/", "ftp://127.0.0.1/", "http://127.0.0.1.evil.example/"}) {
         INFO(url);
         Machine machine;
         machine.variables["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = url;

@@ -31,7 +31,8 @@ std::string json_of(const Row& row) {
 
 }  // namespace
 
-TEST_CASE("each error of AWS KMS has its class, and none but an outage leads to a twin [R111] [R131]", "[keyring][aws]") {
+TEST_CASE("each error of AWS KMS has its class, and none but an outage leads to a twin [R111] [R131]",
+          "[keyring][aws]") {
     const std::vector<Row> rows = {
         // An outage.
         {"KMSInternalException", 500, "", Outcome::unavailable},
@@ -113,7 +114,8 @@ TEST_CASE("the name of an error is read with prefix and suffix, from the body or
     CHECK(aws_error_type("").empty());
 
     const TestClock clock;
-    CHECK(judge_kms(answer_of(400, R"({"__type":"com.amazonaws.kms#DisabledException","Message":"x is disabled."})"), clock)
+    CHECK(judge_kms(answer_of(400, R"({"__type":"com.amazonaws.kms#DisabledException","Message":"x is disabled."})"),
+                    clock)
               .outcome == Outcome::key_disabled);
     RemoteAnswer answer = answer_of(400, R"({"message":"x"})");
     answer.headers["x-amzn-errortype"] = "AccessDeniedException:http://internal/";
@@ -124,13 +126,14 @@ TEST_CASE("what is not an answer of KMS is not believed, and only its server err
     const TestClock clock;
     const std::string page = "<html><body>Welcome to the hotel</body></html>";
     const std::vector<std::pair<long, Outcome>> rows = {
-        {200, Outcome::untrusted}, {302, Outcome::untrusted}, {403, Outcome::untrusted},  {404, Outcome::untrusted},
-        {407, Outcome::denied},    {429, Outcome::throttled}, {500, Outcome::unavailable}, {502, Outcome::unavailable},
-        {503, Outcome::unavailable}};
+        {200, Outcome::untrusted},   {302, Outcome::untrusted},   {403, Outcome::untrusted},
+        {404, Outcome::untrusted},   {407, Outcome::denied},      {429, Outcome::throttled},
+        {500, Outcome::unavailable}, {502, Outcome::unavailable}, {503, Outcome::unavailable}};
     for (const auto& [status, outcome] : rows) {
         INFO(status);
         CHECK(text(judge_kms(answer_of(status, page), clock).outcome) == text(outcome));
-        if (status != 200) CHECK(text(judge_kms(answer_of(status, R"({"error":"no"})"), clock).outcome) == text(outcome));
+        if (status != 200)
+            CHECK(text(judge_kms(answer_of(status, R"({"error":"no"})"), clock).outcome) == text(outcome));
     }
     CHECK(judge_kms(answer_of(200, R"({"KeyId":"arn:aws:kms)"), clock).outcome == Outcome::untrusted);
     CHECK(judge_kms(answer_of(200, "[]"), clock).outcome == Outcome::untrusted);
@@ -140,7 +143,8 @@ TEST_CASE("a refused signature says when the clock is to blame", "[keyring][aws]
     const TestClock clock;  // 2026-03-14T09:30:00Z
     RemoteAnswer answer = answer_of(400, R"({"__type":"InvalidSignatureException","message":"Signature expired"})");
     answer.headers["date"] = "Sat, 14 Mar 2026 09:50:00 GMT";
-    CHECK(judge_kms(answer, clock).message == "the clock of this machine is 20 minutes behind that of AWS: set it right");
+    CHECK(judge_kms(answer, clock).message ==
+          "the clock of this machine is 20 minutes behind that of AWS: set it right");
     answer.headers["date"] = "Sat, 14 Mar 2026 09:20:00 GMT";
     CHECK(judge_kms(answer, clock).message ==
           "the clock of this machine is 10 minutes ahead of that of AWS: set it right");
@@ -150,9 +154,11 @@ TEST_CASE("a refused signature says when the clock is to blame", "[keyring][aws]
     CHECK(judge_kms(answer, clock).outcome == Outcome::misuse);
 }
 
-TEST_CASE("the thumbprint of a symmetric key is that of its name; regions of a multi-Region key share it", "[keyring][aws]") {
+TEST_CASE("the thumbprint of a symmetric key is that of its name; regions of a multi-Region key share it",
+          "[keyring][aws]") {
     const std::string account = ":111122223333:key/";
-    const auto thumbprint = [&](const std::string& region, const std::string& id, const std::string& partition = "aws") {
+    const auto thumbprint = [&](const std::string& region, const std::string& id,
+                                const std::string& partition = "aws") {
         return aws_thumbprint(KmsArn::parse("arn:" + partition + ":kms:" + region + account + id)).text();
     };
     // SHA-256 of "aws-kms:aws:eu-west-1:111122223333:1234abcd-12ab-34cd-56ef-1234567890ab".

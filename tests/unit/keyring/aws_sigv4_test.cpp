@@ -77,7 +77,8 @@ TEST_CASE("Signature Version 4: a session token is sent and signed", "[keyring][
     RemoteRequest request = describe_key();
     sign(request, example_keys("AQoEXAMPLE//token=="), {"eu-west-1", "kms"}, at("2026-01-02T03:04:05Z"));
     CHECK(header_of(request, "X-Amz-Security-Token") == "AQoEXAMPLE//token==");
-    CHECK(header_of(request, "Authorization").find("x-amz-date;x-amz-security-token;x-amz-target") != std::string::npos);
+    CHECK(header_of(request, "Authorization").find("x-amz-date;x-amz-security-token;x-amz-target") !=
+          std::string::npos);
     CHECK(header_of(request, "Authorization")
               .ends_with("Signature=f7156061a4eb89570edb11e82f97e76243263738d8bab49463fdc16a83694bd4"));
 }
@@ -93,28 +94,65 @@ TEST_CASE("Signature Version 4: an empty body has a hash", "[keyring][aws]") {
 TEST_CASE("Signature Version 4: requests of the published test suite", "[keyring][aws]") {
     const std::string unreserved = "/-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     const std::vector<Row> rows = {
-        {"get-vanilla", HttpMethod::get, kHost + "/", {}, "",
+        {"get-vanilla",
+         HttpMethod::get,
+         kHost + "/",
+         {},
+         "",
          "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"},
-        {"get-vanilla, no path", HttpMethod::get, kHost, {}, "",
+        {"get-vanilla, no path",
+         HttpMethod::get,
+         kHost,
+         {},
+         "",
          "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"},
-        {"get-vanilla, usual port", HttpMethod::get, kHost + ":443/", {}, "",
+        {"get-vanilla, usual port",
+         HttpMethod::get,
+         kHost + ":443/",
+         {},
+         "",
          "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"},
-        {"post-vanilla", HttpMethod::post, kHost + "/", {}, "",
+        {"post-vanilla",
+         HttpMethod::post,
+         kHost + "/",
+         {},
+         "",
          "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b"},
-        {"get-unreserved", HttpMethod::get, kHost + unreserved, {}, "",
+        {"get-unreserved",
+         HttpMethod::get,
+         kHost + unreserved,
+         {},
+         "",
          "07ef7494c76fa4850883e2b006601f940f8a34d404d0cfa977f52a65bbf5f24f"},
-        {"get-utf8", HttpMethod::get, kHost + "/\xe1\x88\xb4", {}, "",
+        {"get-utf8",
+         HttpMethod::get,
+         kHost + "/\xe1\x88\xb4",
+         {},
+         "",
          "8318018e0b0f223aa2bbf98705b62bb787dc9c0e678f255a891fd03141be5d85"},
-        {"get-space", HttpMethod::get, kHost + "/example space/", {}, "",
+        {"get-space",
+         HttpMethod::get,
+         kHost + "/example space/",
+         {},
+         "",
          "652487583200325589f1fba4c7e578f72c47cb61beeca81406b39ddec1366741"},
-        {"get-header-value-trim", HttpMethod::get, kHost + "/",
-         {"My-Header1: value1", "My-Header2:  \"a   b   c\""}, "",
+        {"get-header-value-trim",
+         HttpMethod::get,
+         kHost + "/",
+         {"My-Header1: value1", "My-Header2:  \"a   b   c\""},
+         "",
          "acc3ed3afb60bb290fc8d2dd0098b9911fcaa05412b367055dee359757a9c736"},
-        {"get-header-key-duplicate", HttpMethod::get, kHost + "/",
-         {"My-Header1: value2", "My-Header1: value2", "My-Header1: value1"}, "",
+        {"get-header-key-duplicate",
+         HttpMethod::get,
+         kHost + "/",
+         {"My-Header1: value2", "My-Header1: value2", "My-Header1: value1"},
+         "",
          "c9d5ea9f3f72853aea855b47ea873832890dbdd183b4468f858259531a5138ea"},
-        {"post-x-www-form-urlencoded", HttpMethod::post, kHost + "/",
-         {"Content-Type: application/x-www-form-urlencoded"}, "Param1=value1",
+        {"post-x-www-form-urlencoded",
+         HttpMethod::post,
+         kHost + "/",
+         {"Content-Type: application/x-www-form-urlencoded"},
+         "Param1=value1",
          "ff11897932ad3f4e8b18135d722051e5ac45fc38421b1da7b9d196a0fe09473a"},
     };
     for (const Row& row : rows) {
@@ -127,7 +165,8 @@ TEST_CASE("Signature Version 4: requests of the published test suite", "[keyring
 }
 
 TEST_CASE("Signature Version 4: another port, headers in any order, a path that is escaped already", "[keyring][aws]") {
-    RemoteRequest request = request_of(HttpMethod::post, "http://127.0.0.1:8443/a%20b", {"Zeta: last", "Alpha: first"}, "x");
+    RemoteRequest request =
+        request_of(HttpMethod::post, "http://127.0.0.1:8443/a%20b", {"Zeta: last", "Alpha: first"}, "x");
     sign(request, example_keys(), kSuite, at("2015-08-30T12:36:00Z"));
     const std::string authorization = header_of(request, "Authorization");
     CHECK(authorization.find("SignedHeaders=alpha;host;x-amz-date;zeta,") != std::string::npos);
