@@ -1,4 +1,4 @@
-"""One key in two Azure Key Vaults, in two regions, over their real protocol: the same matrix that two local vaults and two tokens
+"""One key in two regions, in Azure Key Vaults and in AWS KMS, over their real protocols: the same matrix that two local vaults and two tokens
 pass (test_failover.py)."""
 
 import copy
