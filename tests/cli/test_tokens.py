@@ -491,7 +491,7 @@ class Tokens(TokenTest):
         write(self.pin_file, "00000000\n")
         self.signet("key", "list", with_pin, expect=12)
         self.assertMessage(self.signet("key", "list", "pkcs11:token=none", expect=13), "no such token")
-        self.assertMessage(self.signet("key", "list", where, "--deleted", expect=2), "not for a token")
+        self.assertMessage(self.signet("key", "list", where, "--deleted", expect=2), "for the local vault")
         self.assertMessage(self.signet("key", "list", "prod", expect=2), "no token")
 
     # Keys made elsewhere.
