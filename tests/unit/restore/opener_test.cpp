@@ -92,8 +92,9 @@ TEST_CASE("a protector that refuses when it is used is in the report", "[restore
         keyring::Answer<keyring::KeyDescription> describe(const keyring::Location& location) override {
             return real_.describe(location);
         }
-        keyring::Answer<Bytes> wrap(const keyring::Location& location, ByteView plaintext, const keyring::Binding&) override {
-            return real_.wrap(location, plaintext);
+        keyring::Answer<Bytes> wrap(const keyring::Location& location, ByteView plaintext,
+                                    const keyring::Binding& binding) override {
+            return real_.wrap(location, plaintext, binding);
         }
         keyring::Answer<SecretBytes> unwrap(const keyring::Location&, ByteView, const keyring::Binding&) override {
             return keyring::Answer<SecretBytes>::refuse(keyring::Outcome::denied, "not today");
