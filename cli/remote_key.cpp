@@ -103,8 +103,8 @@ ExitCode show_in_manager(Context& context, const keyring::Location& location) {
 }
 
 ExitCode list_in_manager(Context& context, const keyring::Location& location) {
-    const auto keys = with_manager(context, location,
-                                   [&](keyring::RemoteVault& vault) { return vault.versions(location); });
+    const auto keys =
+        with_manager(context, location, [&](keyring::RemoteVault& vault) { return vault.versions(location); });
     Terminal& terminal = context.terminal();
     Json rows = Json::array();
     Table table({"LOCATION", "THUMBPRINT", "KIND", "STATE", "VALID FROM", "EXPIRES"});
@@ -127,8 +127,8 @@ ExitCode create_in_manager(Context& context, const keyring::Location& location, 
                            const keyring::KeyDates& dates) {
     require_verb(context, location, keyring::AdminVerb::create);
     audit_before_key_change(context, "key-create", location.text());
-    const auto key = with_manager(
-        context, location, [&](keyring::RemoteVault& vault) { return vault.create(location, bits, dates); });
+    const auto key = with_manager(context, location,
+                                  [&](keyring::RemoteVault& vault) { return vault.create(location, bits, dates); });
     note(context, "key-create", key);
     print_token_key(context.terminal(), key);
     return ExitCode::done;
@@ -138,8 +138,8 @@ ExitCode import_into_manager(Context& context, const keyring::Location& location
                              const keyring::KeyDates& dates) {
     require_verb(context, location, keyring::AdminVerb::import_key);
     audit_before_key_change(context, "key-import", location.text());
-    const auto made = with_manager(
-        context, location, [&](keyring::RemoteVault& vault) { return vault.import_key(location, key, dates); });
+    const auto made = with_manager(context, location,
+                                   [&](keyring::RemoteVault& vault) { return vault.import_key(location, key, dates); });
     note(context, "key-import", made);
     print_token_key(context.terminal(), made);
     return ExitCode::done;
@@ -149,8 +149,8 @@ ExitCode rotate_in_manager(Context& context, const keyring::Location& location, 
                            const keyring::KeyDates& dates) {
     require_verb(context, location, keyring::AdminVerb::rotate);
     audit_before_key_change(context, "key-rotate", location.text());
-    const auto key = with_manager(
-        context, location, [&](keyring::RemoteVault& vault) { return vault.rotate(location, bits, dates); });
+    const auto key = with_manager(context, location,
+                                  [&](keyring::RemoteVault& vault) { return vault.rotate(location, bits, dates); });
     note(context, "key-rotate", key);
     print_token_key(context.terminal(), key);
     const std::vector<keyring::Link> before = links_to(context, location);
@@ -241,8 +241,8 @@ ExitCode restore_in_manager(Context& context, const keyring::Location& location,
     const SecretBytes blob{ByteView(content)};
     wipe(content);
     audit_before_key_change(context, "key-restore", location.text());
-    const auto key = with_manager(context, location,
-                                  [&](keyring::RemoteVault& vault) { return vault.restore(location, blob); });
+    const auto key =
+        with_manager(context, location, [&](keyring::RemoteVault& vault) { return vault.restore(location, blob); });
     note(context, "key-restore", key);
     print_token_key(context.terminal(), key);
     return ExitCode::done;

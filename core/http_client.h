@@ -43,9 +43,9 @@ struct HttpSettings {
     std::string ca_file = {};                      ///< PEM, in place of the system's; empty: the system's
     std::string client_certificate = {};           ///< PEM: who we are; empty: nobody
     std::string client_key = {};                   ///< PEM, without a passphrase; empty: in the file of the certificate
-    std::vector<std::string> connect_to = {};      ///< "HOST:PORT:OTHER:PORT": asked in its place, and held to HOST's name
-    bool proxies = true;                           ///< those of the usual variables; never for addresses of this link
-    std::function<bool()> cancelled = {};          ///< asked about once a second; empty: never
+    std::vector<std::string> connect_to = {};  ///< "HOST:PORT:OTHER:PORT": asked in its place, and held to HOST's name
+    bool proxies = true;                       ///< those of the usual variables; never for addresses of this link
+    std::function<bool()> cancelled = {};      ///< asked about once a second; empty: never
 };
 
 /// Why there was no answer.

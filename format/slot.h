@@ -36,8 +36,8 @@ struct Slot {
 
 /// The algorithm that goes with a kind of key: RSA-OAEP-256, or that of key managers.
 [[nodiscard]] WrapAlgorithm algorithm_for(const Thumbprint& thumbprint);
-/// The 64 octets that a vault wraps: DEK ‖ digest of its context. For symmetric keys of a key manager the context leaves
-/// the protector out, so that the manager can wrap anew under another of its keys and show nothing.
+/// The 64 octets that a vault wraps: DEK ‖ digest of its context. For symmetric keys of a key manager the context
+/// leaves the protector out, so that the manager can wrap anew under another of its keys and show nothing.
 [[nodiscard]] SecretBytes wrap_plaintext(const DataKey& key, const Thumbprint& thumbprint);
 /// Checks what a vault unwrapped from `slot` and makes the data key of it.
 /// throws  Error{damaged}: size, context or commitment differ (a foreign or damaged wrapped key)

@@ -130,9 +130,9 @@ void AzureVault::set_enabled(const Location& location, bool enabled) {
     const Location place = with_version(location, request);
     SecretJson body;
     body["attributes"]["enabled"] = enabled;
-    static_cast<void>(change({enabled ? "enable key" : "disable key", HttpMethod::patch,
-                              key_path(place) + "/" + place.revision, &body},
-                             place));
+    static_cast<void>(change(
+        {enabled ? "enable key" : "disable key", HttpMethod::patch, key_path(place) + "/" + place.revision, &body},
+        place));
 }
 
 RemovedKey AzureVault::remove(const Location& location) {

@@ -165,12 +165,13 @@ AzureChallenge AzureChallenge::parse(std::string_view header, const std::string&
     std::string_view rest;
     const std::string resource_origin = secure_origin(resource, rest);
     if (challenge.authority.empty() || challenge.tenant.empty() || resource_origin.empty()) {
-        throw RemoteError(Outcome::untrusted, "log in: the answer says neither where nor for what: " + one_line(header));
+        throw RemoteError(Outcome::untrusted,
+                          "log in: the answer says neither where nor for what: " + one_line(header));
     }
     const bool is_its_own = host_of(origin).ends_with("." + host_of(resource_origin));
     if (!is_its_own && !is_loopback(origin)) {
-        throw RemoteError(Outcome::untrusted, "log in: " + origin + " asks for a token of " + one_line(resource_origin) +
-                                                  ", which it is no host of");
+        throw RemoteError(Outcome::untrusted, "log in: " + origin + " asks for a token of " +
+                                                  one_line(resource_origin) + ", which it is no host of");
     }
     return challenge;
 }
@@ -223,8 +224,9 @@ KeyDescription azure_key(const SecretJson& bundle, const Location& location, Tim
     key.kind = "aes";
     key.size_bits = static_cast<int>(number_of(*attributes, "key_size").value_or(256));
     key.can_unwrap = has_operation(*jwk, "decrypt");
-    key.thumbprint = format::Thumbprint::of_name("akv:" + lower(key.location.origin.substr(key.location.origin.find("://") + 3)) +
-                                                 "/keys/" + lower(key.location.name) + "/" + key.location.revision);
+    key.thumbprint =
+        format::Thumbprint::of_name("akv:" + lower(key.location.origin.substr(key.location.origin.find("://") + 3)) +
+                                    "/keys/" + lower(key.location.name) + "/" + key.location.revision);
     return key;
 }
 

@@ -18,7 +18,7 @@ namespace signet::keyring {
 struct AzureChallenge {
     std::string authority;  ///< "https://login.microsoftonline.com"
     std::string tenant;
-    std::string scope;  ///< "https://vault.azure.net/.default"
+    std::string scope;   ///< "https://vault.azure.net/.default"
     std::string claims;  ///< of continuous access evaluation: what the next token must say; empty: nothing
 
     /// header  WWW-Authenticate; origin  of the vault, which must be a host of the resource that the challenge names,

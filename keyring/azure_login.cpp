@@ -18,8 +18,9 @@ constexpr const char* kMetadata = "http://169.254.169.254";
 
 /// Whom secrets may be sent to when nobody has named an authority.
 constexpr std::array<std::string_view, 6> kAuthorities = {
-    "https://login.microsoftonline.com", "https://login.windows.net",        "https://login.chinacloudapi.cn",
-    "https://login.microsoftonline.us",  "https://login.microsoftonline.de", "https://login.partner.microsoftonline.cn"};
+    "https://login.microsoftonline.com", "https://login.windows.net",
+    "https://login.chinacloudapi.cn",    "https://login.microsoftonline.us",
+    "https://login.microsoftonline.de",  "https://login.partner.microsoftonline.cn"};
 
 void add(SecretText& form, std::string_view name, std::string_view value) {
     if (!form.empty()) form += '&';
@@ -151,9 +152,10 @@ std::string AzureLogin::authority_for(const AzureChallenge& challenge) const {
     const bool is_known =
         std::find(kAuthorities.begin(), kAuthorities.end(), challenge.authority) != kAuthorities.end();
     if (is_known || (is_loopback(challenge.authority) && is_loopback(origin_))) return challenge.authority;
-    throw RemoteError(Outcome::untrusted, "log in: " + origin_ + " sends credentials to " + challenge.authority +
-                                              ", which is no authority of Azure's: name it (AZURE_AUTHORITY_HOST) if it "
-                                              "is yours");
+    throw RemoteError(Outcome::untrusted,
+                      "log in: " + origin_ + " sends credentials to " + challenge.authority +
+                          ", which is no authority of Azure's: name it (AZURE_AUTHORITY_HOST) if it "
+                          "is yours");
 }
 
 /// Vault and identity are in one tenant, unless somebody says otherwise.
@@ -175,8 +177,7 @@ SecretText AzureLogin::assertion(const std::string& token_url) const {
     if (password) passphrase.emplace(as_bytes(*password));
     try {
         Bytes pem = read_file(path, kMaxCertificate);
-        const auto certificate =
-            crypto::ClientCertificate::from_pem(pem, passphrase ? &*passphrase : nullptr, path);
+        const auto certificate = crypto::ClientCertificate::from_pem(pem, passphrase ? &*passphrase : nullptr, path);
         wipe(pem);
         const std::string client = *value("client_id", "AZURE_CLIENT_ID");
         const std::int64_t now = client_.clock().now().ns / kNsPerSecond;
@@ -285,7 +286,8 @@ const SecretBytes& AzureLogin::token(const AzureChallenge& challenge) {
     const RemoteAnswer answer = is_machine ? ask_machine(challenge) : ask_authority(challenge);
     token_.emplace(as_bytes(view_of(*secret_of(*answer.json, "access_token"))));
     constexpr std::int64_t kLongest = 86'400;
-    const std::int64_t lasts = std::clamp<std::int64_t>(seconds_of(*answer.json, "expires_in").value_or(0), 0, kLongest);
+    const std::int64_t lasts =
+        std::clamp<std::int64_t>(seconds_of(*answer.json, "expires_in").value_or(0), 0, kLongest);
     renew_at_ = after(now, std::max<std::int64_t>(lasts - kEarly, 0) * kNsPerSecond);
     identity_ = AzureIdentity::of(*token_);
     return *token_;

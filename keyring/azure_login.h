@@ -12,10 +12,12 @@ namespace signet::keyring {
 
 /// How a host proves who it is. In this order:
 ///
-/// - the vault's section of the credentials file ("https://VAULT.vault.azure.net" or "azure"): tenant, client_id, and one
+/// - the vault's section of the credentials file ("https://VAULT.vault.azure.net" or "azure"): tenant, client_id, and
+/// one
 ///   of client_secret, client_secret_file, client_certificate_file, federated_token_file; or managed_identity, "system"
 ///   or the client id of one; authority; other_tenants, "yes"
-/// - AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH (PEM), AZURE_FEDERATED_TOKEN_FILE, each with AZURE_TENANT_ID and
+/// - AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH (PEM), AZURE_FEDERATED_TOKEN_FILE, each with AZURE_TENANT_ID
+/// and
 ///   AZURE_CLIENT_ID
 /// - the machine's managed identity: App Service (IDENTITY_ENDPOINT, IDENTITY_HEADER), else the metadata service
 enum class AzureIdentityKind { secret, certificate, federated, app_service, metadata };

@@ -229,12 +229,12 @@ Answer<SecretBytes> AzureVault::unwrap(const Location& location, ByteView wrappe
         const std::string path = "/keys/" + place.name + "/" + place.revision;
         if (!is_symmetric(place, request)) {
             const SecretJson body = value_body("RSA-OAEP-256", wrapped);
-            const RemoteAnswer answer =
-                ask({"unwrapkey", HttpMethod::post, path + "/unwrapkey", &body, true}, request);
+            const RemoteAnswer answer = ask({"unwrapkey", HttpMethod::post, path + "/unwrapkey", &body, true}, request);
             check_id(answer, place);
             return value_of(answer, "value", "unwrapkey");
         }
-        if (wrapped.size() <= kIvSize + kTagSize) throw RemoteError(Outcome::integrity, "decrypt: too short a wrapped key");
+        if (wrapped.size() <= kIvSize + kTagSize)
+            throw RemoteError(Outcome::integrity, "decrypt: too short a wrapped key");
         SecretJson body = value_body("A256GCM", wrapped.subspan(kIvSize, wrapped.size() - kIvSize - kTagSize));
         body["iv"] = secret_base64url(wrapped.first(kIvSize));
         body["tag"] = secret_base64url(wrapped.last(kTagSize));

@@ -22,7 +22,8 @@ std::uint32_t followed_version(const Link& link, const Location& place) {
 }  // namespace
 
 /// Only its owner writes a local vault. To a token anybody may add a public half under the next label: a key there, or
-/// in a key manager, is followed once that has unwrapped with it. Never asks a person. returns  empty when nothing is in the way
+/// in a key manager, is followed once that has unwrapped with it. Never asks a person. returns  empty when nothing is
+/// in the way
 std::string Keyring::why_not_followed(const Link& link, const KeyDescription& key, Vaults& vaults) {
     const bool is_proven = find(key.thumbprint) != nullptr;
     const bool is_own_word = key.location.scheme == Location::Scheme::local;
@@ -30,7 +31,8 @@ std::string Keyring::why_not_followed(const Link& link, const KeyDescription& ke
     const std::string& place = link.locations.front();
     const Refusal* known = refusal(place, vaults);
     if (known != nullptr && known->outcome == Outcome::credential_rejected) {
-        return std::string(key.location.is_remote() ? "the login is refused since " : "its token refuses the PIN since ") +
+        return std::string(key.location.is_remote() ? "the login is refused since "
+                                                    : "its token refuses the PIN since ") +
                to_rfc3339(known->since) + "; see signet keyring test";
     }
     if (!vaults.at(key.location).unwraps_unattended(key.location)) {
@@ -69,8 +71,8 @@ void Keyring::follow(const Link& link, Vaults& vaults, FollowReport& report) {
     }
     const KeyDescription& key = *newest.value;
     if (key.thumbprint == link.thumbprint) return;
-    // Only ever forward: when the newest version is disabled, an older one must not take its place again. Where versions
-    // have no numbers, the key manager itself says which is the newest, whatever its state.
+    // Only ever forward: when the newest version is disabled, an older one must not take its place again. Where
+    // versions have no numbers, the key manager itself says which is the newest, whatever its state.
     const auto version = key.location.named_version();
     if (version && *version <= followed_version(link, place)) return;
 

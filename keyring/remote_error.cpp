@@ -63,8 +63,8 @@ std::string transit_hint(Outcome outcome, const Location& location) {
     const std::string space = location.space.empty() ? "" : " -namespace=" + location.space;
     switch (outcome) {
         case Outcome::key_disabled:
-            return "vault write" + space + " " + key + "/config min_decryption_version=" +
-                   std::to_string(location.version.value_or(1));
+            return "vault write" + space + " " + key +
+                   "/config min_decryption_version=" + std::to_string(location.version.value_or(1));
         case Outcome::not_found:
             return "see what is there: vault read" + space + " " + key;
         case Outcome::denied:
@@ -119,7 +119,8 @@ std::string remote_hint(Outcome outcome, const Location& location) {
             return "something else than the key manager answers for " + location.vault_name() +
                    ": see proxies, captive portals, private endpoints and SIGNET_CA_FILE";
         case Outcome::unavailable:
-            return "see whether " + location.vault_name() + " can be reached from here; it is tried again by the next run";
+            return "see whether " + location.vault_name() +
+                   " can be reached from here; it is tried again by the next run";
         case Outcome::throttled:
             return "wait, or ask for a higher quota of " + location.vault_name();
         case Outcome::integrity:

@@ -1,8 +1,8 @@
 #include "keyring/remote_location.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cctype>
+#include <charconv>
 
 #include "core/error.h"
 #include "keyring/key_record.h"
@@ -57,8 +57,9 @@ std::string_view take_origin(std::string_view rest, std::string_view whole, Loca
     std::string_view path;
     location.origin = secure_origin(rest, path);
     if (location.origin.empty() || !path.starts_with('/')) {
-        refuse_location(whole, "the address of a key manager begins with https:// and has a host; http:// is only for "
-                               "one on this machine");
+        refuse_location(whole,
+                        "the address of a key manager begins with https:// and has a host; http:// is only for "
+                        "one on this machine");
     }
     return path.substr(1);
 }
@@ -70,9 +71,10 @@ bool is_revision(std::string_view text) {
 }  // namespace
 
 void refuse_location(std::string_view text, std::string_view why) {
-    throw Error(ErrorCode::usage, "location \"" + std::string(text) + "\": " + std::string(why),
-                "locations are local:NAME[/VERSION], local:DIR#NAME[/VERSION], public:FILE, pkcs11:…, "
-                "azure:https://VAULT/keys/NAME[/VERSION], aws:arn:… and transit:https://HOST/MOUNT/keys/NAME[/VERSION]");
+    throw Error(
+        ErrorCode::usage, "location \"" + std::string(text) + "\": " + std::string(why),
+        "locations are local:NAME[/VERSION], local:DIR#NAME[/VERSION], public:FILE, pkcs11:…, "
+        "azure:https://VAULT/keys/NAME[/VERSION], aws:arn:… and transit:https://HOST/MOUNT/keys/NAME[/VERSION]");
 }
 
 std::uint32_t parse_version(std::string_view digits, std::string_view whole) {
@@ -145,11 +147,13 @@ KmsArn KmsArn::parse(std::string_view text) {
     arn.resource = rest;
     const bool is_key = arn.resource.starts_with("key/") && consists_of(rest.substr(4), "-");
     const bool is_alias = arn.resource.starts_with("alias/") && consists_of(rest.substr(6), "/_-");
-    const bool is_account = arn.account.size() == 12 && arn.account.find_first_not_of("0123456789") == std::string::npos;
+    const bool is_account =
+        arn.account.size() == 12 && arn.account.find_first_not_of("0123456789") == std::string::npos;
     if (parts[0] != "arn" || parts[2] != "kms" || !consists_of(arn.partition, "-") || !consists_of(arn.region, "-") ||
         !is_account || (!is_key && !is_alias)) {
-        refuse_location("aws:" + std::string(text), "not an ARN of a key or an alias: "
-                                                    "arn:aws:kms:REGION:ACCOUNT:key/ID or …:alias/NAME");
+        refuse_location("aws:" + std::string(text),
+                        "not an ARN of a key or an alias: "
+                        "arn:aws:kms:REGION:ACCOUNT:key/ID or …:alias/NAME");
     }
     return arn;
 }

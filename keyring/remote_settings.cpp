@@ -72,13 +72,13 @@ CredentialSection RemoteSettings::section(const std::vector<std::string>& names)
     if (credentials_file.empty()) return {};
     struct stat status {};
     if (::stat(credentials_file.c_str(), &status) == 0 && (status.st_mode & 077U) != 0) {
-        throw Error(ErrorCode::refused, credentials_file + " can be read by others",
-                    "chmod 600 " + credentials_file);
+        throw Error(ErrorCode::refused, credentials_file + " can be read by others", "chmod 600 " + credentials_file);
     }
     Bytes file = read_file(credentials_file, kMaxFile);
     const auto parsed = parse_object(file);
     wipe(file);
-    if (!parsed) throw Error(ErrorCode::usage, credentials_file + " is not a JSON object with a section for each vault");
+    if (!parsed)
+        throw Error(ErrorCode::usage, credentials_file + " is not a JSON object with a section for each vault");
     for (const std::string& name : names) {
         const SecretJson* section = object_of(*parsed, name.c_str());
         if (section == nullptr) continue;

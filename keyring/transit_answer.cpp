@@ -47,8 +47,8 @@ Outcome outcome_of(long status, const std::string& message, bool is_login) {
         case 401:
             return Outcome::credential_rejected;
         case 403: {
-            const bool is_token = message.find("invalid token") != std::string::npos ||
-                                  message.find("bad token") != std::string::npos;
+            const bool is_token =
+                message.find("invalid token") != std::string::npos || message.find("bad token") != std::string::npos;
             return is_token ? Outcome::credential_rejected : Outcome::denied;
         }
         case 404:
@@ -61,7 +61,8 @@ Outcome outcome_of(long status, const std::string& message, bool is_login) {
 std::string joined(const SecretJson& errors) {
     std::string text;
     for (const SecretJson& error : errors) {
-        if (error.is_string()) text.append(text.empty() ? "" : "; ").append(view_of(error.get_ref<const SecretText&>()));
+        if (error.is_string())
+            text.append(text.empty() ? "" : "; ").append(view_of(error.get_ref<const SecretText&>()));
     }
     return text;
 }
@@ -96,8 +97,7 @@ TransitCiphertext TransitCiphertext::parse(std::string_view text, Outcome outcom
     const auto colon = text.find(':', kPrefix.size());
     if (text.starts_with(kPrefix) && colon != std::string_view::npos) {
         const std::string_view digits = text.substr(kPrefix.size(), colon - kPrefix.size());
-        const auto [end, error] =
-            std::from_chars(digits.data(), digits.data() + digits.size(), ciphertext.version);
+        const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), ciphertext.version);
         ciphertext.payload = text.substr(colon + 1);
         if (error == std::errc{} && end == digits.data() + digits.size() && ciphertext.version > 0) return ciphertext;
     }
@@ -116,7 +116,8 @@ crypto::RsaPublicKey TransitKey::public_key(std::uint32_t version) const {
     const SecretJson* keys = object_of(data_, "keys");
     const SecretJson* key = keys == nullptr ? nullptr : object_of(*keys, std::to_string(version).c_str());
     const auto pem = key == nullptr ? std::nullopt : text_of(*key, "public_key");
-    if (!pem) throw RemoteError(Outcome::untrusted, "read key: version " + std::to_string(version) + " has no public key");
+    if (!pem)
+        throw RemoteError(Outcome::untrusted, "read key: version " + std::to_string(version) + " has no public key");
     try {
         return crypto::RsaPublicKey::from_pem(*pem, "public key of version " + std::to_string(version));
     } catch (const Error& error) {
@@ -135,10 +136,12 @@ KeyDescription TransitKey::version(const Location& location, const std::string& 
         throw RemoteError(Outcome::key_deleted, location.name + " is deleted, and can be restored");
     }
     if (version < least_to_decrypt_) {
-        throw RemoteError(Outcome::key_disabled, which + " is below min_decryption_version " + std::to_string(least_to_decrypt_));
+        throw RemoteError(Outcome::key_disabled,
+                          which + " is below min_decryption_version " + std::to_string(least_to_decrypt_));
     }
     if (boolean_of(data_, "derived").value_or(false)) {
-        throw RemoteError(Outcome::misuse, location.name + " derives its keys from a context: make one with derived=false");
+        throw RemoteError(Outcome::misuse,
+                          location.name + " derives its keys from a context: make one with derived=false");
     }
     KeyDescription key;
     key.location = location.with_version(version);
@@ -157,11 +160,13 @@ KeyDescription TransitKey::version(const Location& location, const std::string& 
                                                           "xchacha20-poly1305"};
     bool is_cipher = false;
     for (const std::string_view cipher : kCiphers) is_cipher = is_cipher || type_ == cipher;
-    if (!is_cipher) throw RemoteError(Outcome::misuse, location.name + " is a key of type " + one_line(type_) + ", which does not encrypt");
+    if (!is_cipher)
+        throw RemoteError(Outcome::misuse,
+                          location.name + " is a key of type " + one_line(type_) + ", which does not encrypt");
     key.kind = type_;
     key.size_bits = type_ == "aes128-gcm96" ? 128 : 256;
-    key.thumbprint = format::Thumbprint::of_name("transit:" + cluster + ":" + location.space + ":" + location.mount + ":" +
-                                                 location.name + ":v" + std::to_string(version));
+    key.thumbprint = format::Thumbprint::of_name("transit:" + cluster + ":" + location.space + ":" + location.mount +
+                                                 ":" + location.name + ":v" + std::to_string(version));
     return key;
 }
 

@@ -83,7 +83,8 @@ SecretBytes TransitLogin::log_in(const std::string& mount, const SecretJson& cre
     }
     const std::int64_t lease = number_of(*auth, "lease_duration").value_or(0);
     renew_at_ = std::nullopt;
-    if (lease > 0) renew_at_ = after(client_.clock().now(), std::min<std::int64_t>(lease, 10 * 86'400) * kNsPerSecond * 2 / 3);
+    if (lease > 0)
+        renew_at_ = after(client_.clock().now(), std::min<std::int64_t>(lease, 10 * 86'400) * kNsPerSecond * 2 / 3);
     is_lease_ = true;
     return SecretBytes(as_bytes(view_of(*token)));
 }

@@ -12,8 +12,8 @@ namespace signet::keyring {
 /// A token, from wherever there is one, in this order:
 ///
 /// - the server's section of the credentials file ("https://host:8200", or with "?namespace=team/a", or "transit"):
-///   token, token_file; role_id with secret_id or secret_id_file (AppRole); kubernetes_role, with jwt_file (Kubernetes).
-///   approle_mount and kubernetes_mount say where the auth methods are mounted
+///   token, token_file; role_id with secret_id or secret_id_file (AppRole); kubernetes_role, with jwt_file
+///   (Kubernetes). approle_mount and kubernetes_mount say where the auth methods are mounted
 /// - VAULT_TOKEN or BAO_TOKEN; VAULT_ROLE_ID with VAULT_SECRET_ID; the file ~/.vault-token. Only for the server of
 ///   VAULT_ADDR (BAO_ADDR), where that is set: a token is shown to nobody else
 class TransitLogin {
@@ -32,8 +32,10 @@ public:
 
 private:
     [[nodiscard]] SecretBytes find_token();
-    [[nodiscard]] std::optional<std::string> value(const std::string& name, const std::vector<std::string>& variables) const;
-    [[nodiscard]] std::optional<SecretBytes> secret(const std::string& name, const std::vector<std::string>& variables) const;
+    [[nodiscard]] std::optional<std::string> value(const std::string& name,
+                                                   const std::vector<std::string>& variables) const;
+    [[nodiscard]] std::optional<SecretBytes> secret(const std::string& name,
+                                                    const std::vector<std::string>& variables) const;
     [[nodiscard]] SecretBytes log_in(const std::string& mount, const SecretJson& credential);
 
     RemoteClient& client_;

@@ -22,7 +22,10 @@ SecretText associated_data(const Binding& binding) { return secret_base64(as_byt
 }  // namespace
 
 TransitVault::TransitVault(RemoteClient& client, const Location& server)
-    : client_(client), origin_(server.origin), login_(std::make_unique<TransitLogin>(client, server)), recent_(client.clock()) {
+    : client_(client),
+      origin_(server.origin),
+      login_(std::make_unique<TransitLogin>(client, server)),
+      recent_(client.clock()) {
     const auto& variable = client.settings().variable;
     cluster_ = login_->section().get("cluster").value_or(variable("SIGNET_TRANSIT_CLUSTER").value_or(""));
     sealed_is_outage_ = variable("SIGNET_TRANSIT_SEALED") == "outage";
@@ -62,8 +65,7 @@ RemoteAnswer TransitVault::ask(const std::string& operation, HttpMethod method, 
     try {
         return note(ask_once(operation, method, path, body));
     } catch (const RemoteError& error) {
-        const bool may_be_token =
-            error.outcome() == Outcome::denied || error.outcome() == Outcome::credential_rejected;
+        const bool may_be_token = error.outcome() == Outcome::denied || error.outcome() == Outcome::credential_rejected;
         if (!may_be_token || !login_->renew()) throw;
     }
     return note(ask_once(operation, method, path, body));
@@ -130,16 +132,19 @@ Answer<Bytes> TransitVault::wrap(const Location& location, ByteView plaintext, c
         const auto text = text_of(data_of(answer, "encrypt"), "ciphertext");
         const auto wrapped = TransitCiphertext::parse(text.value_or(""), Outcome::untrusted);
         if (wrapped.version != *key.location.version) {
-            throw RemoteError(Outcome::untrusted, "encrypt: the answer is of version " + std::to_string(wrapped.version) +
-                                                      ", not of version " + std::to_string(*key.location.version));
+            throw RemoteError(Outcome::untrusted, "encrypt: the answer is of version " +
+                                                      std::to_string(wrapped.version) + ", not of version " +
+                                                      std::to_string(*key.location.version));
         }
         if (!key.public_key) {
-            if (text->size() > format::kMaxWrapped) throw RemoteError(Outcome::untrusted, "encrypt: too long an answer");
+            if (text->size() > format::kMaxWrapped)
+                throw RemoteError(Outcome::untrusted, "encrypt: too long an answer");
             return Bytes(text->begin(), text->end());
         }
         const auto octets = secret_from_base64(wrapped.payload);
         if (!octets || octets->size() != static_cast<std::size_t>(key.size_bits) / 8)
-            throw RemoteError(Outcome::untrusted, "encrypt: not a ciphertext of " + std::to_string(key.size_bits) + " bits");
+            throw RemoteError(Outcome::untrusted,
+                              "encrypt: not a ciphertext of " + std::to_string(key.size_bits) + " bits");
         const ByteView view = octets->reveal();
         return Bytes(view.begin(), view.end());
     });
@@ -153,8 +158,8 @@ Answer<SecretBytes> TransitVault::unwrap(const Location& location, ByteView wrap
         if (has_prefix(wrapped)) {
             const auto ciphertext = TransitCiphertext::parse(as_text(wrapped), Outcome::integrity);
             if (ciphertext.version != *place.version) {
-                throw RemoteError(Outcome::integrity, "decrypt: wrapped by version " + std::to_string(ciphertext.version) +
-                                                          " of " + location.name);
+                throw RemoteError(Outcome::integrity, "decrypt: wrapped by version " +
+                                                          std::to_string(ciphertext.version) + " of " + location.name);
             }
             const std::string_view text = as_text(wrapped);
             body["ciphertext"] = SecretText(text.begin(), text.end());

@@ -121,11 +121,11 @@ Command key_list_command() {
                        {.name = "needed", .help = "what the repository's backups need each protector for"},
                        {.name = "linked", .help = "what the keyrings link, whatever vault it is in"}};
     command.arguments = {"token", 0, 1};
-    command.examples = {{"signet key list --json", "For a program"},
-                        {"signet key list 'pkcs11:token=backup?pin-source=file:/etc/signet/pin'", "What a token has"},
-                        {"signet key list --needed", "Which keys must not be lost, and why"},
-                        {"signet key list --linked --keyring /etc/signet/web --keyring /etc/signet/db",
-                         "Who uses which key"}};
+    command.examples = {
+        {"signet key list --json", "For a program"},
+        {"signet key list 'pkcs11:token=backup?pin-source=file:/etc/signet/pin'", "What a token has"},
+        {"signet key list --needed", "Which keys must not be lost, and why"},
+        {"signet key list --linked --keyring /etc/signet/web --keyring /etc/signet/db", "Who uses which key"}};
     command.run = run;
     return command;
 }

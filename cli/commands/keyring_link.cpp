@@ -85,8 +85,9 @@ Command keyring_link_command() {
         {.name = "name", .takes = Takes::one, .value_name = "NAME", .help = "how it is shown"},
         {.name = "allow-purge", .help = "also where its vault has no purge protection"},
         {.name = "local-wrap",
-         .help = "from now on RSA keys of key managers wrap here, with their public halves: no call, no permission, and "
-                 "nothing in the manager's log"},
+         .help =
+             "from now on RSA keys of key managers wrap here, with their public halves: no call, no permission, and "
+             "nothing in the manager's log"},
         {.name = "remote-wrap", .help = "from now on key managers wrap, as at first"},
         without_twin_option(),
     };

@@ -10,7 +10,8 @@ namespace signet::crypto {
 
 class ClientCertificate {
 public:
-    /// pem  a private key ("PRIVATE KEY", "RSA PRIVATE KEY", "ENCRYPTED PRIVATE KEY") and the certificate that goes with
+    /// pem  a private key ("PRIVATE KEY", "RSA PRIVATE KEY", "ENCRYPTED PRIVATE KEY") and the certificate that goes
+    /// with
     ///      it, in any order; further certificates are passed over
     /// throws  Error{damaged}, Error{refused}: not RSA; Error{wrong_passphrase}; Error{usage}: one of both is missing
     [[nodiscard]] static ClientCertificate from_pem(ByteView pem, const SecretBytes* passphrase, std::string_view what);

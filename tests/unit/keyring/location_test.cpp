@@ -37,7 +37,8 @@ TEST_CASE("keys in key managers are read and written the same", "[keyring][locat
     const std::string id = "78deebed173b48e48f55abf87ed4cf71";
     for (const std::string& text :
          {std::string("azure:https://v1.vault.azure.net/keys/k1"), "azure:https://v1.vault.azure.net/keys/K-1/" + id,
-          std::string("azure:https://hsm.managedhsm.azure.net/keys/k"), std::string("azure:http://127.0.0.1:8080/keys/k"),
+          std::string("azure:https://hsm.managedhsm.azure.net/keys/k"),
+          std::string("azure:http://127.0.0.1:8080/keys/k"),
           std::string("aws:arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"),
           std::string("aws:arn:aws-cn:kms:cn-north-1:111122223333:key/mrk-1234abcd12ab34cd56ef1234567890ab"),
           std::string("aws:arn:aws:kms:eu-west-1:111122223333:alias/backup/prod"),
@@ -56,7 +57,8 @@ TEST_CASE("keys in key managers are read and written the same", "[keyring][locat
     }
     CHECK(Location::parse("azure:HTTPS://V1.Vault.Azure.NET:443/keys/Key/" + std::string(32, 'A')).text() ==
           "azure:https://v1.vault.azure.net/keys/Key/" + std::string(32, 'a'));
-    CHECK(Location::parse("transit:https://h/t/keys/k?namespace=a/b/").text() == "transit:https://h/t/keys/k?namespace=a/b");
+    CHECK(Location::parse("transit:https://h/t/keys/k?namespace=a/b/").text() ==
+          "transit:https://h/t/keys/k?namespace=a/b");
 }
 
 TEST_CASE("versions of keys in key managers", "[keyring][location][remote]") {
@@ -81,19 +83,35 @@ TEST_CASE("versions of keys in key managers", "[keyring][location][remote]") {
 }
 
 TEST_CASE("what could lead credentials astray is no location", "[keyring][location][remote]") {
-    for (const char* text :
-         {"azure:v1.vault.azure.net/keys/k", "azure:http://v1.vault.azure.net/keys/k", "azure:https:///keys/k",
-          "azure:https://user@v1.vault.azure.net/keys/k", "azure:https://v1.vault.azure.net/secrets/k",
-          "azure:https://v1.vault.azure.net/keys/", "azure:https://v1.vault.azure.net/keys/k/1",
-          "azure:https://v1.vault.azure.net/keys/k?x=1", "azure:https://v1.vault.azure.net/keys/k_1",
-          "azure:http://127.0.0.1.example/keys/k", "azure:http://localhost.example/keys/k", "azure:https://h:/keys/k",
-          "azure:https://h:123456/keys/k", "aws:arn", "aws:arn:aws:s3:eu-west-1:111122223333:key/x",
-          "aws:arn:aws:kms:eu-west-1:1:key/x", "aws:arn:aws:kms::111122223333:key/x",
-          "aws:arn:aws:kms:eu-west-1:111122223333:key/", "aws:arn:aws:kms:eu-west-1:111122223333:grant/x",
-          "transit:https://h/keys/k", "transit:http://h/transit/keys/k", "transit:https://h/a/../keys/k",
-          "transit:https://h//transit/keys/k", "transit:https://h/transit/keys/k/0", "transit:https://h/transit/keys/a b",
-          "transit:https://h/transit/keys/k?x=1", "transit:https://h/transit/keys/k?namespace=",
-          "transit:https://h/transit/keys/k?namespace=../x", "transit:https://h/tr%2fansit/keys/k"}) {
+    for (const char* text : {"azure:v1.vault.azure.net/keys/k",
+                             "azure:http://v1.vault.azure.net/keys/k",
+                             "azure:https:///keys/k",
+                             "azure:https://user@v1.vault.azure.net/keys/k",
+                             "azure:https://v1.vault.azure.net/secrets/k",
+                             "azure:https://v1.vault.azure.net/keys/",
+                             "azure:https://v1.vault.azure.net/keys/k/1",
+                             "azure:https://v1.vault.azure.net/keys/k?x=1",
+                             "azure:https://v1.vault.azure.net/keys/k_1",
+                             "azure:http://127.0.0.1.example/keys/k",
+                             "azure:http://localhost.example/keys/k",
+                             "azure:https://h:/keys/k",
+                             "azure:https://h:123456/keys/k",
+                             "aws:arn",
+                             "aws:arn:aws:s3:eu-west-1:111122223333:key/x",
+                             "aws:arn:aws:kms:eu-west-1:1:key/x",
+                             "aws:arn:aws:kms::111122223333:key/x",
+                             "aws:arn:aws:kms:eu-west-1:111122223333:key/",
+                             "aws:arn:aws:kms:eu-west-1:111122223333:grant/x",
+                             "transit:https://h/keys/k",
+                             "transit:http://h/transit/keys/k",
+                             "transit:https://h/a/../keys/k",
+                             "transit:https://h//transit/keys/k",
+                             "transit:https://h/transit/keys/k/0",
+                             "transit:https://h/transit/keys/a b",
+                             "transit:https://h/transit/keys/k?x=1",
+                             "transit:https://h/transit/keys/k?namespace=",
+                             "transit:https://h/transit/keys/k?namespace=../x",
+                             "transit:https://h/tr%2fansit/keys/k"}) {
         CAPTURE(text);
         CHECK_THROWS_MATCHES(Location::parse(text), Error, has_code(ErrorCode::usage));
     }

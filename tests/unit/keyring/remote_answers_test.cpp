@@ -39,15 +39,11 @@ TEST_CASE("why there is no answer decides whether a twin may be asked [R113, R13
     const std::map<HttpFailure, Outcome> table = {
         {HttpFailure::resolver, Outcome::unavailable},  // EAI_AGAIN, or the proxy's name
         {HttpFailure::connect, Outcome::unavailable},   // refused, reset, cut off, HTTP/2 streams; a proxy's 502
-        {HttpFailure::handshake, Outcome::unavailable},
-        {HttpFailure::timeout, Outcome::unavailable},
+        {HttpFailure::handshake, Outcome::unavailable}, {HttpFailure::timeout, Outcome::unavailable},
         {HttpFailure::name, Outcome::not_found},  // a deleted vault has no name any more
-        {HttpFailure::tls, Outcome::untrusted},
-        {HttpFailure::too_large, Outcome::untrusted},
-        {HttpFailure::protocol, Outcome::untrusted},
-        {HttpFailure::proxy, Outcome::denied},
-        {HttpFailure::identity, Outcome::misuse},
-        {HttpFailure::url, Outcome::misuse},
+        {HttpFailure::tls, Outcome::untrusted},         {HttpFailure::too_large, Outcome::untrusted},
+        {HttpFailure::protocol, Outcome::untrusted},    {HttpFailure::proxy, Outcome::denied},
+        {HttpFailure::identity, Outcome::misuse},       {HttpFailure::url, Outcome::misuse},
     };
     for (const auto& [failure, expected] : table) {
         CAPTURE(text(failure));
@@ -57,13 +53,15 @@ TEST_CASE("why there is no answer decides whether a twin may be asked [R113, R13
 
 TEST_CASE("what is no answer of a key manager is not believed", "[keyring][remote]") {
     const std::vector<std::pair<long, Outcome>> table = {
-        {200, Outcome::untrusted}, {204, Outcome::untrusted}, {301, Outcome::untrusted}, {302, Outcome::untrusted},
-        {307, Outcome::untrusted}, {400, Outcome::untrusted}, {401, Outcome::untrusted}, {403, Outcome::untrusted},
-        {404, Outcome::untrusted}, {407, Outcome::denied},    {408, Outcome::unavailable}, {429, Outcome::throttled},
-        {500, Outcome::unavailable}, {502, Outcome::unavailable}, {503, Outcome::unavailable}, {504, Outcome::unavailable}};
+        {200, Outcome::untrusted},   {204, Outcome::untrusted},   {301, Outcome::untrusted},
+        {302, Outcome::untrusted},   {307, Outcome::untrusted},   {400, Outcome::untrusted},
+        {401, Outcome::untrusted},   {403, Outcome::untrusted},   {404, Outcome::untrusted},
+        {407, Outcome::denied},      {408, Outcome::unavailable}, {429, Outcome::throttled},
+        {500, Outcome::unavailable}, {502, Outcome::unavailable}, {503, Outcome::unavailable},
+        {504, Outcome::unavailable}};
     for (const auto& [status, expected] : table) {
-        for (const std::string_view body : {std::string_view(kPage), std::string_view("[1]"), std::string_view("{\"a\":"),
-                                            std::string_view("\"text\"")}) {
+        for (const std::string_view body : {std::string_view(kPage), std::string_view("[1]"),
+                                            std::string_view("{\"a\":"), std::string_view("\"text\"")}) {
             CAPTURE(status, body);
             CHECK(judge_azure(answer(status, body)).outcome == expected);
             CHECK(judge_transit(answer(status, body), false, false).outcome == expected);
@@ -91,7 +89,8 @@ TEST_CASE("statuses and codes of Azure Key Vault [R110, R111, R112, R113, R115]"
         {403, azure_error("Forbidden"), Outcome::denied},
         {403, azure_error("Forbidden", "KeyDisabled"), Outcome::key_disabled},
         {403, azure_error("KeyDisabled"), Outcome::key_disabled},
-        {403, azure_error("Forbidden", "", "Operation wrapKey is not allowed on a disabled key."), Outcome::key_disabled},
+        {403, azure_error("Forbidden", "", "Operation wrapKey is not allowed on a disabled key."),
+         Outcome::key_disabled},
         {403, azure_error("Forbidden", "", "The subscription is disabled."), Outcome::denied},
         {403, azure_error("Forbidden", "KeyExpired"), Outcome::key_expired},
         {403, azure_error("Forbidden", "KeyNotYetValid"), Outcome::key_not_yet_valid},
@@ -120,7 +119,8 @@ TEST_CASE("statuses and codes of Azure Key Vault [R110, R111, R112, R113, R115]"
     }
     // What does not open although algorithm and size are right is damaged or foreign.
     CHECK(judge_azure(answer(400, azure_error("BadParameter")), true).outcome == Outcome::integrity);
-    const Verdict verdict = judge_azure(answer(403, azure_error("Forbidden", "KeyDisabled"), {{"x-ms-request-id", "1b2c"}}));
+    const Verdict verdict =
+        judge_azure(answer(403, azure_error("Forbidden", "KeyDisabled"), {{"x-ms-request-id", "1b2c"}}));
     CHECK(verdict.code == "Forbidden/KeyDisabled");
     CHECK(describe("unwrapkey", 403, verdict) == "unwrapkey: 403 Forbidden/KeyDisabled: words; request 1b2c");
 }
@@ -158,10 +158,12 @@ TEST_CASE("statuses and texts of Transit [R110, R111, R112, R113]", "[keyring][r
         {204, "", Outcome::ok},
         {400, transit_errors("encryption key not found"), Outcome::not_found},
         {400, transit_errors("no existing key named backup could be found"), Outcome::not_found},
-        {400, transit_errors("ciphertext or signature version is disallowed by policy (too old)"), Outcome::key_disabled},
+        {400, transit_errors("ciphertext or signature version is disallowed by policy (too old)"),
+         Outcome::key_disabled},
         {400, transit_errors("invalid ciphertext: version is too new"), Outcome::not_found},
         {400, transit_errors("invalid ciphertext: no prefix"), Outcome::integrity},
-        {400, transit_errors("invalid ciphertext: unable to decrypt: cipher: message authentication failed"), Outcome::integrity},
+        {400, transit_errors("invalid ciphertext: unable to decrypt: cipher: message authentication failed"),
+         Outcome::integrity},
         {500, transit_errors("1 error occurred:\\n\\t* cipher: message authentication failed"), Outcome::integrity},
         {500, transit_errors("crypto/rsa: decryption error"), Outcome::integrity},
         {400, transit_errors("key is soft deleted"), Outcome::key_deleted},
@@ -211,13 +213,15 @@ TEST_CASE("statuses and texts of Transit [R110, R111, R112, R113]", "[keyring][r
 
 TEST_CASE("a challenge says where tokens come from, and only for its own host [R132]", "[keyring][remote][azure]") {
     const std::string vault = "https://prod-weu.vault.azure.net";
-    const std::string old_form = R"(Bearer authorization="https://login.windows.net/t1", resource="https://vault.azure.net")";
+    const std::string old_form =
+        R"(Bearer authorization="https://login.windows.net/t1", resource="https://vault.azure.net")";
     const AzureChallenge first = AzureChallenge::parse(old_form, vault);
     CHECK(first.authority == "https://login.windows.net");
     CHECK(first.tenant == "t1");
     CHECK(first.scope == "https://vault.azure.net/.default");
     const AzureChallenge second = AzureChallenge::parse(
-        R"(Bearer authorization="https://login.microsoftonline.com/t2" scope="https://vault.azure.net/.default")", vault);
+        R"(Bearer authorization="https://login.microsoftonline.com/t2" scope="https://vault.azure.net/.default")",
+        vault);
     CHECK(second.tenant == "t2");
     CHECK(second.scope == "https://vault.azure.net/.default");
     for (const char* hostile :
@@ -281,7 +285,8 @@ TEST_CASE("a key bundle is a description, and only of the key asked for", "[keyr
     }
     CHECK(azure_key(bundle(kid, "RSA", R"("enabled":false)"), place, now).state == KeyState::disabled);
     CHECK(azure_key(bundle(kid, "RSA", R"("enabled":true,"exp":1799999999)"), place, now).state == KeyState::expired);
-    CHECK(azure_key(bundle(kid, "RSA", R"("enabled":true,"nbf":1800000001)"), place, now).state == KeyState::not_yet_valid);
+    CHECK(azure_key(bundle(kid, "RSA", R"("enabled":true,"nbf":1800000001)"), place, now).state ==
+          KeyState::not_yet_valid);
 
     const auto outcome = [&](const SecretJson& content, const Location& asked) {
         try {
@@ -335,7 +340,8 @@ TEST_CASE("versions of a Transit key are states of it", "[keyring][remote][trans
 TEST_CASE("a ciphertext of Transit says which version wrapped it", "[keyring][remote][transit]") {
     CHECK(TransitCiphertext::parse("vault:v12:AAAA", Outcome::untrusted).version == 12);
     CHECK(TransitCiphertext::parse("vault:v12:AAAA", Outcome::untrusted).payload == "AAAA");
-    for (const char* other : {"", "vault:", "vault:v:AAAA", "vault:v0:AAAA", "vault:v-1:AAAA", "vault:v1x:AAAA", "vault:v1"}) {
+    for (const char* other :
+         {"", "vault:", "vault:v:AAAA", "vault:v0:AAAA", "vault:v-1:AAAA", "vault:v1x:AAAA", "vault:v1"}) {
         CAPTURE(other);
         CHECK_THROWS_AS(TransitCiphertext::parse(other, Outcome::integrity), RemoteError);
     }
@@ -351,7 +357,8 @@ TEST_CASE("base64url has no padding and one spelling", "[keyring][remote]") {
     CHECK(to_base64url(Bytes{0xfb, 0xff}) == "-_8");
     CHECK(to_base64url(crypto::random_secret(32).reveal()).size() == 43);
     CHECK(view_of(secret_base64(as_bytes("fo"))) == "Zm8=");
-    for (const char* text : {"", "Zg", "Zm8", "Zm9v", "-_8"}) CHECK(to_base64url(from_base64url(text)->reveal()) == text);
+    for (const char* text : {"", "Zg", "Zm8", "Zm9v", "-_8"})
+        CHECK(to_base64url(from_base64url(text)->reveal()) == text);
     for (const char* text : {"Z", "Zg=", "Zg==", "Zh", "+/8", "Zm9v\n", "Zm 9v"}) {
         CAPTURE(text);
         CHECK_FALSE(from_base64url(text));

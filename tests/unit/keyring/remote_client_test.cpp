@@ -142,14 +142,16 @@ TEST_CASE("after five attempts it is an outage, and the host is asked once from 
 }
 
 TEST_CASE("what waiting does not mend may count as a decision", "[keyring][remote]") {
-    Script server({answer("503 Sealed"), answer("503 Sealed"), answer("503 Sealed"), answer("503 Sealed"), answer("503 Sealed")});
+    Script server(
+        {answer("503 Sealed"), answer("503 Sealed"), answer("503 Sealed"), answer("503 Sealed"), answer("503 Sealed")});
     Patient patient;
     CHECK(patient.call(server.url) == Outcome::denied);
     CHECK(patient.attempts == 5);
 }
 
 TEST_CASE("Retry-After takes the place of a wait", "[keyring][remote]") {
-    Script server({answer("429 Busy", "Retry-After: 7\r\n"), answer("429 Busy", "Retry-After: 3600\r\n"), answer("200 OK")});
+    Script server(
+        {answer("429 Busy", "Retry-After: 7\r\n"), answer("429 Busy", "Retry-After: 3600\r\n"), answer("200 OK")});
     Patient patient;
     CHECK(patient.call(server.url) == Outcome::ok);
     CHECK(patient.waits == std::vector{std::chrono::milliseconds(7000), std::chrono::milliseconds(60'000)});
