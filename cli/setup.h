@@ -6,11 +6,11 @@
 namespace signet::cli {
 
 struct SetupPlan {
-    std::string vault;     ///< its name there
-    std::string key;       ///< of the protector
-    std::string group;     ///< azure: the resource group; aws: the account; transit: the namespace
-    std::string region;    ///< "westeurope", "eu-west-1"
-    std::string identity;  ///< who this host is there; empty: to be filled in
+    std::string vault;                 ///< its name there
+    std::string key;                   ///< of the protector
+    std::string group;                 ///< azure: the resource group; aws: the account; transit: the namespace
+    std::string region;                ///< "westeurope", "eu-west-1"
+    std::string identity;              ///< who this host is there; empty: to be filled in
     std::string twin_region = {};      ///< aws: where a second key of the same set is made; empty: nowhere
     std::string backup_identity = {};  ///< aws: who only makes backups: wraps, and opens nothing
 };

@@ -214,7 +214,8 @@ RemoteAnswer RemoteClient::call(const Make& make, const Judge& judge) {
                 return std::move(*answer);
             }
             finally = verdict.finally;
-            failed.emplace(verdict.outcome, describe(request.operation, answer->status, verdict), request_text(verdict.request));
+            failed.emplace(verdict.outcome, describe(request.operation, answer->status, verdict),
+                           request_text(verdict.request));
         } catch (const RemoteError& error) {
             failed = error;
         }

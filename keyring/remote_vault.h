@@ -105,7 +105,7 @@ public:
 
 private:
     RemoteClient client_;
-    std::unique_ptr<AwsAccess> aws_;  ///< of all regions
+    std::unique_ptr<AwsAccess> aws_;                              ///< of all regions
     std::map<std::string, std::unique_ptr<RemoteVault>> vaults_;  ///< by scheme and what a login is good for
 };
 

@@ -504,10 +504,10 @@ bool Resolver::wraps_there(const Found& found, const Link& link) {
 }
 
 void Resolver::refuse_to_wrap(const Found& found, const format::Thumbprint& thumbprint, const std::string& who) {
-    throw Error(found.outcome == Outcome::integrity ? ErrorCode::damaged : ErrorCode::key_unavailable,
-                who + " must not wrap: " + describe_refusal(found.outcome, found.location.text()) +
-                    in_brackets(found.detail),
-                hint_for(found.outcome, found.location, thumbprint));
+    throw Error(
+        found.outcome == Outcome::integrity ? ErrorCode::damaged : ErrorCode::key_unavailable,
+        who + " must not wrap: " + describe_refusal(found.outcome, found.location.text()) + in_brackets(found.detail),
+        hint_for(found.outcome, found.location, thumbprint));
 }
 
 /// An intent line, one wrap by the vault, an outcome line. returns  nothing when the vault is out of reach by now

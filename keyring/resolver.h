@@ -78,17 +78,16 @@ public:
     /// throws  Error{key_unavailable}, Error{wrong_passphrase}, Error{damaged}: the slot is not what its protector
     /// wrapped
     [[nodiscard]] format::DataKey unwrap(const format::Slot& slot);
-    /// Opens data keys that unwrap() will be asked for, as many at once as their key managers take. Other vaults are left
-    /// to unwrap(), and so is whatever fails here. Each is kept until it is asked for.
+    /// Opens data keys that unwrap() will be asked for, as many at once as their key managers take. Other vaults are
+    /// left to unwrap(), and so is whatever fails here. Each is kept until it is asked for.
     void unwrap_ahead(const std::vector<format::Slot>& slots);
     /// Has a key manager wrap a data key anew under another of its keys, without showing it to this host. What the slot
     /// holds is not looked at: it must be a trusted signer's, or have been opened before.
     /// returns  nothing when the two keys are in no vault that can, or when it cannot now
     [[nodiscard]] std::optional<format::Slot> rewrap(const format::Slot& slot, const format::Thumbprint& target);
-    /// Wraps a data key: in its vault where that is a key manager, else with the linked public half, once its vault says
-    /// that it may be used. While the vault is out of reach the public half wraps, where there is one.
-    /// throws  Error{key_unavailable}: disabled, expired, deleted, not linked, …; Error{refused}: its role does not
-    /// wrap
+    /// Wraps a data key: in its vault where that is a key manager, else with the linked public half, once its vault
+    /// says that it may be used. While the vault is out of reach the public half wraps, where there is one. throws
+    /// Error{key_unavailable}: disabled, expired, deleted, not linked, …; Error{refused}: its role does not wrap
     [[nodiscard]] format::Slot wrap(const format::DataKey& key, const format::Thumbprint& thumbprint);
     /// The same for a link that is `linked` only (a re-wrap on demand towards a named protector).
     [[nodiscard]] format::Slot wrap_any_role(const format::DataKey& key, const format::Thumbprint& thumbprint);
@@ -155,9 +154,9 @@ private:
     Wait wait_;
     std::set<std::string> impatient_;  ///< places that had too many calls to the end; not waited for again
     std::vector<std::string> warned_;
-    std::map<std::string, Described> described_;           ///< by key managers, by place
+    std::map<std::string, Described> described_;             ///< by key managers, by place
     std::map<std::string, std::chrono::milliseconds> took_;  ///< to describe a key, by place
-    std::map<Digest, format::DataKey> ahead_;              ///< opened, and not asked for yet; by digest of the slot
+    std::map<Digest, format::DataKey> ahead_;                ///< opened, and not asked for yet; by digest of the slot
 };
 
 }  // namespace signet::keyring

@@ -29,7 +29,7 @@ struct KeyDescription {
     format::Thumbprint thumbprint;
     std::optional<crypto::RsaPublicKey> public_key;  ///< absent for symmetric keys
     std::string name;
-    Location location;  ///< with its version, where the vault has versions
+    Location location;         ///< with its version, where the vault has versions
     std::string kind = "rsa";  ///< "rsa", or "aes", …: the symmetric keys of key managers
     int size_bits = 0;
     KeyAttributes attributes;

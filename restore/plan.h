@@ -69,9 +69,9 @@ struct Moments {
 
 /// What a restore asks a key manager for.
 struct RemoteCalls {
-    std::string vault;          ///< "aws:eu-west-1/111122223333"
-    std::uint64_t count = 0;    ///< unwraps: one for each data key
-    std::uint64_t at_once = 1;  ///< so many of them
+    std::string vault;                  ///< "aws:eu-west-1/111122223333"
+    std::uint64_t count = 0;            ///< unwraps: one for each data key
+    std::uint64_t at_once = 1;          ///< so many of them
     std::chrono::milliseconds time{0};  ///< all in all, by how long describing the key took; 0: not known
 };
 

@@ -52,8 +52,11 @@ ExitCode run(Context& context) {
     plan.backup_identity = plain(options, "backup-identity", "");
     const std::string text = options.flag("template") ? manager.form(plan) : manager.commands(plan);
     if (context.terminal().json()) {
-        context.terminal().object({{"message_type", "setup"}, {"manager", manager.name}, {"vault", plan.vault},
-                                   {"key", plan.key}, {"text", text}});
+        context.terminal().object({{"message_type", "setup"},
+                                   {"manager", manager.name},
+                                   {"vault", plan.vault},
+                                   {"key", plan.key},
+                                   {"text", text}});
     } else {
         context.terminal().raw(as_bytes(text));
     }
@@ -72,17 +75,27 @@ Command keyring_setup_command() {
         "the key alone, and link it. Nothing is asked and nothing is done. With --template it prints what can be "
         "deployed in their place: an ARM template, a key policy, a policy of Vault.";
     command.options = {
-        {.name = "vault-name", .takes = Takes::one, .value_name = "V",
+        {.name = "vault-name",
+         .takes = Takes::one,
+         .value_name = "V",
          .help = "the vault, or where Transit is mounted; else one is proposed"},
         {.name = "key", .takes = Takes::one, .value_name = "K", .help = "the key's name there (backup)"},
-        {.name = "group", .takes = Takes::one, .value_name = "G",
+        {.name = "group",
+         .takes = Takes::one,
+         .value_name = "G",
          .help = "resource group, account number, or namespace"},
         {.name = "region", .takes = Takes::one, .value_name = "R", .help = "where it is to be"},
-        {.name = "identity", .takes = Takes::one, .value_name = "ID",
+        {.name = "identity",
+         .takes = Takes::one,
+         .value_name = "ID",
          .help = "who this host is there: an object id, an ARN"},
-        {.name = "twin-region", .takes = Takes::one, .value_name = "R",
+        {.name = "twin-region",
+         .takes = Takes::one,
+         .value_name = "R",
          .help = "aws: where the same key is to be as well, for an outage of the first region"},
-        {.name = "backup-identity", .takes = Takes::one, .value_name = "ID",
+        {.name = "backup-identity",
+         .takes = Takes::one,
+         .value_name = "ID",
          .help = "aws: another host, which only makes backups"},
         {.name = "template", .help = "what can be deployed, and nothing else"},
     };
