@@ -18,35 +18,40 @@ std::string span_of(const restore::LogGap& gap) {
     return gap.first == gap.last ? gap.first + " is" : gap.first + " to " + gap.last + " are";
 }
 
-void look_at_logs(Context& context, const restore::Backup& newest, LogHealth& health) {
-    for (const restore::LogSeries& series :
-         restore::load_logs(context.repository(), context.catalogue(), newest.fields->series.hex())) {
-        health.logs += series.logs.size();
-        for (const restore::Log& log : series.logs)
-            health.newest = std::max(health.newest.value_or(log.trailer().modified), log.trailer().modified);
-        const auto gaps = series.gaps();
-        health.gaps += gaps.size();
-        if (!gaps.empty()) {
-            health.problem = Error(ErrorCode::damaged,
-                                   span_of(gaps.front()) + " missing from the logs of " + newest.series() +
-                                       ": moments after that cannot be restored",
-                                   "a new base makes later ones reachable; signet log list --gaps");
-        }
-        for (const restore::LogProblem& one : series.problems) {
-            if (one.error.code() == ErrorCode::damaged) health.problem = one.error;
-        }
+void count(const restore::LogSeries& series, const restore::Backup& newest, LogHealth& health) {
+    health.logs += series.logs.size();
+    for (const restore::Log& log : series.logs)
+        health.newest = std::max(health.newest.value_or(log.trailer().modified), log.trailer().modified);
+    const auto gaps = series.gaps();
+    health.gaps += gaps.size();
+    if (!gaps.empty()) {
+        health.problem = Error(ErrorCode::damaged,
+                               span_of(gaps.front()) + " missing from the logs of " + newest.series() +
+                                   ": moments after that cannot be restored",
+                               "a new base makes later ones reachable; signet log list --gaps");
+    }
+    for (const restore::LogProblem& one : series.problems) {
+        if (one.error.code() == ErrorCode::damaged) health.problem = one.error;
     }
 }
 
-/// Whether base and logs lead to the last moment.
+void count_all(Context& context, const restore::Backup& newest, LogHealth& health) {
+    for (const restore::LogSeries& series :
+         restore::load_logs(context.repository(), context.catalogue(), newest.fields->series.hex()))
+        count(series, newest, health);
+}
+
+/// Whether base and logs lead to the last moment. Counts what it has read for that.
 void look_at_moment(Context& context, const restore::Backup& newest, LogHealth& health) {
     MomentChoice choice;
     choice.filter.series = newest.fields->series.hex();
     try {
         const Moment moment = find_moment(context, context.catalogue(), choice);
+        count(moment.logs, newest, health);
         health.restorable = plan_moment(context.planner(), moment).restorable;
     } catch (const Error& error) {
         if (error.code() == ErrorCode::io) throw;
+        count_all(context, newest, health);
         health.restorable = false;
         // What cannot be reached is damage to whoever relies on it.
         const ErrorCode code = error.code() == ErrorCode::usage ? ErrorCode::damaged : error.code();
@@ -61,8 +66,10 @@ std::optional<LogHealth> log_health(Context& context, const restore::Backup& new
     if (!is_base && !has_logs(context.catalogue(), newest.fields->series)) return std::nullopt;
     if (context.catalogue().doubt()) return std::nullopt;
     LogHealth health;
-    look_at_logs(context, newest, health);
-    if (is_base) look_at_moment(context, newest, health);
+    if (is_base)
+        look_at_moment(context, newest, health);
+    else
+        count_all(context, newest, health);
     return health;
 }
 

@@ -1,34 +1,20 @@
 #include "cli/resealing.h"
 
 #include "cli/access.h"
-#include "cli/progress.h"
+#include "cli/octet_progress.h"
 #include "cli/repack_officer.h"
 #include "cli/signals.h"
 #include "cli/table.h"
 
 #include <algorithm>
-#include <atomic>
 
 namespace signet::cli {
 namespace {
 
 restore::ResealReport with_progress(Context& context, const std::vector<const restore::Backup*>& backups,
                                     const restore::EntryAppender& append, restore::ResealOptions options) {
-    std::atomic<std::uint64_t> done{0};
-    std::atomic<std::uint64_t> total{0};
-    options.on_progress = [&](std::uint64_t octets, std::uint64_t in_all) {
-        done = octets;
-        total = in_all;
-    };
-    const auto state = [&] {
-        ProgressState now;
-        now.bytes_done = done;
-        now.bytes_total = total;
-        now.total_known = now.bytes_total > 0;
-        return now;
-    };
-    const ProgressPolicy policy = progress_policy(context.terminal(), context.options().flag("progress"));
-    const ProgressReporter reporter(context.terminal(), policy, state);
+    OctetProgress progress(context);
+    options.on_progress = progress.taker();
     return restore::reseal(context.repository(), context.planner(), context.resolver(), backups, append, options);
 }
 

@@ -1,13 +1,12 @@
 #include "cli/unused_packs.h"
 
 #include "cli/access.h"
-#include "cli/progress.h"
+#include "cli/octet_progress.h"
 #include "cli/repack_officer.h"
 #include "cli/replicas.h"
 #include "cli/signals.h"
 #include "cli/size.h"
 
-#include <atomic>
 #include <cmath>
 #include <cstdlib>
 
@@ -29,21 +28,8 @@ double share_of(const std::string& text) {
 
 restore::UnusedReport with_progress(Context& context, const storage::CompleteListing& listing,
                                     const restore::EntryAppender& append, restore::UnusedOptions options) {
-    std::atomic<std::uint64_t> done{0};
-    std::atomic<std::uint64_t> total{0};
-    options.on_progress = [&](std::uint64_t octets, std::uint64_t in_all) {
-        done = octets;
-        total = in_all;
-    };
-    const auto state = [&] {
-        ProgressState now;
-        now.bytes_done = done;
-        now.bytes_total = total;
-        now.total_known = now.bytes_total > 0;
-        return now;
-    };
-    const ProgressPolicy policy = progress_policy(context.terminal(), context.options().flag("progress"));
-    const ProgressReporter reporter(context.terminal(), policy, state);
+    OctetProgress progress(context);
+    options.on_progress = progress.taker();
     return restore::repack_unused(context.repository(), context.planner(), context.resolver(), listing, append,
                                   options);
 }

@@ -2,6 +2,7 @@
 
 #include "core/crypto/digest.h"
 #include "core/error.h"
+#include "core/percent.h"
 
 #include <algorithm>
 #include <cctype>
@@ -33,19 +34,7 @@ std::string folded(std::string_view value) {
 }
 
 /// As RFC 3986 encodes everything but unreserved characters and '/'.
-std::string encoded(std::string_view path) {
-    constexpr std::string_view kDigits = "0123456789ABCDEF";
-    std::string result;
-    for (const char c : path) {
-        const auto octet = static_cast<unsigned char>(c);
-        if (std::isalnum(octet) != 0 || std::string_view("-._~/").find(c) != std::string_view::npos) {
-            result += c;
-        } else {
-            result += {'%', kDigits[octet >> 4U], kDigits[octet & 15U]};
-        }
-    }
-    return result;
-}
+std::string encoded(std::string_view path) { return percent_encoded(path, "/"); }
 
 struct Target {
     std::string host;  ///< with the port where it is not the usual one, as libcurl sends it

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "core/percent.h"
 #include "keyring/aws_error.h"
 #include "keyring/aws_machine.h"
 
@@ -19,10 +20,10 @@ std::string text_of_xml(const RemoteAnswer& answer, std::string_view parent, std
 std::string form_of(const std::string& action, const AwsRole& role, TimePoint now) {
     const std::string session =
         role.session_name.empty() ? "signet-" + std::to_string(now.ns / kNsPerSecond) : role.session_name;
-    std::string form = "Action=" + action + "&Version=" + std::string(kVersion) + "&RoleArn=" + escaped(role.arn) +
-                       "&RoleSessionName=" + escaped(session);
+    std::string form = "Action=" + action + "&Version=" + std::string(kVersion) +
+                       "&RoleArn=" + percent_encoded(role.arn) + "&RoleSessionName=" + percent_encoded(session);
     if (role.duration_seconds != 0) form += "&DurationSeconds=" + std::to_string(role.duration_seconds);
-    if (!role.external_id.empty()) form += "&ExternalId=" + escaped(role.external_id);
+    if (!role.external_id.empty()) form += "&ExternalId=" + percent_encoded(role.external_id);
     return form;
 }
 
@@ -124,7 +125,7 @@ AwsCredentials assume_role_with_web_identity(const AwsSurroundings& surroundings
     const auto make = [&] {
         const SecretBytes token = read_token(surroundings, token_file, what);
         std::string form = form_of("AssumeRoleWithWebIdentity", role, surroundings.clock->now());
-        const std::string value = escaped(as_text(token.reveal()));
+        const std::string value = percent_encoded(as_text(token.reveal()));
         form.reserve(form.size() + value.size() + 20);
         form += "&WebIdentityToken=" + value;
         RemoteRequest request = request_of(surroundings, region, what);

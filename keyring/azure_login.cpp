@@ -6,6 +6,7 @@
 
 #include "core/crypto/client_certificate.h"
 #include "core/file.h"
+#include "core/percent.h"
 #include "keyring/remote_location.h"
 
 namespace signet::keyring {
@@ -25,7 +26,7 @@ constexpr std::array<std::string_view, 6> kAuthorities = {
 void add(SecretText& form, std::string_view name, std::string_view value) {
     if (!form.empty()) form += '&';
     form.append(name).append("=");
-    std::string text = escaped(value);
+    std::string text = percent_encoded(value);
     form += text.c_str();
     wipe({reinterpret_cast<std::uint8_t*>(text.data()), text.size()});
 }
@@ -228,7 +229,7 @@ RemoteAnswer AzureLogin::ask_authority(const AzureChallenge& challenge) {
     check_tenant(challenge);
     const auto client = value("client_id", "AZURE_CLIENT_ID");
     if (!client) throw RemoteError(Outcome::credential_rejected, "log in: no client id: AZURE_CLIENT_ID");
-    const std::string url = authority_for(challenge) + "/" + escaped(challenge.tenant) + "/oauth2/v2.0/token";
+    const std::string url = authority_for(challenge) + "/" + percent_encoded(challenge.tenant) + "/oauth2/v2.0/token";
     const auto make = [&] {
         RemoteRequest request;
         request.operation = "log in to tenant " + one_line(challenge.tenant) + " by " + std::string(text(kind_));
@@ -257,9 +258,9 @@ RemoteAnswer AzureLogin::ask_machine(const AzureChallenge& challenge) {
         url = variable("AZURE_POD_IDENTITY_AUTHORITY_HOST").value_or(kMetadata) +
               "/metadata/identity/oauth2/token?api-version=2018-02-01";
     }
-    url += "&resource=" + escaped(resource_of(challenge.scope));
+    url += "&resource=" + percent_encoded(resource_of(challenge.scope));
     auto identity = value("managed_identity", "AZURE_CLIENT_ID");
-    if (identity && *identity != "system" && *identity != "yes") url += "&client_id=" + escaped(*identity);
+    if (identity && *identity != "system" && *identity != "yes") url += "&client_id=" + percent_encoded(*identity);
     const auto make = [&] {
         RemoteRequest request;
         request.operation = "log in by " + std::string(text(kind_));

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/crypto/random.h"
+#include "core/percent.h"
 #include "keyring/azure_answer.h"
 #include "keyring/azure_login.h"
 
@@ -46,7 +47,7 @@ AzureVault::~AzureVault() = default;
 /// path  of the service; what the service itself made has its version already
 std::string AzureVault::url_of(const std::string& path) const {
     const bool is_whole = path.find('?') != std::string::npos;
-    return origin_ + path + (is_whole ? "" : "?api-version=" + escaped(api_version_));
+    return origin_ + path + (is_whole ? "" : "?api-version=" + percent_encoded(api_version_));
 }
 
 void AzureVault::note_region(const RemoteAnswer& answer) {

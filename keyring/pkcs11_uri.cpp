@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "core/error.h"
+#include "core/percent.h"
 
 namespace signet::keyring {
 namespace {
@@ -82,20 +83,7 @@ void set_attribute(P11KitUri* uri, CK_ATTRIBUTE_TYPE type, ByteView value) {
 }
 
 /// What RFC 7512 lets stand in a query as it is.
-std::string encode(std::string_view text) {
-    constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/:@!$'()*+,";
-    constexpr std::string_view kDigits = "0123456789ABCDEF";
-    std::string encoded;
-    for (const char c : text) {
-        if (kPlain.find(c) != std::string_view::npos) {
-            encoded += c;
-            continue;
-        }
-        const auto octet = static_cast<unsigned char>(c);
-        encoded += {'%', kDigits[octet / 16], kDigits[octet % 16]};
-    }
-    return encoded;
-}
+std::string encode(std::string_view text) { return percent_encoded(text, "/:@!$'()*+,"); }
 
 }  // namespace
 

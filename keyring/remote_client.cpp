@@ -47,21 +47,6 @@ std::string one_line(std::string_view text) {
     return line;
 }
 
-std::string escaped(std::string_view text) {
-    constexpr std::string_view kDigits = "0123456789ABCDEF";
-    constexpr std::string_view kPlain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-    std::string result;
-    for (const char c : text) {
-        if (kPlain.find(c) != std::string_view::npos) {
-            result += c;
-            continue;
-        }
-        const auto octet = static_cast<unsigned char>(c);
-        result += {'%', kDigits[octet >> 4U], kDigits[octet & 15U]};
-    }
-    return result;
-}
-
 std::string random_uuid() {
     auto octets = crypto::random_id<DekId>().octets;
     octets[6] = static_cast<std::uint8_t>((octets[6] & 0x0fU) | 0x40U);

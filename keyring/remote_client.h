@@ -98,8 +98,6 @@ private:
 [[nodiscard]] std::string request_text(const std::string& id);
 /// Text of another machine, fit for a terminal and a log: one line, at most 300 octets.
 [[nodiscard]] std::string one_line(std::string_view text);
-/// As a part of a URL or of a form: everything but letters, digits and "-._~" is escaped.
-[[nodiscard]] std::string escaped(std::string_view text);
 
 /// A random UUID (RFC 9562 version 4).
 [[nodiscard]] std::string random_uuid();

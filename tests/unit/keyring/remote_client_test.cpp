@@ -1,6 +1,8 @@
 // Calls to key managers: what is tried again, and how long is waited.
 #include "keyring/remote_client.h"
 
+#include "core/percent.h"
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -178,7 +180,7 @@ TEST_CASE("an answer of another size than promised, or of no end, is told apart"
 TEST_CASE("others' text stands on one line, and in URLs only as itself", "[keyring][remote]") {
     CHECK(one_line("a\x1b[2J\nb") == "a [2J b");
     CHECK(one_line(std::string(1000, 'x')).size() == 300);
-    CHECK(escaped("a b/c?d=e&f~_.-") == "a%20b%2Fc%3Fd%3De%26f~_.-");
+    CHECK(percent_encoded("a b/c?d=e&f~_.-") == "a%20b%2Fc%3Fd%3De%26f~_.-");
     CHECK(is_link_local("http://169.254.169.254"));
     CHECK_FALSE(is_link_local("http://169.254.169.254.example"));
     CHECK(random_uuid() != random_uuid());
