@@ -288,7 +288,6 @@ class Operations(SignetTest):
 
     @unittest.skipUnless(shutil.which("logrotate") and os.geteuid() == 0, "logrotate is not installed, or this is not root: its file was not tried")
     def test_logrotate_takes_its_file_and_rotates_the_logs(self):
-        os.makedirs(self.path("log"), mode=0o755)
         write(self.path("log", "backup.log"), b"a line\n")
         rules = self.path("rules")
         write(rules, self.sample("logrotate/signet").replace("/var/log/signet", self.path("log")).encode())
