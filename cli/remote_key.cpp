@@ -8,7 +8,6 @@
 #include "cli/table.h"
 #include "cli/twins.h"
 #include "core/file.h"
-#include "keyring/remote_vault.h"
 
 namespace signet::cli {
 namespace {
@@ -38,14 +37,18 @@ void note(Context& context, const std::string& operation, const keyring::KeyDesc
     context.keyring().audit().note({operation, key.thumbprint, key.location.text(), ""}, "");
 }
 
+/// Whether a location of a link is that key, or one of its versions: what an alias of KMS stands for is told by what
+/// the link follows.
+bool is_of(const keyring::Link& link, const std::string& text, const keyring::Location& key) {
+    const std::string place = key.without_version().text();
+    return keyring::Location::parse(text).without_version().text() == place || link.follow == place;
+}
+
 /// The links to versions of a key, the default one first.
 std::vector<keyring::Link> links_to(Context& context, const keyring::Location& location) {
     std::vector<keyring::Link> found;
-    const std::string place = location.without_version().text();
     for (const keyring::Link& link : context.keyring().links()) {
-        const auto is_here = [&](const std::string& text) {
-            return keyring::Location::parse(text).without_version().text() == place;
-        };
+        const auto is_here = [&](const std::string& text) { return is_of(link, text, location); };
         if (std::any_of(link.locations.begin(), link.locations.end(), is_here)) found.push_back(link);
     }
     std::stable_sort(found.begin(), found.end(), [](const keyring::Link& left, const keyring::Link& right) {
@@ -58,8 +61,8 @@ std::vector<keyring::Link> links_to(Context& context, const keyring::Location& l
 void remember(Context& context, const keyring::Location& location) {
     for (const keyring::Link& link : links_to(context, location)) {
         for (const std::string& text : link.locations) {
+            if (!is_of(link, text, location)) continue;
             const keyring::Location place = keyring::Location::parse(text);
-            if (place.without_version().text() != location.without_version().text()) continue;
             const auto answer = context.keyring().describe(place, context.vaults());
             const auto outcome = answer.ok() ? keyring::refusal_of(answer.value->state) : answer.outcome;
             context.keyring().note_answer(text, "describe", outcome, context.vaults());
@@ -123,14 +126,38 @@ ExitCode list_in_manager(Context& context, const keyring::Location& location) {
     return ExitCode::done;
 }
 
-ExitCode create_in_manager(Context& context, const keyring::Location& location, int bits,
-                           const keyring::KeyDates& dates) {
+ExitCode create_in_manager(Context& context, const keyring::Location& location, const keyring::NewKey& wanted) {
     require_verb(context, location, keyring::AdminVerb::create);
     audit_before_key_change(context, "key-create", location.text());
-    const auto key = with_manager(context, location,
-                                  [&](keyring::RemoteVault& vault) { return vault.create(location, bits, dates); });
+    const auto key =
+        with_manager(context, location, [&](keyring::RemoteVault& vault) { return vault.create(location, wanted); });
     note(context, "key-create", key);
     print_token_key(context.terminal(), key);
+    return ExitCode::done;
+}
+
+ExitCode copy_in_manager(Context& context, const keyring::Location& key, const keyring::Location& location) {
+    if (key.provider() != location.provider() || key.without_version().text() == location.without_version().text()) {
+        throw Error(ErrorCode::usage, "a twin is in another vault of the same kind: " + location.text(),
+                    "into a vault of another kind the same file is imported twice: signet key import LOCATION FILE");
+    }
+    if (context.vaults().at(location).describe(location).ok()) {
+        throw Error(ErrorCode::refused, "there is a key " + location.text() + " already",
+                    "a twin has the name of a key that is not there yet");
+    }
+    const bool by_replication = context.vaults().remote().at(key).can(keyring::AdminVerb::replicate);
+    if (!by_replication) require_verb(context, key, keyring::AdminVerb::backup);
+    audit_before_key_change(context, "key-copy", location.text());
+    keyring::KeyDescription twin;
+    if (by_replication) {
+        twin = with_manager(context, key, [&](keyring::RemoteVault& vault) { return vault.replicate(key, location); });
+    } else {
+        const auto blob = with_manager(context, key, [&](keyring::RemoteVault& vault) { return vault.backup(key); });
+        twin =
+            with_manager(context, location, [&](keyring::RemoteVault& vault) { return vault.restore(location, blob); });
+    }
+    note(context, "key-copy", twin);
+    print_token_key(context.terminal(), twin);
     return ExitCode::done;
 }
 
@@ -140,6 +167,17 @@ ExitCode import_into_manager(Context& context, const keyring::Location& location
     audit_before_key_change(context, "key-import", location.text());
     const auto made = with_manager(context, location,
                                    [&](keyring::RemoteVault& vault) { return vault.import_key(location, key, dates); });
+    note(context, "key-import", made);
+    print_token_key(context.terminal(), made);
+    return ExitCode::done;
+}
+
+ExitCode import_byok_into_manager(Context& context, const keyring::Location& location, ByteView file,
+                                  const keyring::KeyDates& dates) {
+    require_verb(context, location, keyring::AdminVerb::import_key);
+    audit_before_key_change(context, "key-import", location.text());
+    const auto made = with_manager(
+        context, location, [&](keyring::RemoteVault& vault) { return vault.import_byok(location, file, dates); });
     note(context, "key-import", made);
     print_token_key(context.terminal(), made);
     return ExitCode::done;
@@ -166,12 +204,16 @@ ExitCode rotate_in_manager(Context& context, const keyring::Location& location, 
 
 ExitCode set_enabled_in_manager(Context& context, const keyring::Location& location, bool enabled) {
     require_verb(context, location, keyring::AdminVerb::set_enabled);
-    const auto key = keyring::require_key(context.vaults().at(location).describe(location), location);
-    note(context, enabled ? "key-enable" : "key-disable", key);
-    with_manager(context, location, [&](keyring::RemoteVault& vault) { vault.set_enabled(key.location, enabled); });
-    remember(context, key.location);
-    print_result(context, key.location, enabled ? "enabled" : "disabled");
-    if (!enabled) warn_of_wrapping(context, key.location, "it is enabled or replaced");
+    // What is disabled may not even show its public half.
+    const auto answer = context.vaults().at(location).describe(location);
+    const bool is_hidden = enabled && answer.outcome == keyring::Outcome::key_disabled;
+    const keyring::Location place = is_hidden ? location : keyring::require_key(answer, location).location;
+    const auto thumbprint = is_hidden ? std::nullopt : std::optional(answer.value->thumbprint);
+    context.keyring().audit().note({enabled ? "key-enable" : "key-disable", thumbprint, place.text(), ""}, "");
+    with_manager(context, location, [&](keyring::RemoteVault& vault) { vault.set_enabled(place, enabled); });
+    remember(context, place);
+    print_result(context, place, enabled ? "enabled" : "disabled");
+    if (!enabled) warn_of_wrapping(context, place, "it is enabled or replaced");
     return ExitCode::done;
 }
 

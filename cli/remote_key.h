@@ -3,6 +3,7 @@
 
 #include "cli/context.h"
 #include "keyring/key_record.h"
+#include "keyring/remote_vault.h"
 
 #include <optional>
 #include <string>
@@ -18,10 +19,16 @@ namespace signet::cli {
 [[nodiscard]] ExitCode show_in_manager(Context& context, const keyring::Location& location);
 /// Every version, the newest first.
 [[nodiscard]] ExitCode list_in_manager(Context& context, const keyring::Location& location);
-[[nodiscard]] ExitCode create_in_manager(Context& context, const keyring::Location& location, int bits,
-                                         const keyring::KeyDates& dates);
+[[nodiscard]] ExitCode create_in_manager(Context& context, const keyring::Location& location,
+                                         const keyring::NewKey& wanted);
+/// The same key in a second place of the same kind. key  the one that is there
+[[nodiscard]] ExitCode copy_in_manager(Context& context, const keyring::Location& key,
+                                       const keyring::Location& location);
 [[nodiscard]] ExitCode import_into_manager(Context& context, const keyring::Location& location,
                                            const crypto::RsaPrivateKey& key, const keyring::KeyDates& dates);
+/// A .byok file that was wrapped for a key exchange key of that vault.
+[[nodiscard]] ExitCode import_byok_into_manager(Context& context, const keyring::Location& location, ByteView file,
+                                                const keyring::KeyDates& dates);
 /// Where the keyring has linked an earlier version, the new one is tested and linked in its role.
 [[nodiscard]] ExitCode rotate_in_manager(Context& context, const keyring::Location& location, int bits,
                                          const keyring::KeyDates& dates);

@@ -109,6 +109,12 @@ SecretJson context_of(const Binding& binding) {
     return context;
 }
 
+/// Operations whose answers are empty.
+bool says_nothing(std::string_view operation) {
+    return operation == "EnableKey" || operation == "DisableKey" || operation == "CreateAlias" ||
+           operation == "UpdateAlias";
+}
+
 SecretText blob(ByteView octets) { return secret_base64(octets); }
 
 /// The octets of a member of an answer. throws  RemoteError{untrusted}
@@ -143,10 +149,11 @@ format::Thumbprint aws_thumbprint(const KmsArn& arn) {
                                        arn.account + ":" + arn.key_id());
 }
 
-Verdict judge_kms(const RemoteAnswer& answer, const Clock& clock) {
+Verdict judge_kms(const RemoteAnswer& answer, const Clock& clock, bool may_be_empty) {
     Verdict verdict;
     verdict.request = answer.header("x-amzn-requestid");
-    if (answer.ok()) return answer.json ? verdict : foreign(answer);
+    const bool is_whole = answer.json || (may_be_empty && answer.body.reveal().empty() && !verdict.request.empty());
+    if (answer.ok()) return is_whole ? verdict : foreign(answer);
     if (!answer.json) return foreign(answer);
     std::string type = text_of(*answer.json, "__type").value_or("");
     if (type.empty()) type = answer.header("x-amzn-errortype");
@@ -174,6 +181,10 @@ RemoteAnswer AwsKmsVault::attempt(const std::string& operation, const SecretJson
     const auto make = [&] {
         const AwsCredentials credentials = access_.credentials().get(region_);
         id = credentials.keys.id;
+        {
+            const std::lock_guard lock(mutex_);
+            identity_ = "access key " + one_line(id) + " of " + credentials.source;
+        }
         RemoteRequest request;
         request.operation = operation;
         request.method = HttpMethod::post;
@@ -184,7 +195,7 @@ RemoteAnswer AwsKmsVault::attempt(const std::string& operation, const SecretJson
         return request;
     };
     return access_.client().call(make, [&](const RemoteAnswer& answer) {
-        const Verdict verdict = judge_kms(answer, clock);
+        const Verdict verdict = judge_kms(answer, clock, says_nothing(operation));
         if (verdict.outcome == Outcome::credential_rejected) stale = id;
         return verdict;
     });
@@ -311,6 +322,11 @@ Answer<SecretBytes> AwsKmsVault::unwrap(const Location& location, ByteView wrapp
 
 /// Far below what KMS allows an account, and enough to hide the way there and back.
 int AwsKmsVault::lanes() const { return 8; }
+
+std::string AwsKmsVault::identity() {
+    const std::lock_guard lock(mutex_);
+    return identity_;
+}
 
 bool AwsKmsVault::can_rewrap(const Location& from, const Location& to) {
     if (from.scheme != Location::Scheme::aws || to.scheme != Location::Scheme::aws) return false;

@@ -38,10 +38,24 @@ public:
     [[nodiscard]] Answer<SecretBytes> unwrap(const Location& location, ByteView wrapped,
                                              const Binding& binding) override;
     [[nodiscard]] int lanes() const override;
+    [[nodiscard]] std::string identity() override;
     /// Between symmetric keys of this region, by ReEncrypt.
     [[nodiscard]] bool can_rewrap(const Location& from, const Location& to) override;
     [[nodiscard]] Answer<Bytes> rewrap(const Location& from, ByteView wrapped, const Location& to,
                                        const Binding& binding) override;
+
+    /// All but import, purge, key backup and restore, which KMS has not. KMS gives keys their ids, so that a key to be
+    /// made is named by an alias; a rotation makes another key, and the alias moves there: in the regions of its twins
+    /// first.
+    [[nodiscard]] bool can(AdminVerb verb) const override;
+    [[nodiscard]] KeyDescription create(const Location& location, const NewKey& wanted) override;
+    [[nodiscard]] KeyDescription rotate(const Location& location, int bits, const KeyDates& dates) override;
+    void set_enabled(const Location& location, bool enabled) override;
+    /// After 30 days.
+    [[nodiscard]] RemovedKey remove(const Location& location) override;
+    [[nodiscard]] KeyDescription recover(const Location& location) override;
+    /// Of a multi-Region key, in the region of `location`, which is an alias there.
+    [[nodiscard]] KeyDescription replicate(const Location& key, const Location& location) override;
 
 private:
     /// What does not change of a key.
@@ -50,6 +64,12 @@ private:
         std::string algorithm;                           ///< as KMS names it
     };
     [[nodiscard]] RemoteAnswer call(const std::string& operation, const SecretJson& fields, std::string& request);
+    [[nodiscard]] RemoteAnswer describe_key(const std::string& id);
+    [[nodiscard]] Location resolved(const Location& location);
+    [[nodiscard]] KeyDescription make(const std::string& spec, bool multi_region);
+    [[nodiscard]] KeyDescription wait_until_usable(const Location& location);
+    void copy_to(const Location& key, const std::string& region);
+    void point(const KmsArn& alias, const Location& key);
     [[nodiscard]] RemoteAnswer attempt(const std::string& operation, const SecretJson& fields, std::string& stale);
     [[nodiscard]] std::optional<Kind> known_kind(const std::string& arn);
     [[nodiscard]] KeyDescription look(const Location& location, std::string& request);
@@ -58,14 +78,16 @@ private:
 
     AwsAccess& access_;
     std::string region_;
-    std::mutex mutex_;                   ///< of kinds_
+    std::mutex mutex_;                   ///< of what follows
     std::map<std::string, Kind> kinds_;  ///< by ARN
+    std::string identity_;               ///< by which it was asked last
 };
 
 /// The thumbprint of a symmetric key. arn  of a key, not an alias
 [[nodiscard]] format::Thumbprint aws_thumbprint(const KmsArn& arn);
 
-/// How KMS's answers are classified. clock  to tell a wrong clock from a wrong key
-[[nodiscard]] Verdict judge_kms(const RemoteAnswer& answer, const Clock& clock);
+/// How KMS's answers are classified. clock  to tell a wrong clock from a wrong key; may_be_empty  some operations have
+/// nothing to say
+[[nodiscard]] Verdict judge_kms(const RemoteAnswer& answer, const Clock& clock, bool may_be_empty = false);
 
 }  // namespace signet::keyring

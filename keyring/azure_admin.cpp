@@ -35,10 +35,7 @@ std::string next_page(const SecretJson& page, const std::string& origin) {
 
 }  // namespace
 
-bool AzureVault::can(AdminVerb verb) const {
-    static_cast<void>(verb);
-    return true;
-}
+bool AzureVault::can(AdminVerb verb) const { return verb != AdminVerb::replicate; }
 
 bool AzureVault::is_there(const Location& location) {
     std::string request;
@@ -56,7 +53,7 @@ KeyDescription AzureVault::change(const Call& call, const Location& location) {
     std::string request;
     const RemoteAnswer answer = ask(call, request);
     KeyDescription key = azure_key(*answer.json, location.without_version(), client_.clock().now());
-    key.region = region_;
+    key.region = region();
     return key;
 }
 
@@ -78,16 +75,17 @@ std::vector<KeyDescription> AzureVault::versions(const Location& location) {
     return all;
 }
 
-KeyDescription AzureVault::create(const Location& location, int bits, const KeyDates& dates) {
+KeyDescription AzureVault::create(const Location& location, const NewKey& wanted) {
+    constexpr int kUsual = 3072;
     if (is_there(location)) {
         throw Error(ErrorCode::refused, "there is a key " + location.text() + " already",
                     "a new version of it: signet key rotate " + location.without_version().text());
     }
     SecretJson body;
     body["kty"] = is_hsm() ? "RSA-HSM" : "RSA";
-    body["key_size"] = bits;
+    body["key_size"] = wanted.bits == 0 ? kUsual : wanted.bits;
     body["key_ops"] = operations();
-    add_dates(body, dates);
+    add_dates(body, wanted.dates);
     return change({"create key", HttpMethod::post, key_path(location) + "/create", &body}, location);
 }
 
@@ -121,6 +119,16 @@ KeyDescription AzureVault::import_key(const Location& location, const crypto::Rs
     jwk["qi"] = secret_base64url(numbers.coefficient.reveal());
     SecretJson body;
     body["key"] = std::move(jwk);
+    add_dates(body, dates);
+    return change({"import key", HttpMethod::put, key_path(location), &body}, location);
+}
+
+/// Only hardware opens such a file: the key is one of the vault's hardware security module.
+KeyDescription AzureVault::import_byok(const Location& location, ByteView file, const KeyDates& dates) {
+    SecretJson body;
+    body["key"]["kty"] = "RSA-HSM";
+    body["key"]["key_ops"] = operations();
+    body["key"]["key_hsm"] = secret_base64url(file);
     add_dates(body, dates);
     return change({"import key", HttpMethod::put, key_path(location), &body}, location);
 }

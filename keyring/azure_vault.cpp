@@ -39,8 +39,8 @@ AzureVault::AzureVault(RemoteClient& client, const Location& vault)
     : client_(client),
       origin_(vault.origin),
       api_version_(client.settings().variable("SIGNET_AZURE_API_VERSION").value_or(kApiVersion)),
-      login_(std::make_unique<AzureLogin>(client, vault.origin)),
-      recent_(client.clock()) {}
+      recent_(client.clock()),
+      login_(std::make_unique<AzureLogin>(client, vault.origin)) {}
 
 AzureVault::~AzureVault() = default;
 
@@ -52,11 +52,17 @@ std::string AzureVault::url_of(const std::string& path) const {
 
 void AzureVault::note_region(const RemoteAnswer& answer) {
     std::string region = answer.header("x-ms-keyvault-region");
+    const std::lock_guard lock(mutex_);
     if (!region.empty()) region_ = std::move(region);
 }
 
+std::optional<std::string> AzureVault::region() {
+    const std::lock_guard lock(mutex_);
+    return region_;
+}
+
 /// The first request goes out with nothing in it: the vault says where tokens come from.
-void AzureVault::learn_challenge(const Call& call) {
+AzureChallenge AzureVault::ask_challenge(const Call& call) {
     const auto make = [&] {
         RemoteRequest request;
         request.operation = call.operation;
@@ -72,19 +78,47 @@ void AzureVault::learn_challenge(const Call& call) {
         if (verdict.outcome == Outcome::ok) verdict = foreign(got);
         return verdict;
     });
-    challenge_ = std::make_unique<AzureChallenge>(AzureChallenge::parse(answer.header("www-authenticate"), origin_));
+    return AzureChallenge::parse(answer.header("www-authenticate"), origin_);
 }
 
-/// again  takes the claims that the next token must have, where the service says so
-RemoteAnswer AzureVault::ask_with_token(const Call& call, AzureChallenge& again) {
+void AzureVault::require_challenge(const Call& call) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (challenge_) return;
+    }
+    AzureChallenge challenge = ask_challenge(call);
+    const std::lock_guard lock(mutex_);
+    if (!challenge_) challenge_ = std::make_unique<AzureChallenge>(std::move(challenge));
+}
+
+/// which  takes which token it is
+std::string AzureVault::authorization(std::uint64_t& which) {
+    const std::lock_guard lock(mutex_);
+    which = token_;
+    std::string header = "Authorization: Bearer " + std::string(as_text(login_->token(*challenge_).reveal()));
+    challenge_->claims.clear();
+    return header;
+}
+
+/// A token that the vault no longer takes is made anew once, by what the vault says now: by the first who notices.
+void AzureVault::renew_token(const Call& call, const Attempt& failed) {
+    AzureChallenge challenge = ask_challenge(call);
+    challenge.claims = failed.claims;
+    const std::lock_guard lock(mutex_);
+    if (token_ != failed.token) return;
+    ++token_;
+    login_->forget();
+    challenge_ = std::make_unique<AzureChallenge>(std::move(challenge));
+}
+
+RemoteAnswer AzureVault::ask_with_token(const Call& call, Attempt& attempt) {
     const auto make = [&] {
         RemoteRequest request;
         request.operation = call.operation;
         request.method = call.method;
         request.url = url_of(call.path);
         request.headers = {"Accept: application/json", "x-ms-client-request-id: " + random_uuid(),
-                           "Authorization: Bearer " + std::string(as_text(login_->token(*challenge_).reveal()))};
-        challenge_->claims.clear();
+                           authorization(attempt.token)};
         if (call.body != nullptr) {
             request.headers.emplace_back("Content-Type: application/json");
             request.body = to_body(*call.body);
@@ -98,8 +132,8 @@ RemoteAnswer AzureVault::ask_with_token(const Call& call, AzureChallenge& again)
         if (got.status == 401 && claims != parameters.end()) {
             const auto decoded = from_base64url(claims->second.substr(0, claims->second.find('=')));
             const auto plain = decoded ? std::nullopt : secret_from_base64(claims->second);
-            if (decoded) again.claims = as_text(decoded->reveal());
-            if (plain) again.claims = as_text(plain->reveal());
+            if (decoded) attempt.claims = as_text(decoded->reveal());
+            if (plain) attempt.claims = as_text(plain->reveal());
         }
         return judge_azure(got, call.is_unwrap);
     });
@@ -113,23 +147,20 @@ RemoteAnswer AzureVault::ask(const Call& call, std::string& request) {
         request = request_text(answer.header("x-ms-request-id"));
         return answer;
     };
-    if (!challenge_) learn_challenge(call);
-    AzureChallenge again;
+    require_challenge(call);
+    Attempt attempt;
     try {
-        return note(ask_with_token(call, again));
+        return note(ask_with_token(call, attempt));
     } catch (const RemoteError& error) {
         // The vault's own word, and not that of whoever gives tokens.
         if (!std::string_view(error.what()).starts_with(call.operation + ": 401")) throw;
     }
-    // A token that the vault no longer takes is made anew once, by what the vault says now.
-    login_->forget();
-    learn_challenge(call);
-    challenge_->claims = again.claims;
+    renew_token(call, attempt);
     try {
-        return note(ask_with_token(call, again));
+        return note(ask_with_token(call, attempt));
     } catch (const RemoteError& error) {
         // Access was ended while its token was still good.
-        if (error.outcome() != Outcome::credential_rejected || again.claims.empty()) throw;
+        if (error.outcome() != Outcome::credential_rejected || attempt.claims.empty()) throw;
         throw RemoteError(Outcome::denied, error.what(), error.request());
     }
 }
@@ -155,7 +186,8 @@ KeyDescription AzureVault::read(const Location& location, std::string& request) 
         const RemoteAnswer answer =
             ask({"get key", HttpMethod::get, "/keys/" + location.name + "/" + location.revision}, request);
         KeyDescription key = azure_key(*answer.json, location, client_.clock().now());
-        key.region = region_;
+        key.region = region();
+        const std::lock_guard lock(mutex_);
         symmetric_[key.location.text()] = !key.public_key.has_value();
         return key;
     } catch (const RemoteError& error) {
@@ -170,8 +202,23 @@ Location AzureVault::with_version(const Location& location, std::string& request
 }
 
 bool AzureVault::is_symmetric(const Location& location, std::string& request) {
-    const auto known = symmetric_.find(location.text());
-    return known == symmetric_.end() ? !read(location, request).public_key : known->second;
+    {
+        const std::lock_guard lock(mutex_);
+        const auto known = symmetric_.find(location.text());
+        if (known != symmetric_.end()) return known->second;
+    }
+    return !read(location, request).public_key;
+}
+
+/// Far below what a vault takes in ten seconds (500 of the largest keys), and enough to hide the way there and back.
+int AzureVault::lanes() const { return 8; }
+
+std::string AzureVault::identity() {
+    const std::lock_guard lock(mutex_);
+    const AzureIdentity& who = login_->identity();
+    if (who.client.empty() && who.object.empty()) return {};
+    return "application " + one_line(who.client) + " (object " + one_line(who.object) + ", tenant " +
+           one_line(who.tenant) + ") by " + std::string(text(login_->kind()));
 }
 
 Answer<KeyDescription> AzureVault::describe(const Location& location) {

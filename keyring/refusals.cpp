@@ -85,8 +85,11 @@ void Keyring::note_answer(const std::string& location, const std::string& operat
         if (same) return;
         change([&](Content& next) {
             std::erase_if(next.refusals, is_answered);
+            // Told to people in whole seconds.
+            const TimePoint now = clock_->now();
             if (outcome != Outcome::ok)
-                next.refusals.push_back({location, place.folder(), what, outcome, clock_->now()});
+                next.refusals.push_back(
+                    {location, place.folder(), what, outcome, TimePoint{now.ns - now.ns % kNsPerSecond}});
         });
     } catch (const std::exception&) {
         // A keyring on a medium that cannot be written still serves.

@@ -55,6 +55,8 @@ std::string_view text(AdminVerb verb) {
             return "back up";
         case AdminVerb::restore:
             return "restore";
+        case AdminVerb::replicate:
+            return "make twins of";
     }
     return {};
 }
@@ -73,9 +75,8 @@ std::vector<KeyDescription> RemoteVault::versions(const Location& location) {
     return {require_key(describe(location), location)};
 }
 
-KeyDescription RemoteVault::create(const Location& location, int bits, const KeyDates& dates) {
-    static_cast<void>(bits);
-    static_cast<void>(dates);
+KeyDescription RemoteVault::create(const Location& location, const NewKey& wanted) {
+    static_cast<void>(wanted);
     refuse_verb(AdminVerb::create, location);
 }
 
@@ -88,6 +89,12 @@ KeyDescription RemoteVault::rotate(const Location& location, int bits, const Key
 KeyDescription RemoteVault::import_key(const Location& location, const crypto::RsaPrivateKey& key,
                                        const KeyDates& dates) {
     static_cast<void>(key);
+    static_cast<void>(dates);
+    refuse_verb(AdminVerb::import_key, location);
+}
+
+KeyDescription RemoteVault::import_byok(const Location& location, ByteView file, const KeyDates& dates) {
+    static_cast<void>(file);
     static_cast<void>(dates);
     refuse_verb(AdminVerb::import_key, location);
 }
@@ -108,6 +115,11 @@ SecretBytes RemoteVault::backup(const Location& location) { refuse_verb(AdminVer
 KeyDescription RemoteVault::restore(const Location& vault, const SecretBytes& backup) {
     static_cast<void>(backup);
     refuse_verb(AdminVerb::restore, vault);
+}
+
+KeyDescription RemoteVault::replicate(const Location& key, const Location& location) {
+    static_cast<void>(location);
+    refuse_verb(AdminVerb::replicate, key);
 }
 
 const KeyDescription* RecentDescriptions::find(const Location& location) const {

@@ -11,7 +11,7 @@
 namespace signet::keyring {
 
 /// What a key manager may be asked to do with a key, beside using it. Each has its own permission there.
-enum class AdminVerb { create, import_key, rotate, set_enabled, remove, recover, purge, backup, restore };
+enum class AdminVerb { create, import_key, rotate, set_enabled, remove, recover, purge, backup, restore, replicate };
 /// "create", "import", "rotate", …
 [[nodiscard]] std::string_view text(AdminVerb verb);
 
@@ -33,6 +33,13 @@ private:
     std::map<std::string, Kept> kept_;  ///< by location, as it was asked for
 };
 
+/// A key to be made.
+struct NewKey {
+    int bits = 0;  ///< of an RSA key; 0: what the manager's keys usually are
+    KeyDates dates = {};
+    bool multi_region = false;  ///< may have twins of the same material in other regions; only where that is a choice
+};
+
 /// A deleted key.
 struct RemovedKey {
     std::string name;
@@ -51,11 +58,13 @@ public:
     [[nodiscard]] virtual bool can(AdminVerb verb) const;
     /// Every version that the manager shows, the newest first.
     [[nodiscard]] virtual std::vector<KeyDescription> versions(const Location& location);
-    [[nodiscard]] virtual KeyDescription create(const Location& location, int bits, const KeyDates& dates);
+    [[nodiscard]] virtual KeyDescription create(const Location& location, const NewKey& wanted);
     /// bits  0: as the version before
     [[nodiscard]] virtual KeyDescription rotate(const Location& location, int bits, const KeyDates& dates);
     [[nodiscard]] virtual KeyDescription import_key(const Location& location, const crypto::RsaPrivateKey& key,
                                                     const KeyDates& dates);
+    /// file  as tools of hardware security modules wrap a key for a key exchange key of this vault: goes on as it is
+    [[nodiscard]] virtual KeyDescription import_byok(const Location& location, ByteView file, const KeyDates& dates);
     /// Of one version.
     virtual void set_enabled(const Location& location, bool enabled);
     /// The key with all its versions.
@@ -66,6 +75,8 @@ public:
     /// What the manager alone can restore.
     [[nodiscard]] virtual SecretBytes backup(const Location& location);
     [[nodiscard]] virtual KeyDescription restore(const Location& vault, const SecretBytes& backup);
+    /// A twin of a key of this vault in another one of its kind. location  of the twin
+    [[nodiscard]] virtual KeyDescription replicate(const Location& key, const Location& location);
 
 protected:
     /// throws  RemoteError{misuse}: this kind of vault does not do that

@@ -91,14 +91,19 @@ SecretBytes TransitLogin::log_in(const std::string& mount, const SecretJson& cre
 
 SecretBytes TransitLogin::find_token() {
     is_lease_ = false;
-    if (auto token = secret("token", {"VAULT_TOKEN", "BAO_TOKEN"})) return std::move(*token);
+    if (auto token = secret("token", {"VAULT_TOKEN", "BAO_TOKEN"})) {
+        source_ = "the token of " + (section_.name().empty() ? "the environment" : "section " + section_.name());
+        return std::move(*token);
+    }
     if (const auto role = value("role_id", {"VAULT_ROLE_ID"})) {
+        source_ = "AppRole " + one_line(*role);
         SecretJson credential;
         credential["role_id"] = role->c_str();
         if (const auto id = secret("secret_id", {"VAULT_SECRET_ID"})) credential["secret_id"] = as_secret_text(*id);
         return log_in(section_.get("approle_mount").value_or("approle"), credential);
     }
     if (const auto role = value("kubernetes_role", {})) {
+        source_ = "Kubernetes role " + one_line(*role);
         SecretJson credential;
         credential["role"] = role->c_str();
         const std::string file = section_.get("jwt_file").value_or(kServiceAccount);
@@ -107,6 +112,7 @@ SecretBytes TransitLogin::find_token() {
     }
     const auto home = uses_environment_ ? client_.settings().variable("HOME") : std::nullopt;
     const std::string file = home ? *home + "/.vault-token" : "";
+    source_ = "the token of " + file;
     std::error_code none;
     if (home && std::filesystem::exists(file, none)) return secret_from_file(file, "the token for " + origin_);
     throw RemoteError(Outcome::credential_rejected,

@@ -27,6 +27,8 @@ public:
     [[nodiscard]] bool renew();
     /// The headers of every request but the token: namespace and what agents insist on.
     [[nodiscard]] std::vector<std::string> headers() const;
+    /// Whence the token came: "AppRole 1b2c…", "the token of VAULT_TOKEN". Empty before there is one.
+    [[nodiscard]] const std::string& source() const { return source_; }
     /// The server's section of the credentials file, or "".
     [[nodiscard]] const CredentialSection& section() const { return section_; }
 
@@ -43,6 +45,7 @@ private:
     CredentialSection section_;
     bool uses_environment_ = true;
     bool is_lease_ = false;  ///< a login made it
+    std::string source_;
     std::optional<SecretBytes> token_;
     std::optional<TimePoint> renew_at_;
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "keyring/remote_vault.h"
@@ -26,21 +27,29 @@ public:
     [[nodiscard]] Answer<Bytes> wrap(const Location& location, ByteView plaintext, const Binding& binding) override;
     [[nodiscard]] Answer<SecretBytes> unwrap(const Location& location, ByteView wrapped,
                                              const Binding& binding) override;
+    [[nodiscard]] int lanes() const override;
+    [[nodiscard]] std::string identity() override;
 
 private:
     [[nodiscard]] KeyDescription read(const Location& location, std::string& request);
     [[nodiscard]] RemoteAnswer ask(const std::string& operation, HttpMethod method, const std::string& path,
                                    const SecretJson* body, std::string& request);
     [[nodiscard]] RemoteAnswer ask_once(const std::string& operation, HttpMethod method, const std::string& path,
-                                        const SecretJson* body);
+                                        const SecretJson* body, std::uint64_t& token);
+    [[nodiscard]] std::vector<std::string> headers(std::uint64_t& which);
+    [[nodiscard]] bool renew_token(std::uint64_t failed);
     [[nodiscard]] const std::string& cluster();
 
     RemoteClient& client_;
     std::string origin_;
-    std::unique_ptr<TransitLogin> login_;
     RecentDescriptions recent_;
     std::string cluster_;
     bool sealed_is_outage_ = false;
+
+    /// Of what follows. Held during a login: whoever needs its token too waits for it, and does not log in as well.
+    std::mutex mutex_;
+    std::unique_ptr<TransitLogin> login_;
+    std::uint64_t token_ = 0;  ///< how many were thrown away
 };
 
 }  // namespace signet::keyring

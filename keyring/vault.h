@@ -106,6 +106,9 @@ public:
     [[nodiscard]] virtual Answer<KeyDescription> newest(const Location& location);
     /// The same from what is shown without a login.
     [[nodiscard]] virtual Answer<KeyDescription> newest_shown(const Location& location);
+    /// Who this host is to the vault, once it has logged in there: "access key AKIA… of AWS_ACCESS_KEY_ID". For people;
+    /// empty where nobody logs in, or has not yet.
+    [[nodiscard]] virtual std::string identity() { return {}; }
     /// What tells the place from others, however it is written: the folder of a vault by device and inode, a token by
     /// maker, model, label and serial number. Empty where that is not known.
     [[nodiscard]] virtual std::string place_of(const Location& location);

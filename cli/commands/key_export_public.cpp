@@ -1,15 +1,26 @@
 #include "cli/commands/commands.h"
 #include "cli/key_view.h"
+#include "cli/remote_key.h"
 
 namespace signet::cli {
 namespace {
+
+/// A key on a token or in a key manager. throws  Error{refused}: a symmetric key, which has no public half
+keyring::KeyDescription shown_key(Context& context, const keyring::Location& location) {
+    keyring::KeyDescription key = keyring::require_key(context.vaults().at(location).describe(location), location);
+    if (key.public_key) return key;
+    throw Error(ErrorCode::refused, location.text() + " is a symmetric key, and has no public half",
+                "a host that is to back up and not to read links an RSA key");
+}
 
 ExitCode run(Context& context) {
     const std::string& reference = context.arguments().front();
     std::string pem;
     Json object;
-    if (const auto token = token_location(reference)) {
-        const auto key = keyring::require_key(context.vaults().at(*token).describe(*token), *token);
+    auto place = token_location(reference);
+    if (!place) place = manager_location(reference);
+    if (place) {
+        const auto key = shown_key(context, *place);
         pem = key.public_key->to_pem();
         object = token_key_json(key);
     } else {
@@ -30,7 +41,7 @@ ExitCode run(Context& context) {
 Command key_export_public_command() {
     Command command;
     command.name = "key export-public";
-    command.synopsis = "KEY|pkcs11:…";
+    command.synopsis = "KEY|LOCATION";
     command.summary = "print the public half of a key";
     command.description =
         "Prints the public half of a key as PEM. A host that links it with public:FILE makes backups and can read "

@@ -101,6 +101,15 @@ RsaPrivateKey open_byok(Context& context, ByteView content, const std::string& p
     throw not_opened(context, file.key_id, path);
 }
 
+/// A .byok file whose key exchange key is in that key manager's own vault; nothing for any other file.
+std::optional<Bytes> wrapped_for(const keyring::Location& location, const std::string& path) {
+    Bytes content = read_file(path, kMaxKeyFile);
+    const bool is_byok = keyring::looks_like_byok(content);
+    if (is_byok && keyring::parse_byok(content, path).key_id.starts_with(location.origin + "/keys/")) return content;
+    wipe(content);
+    return std::nullopt;
+}
+
 struct Loaded {
     RsaPrivateKey key;
     std::string origin;
@@ -133,8 +142,12 @@ ExitCode import_into_token(Context& context, const keyring::Location& location) 
 ExitCode run(Context& context) {
     const std::string& name = context.arguments()[0];
     if (const auto token = token_location(name)) return import_into_token(context, *token);
-    if (const auto manager = manager_location(name))
-        return import_into_manager(context, *manager, load(context, context.arguments()[1]).key, dates(context));
+    if (const auto manager = manager_location(name)) {
+        const std::string& path = context.arguments()[1];
+        if (const auto file = wrapped_for(*manager, path))
+            return import_byok_into_manager(context, *manager, *file, dates(context));
+        return import_into_manager(context, *manager, load(context, path).key, dates(context));
+    }
     if (!keyring::is_key_name(name)) throw Error(ErrorCode::usage, "no name for a key: " + printable(name));
     const keyring::KeyDates valid = dates(context);
     const Loaded loaded = load(context, context.arguments()[1]);
@@ -163,6 +176,8 @@ Command key_import_command() {
         "With a pkcs11: location the key goes to that token instead, as object= says, or as its next version where it "
         "has that label already; --not-before and --expires count in days there. It cannot leave the token again. "
         "Import the same file into two vaults or tokens to have twins.\n\n"
+        "With an azure: location the key goes to that vault, as a new version where it has a key of that name. A .byok "
+        "file whose key exchange key is in that very vault goes there as it is, and only its hardware opens it.\n\n"
         "The file is left as it is: store it safely or destroy it. What signet key backup has made is read by signet "
         "key restore; key backups of cloud vaults can be restored into those alone.";
     command.options = passphrase_options(kPrefix, "the file");

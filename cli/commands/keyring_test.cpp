@@ -49,15 +49,18 @@ ExitCode run(Context& context) {
                         (test.ok() ? terminal.paint(Terminal::Colour::green, "ok")
                                    : terminal.paint(Terminal::Colour::red, "not usable")));
         for (const keyring::LinkTest::Result& result : test.results) {
+            const std::string who = context.vaults().at(keyring::Location::parse(result.location)).identity();
             results.push_back({{"location", result.location},
                                {"outcome", keyring::text(result.outcome)},
                                {"detail", result.detail},
-                               {"proven", result.proven}});
+                               {"proven", result.proven},
+                               {"identity", who.empty() ? Json(nullptr) : Json(who)}});
             terminal.result("  " + printable(result.location) + "  " + std::string(keyring::text(result.outcome)) +
                             (result.outcome != keyring::Outcome::ok ? ""
                              : result.proven                        ? ", wraps and unwraps"
                                                                     : ", wraps") +
                             (result.detail.empty() ? "" : ": " + printable(result.detail)));
+            if (!who.empty()) terminal.result("    as " + printable(who));
         }
         rows.push_back({{"thumbprint", thumbprint.text()}, {"ok", test.ok()}, {"results", std::move(results)}});
     }

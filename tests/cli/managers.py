@@ -69,6 +69,22 @@ class Provider:
         """Another key is in its place."""
         raise NotImplementedError
 
+    # Of those that are reached over HTTP:
+
+    opening = ""  # what "METHOD path" of a request that unwraps looks like
+
+    def identity(self):
+        """Who the test is there."""
+        raise NotImplementedError
+
+    def unwraps(self):
+        """How many were asked for so far."""
+        return len(self.server.asked(self.opening))
+
+    def slow_down(self, seconds):
+        """Each unwrap takes so long."""
+        self.server.faults.append(double.Fault(self.opening, double.slow(seconds)))
+
 
 class Local(Provider):
     def set_up(self):
@@ -149,6 +165,7 @@ class Token(Provider):
 
 class Transit(Provider):
     name = "transit"
+    opening = "/decrypt/"
     has_requests = True
     denies = True
     kind = "aes256-gcm96"
@@ -171,6 +188,9 @@ class Transit(Provider):
         self.other.tokens[token] = (self.policy, None)
         self.test.env.update(VAULT_TOKEN=token, SIGNET_TRANSIT_CLUSTER="fleet")
         self.place, self.twin = (f"transit:{one.url}/transit/keys/backup" for one in (self.server, self.other))
+
+    def identity(self):
+        return "the token of the environment"
 
     @property
     def key(self):
@@ -214,6 +234,7 @@ class Azure(Provider):
     """With their own names, over TLS."""
 
     name = "azure"
+    opening = "/(unwrapkey|decrypt)$"
     region = "westeurope"
     has_requests = True
     denies = True
@@ -233,6 +254,7 @@ class Azure(Provider):
         for server in (self.entra, self.server, self.other):
             test.addCleanup(server.stop)
             test.addCleanup(test.assertEqual, server.violations, [])
+        self.other.backup_key = self.server.backup_key  # one geography
         self.application = self.entra.application(secret="se cret&+")
         self.server.create(self.key_name, kty=self.kind)
         self.server.copy_to(self.other, self.key_name)
@@ -250,6 +272,9 @@ class Azure(Provider):
     @property
     def symmetric(self):
         return self.kind == "oct-HSM"
+
+    def identity(self):
+        return f"application {self.application.client} "
 
     def version_one(self):
         return f"{self.place}/{self.first.id}"
@@ -313,6 +338,9 @@ class Aws(Provider):
     def symmetric(self):
         return not self.spec.startswith("RSA")
 
+    def identity(self):
+        return "access key AKIDEXAMPLE of AWS_ACCESS_KEY_ID"
+
     def version_one(self):
         return f"aws:{self.first}"
 
@@ -321,6 +349,12 @@ class Aws(Provider):
 
     def enable(self):
         self.server.set_state(self.first, "Enabled")
+
+    def unwraps(self):
+        return len(self.server.uses(operation="Decrypt"))
+
+    def slow_down(self, seconds):
+        self.server.fault(double.slow(seconds), operation="Decrypt")
 
     def rotate(self):
         """The alias moves to a new key."""

@@ -195,6 +195,82 @@ class StateTest(AwsTest):
         self.restore()
 
 
+class OfficerTest(AwsTest):
+    """What a key officer does with keys of KMS, where IAM lets them."""
+
+    PLACE, TWIN = (f"aws:arn:aws:kms:{region}:111122223333:alias/made" for region in (WEST, EAST))
+
+    def test_the_life_of_a_key(self):
+        """[R7, R67, R68, R96, R97]"""
+        made = self.signet("key", "create", self.PLACE, "--json").json()
+        self.assertEqual((made["kind"], made["state"]), ("aes", "enabled"))
+        self.assertMessage(self.signet("key", "create", self.PLACE, expect=17), "already", "key rotate")
+        self.signet("keyring", "link", self.PLACE, "--default")
+        self.signet("init", "--provider", "aws", "--region", WEST)
+        first = self.backup(self.source)
+        self.assertSays(self.signet("key", "rotate", self.PLACE).out, "linked", f"default, aws/{WEST}")
+        second = self.backup(self.source, "--force")
+        self.assertNotEqual(first["protector_thumbprint"], second["protector_thumbprint"])
+
+        self.signet("key", "disable", self.PLACE)
+        self.signet("backup", self.source, expect=13)
+        self.signet("key", "enable", self.PLACE)
+        self.backup(self.source)
+        rsa = self.PLACE.replace("made", "rsa")
+        self.signet("key", "create", rsa, "--size", "2048")
+        self.signet("key", "disable", rsa)
+        self.signet("key", "show", rsa, expect=13)
+        self.signet("key", "enable", rsa)
+        self.signet("key", "show", rsa)
+
+        self.assertMessage(self.signet("key", "delete", self.PLACE, expect=17), "linked", "--force")
+        self.assertSays(self.signet("key", "delete", self.PLACE, "--force").out, "deleted", "recovered until")
+        self.assertMessage(self.restore(expect=13), "deleted")
+        self.signet("key", "recover", self.PLACE)
+        self.restore()
+        operations = [line.get("operation") for line in self.audit()]
+        for one in ("key-create", "key-rotate", "key-disable", "key-enable", "key-delete", "key-recover"):
+            self.assertIn(one, operations)
+
+    def test_a_key_of_two_regions_rotates_in_both(self):
+        """[R101, R104, R130] The alias in the second region moves first."""
+        self.signet("key", "create", self.PLACE, "--size", "2048", "--multi-region")
+        twin = self.signet("key", "create", self.TWIN, "--twin-of", self.PLACE, "--json").json()
+        self.assertTrue(twin["location"].startswith(f"aws:arn:aws:kms:{EAST}:{ACCOUNT}:key/mrk-"))
+        self.assertEqual(twin["thumbprint"], self.signet("key", "show", self.PLACE, "--json").json()["thumbprint"])
+        self.signet("keyring", "link", self.PLACE, "--default", "--without-twin")
+        self.signet("keyring", "link", self.TWIN, "--twin-of", twin["thumbprint"])
+        self.signet("init", "--provider", "aws", "--region", WEST)
+        self.backup(self.source)
+        rotated = self.signet("key", "rotate", self.PLACE, "--json").json()
+        self.assertEqual(rotated["size"], 2048)
+        fresh = self.signet("key", "show", self.TWIN, "--json").json()
+        self.assertEqual(fresh["thumbprint"], rotated["thumbprint"])
+        moved = [(use["region"], use["operation"]) for use in self.aws.uses() if use["operation"] in ("CreateKey", "ReplicateKey", "UpdateAlias")]
+        self.assertEqual(moved[-4:], [(WEST, "CreateKey"), (WEST, "ReplicateKey"), (EAST, "UpdateAlias"), (WEST, "UpdateAlias")])
+        self.signet("keyring", "link", self.TWIN, "--twin-of", fresh["thumbprint"])
+        self.backup(self.source, "--force")
+        self.aws.fault(reset(), region=WEST)
+        self.assertSays(self.restore().err, "its twin is used")
+
+    def test_what_kms_cannot_do_is_said_before_it_is_asked(self):
+        key = self.aws.make_key(WEST)
+        asked = len(self.aws.uses())
+        self.assertMessage(self.signet("key", "create", "aws:" + key, expect=2), "gives keys their ids", ":alias/NAME")
+        self.assertMessage(self.signet("key", "create", self.PLACE, "--expires", "2030-01-01", expect=17), "no dates")
+        self.assertMessage(self.signet("key", "create", "made", "--multi-region", expect=2), "keys of key managers")
+        self.assertMessage(self.signet("key", "create", self.TWIN, "--twin-of", "aws:" + key, "--size", "2048", expect=2), "all that it is")
+        self.assertMessage(self.signet("key", "backup", self.PLACE, "-o", self.path("k"), expect=17), "does not back up")
+        self.assertEqual(len(self.aws.uses()), asked)
+        self.assertMessage(self.signet("key", "create", self.TWIN, "--twin-of", "aws:" + key, expect=17), "of one region", "--multi-region")
+        self.assertNotIn("alias/made", self.aws.aliases[EAST])
+
+    def test_what_iam_does_not_allow_is_said_so(self):
+        self.signet("key", "create", self.PLACE)
+        self.aws.deny("DisableKey")
+        self.assertMessage(self.signet("key", "disable", self.PLACE, expect=13), "AccessDeniedException", "request ")
+
+
 class EconomyTest(AwsTest):
     """A restore that needs many data keys asks for each once, several at a time."""
 

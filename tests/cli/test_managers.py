@@ -2,6 +2,7 @@
 Every cause is tried on the same repository, one after the other, with the twin well all the time."""
 
 import collections
+import json
 import os
 import re
 import unittest
@@ -385,6 +386,43 @@ class AzureOfficer(SignetTest):
         self.signet("keyring", "link", self.place, "--default")
         self.assertEqual(imported["thumbprint"], self.signet("key", "show", "own", "--json").json()["thumbprint"])
         self.signet("keyring", "link", "local:own", "--twin-of", imported["thumbprint"])
+
+    def test_a_twin_is_made_from_a_key_backup(self):
+        """[R101]"""
+        self.signet("key", "create", self.place, "--size", "2048")
+        other = self.provider.other
+        other.grant(self.provider.application, "all")
+        twin = f"azure:https://{other.host}/keys/made"
+        made = self.signet("key", "create", twin, "--twin-of", self.place, "--json").json()
+        self.assertEqual(made["thumbprint"], self.signet("key", "show", self.place, "--json").json()["thumbprint"])
+        self.assertMessage(self.signet("key", "create", twin, "--twin-of", self.place, expect=17), "already")
+        self.assertMessage(self.signet("key", "create", "aws:arn:aws:kms:eu-west-1:111122223333:alias/made", "--twin-of", self.place, expect=2),
+                           "of the same kind")
+
+    def test_a_byok_file_for_its_own_exchange_key_goes_there_as_it_is(self):
+        """[R14, R62]"""
+        import base64
+        import subprocess
+        exchange = f"azure:https://{self.vault.host}/keys/exchange"
+        self.vault.create("exchange", kty="RSA-HSM", operations=["import"])
+        own = self.signet("key", "import", "own", self.write("own.pem", subprocess.run(
+            ["openssl", "genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"], capture_output=True, check=True).stdout),
+            "--json").json()
+        public = self.write("exchange.pem", self.signet("key", "export-public", exchange).out)
+        name = f"https://{self.vault.host}/keys/exchange/{self.vault.newest('exchange').id}"
+        self.signet("key", "export", "own", "--byok", "--for", public, "--kid", name, "-o", self.path("own.byok"))
+        made = self.signet("key", "import", self.place, self.path("own.byok"), "--json").json()
+        self.assertEqual((made["thumbprint"], made["kind"]), (own["thumbprint"], "rsa"))
+        self.assertEqual(self.vault.newest("made").kty, "RSA-HSM")
+        # What nobody's hardware opens is refused by the vault, and another vault's file is not sent there.
+        with open(self.path("own.byok"), encoding="utf-8") as file:
+            content = json.load(file)
+        content["ciphertext"] = base64.urlsafe_b64encode(os.urandom(1500)).rstrip(b"=").decode()
+        self.assertMessage(self.signet("key", "import", self.place, self.write("bad.byok", json.dumps(content)), expect=17), "import key: 400")
+        content["header"]["kid"] = "https://elsewhere.vault.azure.net/keys/exchange/1"
+        asked = len(self.vault.requests)
+        self.assertMessage(self.signet("key", "import", self.place, self.write("other.byok", json.dumps(content)), expect=13), "no key exchange key")
+        self.assertEqual(len(self.vault.requests), asked)
 
     def test_what_the_role_does_not_allow_is_said_so(self):
         self.vault.grant(self.provider.application, "get")

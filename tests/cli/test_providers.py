@@ -3,6 +3,7 @@ One suite, and a class for each."""
 
 import json
 import os
+import time
 import unittest
 
 import managers
@@ -175,6 +176,42 @@ class Conformance:
         self.signet("backup", self.source, expect=13 if self.provider.symmetric else 0)
         self.provider.bring_back()
         self.restore()
+
+    # Economy, of what is reached over HTTP.
+
+    def test_each_data_key_is_asked_for_once_and_many_at_once(self):
+        """[R77]"""
+        if not self.provider.opening and not self.provider.name == "aws":
+            self.skipTest("is not reached over HTTP")
+        count, seconds = 12, 0.25
+        self.set_up_repository()
+        for number in range(count - 1):
+            with open(f"{self.source}/file{number}", "wb") as file:
+                file.write(os.urandom(3000))
+            self.backup(self.source)
+        needed, = self.signet("plan", "--json").json()["required"]
+        self.assertEqual((needed["deks"], needed["calls"]["count"], needed["calls"]["at_once"]), (count, count, 8))
+        self.provider.slow_down(seconds)
+        before = self.provider.unwraps()
+        start = time.monotonic()
+        self.restore()
+        self.assertLess(time.monotonic() - start, count * seconds * 0.8)
+        self.assertEqual(self.provider.unwraps() - before, count)
+
+    # Identity.
+
+    def test_who_this_host_is_to_the_vault_is_shown(self):
+        """[R28, R32]"""
+        linked = self.link().out
+        tested = self.signet("keyring", "test").out
+        results = self.signet("keyring", "test", "--json").json()[0]["results"]
+        if not self.provider.has_requests:
+            self.assertNotIn("identity", linked)
+            self.assertEqual([result["identity"] for result in results], [None])
+            return
+        self.assertSays(linked, "identity   " + self.provider.identity())
+        self.assertSays(tested, "as " + self.provider.identity())
+        self.assertSays(results[0]["identity"], self.provider.identity())
 
     # The audit log.
 

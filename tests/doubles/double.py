@@ -102,6 +102,16 @@ def hang(seconds):
     return action
 
 
+def slow(seconds):
+    """The right answer, later: as from far away."""
+
+    def action(handler, request):
+        handler.server.double.sleeping.wait(seconds)
+        return IGNORE
+
+    return action
+
+
 def reset():
     """The connection breaks off with RST."""
 
