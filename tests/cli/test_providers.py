@@ -6,6 +6,7 @@ import os
 import unittest
 
 import managers
+import tpm
 from harness import SignetTest, main
 from tokens import READY as TOKENS_ARE_READY, TokenTest
 
@@ -244,6 +245,12 @@ class AwsRsaKeys(Conformance, SignetTest):
 class Tokens(Conformance, TokenTest):
     def make_provider(self):
         return managers.Token(self)
+
+
+@unittest.skipUnless(tpm.READY, tpm.WHY)
+class TpmKeys(Conformance, tpm.TpmTest):
+    def make_provider(self):
+        return managers.Tpm(self)
 
 
 if __name__ == "__main__":
