@@ -48,7 +48,7 @@ class Tpm(tpm.TpmTest):
             self.assertMessage(self.signet("restore", "-t", "out", expect=12), "first", "CKR_PIN_INCORRECT", "not tried again")
         write(right, tpm.PIN + "\n")
         result = self.signet("restore", "-t", "out", expect=13)
-        self.assertMessage(result, "the token first", "refuses the login")
+        self.assertMessage(result, "the token first", "CKR_PIN_LOCKED")
         self.assertNotIn("its twin is used", result.err)
         self.assertNothingAt(self.path("out"))
         self.here.tool("tpm2_dictionarylockout", "--clear-lockout")
