@@ -39,9 +39,8 @@ Pkcs11Template public_template(const Pkcs11Uri& uri, const Bytes& id, const KeyD
     Pkcs11Template object;
     add_common(object, uri, id, dates);
     object.add(CKA_PRIVATE, false);  // shown without a PIN: backups need it
-    object.add(CKA_ENCRYPT, true);
-    object.add(CKA_VERIFY, false);
-    object.add(CKA_WRAP, false);
+    // Nothing of its usage: everybody can compute with a public key, and tpm2-pkcs11 takes CKA_VERIFY for a right to
+    // decrypt, and CKA_ENCRYPT for one to sign.
     return object;
 }
 
@@ -123,7 +122,7 @@ void import_into_token(const Pkcs11Token& token, const Pkcs11Uri& uri, const cry
         if (other.public_key.spki() != key.public_key().spki()) continue;
         throw Error(ErrorCode::refused, "the " + token.shown() + " has this key already, as " + other.label);
     }
-    const std::string what = "the " + token.shown() + " takes no private key in";
+    const std::string what = "the " + token.shown() + " takes no private key in; its own tool may";
     const Bytes id = id_for(uri);
     const crypto::RsaNumbers numbers = crypto::numbers_of(key);
     const CK_OBJECT_HANDLE made = create_private(session, private_template(uri, id, dates), numbers, what);

@@ -163,6 +163,40 @@ class Token(Provider):
         self.test.import_key("first", "other.pem")
 
 
+class Tpm(Provider):
+    """A key that was imported into the TPMs of two machines. The test is a TpmTest."""
+
+    name = "pkcs11"
+    disabled_words = "access is denied"
+
+    def set_up(self):
+        self.here = self.test.here
+        self.place, self.twin = self.test.first, self.test.second
+
+    def version_one(self):
+        return self.place
+
+    def disable(self):
+        self.here.let_decrypt("first", False)
+
+    def enable(self):
+        self.here.let_decrypt("first", True)
+
+    def rotate(self):
+        """The next one is made inside the TPM."""
+        self.here.make_key("first", "prod/2")
+
+    def take_away(self):
+        self.here.shut_down()
+
+    def bring_back(self):
+        self.here.start()
+
+    def replace(self):
+        self.here.delete_key("first")
+        self.here.import_key("first", "other.pem")
+
+
 class Transit(Provider):
     name = "transit"
     opening = "/decrypt/"

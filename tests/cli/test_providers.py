@@ -7,6 +7,7 @@ import time
 import unittest
 
 import managers
+import tpm
 from harness import SignetTest, main
 from tokens import READY as TOKENS_ARE_READY, TokenTest
 
@@ -281,6 +282,12 @@ class AwsRsaKeys(Conformance, SignetTest):
 class Tokens(Conformance, TokenTest):
     def make_provider(self):
         return managers.Token(self)
+
+
+@unittest.skipUnless(tpm.READY, tpm.WHY)
+class TpmKeys(Conformance, tpm.TpmTest):
+    def make_provider(self):
+        return managers.Tpm(self)
 
 
 if __name__ == "__main__":
