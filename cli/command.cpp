@@ -86,6 +86,7 @@ const std::vector<Command>& commands() {
                                              log_check_command(),
                                              prune_command(),
                                              drill_run_command(),
+                                             drill_failover_command(),
                                              drill_history_command(),
                                              drill_report_command(),
                                              drill_schedule_command(),

@@ -179,7 +179,7 @@ public:
     /// Key managers that are reached over HTTP.
     [[nodiscard]] RemoteVaults& remote();
 
-    /// Another vault in place of the one at `location` (without its version). For tests.
+    /// Another vault in place of the one at `location` (without its version). For tests, and for drills.
     void replace(const Location& location, std::unique_ptr<Vault> vault);
     /// The cost of passphrases of vaults made from now on.
     void set_cost(const crypto::ScryptCost& cost) { cost_ = cost; }

@@ -103,6 +103,25 @@ void judge_drills(Context& context, const Health& health, const std::optional<st
     }
 }
 
+/// Whether each twin has stood in lately.
+void judge_failovers(Context& context, const Health& health, const std::optional<std::int64_t>& max_age,
+                     Verdict& verdict) {
+    if (!max_age) return;
+    const auto last = failed_over(load_drills(context.keyring()), context.repository().config().repository.hex());
+    for (const keyring::Link& link : context.keyring().links()) {
+        const auto unwraps = [](const std::string& text) { return keyring::Location::parse(text).can_unwrap(); };
+        if (std::count_if(link.locations.begin(), link.locations.end(), unwraps) < 2) continue;
+        const auto drilled = last.find(link.thumbprint.text());
+        if (drilled == last.end()) {
+            verdict.add(ExitCode::objective_missed,
+                        "the twin of " + link.name + " has never stood in: signet drill failover");
+        } else if (health.now.ns - drilled->second.ns > *max_age) {
+            verdict.add(ExitCode::objective_missed, "the twin of " + link.name + " last stood in " +
+                                                        age_text(drilled->second, health.now) + " ago");
+        }
+    }
+}
+
 /// How much would be lost if the server were lost now.
 void judge_logs(const Health& health, const std::optional<std::int64_t>& max_age, Verdict& verdict) {
     if (!max_age) return;
@@ -207,6 +226,7 @@ ExitCode run(Context& context) {
     judge_logs(health, span_option(context, "max-log-age"), verdict);
     judge_protectors(health, span_option(context, "max-proof-age"), verdict);
     judge_drills(context, health, span_option(context, "max-drill-age"), verdict);
+    judge_failovers(context, health, span_option(context, "max-failover-age"), verdict);
     if (health.access.state == keyring::AccessState::inaccessible) {
         verdict.add(ExitCode::key_unavailable, "the default protector cannot be used: new backups are refused");
     } else if (health.access.state == keyring::AccessState::needs_revalidation) {
@@ -225,8 +245,8 @@ Command status_command() {
     Command command;
     command.name = "status";
     command.synopsis =
-        "[--max-age D] [--max-log-age D] [--max-proof-age D] [--max-drill-age D] [--on-state-change CMD] [--webhook "
-        "URL]";
+        "[--max-age D] [--max-log-age D] [--max-proof-age D] [--max-drill-age D] [--max-failover-age D] "
+        "[--on-state-change CMD] [--webhook URL]";
     command.summary = "say whether backups and keys are as they should be";
     command.description =
         "For cron and monitoring: the state of the keyring, the age of each series, whether its newest backup can be "
@@ -254,7 +274,11 @@ Command status_command() {
                        {.name = "max-drill-age",
                         .takes = Takes::one,
                         .value_name = "D",
-                        .help = "a drill has restored each series within: 30d"}};
+                        .help = "a drill has restored each series within: 30d"},
+                       {.name = "max-failover-age",
+                        .takes = Takes::one,
+                        .value_name = "D",
+                        .help = "each twin has stood in within: 90d (signet drill failover)"}};
     for (const OptionSpec& option : state_notice_options()) command.options.push_back(option);
     command.examples = {{"signet status --max-age 26h --max-proof-age 7d", "In a monitor"},
                         {"signet status --json", "For a program"}};

@@ -6,6 +6,7 @@
 namespace signet::cli {
 
 [[nodiscard]] Command drill_run_command();
+[[nodiscard]] Command drill_failover_command();
 [[nodiscard]] Command drill_history_command();
 [[nodiscard]] Command drill_report_command();
 [[nodiscard]] Command drill_schedule_command();

@@ -60,20 +60,45 @@ std::map<std::string, std::string> proven_by_drills(const DrillEvidences& drills
     return last;
 }
 
+namespace {
+
+/// When a drill ended. Nothing where another version says it in another way.
+std::optional<TimePoint> end_of(const DrillRecord& record) {
+    try {
+        return parse_time(record.ended, TimePoint{});
+    } catch (const Error&) {
+        return std::nullopt;
+    }
+}
+
+}  // namespace
+
+std::map<std::string, TimePoint> failed_over(const DrillEvidences& drills, const std::string& repository) {
+    std::map<std::string, TimePoint> last;
+    for (const DrillEvidence& one : drills.drills) {
+        const DrillRecord& record = one.record;
+        const auto when = end_of(record);
+        const bool counts = one.entry.authentic && when && record.repository == repository;
+        if (!counts || record.select != drill_select::kFailover) continue;
+        for (const DrillProtector& protector : record.protectors) {
+            if (!protector.proven) continue;
+            TimePoint& known = last.try_emplace(protector.thumbprint, *when).first->second;
+            known = std::max(known, *when);
+        }
+    }
+    return last;
+}
+
 std::map<std::string, TimePoint> drilled_series(const DrillEvidences& drills, const std::string& repository) {
     std::map<std::string, TimePoint> last;
     for (const DrillEvidence& one : drills.drills) {
         if (!one.entry.authentic || one.record.repository != repository || !one.record.sample.empty()) continue;
-        TimePoint when;
-        try {
-            when = parse_time(one.record.ended, TimePoint{});
-        } catch (const Error&) {
-            continue;  // by another version
-        }
+        const auto when = end_of(one.record);
+        if (!when) continue;
         for (const DrillCase& done : one.record.cases) {
             if (!done.passed || !one.record.cleaned) continue;
-            TimePoint& known = last.try_emplace(done.series_id, when).first->second;
-            known = std::max(known, when);
+            TimePoint& known = last.try_emplace(done.series_id, *when).first->second;
+            known = std::max(known, *when);
         }
     }
     return last;

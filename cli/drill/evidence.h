@@ -40,4 +40,7 @@ DrillEvidence append_drill(keyring::Keyring& keyring, const keyring::WriterIdent
 [[nodiscard]] std::map<std::string, TimePoint> drilled_series(const DrillEvidences& drills,
                                                               const std::string& repository);
 
+/// By thumbprint: when a drill of that repository last saw its twin stand in.
+[[nodiscard]] std::map<std::string, TimePoint> failed_over(const DrillEvidences& drills, const std::string& repository);
+
 }  // namespace signet::cli

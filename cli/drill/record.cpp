@@ -132,6 +132,7 @@ void fields(Io& io, std::conditional_t<std::is_same_v<Io, Writing>, const DrillR
     io.field("at", one.at);
     io.field("compare", one.compare);
     io.field("without_keys", one.without_keys);
+    io.field("without_places", one.without_places);
     io.field("keys", one.keys);
     io.field("check_program", one.check);
     io.field("check_digest", one.check_digest);

@@ -17,7 +17,12 @@ inline constexpr const char* kMissed = "objective-missed";
 inline constexpr const char* kInterrupted = "interrupted";
 }  // namespace drill_result
 
-/// A protector of what was restored.
+/// What was chosen, where that is told by no option of `drill run`.
+namespace drill_select {
+inline constexpr const char* kFailover = "failover";
+}  // namespace drill_select
+
+/// A protector of what was restored, or that stood in.
 struct DrillProtector {
     std::string thumbprint, name, role, status;
     bool used = false;        ///< it opened what was restored
@@ -70,10 +75,11 @@ struct DrillRecord {
     std::string repository, location;
     std::string select, sample, at, compare;
     std::vector<std::string> without_keys;
-    std::string keys;            ///< "keyring", "given keyrings", "nothing": what it started with
-    std::string check;           ///< the program of the check command, its first word
-    std::string check_digest;    ///< SHA-256 of the whole command line
-    double recover_seconds = 0;  ///< from nothing: until keyring and vault were back
+    std::vector<std::string> without_places;  ///< of a failover: locations where nothing answered
+    std::string keys;                         ///< "keyring", "given keyrings", "nothing": what it started with
+    std::string check;                        ///< the program of the check command, its first word
+    std::string check_digest;                 ///< SHA-256 of the whole command line
+    double recover_seconds = 0;               ///< from nothing: until keyring and vault were back
     std::vector<DrillCase> cases;
     std::vector<DrillProtector> protectors;
     std::vector<DrillObjective> objectives;

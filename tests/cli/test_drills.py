@@ -304,6 +304,50 @@ class Objectives(Drills):
         self.assertSays(self.signet("status", "--max-drill-age", "1s", expect=16).out, "a drill last restored home")
 
 
+class Failover(Drills):
+    """[R142]"""
+
+    def begin(self):
+        pem = self.write("prod.pem", subprocess.run(["openssl", "genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
+                                                    capture_output=True, check=True).stdout)
+        self.first, self.second = self.path("west"), self.path("east")
+        for folder in (self.first, self.second):
+            self.signet("key", "import", "prod", pem, "--vault", folder)
+        self.signet("keyring", "link", f"local:{self.first}#prod", "--default", "--name", "prod")
+        self.signet("keyring", "link", f"local:{self.second}#prod", "--twin-of", "prod")
+        self.signet("init")
+        self.backup(self.sample_tree())
+
+    def failover(self, *words, expect=0):
+        return self.signet("drill", "failover", "--json", *words, expect=expect).last()
+
+    def test_a_twin_that_does_not_stand_in_fails_the_drill_and_is_named(self):
+        self.assertEqual(self.failover()["result"], "passed")
+        self.signet("key", "disable", "prod/1", "--vault", self.second)
+        record = self.failover(expect=15)
+        self.assertEqual((record["result"], record["exit_code"], record["protectors"][0]["proven"]), ("failed", 15, False))
+        self.assertSays(record["reason"], "the twin of prod does not stand in", "disabled")
+        # The last one that passed still counts for its age; the first place never noticed.
+        self.signet("status", "--max-failover-age", "1d")
+        self.signet("restore", "-t", self.path("out"))
+        self.assertSays(self.signet("drill", "history").out, "failover", "passed", "failed")
+
+    def test_one_that_no_backup_needs_yet_wraps_and_unwraps(self):
+        self.signet("key", "create", "other", "--size", "2048", "--vault", self.path("third"))
+        self.signet("keyring", "link", f"local:{self.path('third')}#other")
+        self.assertMessage(self.signet("drill", "failover", "other", expect=17), "other has no twin")
+        pem = self.write("next.pem", subprocess.run(["openssl", "genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
+                                                    capture_output=True, check=True).stdout)
+        for folder in (self.first, self.second):
+            self.signet("key", "import", "next", pem, "--vault", folder)
+        self.signet("keyring", "link", f"local:{self.first}#next", "--name", "next")
+        self.signet("keyring", "link", f"local:{self.second}#next", "--twin-of", "next")
+        record = self.failover("next", "--report-dir", self.path("reports"))
+        self.assertSays(record["protectors"][0]["note"], f"wrapped and unwrapped by local:{self.second}#next")
+        self.assertEqual(len(os.listdir(self.path("reports"))), 4)
+        self.assertEqual([one["name"] for one in self.failover()["protectors"]], ["prod", "next"])
+
+
 class Compare(Drills):
     def begin(self):
         self.init()

@@ -169,6 +169,24 @@ class Conformance:
         self.provider.bring_back()
         self.assertNotIn("its twin is used", self.restore().err)
 
+    def test_a_failover_is_rehearsed_while_all_is_well(self):
+        """[R142] The vaults are left alone; what stood in is on record."""
+        self.set_up_repository()
+        if self.provider.twin is None:
+            self.assertMessage(self.signet("drill", "failover", expect=17), "has a twin", "--twin-of")
+            return
+        self.link_twin()
+        thumbprint = self.links()[0]["thumbprint"]
+        self.assertSays(self.signet("status", "--max-failover-age", "1d", expect=16).out, "has never stood in")
+        record = self.signet("drill", "failover", "--json").last()
+        protector, = record["protectors"]
+        self.assertEqual((record["result"], record["select"], protector["thumbprint"], protector["proven"]), ("passed", "failover", thumbprint, True))
+        self.assertEqual(len(record["without_places"]), 1)
+        failover = next(line for line in self.audit() if line.get("operation") == "failover")
+        self.assertSays(failover["detail"], "out of reach as this drill has it")
+        self.signet("status", "--max-failover-age", "1d")
+        self.assertNotIn("its twin is used", self.restore().err)
+
     def test_without_a_twin_an_outage_is_said_to_be_one(self):
         self.set_up_repository()
         self.provider.take_away()
