@@ -16,6 +16,8 @@ constexpr std::int64_t kEarly = 300;
 constexpr std::int64_t kAssertionSeconds = 600;
 constexpr std::size_t kMaxCertificate = std::size_t{256} * 1024;
 constexpr const char* kMetadata = "http://169.254.169.254";
+constexpr std::size_t kMaxArcKey = 4096;
+constexpr const char* kArcKeys = "/var/opt/azcmagent/tokens";
 
 /// Whom secrets may be sent to when nobody has named an authority.
 constexpr std::array<std::string_view, 6> kAuthorities = {
@@ -65,6 +67,8 @@ std::string_view text(AzureIdentityKind kind) {
             return "workload identity";
         case AzureIdentityKind::app_service:
             return "managed identity (App Service)";
+        case AzureIdentityKind::arc:
+            return "managed identity (Azure Arc)";
         case AzureIdentityKind::metadata:
             return "managed identity";
     }
@@ -132,6 +136,8 @@ void AzureLogin::choose_kind() {
         kind_ = AzureIdentityKind::federated;
     } else if (client_.settings().variable("IDENTITY_ENDPOINT") && client_.settings().variable("IDENTITY_HEADER")) {
         kind_ = AzureIdentityKind::app_service;
+    } else if (client_.settings().variable("IDENTITY_ENDPOINT") && client_.settings().variable("IMDS_ENDPOINT")) {
+        kind_ = AzureIdentityKind::arc;
     } else {
         kind_ = AzureIdentityKind::metadata;
         is_chosen_ = section_.get("managed_identity").has_value() ||
@@ -248,12 +254,52 @@ RemoteAnswer AzureLogin::ask_authority(const AzureChallenge& challenge) {
     return client_.call(make, judge_token);
 }
 
+/// What the agent of Azure Arc has put where only those who may use the identity can read it: the header that proves
+/// that this process can. throws  RemoteError
+std::string AzureLogin::arc_key(const std::string& url) const {
+    const auto make = [&] {
+        RemoteRequest request;
+        request.operation = "log in by " + std::string(text(kind_));
+        request.url = url;
+        request.headers = {"Metadata: true"};
+        return request;
+    };
+    const RemoteAnswer answer = client_.call(make, [](const RemoteAnswer& got) {
+        return got.status == 401 ? Verdict{} : got.ok() ? foreign(got) : judge_metadata(got);
+    });
+    constexpr std::string_view kBefore = "Basic realm=";
+    std::string path = answer.header("www-authenticate");
+    if (!path.starts_with(kBefore))
+        throw RemoteError(Outcome::untrusted, "log in: the agent of Azure Arc names no key");
+    path.erase(0, kBefore.size());
+    std::erase(path, '"');
+    // Whatever listens there must not choose which file is read and sent to it.
+    const std::string folder = client_.settings().variable("SIGNET_AZURE_ARC_KEYS").value_or(kArcKeys) + "/";
+    const bool is_there =
+        path.starts_with(folder) && path.ends_with(".key") && path.find('/', folder.size()) == std::string::npos;
+    if (!is_there)
+        throw RemoteError(Outcome::untrusted,
+                          "log in: the agent of Azure Arc names a key elsewhere: " + one_line(path));
+    try {
+        Bytes key = read_file(path, kMaxArcKey);
+        std::string header = "Authorization: Basic " + std::string(as_text(key));
+        wipe(key);
+        return header;
+    } catch (const Error& error) {
+        throw RemoteError(Outcome::credential_rejected, std::string("log in: ") + error.what());
+    }
+}
+
 RemoteAnswer AzureLogin::ask_machine(const AzureChallenge& challenge) {
     const auto& variable = client_.settings().variable;
     const bool is_service = kind_ == AzureIdentityKind::app_service;
+    const bool is_arc = kind_ == AzureIdentityKind::arc;
     std::string url;
-    if (is_service) {
-        url = *variable("IDENTITY_ENDPOINT") + "?api-version=2019-08-01";
+    if (is_service || is_arc) {
+        url = *variable("IDENTITY_ENDPOINT") + "?api-version=" + (is_arc ? "2019-11-01" : "2019-08-01");
+        std::string_view rest;
+        if (is_arc && secure_origin(url, rest).empty())
+            throw RemoteError(Outcome::misuse, "log in: IDENTITY_ENDPOINT is neither https:// nor on this machine");
     } else {
         url = variable("AZURE_POD_IDENTITY_AUTHORITY_HOST").value_or(kMetadata) +
               "/metadata/identity/oauth2/token?api-version=2018-02-01";
@@ -266,6 +312,7 @@ RemoteAnswer AzureLogin::ask_machine(const AzureChallenge& challenge) {
         request.operation = "log in by " + std::string(text(kind_));
         request.url = url;
         request.headers = {is_service ? "X-IDENTITY-HEADER: " + *variable("IDENTITY_HEADER") : "Metadata: true"};
+        if (is_arc) request.headers.push_back(arc_key(url));
         return request;
     };
     try {
@@ -283,7 +330,8 @@ RemoteAnswer AzureLogin::ask_machine(const AzureChallenge& challenge) {
 const SecretBytes& AzureLogin::token(const AzureChallenge& challenge) {
     const TimePoint now = client_.clock().now();
     if (token_ && now < renew_at_ && challenge.claims.empty()) return *token_;
-    const bool is_machine = kind_ == AzureIdentityKind::app_service || kind_ == AzureIdentityKind::metadata;
+    const bool is_machine = kind_ == AzureIdentityKind::app_service || kind_ == AzureIdentityKind::arc ||
+                            kind_ == AzureIdentityKind::metadata;
     const RemoteAnswer answer = is_machine ? ask_machine(challenge) : ask_authority(challenge);
     token_.emplace(as_bytes(view_of(*secret_of(*answer.json, "access_token"))));
     constexpr std::int64_t kLongest = 86'400;

@@ -19,8 +19,9 @@ namespace signet::keyring {
 /// - AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH (PEM), AZURE_FEDERATED_TOKEN_FILE, each with AZURE_TENANT_ID
 /// and
 ///   AZURE_CLIENT_ID
-/// - the machine's managed identity: App Service (IDENTITY_ENDPOINT, IDENTITY_HEADER), else the metadata service
-enum class AzureIdentityKind { secret, certificate, federated, app_service, metadata };
+/// - the machine's managed identity: App Service (IDENTITY_ENDPOINT, IDENTITY_HEADER), Azure Arc (IDENTITY_ENDPOINT,
+///   IMDS_ENDPOINT), else the metadata service
+enum class AzureIdentityKind { secret, certificate, federated, app_service, arc, metadata };
 /// "client secret", "client certificate", …
 [[nodiscard]] std::string_view text(AzureIdentityKind kind);
 
@@ -52,6 +53,7 @@ private:
     void add_proof(SecretText& form, const std::string& token_url) const;
     [[nodiscard]] SecretText assertion(const std::string& token_url) const;
     [[nodiscard]] RemoteAnswer ask_machine(const AzureChallenge& challenge);
+    [[nodiscard]] std::string arc_key(const std::string& url) const;
 
     RemoteClient& client_;
     std::string origin_;

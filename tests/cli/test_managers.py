@@ -283,12 +283,16 @@ class AzureTrouble(Trouble, SignetTest):
         for one in (by_certificate, by_platform, machine.machine):
             self.server.grant(one, "get", "unwrapKey")
         word = self.write("word", "the platform's word\n")
+        machine.arc_keys = self.path("tokens")
+        self.write("tokens/challenge.key", "c2VjcmV0")
         del self.env["AZURE_CLIENT_SECRET"]
         ways = {
             "certificate": {"AZURE_CLIENT_ID": by_certificate.client, "AZURE_CLIENT_CERTIFICATE_PATH": pem},
             "workload identity": {"AZURE_CLIENT_ID": by_platform.client, "AZURE_FEDERATED_TOKEN_FILE": word},
             "metadata service": {"AZURE_CLIENT_ID": None, "AZURE_POD_IDENTITY_AUTHORITY_HOST": machine.url},
             "App Service": {"AZURE_CLIENT_ID": machine.machine.client, "IDENTITY_ENDPOINT": machine.url + "/msi/token", "IDENTITY_HEADER": "header"},
+            "Azure Arc": {"AZURE_CLIENT_ID": None, "IDENTITY_ENDPOINT": machine.url + "/arc/token", "IMDS_ENDPOINT": machine.url,
+                          "SIGNET_AZURE_ARC_KEYS": machine.arc_keys},
             "a file": {"SIGNET_CREDENTIALS": self.credentials({f"https://{self.server.host}": {
                 "tenant": entra.tenant, "client_id": by_certificate.client, "client_certificate_file": pem}})},
         }
@@ -300,6 +304,24 @@ class AzureTrouble(Trouble, SignetTest):
                 self.env.clear()
                 self.env.update(kept)
         self.assertEqual(machine.violations + entra.violations, [])
+
+    def test_what_listens_in_place_of_the_agent_does_not_choose_which_file_is_read(self):
+        machine = managers.azure.Entra(None, self.provider.entra.tenant)
+        self.addCleanup(machine.stop)
+        machine.arc_keys = self.path("tokens")
+        for name in ("tokens/challenge.key", "tokens/challenge", "tokens/more/one.key", "elsewhere.key"):
+            self.write(name, "c2VjcmV0")
+        self.write("tokens/long.key", "c" * 5000)
+        del self.env["AZURE_CLIENT_SECRET"], self.env["AZURE_CLIENT_ID"]
+        self.env.update(IDENTITY_ENDPOINT=machine.url + "/arc/token", IMDS_ENDPOINT=machine.url, SIGNET_AZURE_ARC_KEYS=machine.arc_keys)
+        for realm in ("elsewhere.key", "tokens/challenge", "tokens/more/one.key", "tokens/../elsewhere.key"):
+            machine.arc_realm = self.path() + "/" + realm
+            self.assertMessage(self.restore(expect=13), "not to be trusted", "a key elsewhere")
+        machine.arc_realm = self.path("tokens", "long.key")
+        self.assertMessage(self.restore(expect=13), "login is rejected")
+        self.assertFalse(any(request.header("Authorization") for request in machine.requests))
+        self.env["IDENTITY_ENDPOINT"] = "http://agent.example/arc/token"
+        self.assertMessage(self.restore(expect=13), "nor on this machine")
 
     def credentials(self, content):
         import json

@@ -76,6 +76,8 @@ class Entra(Double):
         self.applications = {}
         self.machine = None         # the application that is this machine's identity
         self.service_header = None  # of App Service
+        self.arc_keys = None        # the folder of Azure Arc's agent
+        self.arc_realm = None       # a file elsewhere that it names
         self.lifetime = 3599
         self.revoked = set()        # tokens
         super().__init__(tls)
@@ -115,6 +117,8 @@ class Entra(Double):
             return self.metadata(request)
         if request.path == "/msi/token" and request.method == "GET":
             return self.app_service(request)
+        if request.path == "/arc/token" and request.method == "GET":
+            return self.arc(request)
         discovery = re.fullmatch(r"/([^/]+)/v2.0/.well-known/openid-configuration", request.path)
         if discovery and request.method == "GET":
             return self.discovery(request, discovery[1])
@@ -220,6 +224,17 @@ class Entra(Double):
         if request.one("api-version") != "2018-02-01" or not request.one("resource"):
             return Reply(400, {"error": "invalid_request", "error_description": "api-version or resource missing"})
         return self.machine_token(self.identity_of(request), request.one("resource"))
+
+    def arc(self, request):
+        """The agent proves by a file that the caller may use the identity."""
+        path = os.path.join(self.arc_keys, "challenge.key")
+        if request.header("Metadata") != "true" or request.one("api-version") != "2019-11-01" or not request.one("resource"):
+            return Reply(400, {"error": "invalid_request", "error_description": "Metadata, api-version or resource missing"})
+        with open(path, encoding="ascii") as file:
+            wanted = "Basic " + file.read()
+        if request.header("Authorization") != wanted:
+            return Reply(401, {"error": "unauthorized"}, {"WWW-Authenticate": f"Basic realm={self.arc_realm or path}"})
+        return self.machine_token(self.machine, request.one("resource"))
 
     def app_service(self, request):
         if request.header("X-IDENTITY-HEADER") != self.service_header:
