@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "core/crypto/rsa_numbers.h"
+#include "core/percent.h"
 #include "keyring/azure_answer.h"
 #include "keyring/azure_vault.h"
 
@@ -34,6 +35,19 @@ std::string next_page(const SecretJson& page, const std::string& origin) {
 }
 
 }  // namespace
+
+/// A role on the key alone cannot list what else there is.
+std::vector<std::string> AzureVault::excess_rights(const Location& location) {
+    static_cast<void>(location);
+    try {
+        std::string request;
+        const std::string path = "/keys?maxresults=1&api-version=" + percent_encoded(api_version_);
+        static_cast<void>(ask({"list keys", HttpMethod::get, path}, request));
+        return {"list the keys of the vault"};
+    } catch (const RemoteError&) {
+        return {};
+    }
+}
 
 bool AzureVault::can(AdminVerb verb) const { return verb != AdminVerb::replicate; }
 

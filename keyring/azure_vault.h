@@ -30,6 +30,7 @@ public:
     [[nodiscard]] int lanes() const override;
     [[nodiscard]] std::string identity() override;
 
+    [[nodiscard]] std::vector<std::string> excess_rights(const Location& location) override;
     [[nodiscard]] bool can(AdminVerb verb) const override;
     [[nodiscard]] std::vector<KeyDescription> versions(const Location& location) override;
     [[nodiscard]] KeyDescription create(const Location& location, const NewKey& wanted) override;

@@ -66,6 +66,11 @@ void RemoteVault::refuse_verb(AdminVerb verb, const Location& location) {
                                            location.provider() + ": use its own tools");
 }
 
+std::vector<std::string> RemoteVault::excess_rights(const Location& location) {
+    static_cast<void>(location);
+    return {};
+}
+
 bool RemoteVault::can(AdminVerb verb) const {
     static_cast<void>(verb);
     return false;

@@ -52,6 +52,10 @@ public:
     [[nodiscard]] bool wraps_itself() const override { return true; }
     [[nodiscard]] std::string place_of(const Location& location) override;
 
+    /// What this host may do there beside using the key, as far as asking does no harm: "list the keys of the vault".
+    /// Least privilege lies on the key. Empty where nothing is known; throws  Error{interrupted}
+    [[nodiscard]] virtual std::vector<std::string> excess_rights(const Location& location);
+
     // For the key officer. What a manager has no notion of is refused: see can(). All throw RemoteError, whose message
     // names operation, status, code and request; Error{refused}: a key of that name is there.
 

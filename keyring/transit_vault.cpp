@@ -1,5 +1,9 @@
 #include "keyring/transit_vault.h"
 
+#include <algorithm>
+#include <array>
+#include <utility>
+
 #include "format/limits.h"
 #include "keyring/transit_answer.h"
 #include "keyring/transit_login.h"
@@ -126,6 +130,35 @@ int TransitVault::lanes() const { return 8; }
 std::string TransitVault::identity() {
     const std::lock_guard lock(mutex_);
     return login_->source();
+}
+
+/// By what the server says of this token: every token may ask that about itself.
+std::vector<std::string> TransitVault::excess_rights(const Location& location) {
+    const std::string key = location.mount + "/keys/" + location.name;
+    const std::array<std::pair<std::string, const char*>, 4> rights = {
+        {{key, "make or delete the key"},
+         {key + "/config", "change what versions of the key may be used"},
+         {key + "/rotate", "rotate the key"},
+         {location.mount + "/export/encryption-key/" + location.name, "export the key"}}};
+    SecretJson body;
+    for (const auto& [path, what] : rights) body["paths"].push_back(path.c_str());
+    std::vector<std::string> excess;
+    try {
+        std::string request;
+        const RemoteAnswer answer = ask("capabilities", HttpMethod::post, "sys/capabilities-self", &body, request);
+        const SecretJson& data = data_of(answer, "capabilities");
+        for (const auto& [path, what] : rights) {
+            const auto held = data.find(path.c_str());
+            if (held == data.end() || !held->is_array()) continue;
+            const bool more = std::any_of(held->begin(), held->end(), [](const SecretJson& one) {
+                return one.is_string() && one != "read" && one != "deny" && one != "list";
+            });
+            if (more) excess.emplace_back(what);
+        }
+    } catch (const RemoteError&) {
+        // Nothing is known.
+    }
+    return excess;
 }
 
 Answer<KeyDescription> TransitVault::describe(const Location& location) {

@@ -29,6 +29,7 @@ public:
                                              const Binding& binding) override;
     [[nodiscard]] int lanes() const override;
     [[nodiscard]] std::string identity() override;
+    [[nodiscard]] std::vector<std::string> excess_rights(const Location& location) override;
 
 private:
     [[nodiscard]] KeyDescription read(const Location& location, std::string& request);

@@ -3,7 +3,9 @@
 #include "cli/link_view.h"
 #include "cli/signals.h"
 #include "cli/state_notice.h"
+#include "cli/table.h"
 #include "cli/twins.h"
+#include "keyring/remote_vault.h"
 
 #include <chrono>
 #include <thread>
@@ -29,6 +31,16 @@ keyring::LinkTest test_until(Context& context, const format::Thumbprint& thumbpr
     }
 }
 
+/// Whoever gets hold of this host has its rights too.
+void warn_of_excess(Context& context, const keyring::Location& location) {
+    if (!location.is_remote()) return;
+    const auto excess = context.vaults().remote().at(location).excess_rights(location);
+    if (excess.empty()) return;
+    context.terminal().warning("this host may also " + join(excess, ", ") + " at " + location.vault_name() +
+                               ": wrapping and unwrapping need none of that; signet keyring setup " +
+                               location.provider() + " shows rights on the key alone");
+}
+
 ExitCode run(Context& context) {
     Terminal& terminal = context.terminal();
     const auto wait = context.options().text("wait");
@@ -49,7 +61,8 @@ ExitCode run(Context& context) {
                         (test.ok() ? terminal.paint(Terminal::Colour::green, "ok")
                                    : terminal.paint(Terminal::Colour::red, "not usable")));
         for (const keyring::LinkTest::Result& result : test.results) {
-            const std::string who = context.vaults().at(keyring::Location::parse(result.location)).identity();
+            const keyring::Location location = keyring::Location::parse(result.location);
+            const std::string who = context.vaults().at(location).identity();
             results.push_back({{"location", result.location},
                                {"outcome", keyring::text(result.outcome)},
                                {"detail", result.detail},
@@ -61,6 +74,7 @@ ExitCode run(Context& context) {
                                                                     : ", wraps") +
                             (result.detail.empty() ? "" : ": " + printable(result.detail)));
             if (!who.empty()) terminal.result("    as " + printable(who));
+            if (result.outcome == keyring::Outcome::ok) warn_of_excess(context, location);
         }
         rows.push_back({{"thumbprint", thumbprint.text()}, {"ok", test.ok()}, {"results", std::move(results)}});
     }
@@ -82,6 +96,7 @@ Command keyring_test_command() {
     command.description =
         "Really uses the named protectors, or all of them, at every location, and says what each vault answered. Exit "
         "code 13 when one of them cannot be used. A link to a public half is well when it wraps.\n\n"
+        "Where a key manager tells, it is warned about what this host may do there beside wrapping and unwrapping.\n\n"
         "A change of permission takes minutes in some vaults: --wait tests again every five seconds, for so long.";
     command.options = {{.name = "wait",
                         .takes = Takes::one,

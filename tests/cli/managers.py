@@ -69,6 +69,12 @@ class Provider:
         """Another key is in its place."""
         raise NotImplementedError
 
+    more = ""  # what give_more() allows
+
+    def give_more(self):
+        """Rights that backups and restores do not need. returns  whether the vault tells"""
+        return False
+
     # Of those that are reached over HTTP:
 
     opening = ""  # what "METHOD path" of a request that unwraps looks like
@@ -223,6 +229,12 @@ class Transit(Provider):
         self.test.env.update(VAULT_TOKEN=token, SIGNET_TRANSIT_CLUSTER="fleet")
         self.place, self.twin = (f"transit:{one.url}/transit/keys/backup" for one in (self.server, self.other))
 
+    more = "rotate the key"
+
+    def give_more(self):
+        self.policy["transit/keys/backup/rotate"] = {"update"}
+        return True
+
     def identity(self):
         return "the token of the environment"
 
@@ -306,6 +318,12 @@ class Azure(Provider):
     @property
     def symmetric(self):
         return self.kind == "oct-HSM"
+
+    more = "list the keys of the vault"
+
+    def give_more(self):
+        self.server.grant(self.application, *self.permissions, "list")
+        return True
 
     def identity(self):
         return f"application {self.application.client} "

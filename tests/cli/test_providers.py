@@ -232,6 +232,14 @@ class Conformance:
         self.assertSays(tested, "as " + self.provider.identity())
         self.assertSays(results[0]["identity"], self.provider.identity())
 
+    def test_rights_beyond_the_key_are_warned_about(self):
+        """[R36]"""
+        self.link()
+        self.assertNotIn("this host may also", self.signet("keyring", "test").err)
+        if not self.provider.give_more():
+            self.skipTest("tells nothing of them")
+        self.assertSays(self.signet("keyring", "test").err, "this host may also", self.provider.more, "keyring setup " + self.provider.name)
+
     # The audit log.
 
     def test_every_use_is_in_the_audit_log(self):
