@@ -226,6 +226,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = True
+    request_queue_size = 128  # a busy machine accepts late, and connections to oneself are not waited for long
 
     def __init__(self, address, double, context):
         self.double = double
