@@ -117,7 +117,7 @@ KeyDescription AwsKmsVault::create(const Location& location, const NewKey& wante
     } catch (const RemoteError& error) {
         if (error.outcome() != Outcome::not_found) throw;
     }
-    const KeyDescription key = make(spec_of(wanted.bits), wanted.multi_region);
+    KeyDescription key = make(spec_of(wanted.bits), wanted.multi_region);
     std::string request;
     static_cast<void>(call("CreateAlias",
                            {{"AliasName", alias.resource}, {"TargetKeyId", KmsArn::parse(key.location.uri).key_id()}},

@@ -132,7 +132,7 @@ class Syslog(SignetTest):
     def setUp(self):
         super().setUp()
         self.catcher = os.environ.get("SIGNET_SYSLOG_CATCHER", "")
-        if not os.path.exists(self.catcher) or os.environ.get("ASAN_OPTIONS") or b"__asan_init" in _program():
+        if not os.path.exists(self.catcher) or b"__asan_init" in _program():
             self.skipTest("nothing catches syslog(3)")
         self.caught = self.path("syslog")
         self.env.update(LD_PRELOAD=self.catcher, SIGNET_CAUGHT_SYSLOG=self.caught)

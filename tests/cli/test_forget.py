@@ -69,7 +69,7 @@ class Forget(SignetTest):
 
     def test_of_backups_that_a_clock_set_back_made_the_newest_stays(self):
         setter = os.environ.get("SIGNET_CLOCK_SETTER", "")
-        if not os.path.exists(setter) or os.environ.get("ASAN_OPTIONS"):
+        if not os.path.exists(setter):
             self.skipTest("nothing sets the clock")
         made = [self.backup("--series", "web", self.source, env={"LD_PRELOAD": setter, "SIGNET_CLOCK": str(clock)})["backup_id"]
                 for clock in (1780000000, 1770000000, 1770000100, 1770000200)]

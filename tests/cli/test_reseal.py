@@ -340,7 +340,7 @@ class TwoOfficers(SignetTest):
     def setUp(self):
         super().setUp()
         self.setter = os.environ.get("SIGNET_CLOCK_SETTER", "")
-        if not os.path.exists(self.setter) or os.environ.get("ASAN_OPTIONS"):
+        if not os.path.exists(self.setter):
             self.skipTest("nothing sets the clock")
         self.from_template()
 
