@@ -29,7 +29,7 @@ void add(SecretText& form, std::string_view name, std::string_view value) {
     if (!form.empty()) form += '&';
     form.append(name).append("=");
     std::string text = percent_encoded(value);
-    form += text.c_str();
+    form.append(text.data(), text.size());
     wipe({reinterpret_cast<std::uint8_t*>(text.data()), text.size()});
 }
 
