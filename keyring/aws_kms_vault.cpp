@@ -195,7 +195,7 @@ RemoteAnswer AwsKmsVault::attempt(const std::string& operation, const SecretJson
         return request;
     };
     return access_.client().call(make, [&](const RemoteAnswer& answer) {
-        const Verdict verdict = judge_kms(answer, clock, says_nothing(operation));
+        Verdict verdict = judge_kms(answer, clock, says_nothing(operation));
         if (verdict.outcome == Outcome::credential_rejected) stale = id;
         return verdict;
     });
