@@ -85,8 +85,11 @@ CredentialSection RemoteSettings::section(const std::vector<std::string>& names)
         std::map<std::string, std::string> values;
         for (const auto& [key, value] : section->items()) {
             const std::string plain(view_of(key));
-            if (!value.is_string())
-                throw Error(ErrorCode::usage, credentials_file + ": " + name + ": " + plain + " is not a text");
+            if (!value.is_string()) {
+                std::string what = credentials_file;
+                what.append(": ").append(name).append(": ").append(plain).append(" is not a text");
+                throw Error(ErrorCode::usage, what);
+            }
             values[plain] = view_of(value.get_ref<const SecretText&>());
         }
         return {name, std::move(values)};

@@ -274,6 +274,7 @@ private:
         if (number == SYS_openat2) {
             open_how how{};
             const iovec here{&how, sizeof how};
+            // NOLINTNEXTLINE(performance-no-int-to-ptr): an address of another process, as its registers have it
             const iovec there{reinterpret_cast<void*>(info.seccomp.args[2]), sizeof how};
             // What cannot be looked at counts.
             if (::process_vm_readv(thread, &here, 1, &there, 1, 0) < 0) return true;

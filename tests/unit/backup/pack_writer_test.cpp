@@ -123,7 +123,7 @@ TEST_CASE("no bit that memory flips on the way from a file to a pack is ever com
                 flipped = true;
             };
             signet::test::MemoryStore store;
-            const Load copy = load;
+            const Load copy = load;  // what is altered  NOLINT(performance-unnecessary-copy-initialization)
             try {
                 const auto packs = write(copy, key, store, flip);
                 if (flipped && count_wrong(load, key, store, packs) > 0) ++committed_wrong;
