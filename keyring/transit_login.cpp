@@ -45,10 +45,10 @@ std::vector<std::string> TransitLogin::headers() const {
 /// variables  in whose place a section stands
 std::optional<std::string> TransitLogin::value(const std::string& name,
                                                const std::vector<std::string>& variables) const {
-    if (const auto given = section_.get(name)) return given;
+    if (auto given = section_.get(name)) return given;
     if (!uses_environment_) return std::nullopt;
     for (const std::string& variable : variables) {
-        if (const auto given = client_.settings().variable(variable)) return given;
+        if (auto given = client_.settings().variable(variable)) return given;
     }
     return std::nullopt;
 }

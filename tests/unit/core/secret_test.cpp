@@ -90,6 +90,7 @@ TEST_CASE("secret pages are locked and left out of core dumps [R27]", "[core][se
         text.remove_prefix(std::min(text.size(), line.size() + 1));
         unsigned long start = 0;
         unsigned long end = 0;
+        // NOLINTNEXTLINE(cert-err34-c): the kernel writes it
         if (line.find(':') > line.find('-') && std::sscanf(line.c_str(), "%lx-%lx ", &start, &end) == 2) {
             inside = start <= address && address < end;
         } else if (inside && line.starts_with("VmFlags:")) {

@@ -109,12 +109,12 @@ public:
 
 private:
     struct Place {
-        const Bytes* pack;
-        const PackKeys* keys;
-        FrameRecord frame;
-        std::uint32_t number;
-        std::size_t offset;        ///< of the frame in the pack
-        std::size_t chunk_offset;  ///< of the chunk in the frame
+        const Bytes* pack = nullptr;
+        const PackKeys* keys = nullptr;
+        FrameRecord frame = {};
+        std::uint32_t number = 0;
+        std::size_t offset = 0;        ///< of the frame in the pack
+        std::size_t chunk_offset = 0;  ///< of the chunk in the frame
     };
 
     void add(const SignedEntry& entry, const BackupPublic& fields, const DataKey& dek, const Reach* reach, json& deks) {
