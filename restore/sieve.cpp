@@ -106,6 +106,7 @@ void Sieve::end_frame(Lane& lane) {
 }
 
 void Sieve::add(Lane& lane, const format::FrameRecord& record, ByteView payload, const std::vector<ChunkId>& ids) {
+    // NOLINTNEXTLINE(modernize-make-unique): what start_pack() returns is not moved anywhere
     if (!lane.pack) lane.pack.reset(new PackMaker(repacker_.start_pack()));
     lane.pack->add(record, payload);
     lane.ids.insert(lane.ids.end(), ids.begin(), ids.end());

@@ -3,6 +3,8 @@
 #include "core/crypto/digest.h"
 #include "tests/support/matchers.h"
 
+#include <functional>
+
 using namespace signet;
 using namespace signet::keyring;
 using signet::test::has_code;
@@ -174,7 +176,7 @@ TEST_CASE("Signature Version 4: another port, headers in any order, a path that 
 }
 
 TEST_CASE("Signature Version 4: each thing that is signed changes the signature", "[keyring][aws]") {
-    const auto signature = [](RemoteRequest request, AwsScope scope = {"eu-west-1", "kms"},
+    const auto signature = [](RemoteRequest request, const AwsScope& scope = {"eu-west-1", "kms"},
                               const char* time = "2026-01-02T03:04:05Z") {
         sign(request, example_keys(), scope, at(time));
         const std::string authorization = header_of(request, "Authorization");
@@ -185,15 +187,14 @@ TEST_CASE("Signature Version 4: each thing that is signed changes the signature"
     CHECK(signature(describe_key(), {"eu-west-2", "kms"}) != whole);
     CHECK(signature(describe_key(), {"eu-west-1", "sts"}) != whole);
     CHECK(signature(describe_key(), {"eu-west-1", "kms"}, "2026-01-02T03:04:06Z") != whole);
-    RemoteRequest request = describe_key();
-    request.headers[1] = "X-Amz-Target: TrentService.Decrypt";
-    CHECK(signature(std::move(request)) != whole);
-    request = describe_key();
-    request.body = SecretBytes(as_bytes(R"({"KeyId":"alias/backuq"})"));
-    CHECK(signature(std::move(request)) != whole);
-    request = describe_key();
-    request.url = "https://kms.eu-west-1.amazonaws.com.cn/";
-    CHECK(signature(std::move(request)) != whole);
+    const auto with = [&](const std::function<void(RemoteRequest&)>& change) {
+        RemoteRequest request = describe_key();
+        change(request);
+        return signature(std::move(request));
+    };
+    CHECK(with([](RemoteRequest& one) { one.headers[1] = "X-Amz-Target: TrentService.Decrypt"; }) != whole);
+    CHECK(with([](RemoteRequest& one) { one.body = SecretBytes(as_bytes(R"({"KeyId":"alias/backuq"})")); }) != whole);
+    CHECK(with([](RemoteRequest& one) { one.url = "https://kms.eu-west-1.amazonaws.com.cn/"; }) != whole);
 }
 
 TEST_CASE("Signature Version 4: what would be sent otherwise than it is signed is refused", "[keyring][aws]") {

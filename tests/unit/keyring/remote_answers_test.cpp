@@ -350,7 +350,7 @@ TEST_CASE("a ciphertext of Transit says which version wrapped it", "[keyring][re
 // JSON and base64.
 
 TEST_CASE("base64url has no padding and one spelling", "[keyring][remote]") {
-    CHECK(to_base64url(as_bytes("")) == "");
+    CHECK(to_base64url(as_bytes("")).empty());
     CHECK(to_base64url(as_bytes("f")) == "Zg");
     CHECK(to_base64url(as_bytes("fo")) == "Zm8");
     CHECK(to_base64url(as_bytes("foo")) == "Zm9v");
