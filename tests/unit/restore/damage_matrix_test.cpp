@@ -223,10 +223,10 @@ void mix(Small& small, std::uint64_t every) {
         for (const auto& [other, theirs] : small.objects) {
             if (name == other || number++ % every != 0) continue;
             small.store->plant(other, content);
-            replays.take(small.look({other}), name + " in the place of " + other);
+            replays.take(small.look({other}), std::string(name).append(" in the place of ").append(other));
             if (name < other) {
                 small.store->plant(name, theirs);
-                swaps.take(small.look({name, other}), name + " with " + other);
+                swaps.take(small.look({name, other}), std::string(name).append(" with ").append(other));
             }
             small.put_back();
         }

@@ -16,7 +16,7 @@ EntryId say_policy(RepositoryBench& bench, const format::Thumbprint& retiring) {
         format::PolicyFields fields;
         fields.number = 1;
         fields.values = {{"retiring", retiring.text()}};
-        const Bytes object = format::make_plain_entry(format::EntryKind::policy, head, fields.encode(), key);
+        Bytes object = format::make_plain_entry(format::EntryKind::policy, head, fields.encode(), key);
         id = format::decode_entry(object, format::journal_name(key.verify_key().identity(), head.sequence)).id;
         return object;
     });

@@ -39,7 +39,7 @@ struct Guarded : RepositoryBench {
     void check_untouched() const { CHECK(listing(outside) == before); }
 };
 
-void run_any_way(Guarded& bench, RestoreRequest request) {
+void run_any_way(Guarded& bench, const RestoreRequest& request) {
     try {
         bench.restore(request);
     } catch (const Error& error) {
