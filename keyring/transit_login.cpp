@@ -59,6 +59,7 @@ std::optional<SecretBytes> TransitLogin::secret(const std::string& name,
     auto given = value(name, variables);
     if (!given) return std::nullopt;
     SecretBytes secret(as_bytes(*given));
+    // NOLINTNEXTLINE(clang-analyzer-cplusplus.InnerPointer): `given` lives until here
     wipe({reinterpret_cast<std::uint8_t*>(given->data()), given->size()});
     return secret;
 }
@@ -83,8 +84,8 @@ SecretBytes TransitLogin::log_in(const std::string& mount, const SecretJson& cre
     }
     const std::int64_t lease = number_of(*auth, "lease_duration").value_or(0);
     renew_at_ = std::nullopt;
-    if (lease > 0)
-        renew_at_ = after(client_.clock().now(), std::min<std::int64_t>(lease, 10 * 86'400) * kNsPerSecond * 2 / 3);
+    constexpr std::int64_t kLongest = std::int64_t{10} * 86'400;
+    if (lease > 0) renew_at_ = after(client_.clock().now(), std::min(lease, kLongest) * kNsPerSecond * 2 / 3);
     is_lease_ = true;
     return SecretBytes(as_bytes(view_of(*token)));
 }

@@ -61,6 +61,7 @@ void Sieve::take(PackReader& source, const PackRows& rows) {
         Lane& lane = lanes_[record.kind == format::FrameKind::data ? 0 : 1];
         if (wanted.size() == record.chunk_lengths.size()) {
             std::vector<ChunkId> ids;
+            ids.reserve(wanted.size());
             for (const Wanted& chunk : wanted) ids.push_back(chunk.id);
             add(lane, record, frame.payload, ids);
         } else {
