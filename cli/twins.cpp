@@ -2,7 +2,6 @@
 
 #include "keyring/escrow_mark.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace signet::cli {
@@ -25,10 +24,17 @@ std::string why_refused(Context& context, const keyring::Link& link, const keyri
 
 }  // namespace
 
+std::vector<keyring::Location> unwrapping_places(const keyring::Link& link) {
+    std::vector<keyring::Location> places;
+    for (const std::string& text : link.locations) {
+        keyring::Location location = keyring::Location::parse(text);
+        if (location.can_unwrap()) places.push_back(std::move(location));
+    }
+    return places;
+}
+
 std::string missing_twin(Context& context, const keyring::Link& link) {
-    const auto holds_private_half = [](const std::string& text) { return keyring::Location::parse(text).can_unwrap(); };
-    const auto places = std::count_if(link.locations.begin(), link.locations.end(), holds_private_half);
-    if (link.role != keyring::LinkRole::default_ || places != 1) return {};
+    if (link.role != keyring::LinkRole::default_ || unwrapping_places(link).size() != 1) return {};
     if (keyring::is_escrow(context.keyring(), link.thumbprint) || context.keyring().settings().contains(kSetting))
         return {};
     return "protector " + link.name + " (" + link.thumbprint.short_text() +
@@ -41,13 +47,12 @@ std::vector<std::string> refusing_twins(Context& context, const keyring::Link& l
     std::vector<std::string> sentences;
     if (!link.wraps()) return sentences;
     bool is_first = true;  // what the first one refuses is the state of access
-    for (const std::string& place : link.locations) {
-        const keyring::Location location = keyring::Location::parse(place);
-        if (!location.can_unwrap() || std::exchange(is_first, false)) continue;
+    for (const keyring::Location& location : unwrapping_places(link)) {
+        if (std::exchange(is_first, false)) continue;
         const std::string why = why_refused(context, link, location);
         if (why.empty()) continue;
         sentences.push_back("the twin of protector " + link.name + " (" + link.thumbprint.short_text() + ") in " +
-                            place + " refuses, and nothing can be restored with it: " + why);
+                            location.text() + " refuses, and nothing can be restored with it: " + why);
     }
     return sentences;
 }

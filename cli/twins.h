@@ -8,6 +8,8 @@
 
 namespace signet::cli {
 
+/// Where private halves of a protector are, in the order in which they are asked.
+[[nodiscard]] std::vector<keyring::Location> unwrapping_places(const keyring::Link& link);
 /// Why a second place is wanted for a default protector, with the command that links one. Empty for other links, for
 /// escrow protectors (the repository holds them), where this keyring reaches no private half at all, and where
 /// --without-twin was said.

@@ -139,7 +139,9 @@ KeyDescription AwsKmsVault::replicate(const Location& key, const Location& locat
     const KmsArn alias = alias_of(location);
     const KmsArn place = KmsArn::parse(key.uri);
     if (alias.partition != place.partition || alias.account != place.account || alias.region == place.region) {
-        throw Error(ErrorCode::usage, "a twin is in another region of the same account: " + location.text());
+        throw Error(ErrorCode::usage, "a twin is in another region of the same account: " + location.text(),
+                    "name an alias in the second region: aws:arn:" + place.partition + ":kms:REGION:" + place.account +
+                        ":" + alias.resource);
     }
     const KeyDescription original = require_key(describe(key), key);
     const KmsArn arn = KmsArn::parse(original.location.uri);

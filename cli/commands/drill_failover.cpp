@@ -3,25 +3,17 @@
 #include "cli/drill/report_files.h"
 #include "cli/drill/starting.h"
 #include "cli/drill/summary.h"
-#include "cli/places.h"
 #include "cli/proof.h"
 #include "cli/signals.h"
+#include "cli/twins.h"
 #include "keyring/unreachable_vault.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
 
 namespace signet::cli {
 namespace {
-
-/// Where the private half of a protector is.
-std::vector<keyring::Location> unwrapping_places(const keyring::Link& link) {
-    std::vector<keyring::Location> places;
-    for (const std::string& text : link.locations) {
-        keyring::Location location = keyring::Location::parse(text);
-        if (location.can_unwrap()) places.push_back(std::move(location));
-    }
-    return places;
-}
 
 /// The protectors that have a second place to go to: those that were named, else all.
 /// throws  Error{refused}: none has, or one that was named has not
@@ -43,13 +35,19 @@ std::vector<keyring::Link> links_with_twins(Context& context) {
         "link the same key in a second vault: signet keyring link LOCATION --twin-of T");
 }
 
-/// From here on nothing answers where these protectors are first.
+/// From here on nothing answers where these protectors are first. Other versions of a key may be second there.
 std::vector<std::string> take_away(Context& context, const std::vector<keyring::Link>& links) {
     std::vector<std::string> places;
+    std::map<std::string, std::set<std::string>> away;  ///< versions, by key
     for (const keyring::Link& link : links) {
         const keyring::Location first = unwrapping_places(link).front();
-        context.vaults().replace(first, std::make_unique<keyring::UnreachableVault>());
+        away[first.without_version().text()].insert(first.text());
         places.push_back(first.public_text());
+    }
+    for (auto& [key, versions] : away) {
+        const keyring::Location location = keyring::Location::parse(key);
+        keyring::Vault& behind = context.vaults().at(location);
+        context.vaults().replace(location, std::make_unique<keyring::UnreachableVault>(behind, std::move(versions)));
     }
     return places;
 }
@@ -84,12 +82,7 @@ DrillProtector rehearse(Context& context, const ProtectorNeeds& needs, const key
 }
 
 DrillRecord begin_record(const Context& context) {
-    DrillRecord record;
-    record.started = to_rfc3339(context.clock().now());
-    record.host = host_name();
-    record.user = user_name();
-    record.program = std::string("signet ") + SIGNET_VERSION;
-    record.location = canonical_place(context.repository_location());
+    DrillRecord record = begin_drill_record(context);
     record.select = drill_select::kFailover;
     record.keys = "keyring";
     record.cleaned = true;  // nothing is written

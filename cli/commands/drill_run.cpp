@@ -81,12 +81,7 @@ LivePlaces live_places(Context& context, const std::string& evidence) {
 
 DrillRecord begin_record(const Context& context, const Wanted& wanted) {
     const Options& options = context.options();
-    DrillRecord record;
-    record.started = to_rfc3339(context.clock().now());
-    record.host = host_name();
-    record.user = user_name();
-    record.program = std::string("signet ") + SIGNET_VERSION;
-    record.location = canonical_place(context.repository_location());
+    DrillRecord record = begin_drill_record(context);
     record.select = options.text_or("select", "latest");
     record.sample = options.text_or("sample", "");
     record.at = options.text_or("at", "");

@@ -3,6 +3,7 @@
 #include "cli/health.h"
 #include "cli/state_notice.h"
 #include "cli/table.h"
+#include "cli/twins.h"
 #include "core/zone.h"
 
 #include <algorithm>
@@ -81,12 +82,9 @@ void judge_protectors(const Health& health, const std::optional<std::int64_t>& m
 }
 
 /// Whether a drill has restored each series lately, whole and as it was.
-void judge_drills(Context& context, const Health& health, const std::optional<std::int64_t>& max_age,
-                  Verdict& verdict) {
+void judge_restores(Context& context, const Health& health, const DrillEvidences& drills,
+                    const std::optional<std::int64_t>& max_age, Verdict& verdict) {
     if (!max_age) return;
-    const DrillEvidences drills = load_drills(context.keyring());
-    if (!drills.intact())
-        verdict.add(ExitCode::damaged, "the history of drills was edited: " + drills.problems.front());
     if (drills.drills.empty()) return verdict.add(ExitCode::objective_missed, "no drill is on record");
     const auto last = drilled_series(drills, context.repository().config().repository.hex());
     std::set<SeriesId> judged;
@@ -104,13 +102,12 @@ void judge_drills(Context& context, const Health& health, const std::optional<st
 }
 
 /// Whether each twin has stood in lately.
-void judge_failovers(Context& context, const Health& health, const std::optional<std::int64_t>& max_age,
-                     Verdict& verdict) {
+void judge_failovers(Context& context, const Health& health, const DrillEvidences& drills,
+                     const std::optional<std::int64_t>& max_age, Verdict& verdict) {
     if (!max_age) return;
-    const auto last = failed_over(load_drills(context.keyring()), context.repository().config().repository.hex());
+    const auto last = failed_over(drills, context.repository().config().repository.hex());
     for (const keyring::Link& link : context.keyring().links()) {
-        const auto unwraps = [](const std::string& text) { return keyring::Location::parse(text).can_unwrap(); };
-        if (std::count_if(link.locations.begin(), link.locations.end(), unwraps) < 2) continue;
+        if (unwrapping_places(link).size() < 2) continue;
         const auto drilled = last.find(link.thumbprint.text());
         if (drilled == last.end()) {
             verdict.add(ExitCode::objective_missed,
@@ -218,6 +215,18 @@ void print(Terminal& terminal, const Health& health, const Verdict& verdict) {
     for (const std::string& problem : verdict.problems) terminal.result("problem: " + printable(problem));
 }
 
+/// The history of drills, where an age of it was asked for.
+void judge_drills(Context& context, const Health& health, Verdict& verdict) {
+    const auto restored = span_option(context, "max-drill-age");
+    const auto stood_in = span_option(context, "max-failover-age");
+    if (!restored && !stood_in) return;
+    const DrillEvidences drills = load_drills(context.keyring());
+    if (!drills.intact())
+        verdict.add(ExitCode::damaged, "the history of drills was edited: " + drills.problems.front());
+    judge_restores(context, health, drills, restored, verdict);
+    judge_failovers(context, health, drills, stood_in, verdict);
+}
+
 ExitCode run(Context& context) {
     const Health health = health_of(context);
     Verdict verdict;
@@ -225,8 +234,7 @@ ExitCode run(Context& context) {
     judge_series(health, span_option(context, "max-age"), verdict);
     judge_logs(health, span_option(context, "max-log-age"), verdict);
     judge_protectors(health, span_option(context, "max-proof-age"), verdict);
-    judge_drills(context, health, span_option(context, "max-drill-age"), verdict);
-    judge_failovers(context, health, span_option(context, "max-failover-age"), verdict);
+    judge_drills(context, health, verdict);
     if (health.access.state == keyring::AccessState::inaccessible) {
         verdict.add(ExitCode::key_unavailable, "the default protector cannot be used: new backups are refused");
     } else if (health.access.state == keyring::AccessState::needs_revalidation) {

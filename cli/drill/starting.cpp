@@ -57,6 +57,16 @@ void require_officer(Context& context) {
 
 }  // namespace
 
+DrillRecord begin_drill_record(const Context& context) {
+    DrillRecord record;
+    record.started = to_rfc3339(context.clock().now());
+    record.host = host_name();
+    record.user = user_name();
+    record.program = std::string("signet ") + SIGNET_VERSION;
+    record.location = canonical_place(context.repository_location());
+    return record;
+}
+
 std::string drill_keys(const Context& context) {
     const Options& options = context.options();
     options.refuse_together({"from-nothing", "no-default-keyring"});

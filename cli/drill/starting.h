@@ -3,12 +3,16 @@
 #pragma once
 
 #include "cli/context.h"
+#include "cli/drill/record.h"
 #include "cli/drill/scratch.h"
 
 #include <memory>
 #include <string>
 
 namespace signet::cli {
+
+/// A record of now, here, and of this repository.
+[[nodiscard]] DrillRecord begin_drill_record(const Context& context);
 
 /// "keyring", "given keyrings", "nothing": by --no-default-keyring and --from-nothing.
 /// throws  Error{usage}: contradictions

@@ -332,6 +332,18 @@ class Failover(Drills):
         self.signet("restore", "-t", self.path("out"))
         self.assertSays(self.signet("drill", "history").out, "failover", "passed", "failed")
 
+    def test_a_version_that_is_first_in_one_place_may_be_second_in_another(self):
+        """What is out of reach is a version of a key, not all of them."""
+        pem = self.write("two.pem", subprocess.run(["openssl", "genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
+                                                   capture_output=True, check=True).stdout)
+        for folder in (self.first, self.second):
+            self.signet("key", "import", "prod", pem, "--vault", folder)
+        self.signet("keyring", "link", f"local:{self.second}#prod/2", "--name", "two")
+        self.signet("keyring", "link", f"local:{self.first}#prod/2", "--twin-of", "two")
+        record = self.failover()
+        self.assertEqual({one["name"]: one["proven"] for one in record["protectors"]}, {"prod": True, "two": True})
+        self.assertEqual(sorted(record["without_places"]), sorted([f"local:{self.first}#prod/1", f"local:{self.second}#prod/2"]))
+
     def test_one_that_no_backup_needs_yet_wraps_and_unwraps(self):
         self.signet("key", "create", "other", "--size", "2048", "--vault", self.path("third"))
         self.signet("keyring", "link", f"local:{self.path('third')}#other")
