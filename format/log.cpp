@@ -253,19 +253,20 @@ LogFrameSealer::LogFrameSealer(const SecretBytes& frame_key, int level)
 ByteView LogFrameSealer::seal(std::uint32_t number, ByteView raw) {
     invariant(!raw.empty() && raw.size() <= kMaxFrameRaw, "a frame has 1 to 1,048,576 octets");
     const std::size_t compressed =
-        compressor_.looks_incompressible(raw) ? raw.size() : compressor_.compress(raw, payload_);
+        compressor_.looks_incompressible(raw) ? raw.size() : compressor_.compress(raw, payload_.first(payload_.size()));
     const bool is_compressed = compressed < raw.size();
-    const ByteView payload = is_compressed ? ByteView(payload_).first(compressed) : raw;
+    const ByteView payload = is_compressed ? payload_.first(compressed) : raw;
     const auto sealed_size = static_cast<std::uint32_t>(payload.size() + crypto::kAeadTagSize);
     const std::uint32_t before = sealed_size | (is_compressed ? kCompressedBit : 0U);
-    for (unsigned i = 0; i < LogFrameHead::kSize; ++i) sealed_[i] = static_cast<std::uint8_t>(before >> (8 * i));
-    const MutableByteView sealed = MutableByteView(sealed_).subspan(LogFrameHead::kSize, sealed_size);
+    for (unsigned i = 0; i < LogFrameHead::kSize; ++i) sealed_.data()[i] = static_cast<std::uint8_t>(before >> (8 * i));
+    const MutableByteView whole = sealed_.first(LogFrameHead::kSize + sealed_size);
+    const MutableByteView sealed = whole.subspan(LogFrameHead::kSize);
     const Bytes associated = frame_associated(is_compressed, number, raw.size());
     const crypto::Nonce nonce = crypto::Nonce::counter(number);
     aead_.seal(nonce, associated, payload, sealed);
 
-    const MutableByteView opened = MutableByteView(opened_).first(payload.size());
-    const MutableByteView again = MutableByteView(raw_).first(raw.size());
+    const MutableByteView opened = opened_.first(payload.size());
+    const MutableByteView again = raw_.first(raw.size());
     const bool is_right =
         aead_.open(nonce, associated, sealed, opened) &&
         (is_compressed ? decompressor_.decompress(opened, again) && std::equal(raw.begin(), raw.end(), again.begin())
@@ -275,7 +276,7 @@ ByteView LogFrameSealer::seal(std::uint32_t number, ByteView raw) {
                     "a sealed frame does not open to what went into it: memory or processor of this "
                     "machine make mistakes");
     }
-    return ByteView(sealed_).first(LogFrameHead::kSize + sealed_size);
+    return whole;
 }
 
 LogFrameHead LogFrameHead::decode(ByteView bytes, std::size_t raw_size, std::string_view what) {
@@ -297,8 +298,7 @@ void LogFrameOpener::open(std::uint32_t number, const LogFrameHead& head, ByteVi
                           std::string_view what) {
     invariant(sealed.size() == head.sealed_size, "a frame is opened whole");
     const Bytes associated = frame_associated(head.is_compressed, number, out.size());
-    const MutableByteView payload =
-        head.is_compressed ? MutableByteView(payload_).first(head.sealed_size - crypto::kAeadTagSize) : out;
+    const MutableByteView payload = head.is_compressed ? payload_.first(head.sealed_size - crypto::kAeadTagSize) : out;
     const bool is_right = aead_.open(crypto::Nonce::counter(number), associated, sealed, payload) &&
                           (!head.is_compressed || decompressor_.decompress(payload, out));
     if (!is_right) throw_damaged(what, "frame " + std::to_string(number) + " does not authenticate");

@@ -4,6 +4,7 @@
 #include <bit>
 #include <optional>
 
+#include "core/buffer.h"
 #include "core/error.h"
 #include "format/names.h"
 #include "restore/pack_object.h"
@@ -49,10 +50,10 @@ struct FrameReader::Pack {
 
 /// What one decoding needs, used again by the next.
 struct FrameReader::Scratch {
-    AlignedBuffer sealed{kSize + 2 * kDirectAlignment};
-    std::unique_ptr<std::uint8_t[]> payload = std::make_unique_for_overwrite<std::uint8_t[]>(kSize);
-    format::Decompressor decompressor;
     static constexpr std::size_t kSize = format::kMaxFrameRaw + crypto::kAeadTagSize;
+    AlignedBuffer sealed{kSize + 2 * kDirectAlignment};
+    Buffer payload{kSize};
+    format::Decompressor decompressor;
 };
 
 struct FrameReader::Cached {
@@ -179,9 +180,8 @@ std::shared_ptr<DecodedFrame> FrameReader::decode(std::uint32_t frame) {
 
     std::shared_ptr<DecodedFrame> decoded = make_frame(place.raw_size);
     const MutableByteView raw = decoded->data_.octets().first(place.raw_size);
-    const MutableByteView payload = place.codec == format::Codec::raw
-                                        ? raw
-                                        : MutableByteView(scratch->payload.get(), sealed.size() - crypto::kAeadTagSize);
+    const MutableByteView payload =
+        place.codec == format::Codec::raw ? raw : scratch->payload.first(sealed.size() - crypto::kAeadTagSize);
     format::FrameCipher cipher(*pack->keys);
     if (!cipher.open({place.number, place.kind, place.codec, place.raw_size}, sealed, payload)) {
         fail_damaged(name_of(table_, place), "authentication failed");

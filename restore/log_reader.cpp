@@ -1,6 +1,7 @@
 #include "restore/log_reader.h"
 
 #include "core/beside.h"
+#include "core/buffer.h"
 #include "core/crypto/digest.h"
 #include "core/crypto/random.h"
 #include "core/file.h"
@@ -12,6 +13,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <thread>
@@ -27,14 +29,11 @@ constexpr std::size_t kMostLanes = 4;
 class HashedReader {
 public:
     HashedReader(const storage::ObjectReader& reader, std::uint64_t end) : reader_(reader), end_(end) {}
-    [[nodiscard]] ByteView next(std::size_t count, std::string_view what) {
-        if (count > end_ - at_) format::throw_damaged(what, "its frames do not end where its trailer starts");
-        buffer_.resize(std::max(buffer_.size(), count));
-        const MutableByteView out = MutableByteView(buffer_).first(count);
+    void read(MutableByteView out, std::string_view what) {
+        if (out.size() > end_ - at_) format::throw_damaged(what, "its frames do not end where its trailer starts");
         reader_.read(at_, out);
-        at_ += count;
+        at_ += out.size();
         hash_.update(out);
-        return out;
     }
     [[nodiscard]] bool at_end() const { return at_ == end_; }
     [[nodiscard]] Digest digest() { return hash_.finish(); }
@@ -43,7 +42,6 @@ private:
     const storage::ObjectReader& reader_;
     std::uint64_t end_;
     std::uint64_t at_ = 0;
-    Bytes buffer_;
     crypto::Sha256 hash_;
 };
 
@@ -51,9 +49,9 @@ private:
 struct Lane {
     format::LogFrameOpener opener;
     format::LogFrameHead head;
-    Bytes sealed;
-    Bytes raw;
-    std::size_t size = 0;
+    Buffer sealed{kFrame + crypto::kAeadTagSize};
+    Buffer raw{kFrame};
+    std::size_t size = 0;  ///< of `raw`
     std::future<void> done;
 };
 
@@ -68,7 +66,7 @@ public:
         const auto lanes = static_cast<std::size_t>(std::min<std::uint64_t>({frames, wanted, kMostLanes}));
         lanes_.reserve(lanes);
         for (std::size_t i = 0; i < lanes; ++i)
-            lanes_.push_back({format::LogFrameOpener(frame_key), {}, {}, {}, 0, {}});
+            lanes_.push_back({.opener = format::LogFrameOpener(frame_key), .head = {}, .done = {}});
     }
 
     void run(const std::function<void(ByteView)>& take) {
@@ -87,17 +85,18 @@ public:
 
 private:
     void start(Lane& lane, std::uint32_t number) {
-        lane.head = format::LogFrameHead::decode(from_.next(format::LogFrameHead::kSize, name_), lane.size, name_);
-        const ByteView sealed = from_.next(lane.head.sealed_size, name_);
-        lane.sealed.assign(sealed.begin(), sealed.end());
-        lane.raw.resize(lane.size);
-        lane.done = start_beside([this, &lane, number] {
-            lane.opener.open(number, lane.head, lane.sealed, MutableByteView(lane.raw), name_);
+        std::array<std::uint8_t, format::LogFrameHead::kSize> head{};
+        from_.read(head, name_);
+        lane.head = format::LogFrameHead::decode(head, lane.size, name_);
+        const MutableByteView sealed = lane.sealed.first(lane.head.sealed_size);
+        from_.read(sealed, name_);
+        lane.done = start_beside([this, &lane, sealed, number] {
+            lane.opener.open(number, lane.head, sealed, lane.raw.first(lane.size), name_);
         });
     }
     static void give(Lane& lane, const std::function<void(ByteView)>& take) {
         lane.done.get();
-        take(lane.raw);
+        take(lane.raw.first(lane.size));
     }
 
     HashedReader& from_;
@@ -151,7 +150,8 @@ void read_log(const storage::Store& store, const LogPlace& place, const format::
     if (log->id != place.id) format::throw_damaged(name, "is another log than the one that was verified");
     const auto object = store.open_object(name);
     HashedReader reader(*object, log->frames_end);
-    const ByteView head_octets = reader.next(format::kLogHeadSize, name);
+    Bytes head_octets(format::kLogHeadSize);
+    reader.read(head_octets, name);
     const auto head = format::LogHead::decode(head_octets, name);
     if (head.repository != place.repository || head.dek != place.epoch || head.number != place.number)
         format::throw_damaged(name, "its head is of another log");

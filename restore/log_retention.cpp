@@ -39,7 +39,6 @@ std::vector<bool> needed_by_position(const LogSeries& series, std::uint64_t star
 /// The logs stand in the order of their numbers.
 std::vector<bool> needed_by_time(const LogSeries& series, const std::vector<const Backup*>& backups) {
     std::vector<bool> needed(series.logs.size(), true);
-    if (backups.empty()) return needed;
     TimePoint begun = backups.front()->fields->started;
     for (const Backup* backup : backups) begun = std::min({begun, backup->fields->started, backup->time()});
     std::optional<std::size_t> last;  // modified before that: what was written to at its beginning may be the next one
@@ -50,6 +49,13 @@ std::vector<bool> needed_by_time(const LogSeries& series, const std::vector<cons
         if (last) needed[*last] = false;
         last = i;
     }
+    return needed;
+}
+
+/// Without a backup nothing can be replayed over, but one may come: what nobody let go stays.
+std::vector<bool> needed_by_nothing(const LogSeries& series) {
+    std::vector<bool> needed;
+    for (const Log& log : series.logs) needed.push_back(log.number >= log.epoch->kept_from);
     return needed;
 }
 
@@ -89,9 +95,40 @@ void review(const storage::Repository& repository, const EpochState& state, LogR
         retention.release.releases.push_back({state.epoch->entry->identity, state.epoch->fields.dek, from});
 }
 
+void review(const storage::Repository& repository, const LogSeries& series, const std::vector<bool>& needed,
+            LogRetention& retention) {
+    std::map<const LogEpoch*, EpochState> epochs;
+    for (std::size_t i = 0; i < series.logs.size(); ++i) {
+        const Log& log = series.logs[i];
+        EpochState& state = epochs[log.epoch];
+        state.epoch = log.epoch;
+        state.last = std::max(state.last, log.number);
+        // Histories are never deleted, and hold nothing else back.
+        if (log.trailer().kind == LogKind::history) {
+            state.has_history = true;
+            continue;
+        }
+        if (needed[i]) {
+            state.first_needed = std::min(state.first_needed, log.number);
+        } else {
+            state.last_unneeded = std::max(state.last_unneeded, log.number);
+            state.unneeded.emplace_back(log.number, &log);
+        }
+    }
+    for (const auto& [epoch, state] : epochs) review(repository, state, retention);
+}
+
+void put_in_order(format::LogReleaseFields& release) {
+    const auto order = [](const format::LogRelease& left, const format::LogRelease& right) {
+        return std::tie(left.writer, left.epoch) < std::tie(right.writer, right.epoch);
+    };
+    std::sort(release.releases.begin(), release.releases.end(), order);
+}
+
 }  // namespace
 
 std::vector<bool> needed_logs(const LogSeries& series, const std::vector<const Backup*>& backups) {
+    if (backups.empty()) return needed_by_nothing(series);
     if (!is_postgres(series)) return needed_by_time(series, backups);
     const auto start = first_start(backups);
     return start ? needed_by_position(series, *start) : std::vector<bool>(series.logs.size(), true);
@@ -104,31 +141,16 @@ LogRetention review_logs(const storage::Repository& repository, const Catalogue&
         for (const Backup& backup : catalogue.backups()) {
             if (backup.fields->series == series.id) backups.push_back(&backup);
         }
-        const std::vector<bool> needed = needed_logs(series, backups);
-        std::map<const LogEpoch*, EpochState> epochs;
-        for (std::size_t i = 0; i < series.logs.size(); ++i) {
-            const Log& log = series.logs[i];
-            EpochState& state = epochs[log.epoch];
-            state.epoch = log.epoch;
-            state.last = std::max(state.last, log.number);
-            // Histories are never deleted, and hold nothing else back.
-            if (log.trailer().kind == LogKind::history) {
-                state.has_history = true;
-                continue;
-            }
-            if (needed[i]) {
-                state.first_needed = std::min(state.first_needed, log.number);
-            } else {
-                state.last_unneeded = std::max(state.last_unneeded, log.number);
-                state.unneeded.emplace_back(log.number, &log);
-            }
-        }
-        for (const auto& [epoch, state] : epochs) review(repository, state, retention);
+        review(repository, series, needed_logs(series, backups), retention);
     }
-    const auto order = [](const format::LogRelease& left, const format::LogRelease& right) {
-        return std::tie(left.writer, left.epoch) < std::tie(right.writer, right.epoch);
-    };
-    std::sort(retention.release.releases.begin(), retention.release.releases.end(), order);
+    put_in_order(retention.release);
+    return retention;
+}
+
+LogRetention release_all_logs(const storage::Repository& repository, const LogSeries& series) {
+    LogRetention retention;
+    review(repository, series, std::vector<bool>(series.logs.size(), false), retention);
+    put_in_order(retention.release);
     return retention;
 }
 

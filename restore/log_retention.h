@@ -17,9 +17,13 @@ struct LogRetention {
 };
 
 /// Looks at all series. A log is kept where a backup of its series that is not forgotten needs it, whoever made that;
-/// and where the series has no backup.
+/// and where the series has no backup, unless an officer has let it go.
 /// throws  Error{damaged}: an officer's journal is broken; Error{io}
 [[nodiscard]] LogRetention review_logs(const storage::Repository& repository, const Catalogue& catalogue);
+
+/// To let go all that can go of a series without backups: for one that was given up.
+/// throws  Error{io}
+[[nodiscard]] LogRetention release_all_logs(const storage::Repository& repository, const LogSeries& series);
 
 /// Of each log of a series whether it is needed, by the positions and times of these backups. For review_logs().
 /// backups  of the series, not forgotten

@@ -1,4 +1,5 @@
 #include "cli/commands/commands.h"
+#include "cli/log_release.h"
 #include "cli/officer.h"
 #include "cli/retention.h"
 #include "cli/selection.h"
@@ -102,6 +103,7 @@ ExitCode forget_by_rule(Context& context) {
 }
 
 ExitCode run(Context& context) {
+    if (context.options().flag("logs")) return give_up_logs(context);
     if (has_retention_rules(context)) return forget_by_rule(context);
     if (context.arguments().empty() || chooses_by_rule(context)) {
         throw Error(ErrorCode::usage, "forget needs ids of backups, or a rule about what to keep",
@@ -119,7 +121,7 @@ ExitCode run(Context& context) {
 Command forget_command() {
     Command command;
     command.name = "forget";
-    command.synopsis = "BACKUP… [--shred] | --keep-… [--group-by WHAT] [--series NAME]";
+    command.synopsis = "BACKUP… [--shred] | --keep-… [--group-by WHAT] [--series NAME] | --logs --series NAME";
     command.summary = "let backups count no more, or delete what only they need";
     command.description =
         "An officer signs a tombstone: these backups are not listed, planned or restored any more, and no coverage "
@@ -137,14 +139,19 @@ Command forget_command() {
         "officer said counts instead (17).\n\n"
         "Better make no backups of these writers meanwhile: a run that began before could refer to what is deleted. "
         "It says so itself, or this command does (14); the next run then stores it anew.\n\n"
+        "With --logs, all logs of a series that has no backup left are let go, which prune does not do by itself: "
+        "a first backup may be on its way. A later prune deletes them; the last log of an epoch that is open and "
+        "histories of timelines stay.\n\n"
         "Exit code 3 when something could not be deleted.";
-    command.options = {{.name = "shred", .help = "delete what only these backups need"}};
+    command.options = {{.name = "shred", .help = "delete what only these backups need"},
+                       {.name = "logs", .help = "let go the logs of a series that has no backup left"}};
     for (OptionSpec& option : with_selection(retention_options())) command.options.push_back(std::move(option));
     command.arguments = {"backup", 0, Arguments::kAnyNumber};
     command.examples = {{"signet forget 1a2b3c4d", "Forget a backup"},
                         {"signet forget -d 14 -w 8 -m 12 --keep-within 3d -n", "What these rules would keep, and why"},
                         {"signet forget 1a2b3c4d --shred -n", "What would go, and what would stay"},
-                        {"signet forget 1a2b3c4d --shred --json > receipt.json", "Delete it, and keep the receipt"}};
+                        {"signet forget 1a2b3c4d --shred --json > receipt.json", "Delete it, and keep the receipt"},
+                        {"signet forget --logs --series old-shop", "Give up the logs of a database that is no more"}};
     command.dry_run = DryRun::honoured;
     command.run = run;
     return command;

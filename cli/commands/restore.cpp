@@ -2,8 +2,8 @@
 #include "cli/commands/commands.h"
 #include "cli/lists.h"
 #include "cli/moment.h"
-#include "cli/progress.h"
 #include "cli/recovery.h"
+#include "cli/restore_progress.h"
 #include "cli/selection.h"
 #include "cli/signals.h"
 #include "restore/extractor.h"
@@ -77,18 +77,6 @@ void connect_to_terminal(Terminal& terminal, restore::RestoreRequest& request) {
     };
 }
 
-ProgressState state_of(const restore::RestoreProgress& progress) {
-    ProgressState state;
-    state.files_done = progress.items_done.load();
-    state.files_total = progress.files_total.load();
-    state.bytes_done = progress.bytes_done.load();
-    state.bytes_total = progress.bytes_total.load();
-    state.errors = progress.errors.load();
-    state.total_known = state.bytes_total > 0;
-    state.current = progress.current();
-    return state;
-}
-
 Json report_json(const restore::RestoreReport& report, const restore::Backup& backup, const std::string& target) {
     Json object = {{"message_type", "summary"}, {"backup_id", backup.id.hex()}};
     set_text(object, "target", target);
@@ -134,10 +122,8 @@ restore::RestoreReport restore_all(Context& context, restore::OpenBackup& open, 
         context.terminal().warning("data key " + dek.short_hex() +
                                    " does not open, and what it seals is left out: " + why);
     }
-    restore::RestoreProgress progress;
-    request.progress = &progress;
-    const ProgressPolicy policy = progress_policy(context.terminal(), context.options().flag("progress"));
-    const ProgressReporter reporter(context.terminal(), policy, [&] { return state_of(progress); });
+    ShownRestore shown(context);
+    request.progress = &shown.progress();
     return restore::restore_files(open, request);
 }
 

@@ -4,6 +4,7 @@
 #include "cli/child.h"
 #include "cli/drill/source_comparison.h"
 #include "cli/recovery.h"
+#include "cli/restore_progress.h"
 #include "cli/signals.h"
 #include "restore/extractor.h"
 
@@ -149,14 +150,15 @@ private:
 
     void restore(const std::string& keys_file) {
         restore::RestoreRequest wanted = request();
-        restore::RestoreProgress progress;
-        wanted.progress = &progress;
+        ShownRestore shown(context_);
+        wanted.progress = &shown.progress();
         const SteadyClock::time_point begun = SteadyClock::now();
         const restore::RestoreReport report = restore::restore_files(opened(), wanted);
         if (target_.moment && report.content_errors == 0)
             make_recoverable(context_, *target_.moment, *moment_, keys_file, wanted);
         result_.restore_seconds = seconds(SteadyClock::now() - begun);
-        if (const auto first = progress.first_content()) result_.first_byte_seconds = seconds(*first - started_);
+        if (const auto first = shown.progress().first_content())
+            result_.first_byte_seconds = seconds(*first - started_);
         result_.files = report.files_restored;
         result_.folders = report.folders;
         result_.others = report.others;

@@ -108,6 +108,14 @@ class Run(Drills):
         self.assertEqual([case["series"] for case in self.drill()["cases"]], ["home", "other"])
         self.assertEqual([case["series"] for case in self.drill("--series", "other")["cases"]], ["other"])
 
+    def test_progress_is_shown_where_it_is_asked_for(self):
+        write(os.path.join(self.source, "film"), os.urandom(96 << 20))
+        self.signet("backup", self.source)
+        self.env["SIGNET_PROGRESS_FPS"] = "60"
+        lines = self.signet("drill", "run", "--json", "--progress").lines()
+        self.assertIn("status", {line["message_type"] for line in lines[:-1]})
+        self.assertEqual(lines[-1]["result"], "passed")
+
     def test_an_interrupted_drill_cleans_up_and_says_so(self):
         process = self.start("drill", "run", "--check-command", f"touch {self.path('begun')}; sleep 60")
         self.assertTrue(wait_until(lambda: os.path.exists(self.path("begun"))))

@@ -477,6 +477,37 @@ class Retention(LogTest):
         self.assertEqual(self.numbers(), list(range(3, 10)))
         self.signet("check")
 
+    def test_logs_of_a_series_without_backups_stay_until_they_are_given_up(self):
+        give_up = ("forget", "--logs", "--series", "shop", "--json")
+        self.assertMessage(self.signet(*give_up[:-1], expect=17), "shop", "2 backups", "forget these first")
+        self.signet("forget", *self.backups)
+        self.prune("--wait")
+        before = self.numbers()
+        self.assertEqual(before[-1], 9)
+        self.assertEqual(self.signet(*give_up, "-n").last()["released_logs"]["objects"], len(before) - 1)
+        self.prune("--wait")
+        self.assertEqual(self.numbers(), before)
+        self.assertEqual(self.signet(*give_up).last()["released_logs"]["objects"], len(before) - 1)
+        self.assertEqual(self.numbers(), before)
+        self.assertEqual(self.prune()["deleted"]["logs"]["objects"], len(before) - 1)
+        self.assertEqual(self.numbers(), [9])  # the next one of an epoch that is open follows it
+        self.signet("check", "--read-data")
+        self.signet("log", "check", "--series", "shop")
+        self.assertEqual(self.signet(*give_up).last()["released_logs"]["objects"], 0)
+
+    def test_given_up_logs_stay_for_a_backup_that_is_taken_back(self):
+        self.signet("forget", *self.backups)
+        self.signet("forget", "--logs", "--series", "shop")
+        self.signet("undelete", self.backups[1])
+        self.prune("--wait")
+        self.assertEqual(self.numbers(), list(range(6, 10)))
+        self.signet("check")
+
+    def test_giving_up_logs_is_about_nothing_else(self):
+        for words in ((), ("--series", "none"), ("--series", "shop", self.backups[0]), ("--series", "shop", "--keep-last", "1"), ("--series", "shop", "--shred")):
+            self.signet("forget", "--logs", *words, expect=2)
+        self.assertEqual(self.numbers(), list(range(1, 10)))
+
     def test_pushes_go_on(self):
         self.signet("forget", self.backups[0])
         self.prune("--wait")

@@ -203,7 +203,7 @@ public:
         repository = storage::Repository::open(store_);
         const int writers = below(3) + 1;
         for (int i = 0; i < writers; ++i) add_writer();
-        model.runs.reserve(static_cast<std::size_t>(2 * size.backups));
+        model.runs.reserve(std::size_t{2} * static_cast<std::size_t>(size.backups));
         for (int i = 0; i < size.rotations; ++i) protectors_.push_back(any_protector());
         for (int i = 0; i < size.backups; ++i) {
             now_.ns += (below(48) + 1) * kHour + below(3) * (kNsPerSecond / 2);
@@ -305,7 +305,7 @@ private:
         fields.commitment = dek.commitment();
         for (const Thumbprint& one : run.slots)
             fields.slots.push_back(signet::test::hollow_slot(dek, one, "local:k/1"));
-        fields.packs.resize(static_cast<std::size_t>(below(3) + 1));
+        fields.packs.resize(static_cast<std::size_t>(below(3)) + 1);
         for (format::PackInfo& pack : fields.packs) pack = {crypto::random_id<PackId>(), 1000};
         for (const int one : run.predecessors)
             fields.predecessors.push_back(model.writers[static_cast<std::size_t>(one)]);

@@ -1,6 +1,7 @@
 #include "tests/unit/restore/prune_model.h"
 
 #include <algorithm>
+#include <initializer_list>
 
 #include "core/crypto/digest.h"
 #include "core/crypto/random.h"
@@ -11,6 +12,12 @@
 
 namespace signet::restore::test {
 namespace {
+
+std::string joined(std::initializer_list<std::string_view> parts) {
+    std::string text;
+    for (const std::string_view part : parts) text += part;
+    return text;
+}
 
 constexpr std::int64_t kYearNs = std::int64_t{365} * 86'400 * kNsPerSecond;
 
@@ -194,7 +201,7 @@ format::Slot PruneModel::store_slot(const format::DataKey& dek) {
     format::Thumbprint protector;
     protector.kind = format::Thumbprint::Kind::sha256;
     protector.digest = crypto::sha256(as_bytes(std::string_view("protector")));
-    const format::Slot slot = signet::test::hollow_slot(dek, protector, "local:prod/1");
+    format::Slot slot = signet::test::hollow_slot(dek, protector, "local:prod/1");
     repository_->put_slot(slot);
     return slot;
 }
@@ -613,8 +620,8 @@ void PruneModel::learn_needs(const std::string& when) {
                 needed_[format::index_name(index.id)] = whose;
         }
         if (!lacking.empty())
-            violations_.push_back(when + ": " + whose + " does not reach " + std::to_string(lacking.size()) +
-                                  " of its chunks");
+            violations_.push_back(
+                joined({when, ": ", whose, " does not reach ", std::to_string(lacking.size()), " of its chunks"}));
     }
 }
 
@@ -626,7 +633,7 @@ void PruneModel::verify(const std::string& when) {
     for (const auto& [object, whose] : needed_) {
         const bool is_there =
             object.find('/') == std::string::npos ? with_slots.contains(object) : base_->exists(object);
-        if (!is_there) violations_.push_back(when + ": " + whose + " lacks " + object);
+        if (!is_there) violations_.push_back(joined({when, ": ", whose, " lacks ", object}));
     }
 }
 
@@ -643,7 +650,7 @@ void PruneModel::require_no_garbage() {
     const Holdings holdings(*plain_, now, listing);
     for (const Proposal& proposal : propose(holdings)) {
         if (proposal.unneeded + proposal.replaced + proposal.loose > 0)
-            violations_.push_back("garbage that nobody condemned stays");
+            violations_.emplace_back("garbage that nobody condemned stays");
     }
     for (const storage::Condemnation* one : now.condemnations().all()) {
         if (!one->is_open()) continue;
@@ -662,7 +669,7 @@ void PruneModel::require_no_garbage() {
                                   std::to_string(one->fields.objects.deks.size()) + " data keys; waits for " +
                                   std::to_string(waited.size()) + " writers");
     }
-    if (!departing(holdings, now.condemnations()).empty()) violations_.push_back("what was let go stays");
+    if (!departing(holdings, now.condemnations()).empty()) violations_.emplace_back("what was let go stays");
 }
 
 }  // namespace signet::restore::test
