@@ -1,0 +1,123 @@
+// Names and tags, as far as the label keys at hand open them.
+#include "restore/catalogue.h"
+
+#include "format/officer_entry.h"
+#include "restore/catalogue_parts.h"
+
+#include <algorithm>
+
+namespace signet::restore {
+
+const SecretBytes* Catalogue::label_key(const IdentityId& writer) const {
+    const auto found = label_keys_.find(writer);
+    return found == label_keys_.end() || found->second.empty() ? nullptr : &found->second;
+}
+
+/// A successor has the label key of its predecessors: who knows one of them knows all. That it opens names is tried:
+/// anybody can claim to succeed somebody.
+void Catalogue::share_label_keys() {
+    const auto opens_names_of = [this](const IdentityId& writer, const SecretBytes& key) {
+        const auto one = std::find_if(backups_.begin(), backups_.end(),
+                                      [&](const Backup& backup) { return backup.writer == writer; });
+        try {
+            return one != backups_.end() && format::open_labels(*one->entry, key).has_value();
+        } catch (const Error& error) {
+            if (!is_damage(error)) throw;
+            return false;
+        }
+    };
+    for (const Backup& backup : backups_) {
+        std::vector<IdentityId> line = backup.fields->predecessors;
+        line.push_back(backup.writer);
+        const auto knower = std::find_if(line.begin(), line.end(),
+                                         [this](const IdentityId& writer) { return label_key(writer) != nullptr; });
+        if (knower == line.end()) continue;
+        for (const IdentityId& writer : line) {
+            const SecretBytes& key = *label_key(*knower);
+            if (label_key(writer) == nullptr && opens_names_of(writer, key)) label_keys_[writer] = key.clone();
+        }
+    }
+}
+
+void Catalogue::learn_names(const storage::Repository& repository, keyring::KeyringSet& keyrings) {
+    const RepositoryId& id = repository.config().repository;
+    if (const auto own = keyrings.own().writer_if_present()) {
+        label_keys_.emplace(own->identity(), keyrings.own().writer_keys(id, *own).label_key.clone());
+    }
+    for (const Backup& backup : backups_) {
+        if (label_keys_.contains(backup.writer)) continue;
+        auto key = keyrings.label_key(id, backup.writer);
+        // An empty key stands for "not known", so that each writer is asked about once.
+        label_keys_.emplace(backup.writer, key ? std::move(*key) : SecretBytes());
+    }
+    for (const LogEpoch& epoch : log_epochs_) {
+        if (label_keys_.contains(epoch.entry->identity)) continue;
+        auto key = keyrings.label_key(id, epoch.entry->identity);
+        label_keys_.emplace(epoch.entry->identity, key ? std::move(*key) : SecretBytes());
+    }
+    share_label_keys();
+    for (LogEpoch& epoch : log_epochs_) {
+        const SecretBytes* key = label_key(epoch.entry->identity);
+        if (key == nullptr) continue;
+        try {
+            auto labels = format::open_labels(*epoch.entry, *key);
+            if (labels) format::check_series(*epoch.entry, *labels, *key);
+            epoch.labels = std::move(labels);
+        } catch (const Error& error) {
+            if (!is_damage(error)) throw;
+            epoch.damage = error;
+            findings_.push_back({epoch.entry->identity, error, epoch.entry->head.sequence, epoch.trusted, epoch.trusted,
+                                 epoch.opened()});
+        }
+    }
+    for (Backup& backup : backups_) {
+        const SecretBytes* key = label_key(backup.writer);
+        if (key == nullptr) continue;
+        try {
+            auto labels = format::open_labels(*backup.entry, *key);
+            if (labels) format::check_series(*backup.entry, *labels, *key);
+            backup.labels = std::move(labels);
+        } catch (const Error& error) {
+            if (!is_damage(error)) throw;
+            backup.damage = Error(ErrorCode::damaged, error.what());
+            findings_.push_back(
+                {backup.writer, error, backup.sequence, backup.trusted, backup.trusted, backup.committed});
+        }
+        if (backup.labels) backup.tags = backup.labels->tags;
+    }
+}
+
+void Catalogue::apply_remarks() {
+    std::map<EntryId, Backup*> by_id;
+    for (Backup& backup : backups_) by_id[backup.id] = &backup;
+    std::map<EntryId, StatementOrder> latest;
+    visit_statements(journals_, [&](const format::SignedEntry& entry, const StatementOrder& order) {
+        if (entry.kind != format::EntryKind::remark) return;
+        if (!trust_.trusts(entry.identity, format::Role::writer, entry.head.sequence) &&
+            !trust_.trusts(entry.identity, format::Role::officer, entry.head.sequence)) {
+            return;
+        }
+        try {
+            const auto fields = format::RemarkFields::decode(entry.public_fields(), name_of(entry));
+            const auto backup = by_id.find(fields.backup);
+            if (backup == by_id.end() || backup->second->writer != fields.writer) return;
+            LastWord& newest = remarks_.try_emplace(fields.backup, LastWord{order, entry.id, false}).first->second;
+            if (newest.order < order) newest = {order, entry.id, false};
+            const SecretBytes* key = label_key(fields.writer);
+            auto tags = key == nullptr ? std::nullopt : format::open_remark(entry, *key);
+            if (!tags || (latest.contains(fields.backup) && order < latest.at(fields.backup))) return;
+            latest[fields.backup] = order;
+            backup->second->tags = std::move(*tags);
+        } catch (const Error& error) {
+            if (!is_damage(error)) throw;
+            note_damage(entry, error);
+        }
+    });
+}
+
+const LastWord* Catalogue::remark(const EntryId& backup) const {
+    const auto found = remarks_.find(backup);
+    return found == remarks_.end() ? nullptr : &found->second;
+}
+
+}  // namespace signet::restore
