@@ -17,14 +17,20 @@ TimePoint at(std::int64_t seconds) { return {seconds * kNsPerSecond}; }
 /// Logs and backups of one series, made of numbers.
 struct Archive {
     explicit Archive(format::LogFamily family) { logs.source = {family, 4711, kSize, ""}; }
-    void log(format::LogKind kind, std::uint32_t timeline, std::uint64_t position) {
+    Log& add() {
         Log& one = logs.logs.emplace_back();
+        one.epoch = &epoch;
+        one.number = logs.logs.size();
+        return one;
+    }
+    void log(format::LogKind kind, std::uint32_t timeline, std::uint64_t position) {
+        Log& one = add();
         one.log.trailer.kind = kind;
         one.log.trailer.timeline = timeline;
         one.log.trailer.position = position;
     }
     void generic(std::optional<std::uint64_t> number, std::int64_t modified) {
-        Log& one = logs.logs.emplace_back();
+        Log& one = add();
         one.log.trailer.kind = format::LogKind::generic;
         one.log.trailer.number = number;
         one.log.trailer.modified = at(modified);
@@ -39,6 +45,7 @@ struct Archive {
     }
     [[nodiscard]] std::vector<bool> needed() const { return needed_logs(logs, all); }
 
+    LogEpoch epoch;
     LogSeries logs;
     std::list<format::BackupPublic> fields;
     std::list<Backup> backups;
@@ -96,4 +103,21 @@ TEST_CASE("logs without numbers are needed, and hold no others back", "[restore]
     archive.all.clear();
     archive.backup(40, 40);
     CHECK(archive.needed() == std::vector<bool>{true, false, false, true, true});
+}
+
+TEST_CASE("without a backup, logs are needed that nobody let go", "[restore][log_retention]") {
+    for (const auto family : {format::LogFamily::postgres, format::LogFamily::generic}) {
+        Archive archive(family);
+        for (std::uint64_t number = 1; number <= 4; ++number) {
+            if (family == format::LogFamily::postgres)
+                archive.log(format::LogKind::segment, 1, number * kSize);
+            else
+                archive.generic(number, static_cast<std::int64_t>(number) * 10);
+        }
+        CHECK(archive.needed() == std::vector<bool>(4, true));
+        archive.epoch.kept_from = 3;
+        CHECK(archive.needed() == std::vector<bool>{false, false, true, true});
+        archive.backup(0, 0, 1 * kSize);  // taken back in time
+        CHECK(archive.needed() == std::vector<bool>(4, true));
+    }
 }
