@@ -96,7 +96,10 @@ void describe_history(const LogFile& file, format::LogTrailer& trailer) {
     Bytes content(static_cast<std::size_t>(file.size()));
     content.resize(file.read(0, content));
     trailer.switches = format::parse_history(as_text(content), file.path());
-    if (!trailer.switches.empty() && trailer.switches.back().timeline >= trailer.timeline)
+    if (trailer.switches.empty())
+        throw Error(ErrorCode::damaged, file.path() + ": a history of a timeline that names none before it",
+                    "PostgreSQL writes no such file: look at it before you push it");
+    if (trailer.switches.back().timeline >= trailer.timeline)
         throw Error(ErrorCode::damaged, file.path() + ": names timelines that do not come before its own");
 }
 

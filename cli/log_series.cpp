@@ -1,5 +1,13 @@
 #include "cli/log_series.h"
 
+#include "cli/signals.h"
+
+#include <algorithm>
+
+#include <optional>
+
+#include <tuple>
+
 namespace signet::cli {
 
 std::string log_series_name(const Context& context) {
@@ -37,6 +45,27 @@ format::DataKey open_epoch(Context& context, const restore::LogEpoch& epoch) {
 
 restore::LogPlace place_of(const storage::Repository& repository, const restore::Log& log) {
     return {repository.config().repository, log.epoch->fields.dek, log.number, log.log.id};
+}
+
+std::uint64_t read_through(Context& context, std::vector<const restore::Log*> logs, const KeyOfEpoch& key_of) {
+    // Chain keys go forward only.
+    std::sort(logs.begin(), logs.end(), [](const restore::Log* left, const restore::Log* right) {
+        return std::tuple(left->epoch->fields.dek, left->number) < std::tuple(right->epoch->fields.dek, right->number);
+    });
+    std::uint64_t octets = 0;
+    const restore::LogEpoch* epoch = nullptr;
+    std::optional<format::LogChain> chain;
+    for (const restore::Log* log : logs) {
+        stop_if_interrupted();
+        if (log->epoch != epoch) {
+            epoch = log->epoch;
+            chain.emplace(format::LogChain::start(key_of(*epoch)));
+        }
+        while (chain->next() < log->number) chain->advance();
+        restore::read_log(context.repository().store(), place_of(context.repository(), *log), *chain,
+                          [&](ByteView some) { octets += some.size(); });
+    }
+    return octets;
 }
 
 }  // namespace signet::cli

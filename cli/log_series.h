@@ -5,6 +5,7 @@
 #include "restore/log_archive.h"
 #include "restore/log_reader.h"
 
+#include <functional>
 #include <string>
 
 namespace signet::cli {
@@ -21,6 +22,11 @@ namespace signet::cli {
 /// Really unwraps the data key of an epoch.
 /// throws  Error{key_unavailable}, Error{wrong_passphrase}, Error{damaged}
 [[nodiscard]] format::DataKey open_epoch(Context& context, const restore::LogEpoch& epoch);
+
+using KeyOfEpoch = std::function<const format::DataKey&(const restore::LogEpoch&)>;
+/// Opens these logs and reads all of each, as recovery would. returns  octets that they hold
+/// throws  Error{damaged}: the first that is not as its writer signed it; Error{interrupted}; what key_of throws
+std::uint64_t read_through(Context& context, std::vector<const restore::Log*> logs, const KeyOfEpoch& key_of);
 
 /// A log as `restore::read_log` takes it.
 [[nodiscard]] restore::LogPlace place_of(const storage::Repository& repository, const restore::Log& log);

@@ -38,6 +38,19 @@ restore::LogSeries logs_of(Context& context, const restore::Catalogue& catalogue
     return std::move(found.front());
 }
 
+/// Up to when the keys at hand open base and logs without a break; nothing: not even the base comes back.
+std::optional<TimePoint> reachable(restore::Planner& planner, const restore::LogPath& path) {
+    const auto opens = [&](const restore::Log* log) {
+        return planner.can_open(planner.key(*log->epoch->entry, log->epoch->fields));
+    };
+    const auto base = planner.keys_of(*path.base);
+    if (!std::all_of(base.begin(), base.end(), [&](const restore::RunKey* key) { return planner.can_open(*key); }) ||
+        !std::all_of(path.histories.begin(), path.histories.end(), opens))
+        return std::nullopt;
+    const auto end = std::find_if_not(path.segments.begin(), path.segments.end(), opens);
+    return path.reached_by(static_cast<std::size_t>(end - path.segments.begin()));
+}
+
 }  // namespace
 
 OptionSpec timeline_option() {
@@ -107,7 +120,10 @@ restore::FindLogs find_logs(Context& context, const restore::Catalogue& catalogu
 }
 
 restore::Plan plan_moment(restore::Planner& planner, const Moment& moment) {
-    return planner.plan(*moment.path.base, moment.path.needed(), moment.at());
+    const restore::LogPath& path = moment.path;
+    restore::Plan plan = planner.plan(*path.base, path.needed(), moment.at());
+    if (!plan.restorable) plan.reachable = reachable(planner, path);
+    return plan;
 }
 
 }  // namespace signet::cli

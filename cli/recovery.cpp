@@ -16,6 +16,7 @@ namespace {
 
 constexpr mode_t kFileMode = 0600;
 constexpr mode_t kClusterMode = 0700;
+constexpr std::size_t kMostEpochsBeyond = 32;
 
 /// For a command that PostgreSQL expands: % is its sign.
 std::string without_percent(const std::string& text) {
@@ -70,6 +71,30 @@ void append(const std::string& path, const std::string& text,
     fd.close(path);
 }
 
+void add(const restore::Log& log, restore::LogKeys& keys) {
+    keys.add_log(log.name(), {log.epoch->fields.dek, log.number, log.log.id});
+}
+
+/// As far as there are keys for them: every commit up to the moment is there without, and recovery, which also reads
+/// ahead, must not stop for one that it does not need.
+void add_beyond(Context& context, const Moment& moment, restore::LogKeys& keys) {
+    std::size_t more = 0;
+    for (const restore::Log* log : moment.path.beyond) {
+        const restore::LogEpoch& epoch = *log->epoch;
+        if (!keys.has_key(epoch.fields.dek)) {
+            if (++more > kMostEpochsBeyond) return;
+            if (!context.planner().can_open(context.planner().key(*epoch.entry, epoch.fields))) return;
+            try {
+                keys.add_key(open_epoch(context, epoch));
+            } catch (const Error& error) {
+                if (error.code() == ErrorCode::interrupted) throw;
+                return;
+            }
+        }
+        add(*log, keys);
+    }
+}
+
 }  // namespace
 
 std::vector<OptionSpec> recovery_options() {
@@ -93,9 +118,9 @@ restore::LogKeys open_logs(Context& context, const Moment& moment) {
         }
     }
     for (const auto* logs : {&moment.path.histories, &moment.path.segments}) {
-        for (const restore::Log* log : *logs)
-            keys.add_log(log->name(), {log->epoch->fields.dek, log->number, log->log.id});
+        for (const restore::Log* log : *logs) add(*log, keys);
     }
+    add_beyond(context, moment, keys);
     return keys;
 }
 
@@ -129,6 +154,10 @@ std::string choose_keys_file(Context& context) {
     if (::access(path.c_str(), F_OK) == 0)
         throw Error(ErrorCode::refused, path + " is there already; nothing was written",
                     "it may hold the keys of another recovery: name another file, or remove it");
+    // Known before hours of restoring: without this file there is no recovery.
+    const UniqueFd tried(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, kFileMode));
+    if (!tried) throw Error::from_errno("create", path, errno);
+    static_cast<void>(::unlink(path.c_str()));
     return path;
 }
 

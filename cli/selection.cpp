@@ -38,7 +38,7 @@ restore::BackupFilter selection(const Context& context) {
 
 std::optional<TimePoint> time_option(const Context& context, std::string_view name) {
     const auto text = context.options().text(name);
-    if (!text) return std::nullopt;
+    if (!text || (name == "at" && *text == "latest")) return std::nullopt;
     return parse_time(*text, context.clock().now());
 }
 

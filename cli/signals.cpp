@@ -41,6 +41,8 @@ void install_signal_handlers(int at_once) {
     if (hangup.sa_handler != SIG_IGN) handle(SIGHUP, on_end_signal, 0);
     handle(SIGUSR1, on_progress_signal, SA_RESTART);
     handle(SIGPIPE, SIG_IGN, 0);
+    // Then write(2) fails, which has a message and a status.
+    handle(SIGXFSZ, SIG_IGN, 0);
 }
 
 std::atomic<bool>& interrupted() { return interrupted_flag; }
@@ -52,7 +54,8 @@ void stop_if_interrupted() {
 bool take_progress_request() { return progress_requested.exchange(false); }
 
 void restore_signals_in_child() noexcept {
-    for (const int signal_number : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGPIPE}) handle(signal_number, SIG_DFL, 0);
+    for (const int signal_number : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGPIPE, SIGXFSZ})
+        handle(signal_number, SIG_DFL, 0);
 }
 
 }  // namespace signet::cli

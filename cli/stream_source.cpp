@@ -70,7 +70,9 @@ void StreamSource::pump() {
     const auto goes_on = [&] { return !stopped_.load() && !interrupted().load(); };
     while (goes_on()) {
         if (!is_ready(source_, POLLIN) || !is_ready(pipe_.write_end.get(), POLLOUT)) continue;
-        if (!move_some()) break;
+        if (move_some()) continue;
+        ended_.store(true);
+        break;
     }
     pipe_.write_end = UniqueFd();
 }

@@ -28,6 +28,8 @@ public:
     /// Called at the end of the output and before the commit.
     /// throws  Error{failed}: the command ended with another status than 0; Error{io}; Error{interrupted}
     void confirm();
+    /// Whether the command's output is over: what went wrong with it may be the command's doing.
+    [[nodiscard]] bool has_ended() const { return child_.has_value() && ended_.load(); }
 
 private:
     struct Pipe {
@@ -45,6 +47,7 @@ private:
     int source_;
     Pipe pipe_;
     std::atomic<bool> stopped_{false};
+    std::atomic<bool> ended_{false};
     int error_number_ = 0;  ///< of the pump; read once it has ended
     std::thread thread_;
 };

@@ -211,13 +211,16 @@ bool scan_clock(Scanner& in, Civil& civil) {
     return civil.hour <= 23 && civil.minute <= 59 && civil.second <= 59;
 }
 
-/// "+hh:mm" or "-hh:mm" in seconds.
+/// "+hh:mm", "+hhmm" or "+hh" (as PostgreSQL shows it), or the same with "-", in seconds.
 bool scan_offset(Scanner& in, std::int64_t& seconds) {
     const bool west = in.peek() == '-';
     if (!in.skip("+-")) return false;
     int hours = 0;
     int minutes = 0;
-    if (!in.digits(2, hours) || !in.skip(":") || !in.digits(2, minutes) || hours > 23 || minutes > 59) return false;
+    if (!in.digits(2, hours)) return false;
+    const bool has_colon = in.skip(":");
+    if ((has_colon || !in.at_end()) && !in.digits(2, minutes)) return false;
+    if (hours > 23 || minutes > 59) return false;
     seconds = (std::int64_t{hours} * 3600 + std::int64_t{minutes} * 60) * (west ? -1 : 1);
     return true;
 }

@@ -28,6 +28,7 @@ public:
     /// owner  uid and gid of who will fetch; nothing: as it is. throws  Error{io}
     void save(const std::string& path, const std::optional<std::pair<unsigned, unsigned>>& owner) const;
 
+    [[nodiscard]] bool has_key(const DekId& epoch) const { return keys_.contains(epoch); }
     void add_key(format::DataKey key) { keys_.emplace(key.id(), std::move(key)); }
     void add_log(const std::string& name, const Entry& entry) { logs_.emplace(name, entry); }
 

@@ -9,6 +9,9 @@ namespace {
 using format::LogKind;
 using format::TimelineSwitch;
 
+/// No transaction is expected to fill more segments than that: 256 GiB of PostgreSQL's usual ones.
+constexpr std::size_t kMostBeyond = 16'384;
+
 /// A timeline and where it begins and ends on a path.
 struct Stage {
     std::uint32_t timeline = 0;
@@ -105,7 +108,9 @@ private:
             throw Error(
                 ErrorCode::usage,
                 "series " + logs_.name + " has no base on the path of timeline " + std::to_string(path_.timeline),
-                "signet list shows the bases; signet backup --kind postgres makes one");
+                "signet list shows the bases, and signet backup --kind postgres makes one; --timeline N chooses "
+                "another "
+                "timeline");
         }
         throw Error(ErrorCode::usage,
                     "cannot reach " + to_rfc3339(*request_.at) + ": the oldest base of series " + logs_.name +
@@ -161,7 +166,7 @@ private:
             if (found == nullptr) break;
             path_.segments.push_back(found);
             path_.end = std::max(path_.end, found->trailer().modified);
-            if (request_.at && is_enough(needed, number)) return;
+            if (request_.at && is_enough(needed, number)) return look_beyond(number + 1);
         }
         const Log* next = next_after(number);
         if (next != nullptr) throw_gap(number, *next);
@@ -171,6 +176,14 @@ private:
                             " cannot be used: the logs that were written while it was made are missing, from " +
                             format::segment_name(place.timeline, number * size, logs_.source.segment_size) + " on",
                         with_problems(logs_, "signet log list --gaps"));
+        }
+    }
+
+    void look_beyond(std::uint64_t number) {
+        for (; path_.beyond.size() < kMostBeyond; ++number) {
+            const Log* found = segment(number);
+            if (found == nullptr) return;
+            path_.beyond.push_back(found);
         }
     }
 
@@ -233,6 +246,16 @@ std::vector<NeededLogs> LogPath::needed() const {
         }
     }
     return all;
+}
+
+std::optional<TimePoint> LogPath::reached_by(std::size_t count) const {
+    std::optional<TimePoint> reached;
+    // As is_enough() has it: the last one is there for the commits that were stamped before they were written.
+    for (std::size_t i = 0; i + 1 < count; ++i) {
+        const TimePoint before{segments[i]->trailer().modified.ns - 1};
+        if (before > base->time()) reached = std::max(reached.value_or(before), before);
+    }
+    return reached;
 }
 
 LogsOfStretch logs_of_stretch(const LogPath& path, const std::vector<const Backup*>& bases, const Moments& stretch) {

@@ -16,11 +16,16 @@ struct LogPath {
     std::uint32_t timeline = 0;         ///< of the path
     std::vector<const Log*> histories;  ///< of the path
     std::vector<const Log*> segments;   ///< in the order of their replay
-    std::optional<TimePoint> target;    ///< nothing: the end of the logs
-    TimePoint end;                      ///< the last moment that is known to be reachable with these logs
+    /// Those after the segments, without a gap. Recovery ends at the first commit after the target, and looks into
+    /// these for one where a long transaction, or nobody, was at work then. No moment needs them.
+    std::vector<const Log*> beyond;
+    std::optional<TimePoint> target;  ///< nothing: the end of the logs
+    TimePoint end;                    ///< the last moment that is known to be reachable with these logs
 
     /// By data key, in the order of their replay.
     [[nodiscard]] std::vector<NeededLogs> needed() const;
+    /// The last moment for which the first `count` segments are enough; nothing: none after the base.
+    [[nodiscard]] std::optional<TimePoint> reached_by(std::size_t count) const;
 };
 
 /// Which moments need which of a path's logs. bases  ascending by time; the path begins with the first. A log is needed

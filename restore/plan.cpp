@@ -288,6 +288,12 @@ void Planner::cover(std::vector<CoverageInterval>& coverage, const Moments& mome
 }
 
 void Planner::add_logs(const LogsOfStretch& logs, Gathering& gathering, Plan& plan) {
+    if (logs.end < plan.to) {
+        plan.warnings.push_back("the logs of " + plan.series + " end at " + to_rfc3339(logs.end) +
+                                ": no later moment can be restored");
+        plan.restorable = plan.restorable && plan.from <= logs.end;
+        plan.to = std::max(plan.from, logs.end);
+    }
     // Nobody has looked at the logs of what lies outside.
     cut(plan.coverage, plan.from);
     cut(plan.coverage, plan.to);
@@ -300,10 +306,6 @@ void Planner::add_logs(const LogsOfStretch& logs, Gathering& gathering, Plan& pl
         const Moments part{std::max(some.moments.from, plan.from), std::min(some.moments.to, plan.to)};
         gathering.add(opened_by, some.logs, part, plan);
         cover(plan.coverage, some.moments, opened_by);
-    }
-    if (logs.end < plan.to) {
-        plan.warnings.push_back("the logs of " + plan.series + " end at " + to_rfc3339(logs.end) +
-                                ": no later moment can be restored");
     }
 }
 
@@ -398,13 +400,8 @@ Plan Planner::plan(const Backup& base, const std::vector<NeededLogs>& logs, Time
     }
     Gathering gathering(*this, std::move(own));
     for (const RunKey* one : keys_of(base)) gathering.add(*one, {at, at}, plan);
-    TimePoint reached = base.time();
-    for (const NeededLogs& some : logs) {
-        const bool opened_so_far = plan.restorable;
+    for (const NeededLogs& some : logs)
         gathering.add(key(*some.epoch->entry, some.epoch->fields), some, {at, at}, plan);
-        if (opened_so_far && !plan.restorable) plan.reachable = reached;
-        if (plan.restorable) reached = std::max(reached, some.to);
-    }
     plan.required = gathering.take();
     add_warnings(plan);
     return plan;

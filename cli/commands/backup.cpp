@@ -79,7 +79,13 @@ backup::BackupReport make_backup(Context& context, backup::BackupRequest request
     };
     const ProgressPolicy policy = progress_policy(context.terminal(), context.options().flag("progress"));
     const ProgressReporter reporter(context.terminal(), policy, [&] { return progress_state(progress); });
-    return backup::run_backup(request, context.repository(), context.keyrings(), context.resolver());
+    try {
+        return backup::run_backup(request, context.repository(), context.keyrings(), context.resolver());
+    } catch (const Error& error) {
+        // What a command left unfinished looks like damage: its own status says why.
+        if (error.code() == ErrorCode::damaged && stream && stream->has_ended()) stream->confirm();
+        throw;
+    }
 }
 
 ExitCode run(Context& context) {

@@ -35,6 +35,8 @@ Wanted wanted_of(const Context& context) {
         throw Error(ErrorCode::usage, "--compare is digest or source: " + compare);
     wanted.rehearsal.compare_source = compare == "source";
     wanted.rehearsal.check_command = options.text("check-command");
+    if (wanted.rehearsal.check_command && wanted.rehearsal.check_command->empty())
+        throw Error(ErrorCode::usage, "--check-command is empty", "an empty command checks nothing, and always passes");
     if (const auto span = options.text("check-timeout"))
         wanted.rehearsal.check_limit = std::chrono::nanoseconds(parse_span(*span));
     for (const char* name : {"rto", "rpo"}) {

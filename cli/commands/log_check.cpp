@@ -52,13 +52,17 @@ void wait_for(Context& context, const std::string& series, const std::string& na
                 "look at the server's log for what signet log push says, and at pg_stat_archiver");
 }
 
-/// Opens it and reads all of it, as recovery would.
-std::uint64_t read_through(Context& context, const restore::Log& log) {
-    std::uint64_t octets = 0;
-    const format::DataKey key = open_epoch(context, *log.epoch);
-    restore::read_log(context.repository().store(), place_of(context.repository(), log),
-                      restore::chain_at(key, log.number), [&](ByteView some) { octets += some.size(); });
-    return octets;
+/// The newest one, or all of them.
+void read_some(Context& context, const restore::LogSeries& series, const restore::Log& newest, bool all) {
+    std::vector<const restore::Log*> logs{&newest};
+    if (all) {
+        logs.clear();
+        for (const restore::Log& log : series.logs) logs.push_back(&log);
+    }
+    std::optional<format::DataKey> key;
+    (void)read_through(context, logs, [&](const restore::LogEpoch& epoch) -> const format::DataKey& {
+        return key.emplace(open_epoch(context, epoch));
+    });
 }
 
 void require_sound(const restore::LogSeries& series) {
@@ -89,18 +93,23 @@ ExitCode run(Context& context) {
                                      : *series.find(wanted);
     Terminal& terminal = context.terminal();
     const bool reads = !context.options().flag("no-read");
-    if (reads) (void)read_through(context, newest);
+    const bool all = context.options().flag("read-data");
+    if (!reads && all) throw Error(ErrorCode::usage, "--read-data and --no-read contradict each other");
+    if (reads) read_some(context, series, newest, all);
     if (terminal.json()) {
         Json object = {{"message_type", "summary"}, {"logs", series.logs.size()}};
         set_text(object, "series", series.name);
         set_text(object, "newest", newest.name());
         object["time"] = to_rfc3339(newest.trailer().modified);
         object["read"] = reads;
+        object["read_all"] = all;
         terminal.object(object);
     } else {
         terminal.result(counted(series.logs.size(), "log") + " of " + printable(series.name) + ", without a gap; " +
                         printable(newest.name()) + " of " + to_table_time(newest.trailer().modified) +
-                        (reads ? " was opened and read" : " is the newest"));
+                        (all     ? " is the newest; all were opened and read"
+                         : reads ? " was opened and read"
+                                 : " is the newest"));
     }
     return ExitCode::done;
 }
@@ -110,11 +119,12 @@ ExitCode run(Context& context) {
 Command log_check_command() {
     Command command;
     command.name = "log check";
-    command.synopsis = "--series S [--switch-command CMD] [--wait D] [--no-read]";
+    command.synopsis = "--series S [--switch-command CMD] [--wait D] [--read-data | --no-read]";
     command.summary = "try that logs are stored, whole, and can be opened";
     command.description =
-        "Looks at all logs of the series for gaps and damage, then opens the newest one and reads it, as recovery "
-        "would. "
+        "Looks whether all logs of the series are there, each with what its writer signed about it and none missing in "
+        "between, then opens the newest one and reads it, as recovery would; with --read-data all of them: only that "
+        "finds what rots within one. "
         "With --switch-command the whole way is tried first: the command makes the database close a log and prints its "
         "name, which must be stored within --wait.\n\n"
         "Reading needs the key; --no-read leaves it out. Exit code 14 for a gap or damage.";
@@ -125,6 +135,7 @@ Command log_check_command() {
          .value_name = "CMD",
          .help = "closes a log and prints its name, through sh -c"},
         {.name = "wait", .takes = Takes::one, .value_name = "D", .help = "how long to wait for it: 60s"},
+        {.name = "read-data", .help = "open and read all logs, not the newest alone"},
         {.name = "no-read", .help = "open nothing"},
     };
     command.examples = {{"signet log check --series pay-prod", "Whether what is there is whole"},

@@ -1,13 +1,17 @@
 #include "cli/commands/commands.h"
 #include "cli/log_series.h"
+#include "cli/table.h"
+#include "format/tree.h"
 #include "restore/log_keys.h"
 #include "storage/open_store.h"
+
+#include <sys/stat.h>
 
 namespace signet::cli {
 namespace {
 
-ExitCode absent(Context& context, const std::string& name) {
-    if (context.terminal().verbosity() > 0) context.terminal().message(name + " was never stored");
+ExitCode absent(Context& context, const std::string& name, const char* why) {
+    if (context.terminal().verbosity() > 0) context.terminal().message(printable(name) + why);
     return ExitCode::absent;
 }
 
@@ -19,8 +23,8 @@ ExitCode fetch_planned(Context& context, const std::string& name, const std::str
     if (repository.config().repository != keys.repository() || repository.config_hash() != keys.config_hash())
         throw Error(ErrorCode::refused, repository.store().location() + " is not the repository of that restore");
     const restore::LogKeys::Entry* log = keys.find(name);
-    // The plan has all that leads to the moment that is restored: what is not in it lies beyond.
-    if (log == nullptr) return absent(context, name);
+    // The plan has all that leads to the moment that is restored, and what follows it: what is not in it came later.
+    if (log == nullptr) return absent(context, name, " is not among the logs of that restore");
     const restore::LogPlace place{keys.repository(), log->epoch, log->number, log->id};
     restore::write_log(repository.store(), place, restore::chain_at(keys.key(log->epoch), log->number), path);
     return ExitCode::done;
@@ -37,7 +41,7 @@ ExitCode fetch_any(Context& context, const std::string& name, const std::string&
                         name + " is missing from series " + series.name + ", and later logs are there",
                         series.has_released ? "signet prune let go what no backup needed; signet log list --gaps"
                                             : "signet log list --gaps");
-        return absent(context, name);
+        return absent(context, name, " was never stored");
     }
     const format::DataKey key = open_epoch(context, *log->epoch);
     restore::write_log(context.repository().store(), place_of(context.repository(), *log),
@@ -45,9 +49,20 @@ ExitCode fetch_any(Context& context, const std::string& name, const std::string&
     return ExitCode::done;
 }
 
+/// Under the name of a device there would be a file afterwards.
+void require_place_for_file(const std::string& path) {
+    struct stat status {};
+    if (::lstat(path.c_str(), &status) != 0 || S_ISREG(status.st_mode)) return;
+    throw Error(ErrorCode::usage, printable(path) + " is there, and is no regular file",
+                "a log is written to a new file, or in the place of one");
+}
+
 ExitCode run(Context& context) {
     const std::string& name = context.arguments()[0];
     const std::string& path = context.arguments()[1];
+    if (!format::is_entry_name(name))
+        throw Error(ErrorCode::usage, "a log cannot be called \"" + printable(name) + "\"");
+    require_place_for_file(path);
     return context.options().given("keys-file") ? fetch_planned(context, name, path) : fetch_any(context, name, path);
 }
 

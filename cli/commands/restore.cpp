@@ -170,6 +170,11 @@ ExitCode restore_cluster(Context& context, const BackupAndPaths& wanted, restore
     terminal.result("recovery replays " + counted(moment.path.segments.size(), "log") + " up to " +
                     (moment.path.target ? "" : "the last one, ") + to_table_time(moment.at()) +
                     "; start the server in it: pg_ctl -D " + printable(request.target) + " start");
+    if (moment.path.target && moment.path.beyond.empty()) {
+        terminal.message(
+            "if PostgreSQL ends with \"recovery ended before configured recovery target was reached\", nothing was "
+            "committed after that moment: what is restored without --at is the same");
+    }
     terminal.result("the keys of these logs are in " + printable(keys_file) + " until recovery ends");
     return code;
 }

@@ -3,6 +3,7 @@
 #include "cli/backup_view.h"
 #include "cli/child.h"
 #include "cli/drill/source_comparison.h"
+#include "cli/log_series.h"
 #include "cli/recovery.h"
 #include "cli/restore_progress.h"
 #include "cli/signals.h"
@@ -148,14 +149,24 @@ private:
         return request;
     }
 
+    /// That a server would come to the moment: the logs that it replays are read here, as it would.
+    void prove_recovery(const std::string& keys_file, const restore::RestoreRequest& wanted) {
+        make_recoverable(context_, *target_.moment, *moment_, keys_file, wanted);
+        const restore::LogPath& path = target_.moment->path;
+        std::vector<const restore::Log*> logs = path.histories;
+        logs.insert(logs.end(), path.segments.begin(), path.segments.end());
+        (void)read_through(context_, std::move(logs), [&](const restore::LogEpoch& epoch) -> const format::DataKey& {
+            return moment_->keys.key(epoch.fields.dek);
+        });
+    }
+
     void restore(const std::string& keys_file) {
         restore::RestoreRequest wanted = request();
         ShownRestore shown(context_);
         wanted.progress = &shown.progress();
         const SteadyClock::time_point begun = SteadyClock::now();
         const restore::RestoreReport report = restore::restore_files(opened(), wanted);
-        if (target_.moment && report.content_errors == 0)
-            make_recoverable(context_, *target_.moment, *moment_, keys_file, wanted);
+        if (target_.moment && report.content_errors == 0) prove_recovery(keys_file, wanted);
         result_.restore_seconds = seconds(SteadyClock::now() - begun);
         if (const auto first = shown.progress().first_content())
             result_.first_byte_seconds = seconds(*first - started_);

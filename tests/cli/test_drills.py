@@ -108,6 +108,9 @@ class Run(Drills):
         self.assertEqual([case["series"] for case in self.drill()["cases"]], ["home", "other"])
         self.assertEqual([case["series"] for case in self.drill("--series", "other")["cases"]], ["other"])
 
+    def test_an_empty_check_command_is_refused(self):
+        self.assertMessage(self.signet("drill", "run", "--check-command", "", expect=2), "--check-command is empty")
+
     def test_progress_is_shown_where_it_is_asked_for(self):
         write(os.path.join(self.source, "film"), os.urandom(96 << 20))
         self.signet("backup", self.source)

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import resource
 import signal
 import stat
 import struct
@@ -117,6 +118,26 @@ class PushAndFetch(LogTest):
                 self.assertEqual(self.fetched(), file.read())
         self.assertEqual({row["kind"] for row in self.rows()}, {"segment", "history", "backup-history", "partial"})
 
+    def test_what_is_no_regular_file_stays_where_a_log_is_fetched_to(self):
+        self.push_segments(1)
+        os.mkfifo(self.path("pipe"))
+        os.symlink(self.path("elsewhere"), self.path("link"))
+        for place in ("pipe", "link", "."):
+            result = self.signet("log", "fetch", "--series", "pg", segment_name(1), self.path(place), expect=202)
+            self.assertMessage(result, "no regular file")
+        self.assertNothingAt(self.path("elsewhere"))
+        self.assertTrue(os.path.islink(self.path("link")))
+        for name in ("", "../x", "a/b", "."):
+            self.signet("log", "fetch", "--series", "pg", name, self.path("x"), expect=202)
+
+    def test_a_file_size_limit_is_a_failure_and_no_death(self):
+        self.push_segments(1)
+        path = self.write("pg_wal/" + segment_name(2), segment(2))
+        limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, resource.RLIM_INFINITY))
+        result = self.signet("log", "push", "--series", "pg", path, preexec_fn=limit, expect=1)
+        self.assertMessage(result, "File too large")
+        self.push(path)
+
     def test_a_history_may_be_the_first(self):
         self.write("pg_wal/" + segment_name(1, 2), segment(1, 2))
         self.push(self.write("pg_wal/00000002.history", "1\t0/100000\tx\n"))
@@ -135,7 +156,7 @@ class PushAndFetch(LogTest):
     def test_what_is_no_segment_is_refused(self):
         self.push_segments(1)
         for name, content in ((segment_name(2), os.urandom(SEGMENT)), (segment_name(2), segment(2)[:-1]), (segment_name(3), segment(2)),
-                              ("00000003.history", b"rubbish")):
+                              ("00000003.history", b"rubbish"), ("00000004.history", b""), ("00000004.history", b"# nothing\n")):
             with self.subTest(name):
                 self.push(self.write("bad/" + name, content), expect=14)
         self.push(self.write("bad/binlog.000001", b"x"), expect=17)

@@ -7,7 +7,7 @@ import sys
 import time
 import unittest
 
-from harness import main
+from harness import flip, main
 from servers import ServerTest, missing_user
 
 BINARIES = sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda path: int(path.split("/")[4]))
@@ -113,7 +113,10 @@ class Postgres(ServerTest):
         keys = summary["keys_file"]
         self.assertEqual(os.stat(keys).st_mode & 0o777, 0o600)
         cluster.start()
-        cluster.wait("select pg_is_in_recovery()", "f")
+        try:
+            cluster.wait("select pg_is_in_recovery()", "f")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{cluster.tail()}") from None
         self.assertEqual(cluster.checksums(), sums, cluster.tail())
         self.assertEqual(cluster.sql("show archive_mode"), "off")
         cluster.wait("select 1", "1")
@@ -212,6 +215,67 @@ class Postgres(ServerTest):
         self.assertNothingAt(self.path("gap"))
         os.rename(self.path("kept"), os.path.join(self.repository, lost["object"]))
         self.signet("check")
+
+    def test_a_moment_before_a_long_transaction(self):
+        """Recovery looks for the first commit after the moment, which lies many segments further on."""
+        cluster = self.cluster("data")
+        cluster.make()
+        cluster.start()
+        cluster.sql("create table load (id serial primary key, text text); create table beat (id serial, at timestamptz default now())")
+        cluster.load(500)
+        self.base(cluster)
+        cluster.sql("insert into beat default values")
+        time.sleep(0.3)
+        at, sums = cluster.sql("select clock_timestamp()"), cluster.checksums()  # as PostgreSQL writes it
+        time.sleep(0.3)
+        cluster.sql("insert into load (text) select repeat(md5(g::text), 30) from generate_series(1, 100000) g")  # one commit
+        cluster.archived()
+        self.assertGreater(len(self.signet("log", "list", "--json", "--series", "pg").json()), 6)
+        # The rotation comes in between: no moment needs what follows, and recovery has it all the same.
+        self.signet("key", "rotate", "prod")
+        cluster.sql("insert into beat default values")
+        cluster.archived()
+        latest = cluster.checksums()
+        cluster.stop("immediate")
+        shutil.rmtree(cluster.data)
+        self.assertLess(self.restore("planned", "--at", at).last()["logs"], 6)
+        self.assertComesBack("back", sums, "--at", at)
+        self.assertComesBack("newest", latest, "--at", "latest")
+
+    def test_a_log_that_rots_fails_the_drill(self):
+        cluster = self.cluster("data")
+        cluster.make()
+        cluster.start()
+        cluster.sql("create table load (id serial primary key, text text); create table beat (id serial, at timestamptz default now())")
+        self.base(cluster)
+        for _ in range(3):
+            cluster.load(100)
+            cluster.archived()
+        cluster.stop()
+        self.signet("drill", "run", "--series", "pg")
+        self.signet("log", "check", "--series", "pg", "--read-data")
+        rows = [row for row in self.signet("log", "list", "--json", "--series", "pg").json() if row["kind"] == "segment"]
+        self.alter(rows[-2]["object"], flip(os.path.getsize(os.path.join(self.repository, rows[-2]["object"])) // 3))
+        self.assertSays(self.signet("log", "check", "--series", "pg", "--read-data", expect=14).err, rows[-2]["object"])
+        self.signet("log", "check", "--series", "pg", "--read-data", "--no-read", expect=2)
+        record = self.signet("drill", "run", "--series", "pg", "--json", expect=15).last()
+        self.assertIn(rows[-2]["object"], record["reason"])
+
+    def test_what_a_failed_command_left_is_not_called_damage(self):
+        for line, says in (("exit 3", "3"), ("head -c 700 /dev/zero; exit 4", "4")):
+            result = self.signet("backup", "--kind", "postgres", "--series", "pg", "--", "sh", "-c", line, expect=1)
+            self.assertMessage(result, "the command ended with", says, "no backup was made")
+        self.signet("backup", "--kind", "postgres", "--series", "pg", "--", "sh", "-c", "head -c 7000 /dev/urandom", expect=14)
+        self.assertEqual(self.signet("list", "--json").json(), [])
+
+    def test_keys_that_cannot_be_left_for_recovery_stop_a_restore_before_it_writes(self):
+        cluster = self.cluster("data")
+        cluster.make()
+        cluster.start()
+        self.base(cluster)
+        cluster.stop()
+        self.restore("back", "--keys-file", self.path("nowhere/keys"), expect=1)
+        self.assertNothingAt(self.path("back"))
 
     def test_a_second_base_stores_what_changed(self):
         cluster = self.cluster("data")

@@ -226,6 +226,20 @@ class Sqlite(SignetTest):
             self.assertEqual(copy.execute("select count(*), sum(balance) from account").fetchone(), (1000, 100_000))
             copy.close()
 
+    def test_two_databases_of_one_name_and_none_at_all_are_refused(self):
+        self.init()
+        paths = [self.path("a/app.db"), self.path("b/app.db")]
+        for path in paths:
+            os.mkdir(os.path.dirname(path))
+            database = sqlite3.connect(path)
+            database.execute("create table account (id integer primary key)")
+            database.commit()
+            database.close()
+        self.assertIn("two databases are called app.db", self.recipe(*paths, expect=2))
+        self.assertIn("no database was named", self.recipe(expect=2))
+        self.assertEqual(self.signet("list", "--json").json(), [])
+        self.recipe(paths[0])
+
     def test_what_is_no_database_is_not_backed_up(self):
         self.init()
         self.recipe(write(self.path("app.db"), b"rubbish" * 1000), expect=1)

@@ -45,6 +45,13 @@ class Usage(SignetTest):
         self.assertMessage(self.signet("list", "--frobnicate", expect=2), "--frobnicate", "signet help list")
         self.assertMessage(self.signet("--frobnicate", "list", expect=2), "--frobnicate")
 
+    def test_unknown_letters_are_usage_and_nothing_is_done(self):
+        for words in (("list", "-Z"), ("list", "-1"), ("backup", "-nZ", "."), ("prune", "-N"), ("drill", "run", "-Z")):
+            self.assertMessage(self.signet(*words, expect=2), f"unknown option: {words[-1] if words[-1] != '.' else '-nZ'}", f"signet help {words[0]}")
+        self.signet("log", "push", "-Z", "--series", "s", "x", expect=2)
+        self.signet("log", "fetch", "-Z", "--series", "s", "x", "y", expect=202)
+        self.assertMessage(self.signet("list", "--jobs", "many", expect=2), "jobs")
+
     def test_abbreviated_options_are_unknown(self):
         self.signet("list", "--js", expect=2)
 

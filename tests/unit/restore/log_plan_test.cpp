@@ -172,7 +172,7 @@ TEST_CASE("the path changes timelines where their history says", "[restore][logs
     REQUIRE_THROWS_MATCHES(archive.path(155), Error, has_code(ErrorCode::damaged));
 }
 
-TEST_CASE("a stretch needs logs from two before them on, until a base follows", "[restore][log_plan]") {
+TEST_CASE("a stretch needs logs from two before them on, until a base follows", "[restore][logs]") {
     Archive archive = simple();  // segments 2 to 9 at 20 to 90, bases complete at 25 and 65
     LogEpoch later;
     for (std::size_t i = 3; i < archive.logs.logs.size(); ++i) archive.logs.logs[i].epoch = &later;  // 5 to 9
@@ -197,4 +197,31 @@ TEST_CASE("a stretch needs logs from two before them on, until a base follows", 
     const LogsOfStretch late = logs_of_stretch(path, archive.bases, {at(70), at(90)});
     REQUIRE(late.needed.size() == 1);
     CHECK(late.needed[0].logs.epoch == &later);
+}
+
+TEST_CASE("what follows a moment is at hand for recovery, up to what is missing", "[restore][logs]") {
+    Archive archive = simple();
+    const auto beyond = [&](std::optional<std::int64_t> seconds) {
+        std::vector<std::string> names;
+        for (const Log* log : archive.path(seconds).beyond) names.push_back(log->name());
+        return names;
+    };
+    CHECK(names(archive.path(28)) == std::vector{name(1, 2), name(1, 3), name(1, 4)});
+    CHECK(beyond(28) == std::vector{name(1, 5), name(1, 6), name(1, 7), name(1, 8), name(1, 9)});
+    CHECK(beyond(std::nullopt).empty());
+    archive.segment(1, 11, 110);  // 10 is missing, and no moment asks for it
+    CHECK(beyond(28).size() == 5);
+}
+
+TEST_CASE("the first segments lead to just before the last but one ended", "[restore][logs]") {
+    const Archive archive = simple();
+    const LogPath path = archive.path(std::nullopt, 1);
+    REQUIRE(path.base->time() == at(65));
+    CHECK(names(path).front() == name(1, 6));
+    CHECK(path.reached_by(0) == std::nullopt);
+    CHECK(path.reached_by(1) == std::nullopt);
+    CHECK(path.reached_by(2) == std::nullopt);  // the first ended before the base was complete
+    CHECK(path.reached_by(3) == TimePoint{at(70).ns - 1});
+    CHECK(path.reached_by(4) == TimePoint{at(80).ns - 1});
+    CHECK(names(archive.path(69)) == std::vector{name(1, 6), name(1, 7), name(1, 8)});  // the first three, indeed
 }
