@@ -1,3 +1,4 @@
+#include "cli/audit_heads.h"
 #include "cli/context.h"
 #include "cli/drill/commands.h"
 #include "cli/drill/summary.h"
@@ -36,6 +37,24 @@ void print(Terminal& terminal, const DrillEvidences& all) {
         table.print(terminal);
 }
 
+/// Drills are noted in the audit log: where that was cut as well, entries of the repository tell.
+/// throws  Error{damaged}
+void require_intact_audit(Context& context) {
+    std::vector<Digest> heads;
+    try {
+        heads = heads_signed_by_writer(context);
+    } catch (const Error& error) {
+        context.terminal().warning("not compared with what is signed in the repository: " + std::string(error.what()));
+        return;
+    }
+    const keyring::AuditReport report = context.keyring().audit().verify(heads);
+    if (report.intact()) return;
+    throw Error(ErrorCode::damaged,
+                "the audit log in " + context.keyring().folder() +
+                    ", where drills are noted, was altered: " + report.problems.front(),
+                "drills may be missing from this list: compare it with the reports that were kept elsewhere");
+}
+
 ExitCode run(Context& context) {
     Terminal& terminal = context.terminal();
     const DrillEvidences all = load_drills(context.keyring());
@@ -47,7 +66,10 @@ ExitCode run(Context& context) {
         print(terminal, all);
     }
     for (const std::string& remark : all.remarks) terminal.warning(remark);
-    if (all.intact()) return ExitCode::done;
+    if (all.intact()) {
+        require_intact_audit(context);
+        return ExitCode::done;
+    }
     for (std::size_t i = 1; i < all.problems.size(); ++i) terminal.warning(all.problems[i]);
     throw Error(ErrorCode::damaged,
                 "the history of drills in " + context.keyring().folder() + " was edited: " + all.problems.front(),
@@ -64,7 +86,9 @@ Command drill_history_command() {
     command.description =
         "Every record is signed by the writer that ran the drill, chained to the one before, and noted in the "
         "keyring's audit log, whose head the next backup signs. Where a record was altered, taken out, put in or cut "
-        "off, the exit code is 14 and the message says which. Needs no repository and no key.";
+        "off, the exit code is 14 and the message says which. Needs no key; where a repository is named, what its "
+        "entries "
+        "signed of the audit log is compared as well.";
     command.examples = {{"signet drill history", "What was rehearsed, and when"},
                         {"signet drill history --json", "The same for machines, one array"}};
     command.run = run;

@@ -1,3 +1,4 @@
+#include "cli/audit_heads.h"
 #include "cli/commands/commands.h"
 #include "cli/context.h"
 #include "cli/places.h"
@@ -5,37 +6,9 @@
 #include "keyring/audit_export.h"
 
 #include <fstream>
-#include <set>
 
 namespace signet::cli {
 namespace {
-
-/// An officer may sign with several keyrings, and each has a log: what is in those that were named besides the first.
-std::set<Digest> lines_elsewhere(Context& context) {
-    std::set<Digest> lines;
-    const auto& all = context.keyrings().all();
-    for (std::size_t i = 1; i < all.size(); ++i)
-        all[i].audit().read([&](const keyring::AuditRecord& record) { lines.insert(record.digest); });
-    return lines;
-}
-
-/// Heads that this keyring's identities signed in the repository, where one is named: each must be a line of the log,
-/// or of that of another keyring that was named.
-std::vector<Digest> signed_heads(Context& context) {
-    std::vector<Digest> heads;
-    if (!context.has_repository()) return heads;
-    const std::set<Digest> elsewhere = lines_elsewhere(context);
-    std::vector<IdentityId> own;
-    if (const auto writer = context.keyring().writer_if_present()) own.push_back(writer->identity());
-    if (const auto officer = context.keyring().officer_identity(context.vaults())) own.push_back(*officer);
-    for (const IdentityId& identity : own) {
-        for (const format::SignedEntry& entry : context.repository().load_journal(identity).entries) {
-            const Digest& head = entry.head.audit_head;
-            if (!head.is_zero() && !elsewhere.contains(head)) heads.push_back(head);
-        }
-    }
-    return heads;
-}
 
 /// throws  Error{damaged}: unless nothing is wrong
 void require_intact(const keyring::AuditLog& audit, const keyring::AuditReport& report, bool has_repository) {

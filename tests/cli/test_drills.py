@@ -524,6 +524,26 @@ class History(Drills):
         self.rewrite(lambda _: whole)
         self.signet("drill", "history")
 
+    def test_a_history_that_was_cut_together_with_the_audit_log_is_told_by_what_backups_signed(self):
+        self.drill()
+        audit = os.path.join(self.env["SIGNET_KEYRING"], "audit.log")
+        kept = []
+        for path in (self.history, audit):
+            with open(path) as file:
+                kept.append((path, file.read()))
+        self.drill(expect=15, *("--check-command", "false"))
+        self.signet("backup", self.source)  # signs the head
+        self.signet("drill", "history")
+        for path, content in kept:
+            write(path, content.encode())
+        result = self.signet("drill", "history", expect=14)
+        self.assertMessage(result, "audit", "was altered", "drills may be missing")
+        for path, _ in kept:
+            os.remove(path)
+        self.signet("drill", "history", expect=14)
+        # Without the repository nothing tells.
+        self.signet("drill", "history", env={"SIGNET_REPOSITORY": None})
+
     def test_a_history_forged_by_another_writer_is_told_apart(self):
         forger = {"SIGNET_KEYRING": self.path("forger"), "SIGNET_CACHE_DIR": self.path("forger-cache")}
         self.signet("keyring", "link", f"local:{self.env['SIGNET_VAULT']}#prod", env=forger)
