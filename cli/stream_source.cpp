@@ -83,6 +83,7 @@ void StreamSource::confirm() {
     if (error_number_ != 0) throw Error::from_errno("read", printable(name_), error_number_);
     if (!child_) return;
     const ChildEnd end = child_->wait();
+    child_.reset();  // it has told all there is
     stop_if_interrupted();
     if (!end.ok()) {
         throw Error(ErrorCode::failed,

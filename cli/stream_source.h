@@ -28,7 +28,8 @@ public:
     /// Called at the end of the output and before the commit.
     /// throws  Error{failed}: the command ended with another status than 0; Error{io}; Error{interrupted}
     void confirm();
-    /// Whether the command's output is over: what went wrong with it may be the command's doing.
+    /// Whether the command has said all it had to say, and confirm() was not asked yet: what is wrong with its output
+    /// may be its own doing.
     [[nodiscard]] bool has_ended() const { return child_.has_value() && ended_.load(); }
 
 private:

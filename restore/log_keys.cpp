@@ -18,6 +18,9 @@ namespace signet::restore {
 namespace {
 
 constexpr std::string_view kMagic = "SIGNETLK";
+constexpr std::string_view kNameStart = "signet-";
+constexpr std::string_view kNameEnd = ".keys";
+using KeysFileId = Id<struct TemporaryTag, 8>;
 constexpr std::size_t kLargest = std::size_t{512} * 1024 * 1024;
 
 std::string folder_of(const std::string& path) {
@@ -127,6 +130,13 @@ const format::DataKey& LogKeys::key(const DekId& epoch) const {
     return found->second;
 }
 
+bool is_log_keys_name(std::string_view name) {
+    constexpr std::size_t kDigits = 2 * KeysFileId::kSize;
+    if (name.size() != kNameStart.size() + kDigits + kNameEnd.size()) return false;
+    return name.starts_with(kNameStart) && name.ends_with(kNameEnd) &&
+           name.substr(kNameStart.size(), kDigits).find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
 bool is_in_memory(const std::string& path) {
     struct statfs status {};
     if (::statfs(folder_of(path).c_str(), &status) != 0) return false;
@@ -134,7 +144,8 @@ bool is_in_memory(const std::string& path) {
 }
 
 std::string new_log_keys_path() {
-    const std::string name = "/signet-" + crypto::random_id<Id<struct TemporaryTag, 8>>().hex() + ".keys";
+    const std::string name =
+        "/" + std::string(kNameStart) + crypto::random_id<KeysFileId>().hex() + std::string(kNameEnd);
     const char* runtime = std::getenv("XDG_RUNTIME_DIR");
     for (const std::string& folder :
          {std::string(runtime == nullptr ? "" : runtime), std::string("/dev/shm"), std::string("/run")}) {

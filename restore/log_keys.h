@@ -52,6 +52,8 @@ private:
 /// Where such a file goes when nothing is said: a new name in a folder in memory.
 /// throws  Error{failed}: this system has none; the hint says what to do
 [[nodiscard]] std::string new_log_keys_path();
+/// Whether a file in such a folder is called as new_log_keys_path() calls them.
+[[nodiscard]] bool is_log_keys_name(std::string_view name);
 /// Whether a path lies in a file system that is kept in memory.
 [[nodiscard]] bool is_in_memory(const std::string& path);
 

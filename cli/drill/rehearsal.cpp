@@ -38,7 +38,7 @@ private:
 class Rehearsal {
 public:
     Rehearsal(Context& context, const DrillTarget& target, const RehearsalOptions& options, const DrillScratch& scratch)
-        : context_(context), target_(target), options_(options), folder_(scratch.restored()) {}
+        : context_(context), target_(target), options_(options), scratch_(scratch), folder_(scratch.restored()) {}
 
     DrillCase run() {
         describe();
@@ -98,6 +98,7 @@ private:
         require_not_its_source();
         result_.stage = "restore";
         const KeysFile keys_file(target_.moment ? choose_keys_file(context_) : std::string());
+        if (target_.moment) scratch_.note_keys_file(keys_file.path());
         restore(keys_file.path());
         result_.stage = "compare";
         if (options_.compare_source) compare();
@@ -228,6 +229,7 @@ private:
     Context& context_;
     const DrillTarget& target_;
     const RehearsalOptions& options_;
+    const DrillScratch& scratch_;
     const std::string folder_;
     const SteadyClock::time_point started_ = SteadyClock::now();
     std::optional<OpenMoment> moment_;

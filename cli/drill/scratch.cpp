@@ -3,6 +3,7 @@
 #include "cli/context.h"
 #include "cli/places.h"
 #include "core/file.h"
+#include "restore/log_keys.h"
 #include "restore/target.h"
 
 #include <fcntl.h>
@@ -80,10 +81,26 @@ bool is_there(const std::string& path) {
     return ::lstat(path.c_str(), &status) == 0;
 }
 
+bool is_own(const std::string& path) {
+    struct stat status {};
+    return ::lstat(path.c_str(), &status) == 0 && status.st_uid == ::geteuid();
+}
+
+/// Only what a restore calls so, and only where nobody else can have named it.
+void remove_keys_file(const std::string& folder) {
+    const std::string link = folder + "/" + DrillScratch::kKeysFile;
+    if (!is_own(folder) || !is_own(link)) return;
+    std::error_code failed;
+    const fs::path file = fs::read_symlink(link, failed);
+    if (failed || !restore::is_log_keys_name(file.filename().string())) return;
+    (void)::unlink(file.c_str());
+}
+
 /// What drills make, and nothing else: who put something beside it keeps it.
 void remove_all_in(const std::string& folder) {
+    remove_keys_file(folder);
     // The marker last: what is left until then is still known as a drill's.
-    for (const char* name : {DrillScratch::kRestored, DrillScratch::kKeys, kMarker}) {
+    for (const char* name : {DrillScratch::kRestored, DrillScratch::kKeys, DrillScratch::kKeysFile, kMarker}) {
         if (is_there(folder + "/" + name)) remove_from(folder, name);
     }
 }
@@ -92,7 +109,9 @@ void remove_all_in(const std::string& folder) {
 bool is_all_ours(const std::string& folder) {
     for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
         const std::string name = entry.path().filename().string();
-        if (name != DrillScratch::kRestored && name != DrillScratch::kKeys && name != kMarker) return false;
+        if (name != DrillScratch::kRestored && name != DrillScratch::kKeys && name != DrillScratch::kKeysFile &&
+            name != kMarker)
+            return false;
     }
     return true;
 }
@@ -185,6 +204,12 @@ DrillScratch::~DrillScratch() {
         // Who wanted to know has called clean().
     }
     if (lock_ >= 0) ::close(lock_);
+}
+
+void DrillScratch::note_keys_file(const std::string& path) const {
+    const std::string link = folder_ + "/" + kKeysFile;
+    (void)::unlink(link.c_str());
+    if (::symlink(path.c_str(), link.c_str()) != 0) throw Error::from_errno("make", link, errno);
 }
 
 void DrillScratch::remove_restored() {

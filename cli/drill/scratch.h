@@ -18,6 +18,7 @@ class DrillScratch {
 public:
     static constexpr const char* kRestored = "restored";
     static constexpr const char* kKeys = "keys";
+    static constexpr const char* kKeysFile = "keys-file";  ///< a link
     /// wanted  nothing: a new folder below TMPDIR, else /var/tmp. A folder that is there must be empty, or be what an
     ///         earlier drill left behind: that is removed first
     /// throws  Error{refused}: it is neither, or live; Error{busy}: another drill works in it; Error{io}
@@ -35,6 +36,8 @@ public:
     [[nodiscard]] std::string restored() const { return folder_ + "/" + kRestored; }
     /// Where keyring and vault of a drill from nothing are.
     [[nodiscard]] std::string keys() const { return folder_ + "/" + kKeys; }
+    /// Says where the keys are that a server in it reads, outside of it: they go with the rest, also after a kill.
+    void note_keys_file(const std::string& path) const;
     /// Removes what was restored. throws  Error{io}, Error{refused}: something is mounted in it
     void remove_restored();
     /// Removes everything that drills make, and the folder itself where it was made for this. throws  the same

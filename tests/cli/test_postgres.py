@@ -3,11 +3,12 @@
 import glob
 import os
 import shutil
+import signal
 import sys
 import time
 import unittest
 
-from harness import flip, main
+from harness import flip, main, wait_until
 from servers import ServerTest, missing_user
 
 BINARIES = sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda path: int(path.split("/")[4]))
@@ -260,6 +261,25 @@ class Postgres(ServerTest):
         self.signet("log", "check", "--series", "pg", "--read-data", "--no-read", expect=2)
         record = self.signet("drill", "run", "--series", "pg", "--json", expect=15).last()
         self.assertIn(rows[-2]["object"], record["reason"])
+
+    def test_a_killed_drill_leaves_keys_that_the_next_one_removes(self):
+        cluster = self.cluster("data")
+        cluster.make()
+        cluster.start()
+        self.base(cluster)
+        cluster.archived()
+        cluster.stop()
+        words = ("drill", "run", "--series", "pg", "--target", self.path("scratch"))
+        process = self.start(*words, "--check-command", f"touch {self.path('begun')}; sleep 8")
+        self.assertTrue(wait_until(lambda: os.path.exists(self.path("begun"))))
+        keys = os.readlink(self.path("scratch/keys-file"))
+        self.assertTrue(os.path.exists(keys))
+        process.kill()
+        self.finish(process, words, -signal.SIGKILL)
+        self.assertTrue(os.path.exists(keys))
+        self.signet(*words)
+        self.assertNothingAt(keys)
+        self.assertEqual(os.listdir(self.path("scratch")), [])
 
     def test_what_a_failed_command_left_is_not_called_damage(self):
         for line, says in (("exit 3", "3"), ("head -c 700 /dev/zero; exit 4", "4")):
