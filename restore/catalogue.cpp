@@ -135,9 +135,10 @@ void require_seen(const keyring::KeyringSet& keyrings, const std::vector<const C
         if (pin == nullptr) continue;
         for (const auto& [identity, seen] : pin->seen) {
             const std::string lost = rolled_back(identity, seen, journal_of(places.front()->journals(), identity));
-            const bool is_somewhere = std::any_of(places.begin(), places.end(), [&](const Catalogue* place) {
-                return rolled_back(identity, seen, journal_of(place->journals(), identity)).empty();
-            });
+            const auto shows = [&writer = identity, &entry = seen](const Catalogue* place) {
+                return rolled_back(writer, entry, journal_of(place->journals(), writer)).empty();
+            };
+            const bool is_somewhere = std::any_of(places.begin(), places.end(), shows);
             if (!is_somewhere) throw Error(ErrorCode::damaged, lost);
         }
     }
