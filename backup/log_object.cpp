@@ -1,7 +1,7 @@
 #include "backup/log_object.h"
 
+#include "core/aligned_buffer.h"
 #include "core/beside.h"
-#include "core/buffer.h"
 #include "core/crypto/digest.h"
 #include "core/crypto/random.h"
 #include "format/limits.h"
@@ -22,7 +22,7 @@ constexpr int kLevel = 1;  // a database waits for it
 /// One frame on its way. Its thread is waited for before what it works on goes.
 struct Lane {
     format::LogFrameSealer sealer;
-    Buffer block;
+    AlignedBuffer block;
     std::size_t filled = 0;
     ByteView sealed;
     std::future<void> done;
@@ -40,7 +40,8 @@ public:
         const auto lanes =
             static_cast<std::size_t>(std::max<std::uint64_t>(1, std::min<std::uint64_t>({frames, wanted, kMostLanes})));
         lanes_.reserve(lanes);
-        for (std::size_t i = 0; i < lanes; ++i) lanes_.push_back({{frame_key, kLevel}, Buffer(kBlock), 0, {}, {}});
+        for (std::size_t i = 0; i < lanes; ++i)
+            lanes_.push_back({{frame_key, kLevel}, AlignedBuffer(kBlock), 0, {}, {}});
     }
 
     /// returns  SHA-256 of the content
@@ -50,7 +51,7 @@ public:
             if (next_ >= lanes_.size()) put(lane);
             at += fill(lane, at);
             lane.done = start_beside([&lane, number = next_] { seal(lane, number); });
-            content_.update(lane.block.first(lane.filled));
+            content_.update(lane.block.octets().first(lane.filled));
         }
         const auto in_flight = static_cast<std::uint32_t>(std::min<std::size_t>(next_, lanes_.size()));
         for (std::uint32_t number = next_ - in_flight; number < next_; ++number) put(lanes_[number % lanes_.size()]);
@@ -60,13 +61,13 @@ public:
 private:
     std::size_t fill(Lane& lane, std::uint64_t at) const {
         const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(kBlock, file_.size() - at));
-        lane.filled = file_.read(at, lane.block.first(wanted));
+        lane.filled = file_.read(at, lane.block.octets().first(wanted));
         if (lane.filled != wanted) file_.require_unchanged();  // it became shorter
         return lane.filled;
     }
 
     static void seal(Lane& lane, std::uint32_t number) {
-        lane.sealed = lane.sealer.seal(number, lane.block.first(lane.filled));
+        lane.sealed = lane.sealer.seal(number, lane.block.octets().first(lane.filled));
     }
 
     /// Writes the frame that is sealed in `lane`, which is free then.

@@ -53,6 +53,7 @@ ExitCode run_command(const std::vector<std::string>& words, Terminal& terminal) 
     terminal.configure(options.flag("json"), options.flag("quiet") ? -1 : options.count("verbose"));
     Context context(*invocation.command, options, terminal);
     try {
+        (void)context.jobs();  // refused also where nothing is done in parallel
         return invocation.command->run(context);
     } catch (const Error& error) {
         // Whoever used it wrongly is told at least where to read.

@@ -98,8 +98,6 @@ constexpr std::array<ExclusiveGroup, 8> kExclusive = {{
     {"stdin", "stdin-from-command", nullptr},
 }};
 
-constexpr int kMostJobs = 1024;
-
 bool is_passphrase_option(const std::string& name) { return name.compare(0, 11, "passphrase-") == 0; }
 
 std::string see(const Command& command) { return "see: signet help " + command.name; }
@@ -180,7 +178,6 @@ public:
             throw Error(ErrorCode::usage, "unexpected argument: " + options_.arguments_[wanted.most],
                         "signet " + command_.name + " " + command_.synopsis);
         }
-        (void)options_.integer("jobs", 1, kMostJobs);  // also where nothing is done in parallel
         if (options_.flag("dry-run") && command_.dry_run == DryRun::not_offered) {
             throw Error(ErrorCode::usage, "signet " + command_.name + " has no dry run", see(command_));
         }

@@ -154,7 +154,7 @@ std::string choose_keys_file(Context& context) {
     if (::access(path.c_str(), F_OK) == 0)
         throw Error(ErrorCode::refused, path + " is there already; nothing was written",
                     "it may hold the keys of another recovery: name another file, or remove it");
-    // Known before hours of restoring: without this file there is no recovery.
+    if (context.dry_run()) return path;
     const UniqueFd tried(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, kFileMode));
     if (!tried) throw Error::from_errno("create", path, errno);
     static_cast<void>(::unlink(path.c_str()));

@@ -28,8 +28,10 @@ struct OpenMoment {
 /// Refuses a target that a cluster may be running in, or that is not empty. throws  Error{refused}
 void require_empty_target(const std::string& folder);
 
-/// Where the keys for recovery will be: what was named, or a file in memory.
-/// throws  Error{refused}: it is there already; Error{failed}: nothing was named, and there is no file system in memory
+/// Where the keys for recovery will be: what was named, or a file in memory. A file that was named is made and removed
+/// again, but for a dry run: without it there is no recovery, and that is known before hours of restoring.
+/// throws  Error{refused}: it is there already; Error{io}: it cannot be made; Error{failed}: nothing was named, and
+/// there is no file system in memory
 [[nodiscard]] std::string choose_keys_file(Context& context);
 
 /// Writes recovery.signal and the settings into a restored cluster, and the keys where recovery finds them.

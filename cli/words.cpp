@@ -91,16 +91,14 @@ private:
         }
     }
 
-    /// Behind the command an unknown option is left for the parser, whose message knows the command's options.
+    /// Behind the command an unknown long option is left for the parser, whose message knows which ones it resembles.
     void unknown(const std::string& word) {
-        if (command_ != nullptr && word.starts_with("--")) {
-            result_.options.push_back(word);
-            return;
-        }
-        if (command_ != nullptr)
+        if (command_ == nullptr)
+            throw Error(ErrorCode::usage, "unknown option before the command: " + word,
+                        "options of a command stand behind it; see: signet help");
+        if (!word.starts_with("--"))
             throw Error(ErrorCode::usage, "unknown option: " + word, "see: signet help " + command_->name);
-        throw Error(ErrorCode::usage, "unknown option before the command: " + word,
-                    "options of a command stand behind it; see: signet help");
+        result_.options.push_back(word);
     }
 
     void take_plain(const std::string& word) {

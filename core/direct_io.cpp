@@ -16,10 +16,6 @@
 
 namespace signet {
 
-AlignedBuffer::AlignedBuffer(std::size_t size)
-    : memory_(static_cast<std::uint8_t*>(::operator new (align_up(size), std::align_val_t{kDirectAlignment}))),
-      size_(align_up(size)) {}
-
 UniqueFd open_directly(int fd, int access) {
     struct statfs system {};
     if (::fstatfs(fd, &system) != 0) return {};

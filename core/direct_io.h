@@ -2,41 +2,15 @@
 // cache to what the host works on. docs/decisions/0011.
 #pragma once
 
+#include "core/aligned_buffer.h"
 #include "core/bytes.h"
 #include "core/file.h"
 
 #include <sys/types.h>
 #include <atomic>
 #include <cstdint>
-#include <memory>
-#include <new>
 
 namespace signet {
-
-/// What memory, offset and length must be multiples of.
-inline constexpr std::size_t kDirectAlignment = 4096;
-
-[[nodiscard]] constexpr std::size_t align_up(std::size_t value) {
-    return (value + kDirectAlignment - 1) / kDirectAlignment * kDirectAlignment;
-}
-
-/// Memory that may be read into and written from directly.
-class AlignedBuffer {
-public:
-    AlignedBuffer() = default;
-    /// size  is rounded up. throws  std::bad_alloc
-    explicit AlignedBuffer(std::size_t size);
-    [[nodiscard]] MutableByteView octets() const { return {memory_.get(), size_}; }
-
-private:
-    struct Free {
-        void operator()(std::uint8_t* memory) const noexcept {
-            ::operator delete (memory, std::align_val_t{kDirectAlignment});
-        }
-    };
-    std::unique_ptr<std::uint8_t, Free> memory_;
-    std::size_t size_ = 0;
-};
 
 /// The file of an open descriptor once more. access  O_RDONLY or O_WRONLY
 /// returns  none where the file system has no such way, or is not known to be faster that way (ext4 and XFS are)

@@ -253,20 +253,21 @@ LogFrameSealer::LogFrameSealer(const SecretBytes& frame_key, int level)
 ByteView LogFrameSealer::seal(std::uint32_t number, ByteView raw) {
     invariant(!raw.empty() && raw.size() <= kMaxFrameRaw, "a frame has 1 to 1,048,576 octets");
     const std::size_t compressed =
-        compressor_.looks_incompressible(raw) ? raw.size() : compressor_.compress(raw, payload_.first(payload_.size()));
+        compressor_.looks_incompressible(raw) ? raw.size() : compressor_.compress(raw, payload_.octets());
     const bool is_compressed = compressed < raw.size();
-    const ByteView payload = is_compressed ? payload_.first(compressed) : raw;
+    const ByteView payload = is_compressed ? payload_.octets().first(compressed) : raw;
     const auto sealed_size = static_cast<std::uint32_t>(payload.size() + crypto::kAeadTagSize);
     const std::uint32_t before = sealed_size | (is_compressed ? kCompressedBit : 0U);
-    for (unsigned i = 0; i < LogFrameHead::kSize; ++i) sealed_.data()[i] = static_cast<std::uint8_t>(before >> (8 * i));
-    const MutableByteView whole = sealed_.first(LogFrameHead::kSize + sealed_size);
+    for (unsigned i = 0; i < LogFrameHead::kSize; ++i)
+        sealed_.octets()[i] = static_cast<std::uint8_t>(before >> (8 * i));
+    const MutableByteView whole = sealed_.octets().first(LogFrameHead::kSize + sealed_size);
     const MutableByteView sealed = whole.subspan(LogFrameHead::kSize);
     const Bytes associated = frame_associated(is_compressed, number, raw.size());
     const crypto::Nonce nonce = crypto::Nonce::counter(number);
     aead_.seal(nonce, associated, payload, sealed);
 
-    const MutableByteView opened = opened_.first(payload.size());
-    const MutableByteView again = raw_.first(raw.size());
+    const MutableByteView opened = opened_.octets().first(payload.size());
+    const MutableByteView again = raw_.octets().first(raw.size());
     const bool is_right =
         aead_.open(nonce, associated, sealed, opened) &&
         (is_compressed ? decompressor_.decompress(opened, again) && std::equal(raw.begin(), raw.end(), again.begin())
@@ -298,7 +299,8 @@ void LogFrameOpener::open(std::uint32_t number, const LogFrameHead& head, ByteVi
                           std::string_view what) {
     invariant(sealed.size() == head.sealed_size, "a frame is opened whole");
     const Bytes associated = frame_associated(head.is_compressed, number, out.size());
-    const MutableByteView payload = head.is_compressed ? payload_.first(head.sealed_size - crypto::kAeadTagSize) : out;
+    const MutableByteView payload =
+        head.is_compressed ? payload_.octets().first(head.sealed_size - crypto::kAeadTagSize) : out;
     const bool is_right = aead_.open(crypto::Nonce::counter(number), associated, sealed, payload) &&
                           (!head.is_compressed || decompressor_.decompress(payload, out));
     if (!is_right) throw_damaged(what, "frame " + std::to_string(number) + " does not authenticate");

@@ -1,7 +1,7 @@
 // Logs: one object each, sealed frames in front and a public, signed trailer behind (docs/format.md section 16).
 #pragma once
 
-#include "core/buffer.h"
+#include "core/aligned_buffer.h"
 #include "core/clock.h"
 #include "core/crypto/identity_key.h"
 #include "format/compress.h"
@@ -123,10 +123,10 @@ private:
     crypto::Aead aead_;
     Compressor compressor_;
     Decompressor decompressor_;
-    Buffer payload_;
-    Buffer sealed_;
-    Buffer opened_;
-    Buffer raw_;
+    AlignedBuffer payload_;
+    AlignedBuffer sealed_;
+    AlignedBuffer opened_;
+    AlignedBuffer raw_;
 };
 
 /// A frame's length and codec, as they stand before it.
@@ -149,7 +149,7 @@ public:
 private:
     crypto::Aead aead_;
     Decompressor decompressor_;
-    Buffer payload_;
+    AlignedBuffer payload_;
 };
 
 }  // namespace signet::format

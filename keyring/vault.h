@@ -69,6 +69,8 @@ template <class T>
 /// What a vault described. throws  Error{key_unavailable}, Error{damaged}, Error{refused}: why there is none, with a
 /// hint
 [[nodiscard]] KeyDescription require_key(Answer<KeyDescription> answer, const Location& location);
+/// How a link notes what its vault said: the key's state, or why it did not answer.
+[[nodiscard]] std::string state_after(const Answer<KeyDescription>& answer);
 
 using Binding = format::WrapBinding;
 

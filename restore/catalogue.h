@@ -233,6 +233,8 @@ private:
     void hold_to_checkpoints(const CatalogueOptions& options);
     void measure_tails(const std::vector<const keyring::RepositoryPin*>& pins, const CatalogueOptions& options);
     void share_label_keys();
+    /// What an entry tells under its writer's label key; none where that is not at hand. throws  Error{damaged}
+    [[nodiscard]] std::optional<format::Labels> labels_of(const format::SignedEntry& entry) const;
     void learn_names(const storage::Repository& repository, keyring::KeyringSet& keyrings);
     void apply_remarks();
     void take_tombstones();

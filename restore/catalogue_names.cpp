@@ -39,30 +39,31 @@ void Catalogue::share_label_keys() {
     }
 }
 
+std::optional<format::Labels> Catalogue::labels_of(const format::SignedEntry& entry) const {
+    const SecretBytes* key = label_key(entry.identity);
+    if (key == nullptr) return std::nullopt;
+    auto labels = format::open_labels(entry, *key);
+    if (labels) format::check_series(entry, *labels, *key);
+    return labels;
+}
+
 void Catalogue::learn_names(const storage::Repository& repository, keyring::KeyringSet& keyrings) {
     const RepositoryId& id = repository.config().repository;
     if (const auto own = keyrings.own().writer_if_present()) {
         label_keys_.emplace(own->identity(), keyrings.own().writer_keys(id, *own).label_key.clone());
     }
-    for (const Backup& backup : backups_) {
-        if (label_keys_.contains(backup.writer)) continue;
-        auto key = keyrings.label_key(id, backup.writer);
+    const auto learn_key = [&](const IdentityId& writer) {
+        if (label_keys_.contains(writer)) return;
+        auto key = keyrings.label_key(id, writer);
         // An empty key stands for "not known", so that each writer is asked about once.
-        label_keys_.emplace(backup.writer, key ? std::move(*key) : SecretBytes());
-    }
-    for (const LogEpoch& epoch : log_epochs_) {
-        if (label_keys_.contains(epoch.entry->identity)) continue;
-        auto key = keyrings.label_key(id, epoch.entry->identity);
-        label_keys_.emplace(epoch.entry->identity, key ? std::move(*key) : SecretBytes());
-    }
+        label_keys_.emplace(writer, key ? std::move(*key) : SecretBytes());
+    };
+    for (const Backup& backup : backups_) learn_key(backup.writer);
+    for (const LogEpoch& epoch : log_epochs_) learn_key(epoch.entry->identity);
     share_label_keys();
     for (LogEpoch& epoch : log_epochs_) {
-        const SecretBytes* key = label_key(epoch.entry->identity);
-        if (key == nullptr) continue;
         try {
-            auto labels = format::open_labels(*epoch.entry, *key);
-            if (labels) format::check_series(*epoch.entry, *labels, *key);
-            epoch.labels = std::move(labels);
+            epoch.labels = labels_of(*epoch.entry);
         } catch (const Error& error) {
             if (!is_damage(error)) throw;
             epoch.damage = error;
@@ -71,12 +72,8 @@ void Catalogue::learn_names(const storage::Repository& repository, keyring::Keyr
         }
     }
     for (Backup& backup : backups_) {
-        const SecretBytes* key = label_key(backup.writer);
-        if (key == nullptr) continue;
         try {
-            auto labels = format::open_labels(*backup.entry, *key);
-            if (labels) format::check_series(*backup.entry, *labels, *key);
-            backup.labels = std::move(labels);
+            backup.labels = labels_of(*backup.entry);
         } catch (const Error& error) {
             if (!is_damage(error)) throw;
             backup.damage = Error(ErrorCode::damaged, error.what());

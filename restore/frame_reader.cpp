@@ -4,7 +4,7 @@
 #include <bit>
 #include <optional>
 
-#include "core/buffer.h"
+#include "core/aligned_buffer.h"
 #include "core/error.h"
 #include "format/names.h"
 #include "restore/pack_object.h"
@@ -52,7 +52,7 @@ struct FrameReader::Pack {
 struct FrameReader::Scratch {
     static constexpr std::size_t kSize = format::kMaxFrameRaw + crypto::kAeadTagSize;
     AlignedBuffer sealed{kSize + 2 * kDirectAlignment};
-    Buffer payload{kSize};
+    AlignedBuffer payload{kSize};
     format::Decompressor decompressor;
 };
 
@@ -181,7 +181,7 @@ std::shared_ptr<DecodedFrame> FrameReader::decode(std::uint32_t frame) {
     std::shared_ptr<DecodedFrame> decoded = make_frame(place.raw_size);
     const MutableByteView raw = decoded->data_.octets().first(place.raw_size);
     const MutableByteView payload =
-        place.codec == format::Codec::raw ? raw : scratch->payload.first(sealed.size() - crypto::kAeadTagSize);
+        place.codec == format::Codec::raw ? raw : scratch->payload.octets().first(sealed.size() - crypto::kAeadTagSize);
     format::FrameCipher cipher(*pack->keys);
     if (!cipher.open({place.number, place.kind, place.codec, place.raw_size}, sealed, payload)) {
         fail_damaged(name_of(table_, place), "authentication failed");

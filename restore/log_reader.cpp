@@ -1,7 +1,7 @@
 #include "restore/log_reader.h"
 
+#include "core/aligned_buffer.h"
 #include "core/beside.h"
-#include "core/buffer.h"
 #include "core/crypto/digest.h"
 #include "core/crypto/random.h"
 #include "core/file.h"
@@ -49,8 +49,8 @@ private:
 struct Lane {
     format::LogFrameOpener opener;
     format::LogFrameHead head;
-    Buffer sealed{kFrame + crypto::kAeadTagSize};
-    Buffer raw{kFrame};
+    AlignedBuffer sealed{kFrame + crypto::kAeadTagSize};
+    AlignedBuffer raw{kFrame};
     std::size_t size = 0;  ///< of `raw`
     std::future<void> done;
 };
@@ -88,15 +88,15 @@ private:
         std::array<std::uint8_t, format::LogFrameHead::kSize> head{};
         from_.read(head, name_);
         lane.head = format::LogFrameHead::decode(head, lane.size, name_);
-        const MutableByteView sealed = lane.sealed.first(lane.head.sealed_size);
+        const MutableByteView sealed = lane.sealed.octets().first(lane.head.sealed_size);
         from_.read(sealed, name_);
         lane.done = start_beside([this, &lane, sealed, number] {
-            lane.opener.open(number, lane.head, sealed, lane.raw.first(lane.size), name_);
+            lane.opener.open(number, lane.head, sealed, lane.raw.octets().first(lane.size), name_);
         });
     }
     static void give(Lane& lane, const std::function<void(ByteView)>& take) {
         lane.done.get();
-        take(lane.raw.first(lane.size));
+        take(lane.raw.octets().first(lane.size));
     }
 
     HashedReader& from_;

@@ -2,6 +2,7 @@
 #include "cli/context.h"
 #include "cli/drill/commands.h"
 #include "cli/drill/summary.h"
+#include "cli/signals.h"
 #include "cli/table.h"
 
 #include <algorithm>
@@ -44,6 +45,7 @@ void require_intact_audit(Context& context) {
     try {
         heads = heads_signed_by_writer(context);
     } catch (const Error& error) {
+        stop_if_interrupted();
         context.terminal().warning("not compared with what is signed in the repository: " + std::string(error.what()));
         return;
     }

@@ -76,6 +76,7 @@ void require_sound(const restore::LogSeries& series) {
 }
 
 ExitCode run(Context& context) {
+    context.options().refuse_together({"no-read", "read-data"});
     const std::string name = log_series_name(context);
     std::string wanted;
     if (const auto command = context.options().text("switch-command")) {
@@ -94,7 +95,6 @@ ExitCode run(Context& context) {
     Terminal& terminal = context.terminal();
     const bool reads = !context.options().flag("no-read");
     const bool all = context.options().flag("read-data");
-    if (!reads && all) throw Error(ErrorCode::usage, "--read-data and --no-read contradict each other");
     if (reads) read_some(context, series, newest, all);
     if (terminal.json()) {
         Json object = {{"message_type", "summary"}, {"logs", series.logs.size()}};

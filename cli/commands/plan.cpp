@@ -95,7 +95,10 @@ Command plan_command() {
         "whatever keys there are.\n\n"
         "T is RFC 3339, a date, \"2026-03-14 09:30\", or a time ago such as -2d.";
     command.options = with_selection({
-        {.name = "at", .takes = Takes::one, .value_name = "T", .help = "the newest backup not after this"},
+        {.name = "at",
+         .takes = Takes::one,
+         .value_name = "T",
+         .help = "the newest backup not after this, or what logs lead to; latest: the end of the logs"},
         {.name = "from", .takes = Takes::one, .value_name = "T", .help = "any moment from here"},
         {.name = "to", .takes = Takes::one, .value_name = "T", .help = "to here"},
         {.name = "without-key",

@@ -531,7 +531,7 @@ class History(Drills):
         for path in (self.history, audit):
             with open(path) as file:
                 kept.append((path, file.read()))
-        self.drill(expect=15, *("--check-command", "false"))
+        self.drill("--check-command", "false", expect=15)
         self.signet("backup", self.source)  # signs the head
         self.signet("drill", "history")
         for path, content in kept:

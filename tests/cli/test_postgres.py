@@ -96,6 +96,14 @@ class Postgres(ServerTest):
         self.clusters.append(Cluster(self, name))
         return self.clusters[-1]
 
+    def running_cluster(self, tables=True):
+        cluster = self.cluster("data")
+        cluster.make()
+        cluster.start()
+        if tables:
+            cluster.sql("create table load (id serial primary key, text text); create table beat (id serial, at timestamptz default now())")
+        return cluster
+
     def stop_all(self):
         for cluster in self.clusters:
             if os.path.exists(cluster.data + "/postmaster.pid"):
@@ -131,10 +139,7 @@ class Postgres(ServerTest):
 
     def live(self):
         """Three moments of a cluster, the protector rotated before the second; then it is gone."""
-        cluster = self.cluster("data")
-        cluster.make()
-        cluster.start()
-        cluster.sql("create table load (id serial primary key, text text); create table beat (id serial, at timestamptz default now())")
+        cluster = self.running_cluster()
         cluster.load(2000)
         self.before_base = cluster.moment()
         self.first_base = self.base(cluster)
@@ -219,10 +224,7 @@ class Postgres(ServerTest):
 
     def test_a_moment_before_a_long_transaction(self):
         """Recovery looks for the first commit after the moment, which lies many segments further on."""
-        cluster = self.cluster("data")
-        cluster.make()
-        cluster.start()
-        cluster.sql("create table load (id serial primary key, text text); create table beat (id serial, at timestamptz default now())")
+        cluster = self.running_cluster()
         cluster.load(500)
         self.base(cluster)
         cluster.sql("insert into beat default values")
@@ -244,10 +246,7 @@ class Postgres(ServerTest):
         self.assertComesBack("newest", latest, "--at", "latest")
 
     def test_a_log_that_rots_fails_the_drill(self):
-        cluster = self.cluster("data")
-        cluster.make()
-        cluster.start()
-        cluster.sql("create table load (id serial primary key, text text); create table beat (id serial, at timestamptz default now())")
+        cluster = self.running_cluster()
         self.base(cluster)
         for _ in range(3):
             cluster.load(100)
@@ -263,9 +262,7 @@ class Postgres(ServerTest):
         self.assertIn(rows[-2]["object"], record["reason"])
 
     def test_a_killed_drill_leaves_keys_that_the_next_one_removes(self):
-        cluster = self.cluster("data")
-        cluster.make()
-        cluster.start()
+        cluster = self.running_cluster(tables=False)
         self.base(cluster)
         cluster.archived()
         cluster.stop()
@@ -289,19 +286,14 @@ class Postgres(ServerTest):
         self.assertEqual(self.signet("list", "--json").json(), [])
 
     def test_keys_that_cannot_be_left_for_recovery_stop_a_restore_before_it_writes(self):
-        cluster = self.cluster("data")
-        cluster.make()
-        cluster.start()
+        cluster = self.running_cluster(tables=False)
         self.base(cluster)
         cluster.stop()
         self.restore("back", "--keys-file", self.path("nowhere/keys"), expect=1)
         self.assertNothingAt(self.path("back"))
 
     def test_a_second_base_stores_what_changed(self):
-        cluster = self.cluster("data")
-        cluster.make()
-        cluster.start()
-        cluster.sql("create table load (id serial primary key, text text); create table beat (id serial, at timestamptz default now())")
+        cluster = self.running_cluster()
         cluster.load(100_000)
         first = self.base(cluster)
         cluster.sql("update load set text = 'changed' where id < 1000")
@@ -328,9 +320,7 @@ class Postgres(ServerTest):
         self.as_user([BINARIES[-1] + "/pg_checksums", "--check", "-D", restored.data])
 
     def test_tablespaces_come_back_by_the_sample(self):
-        cluster = self.cluster("data")
-        cluster.make()
-        cluster.start()
+        cluster = self.running_cluster(tables=False)
         place = self.path("fast")
         os.mkdir(place, 0o700)
         self.own(place)
@@ -362,10 +352,7 @@ class Postgres(ServerTest):
         self.assertEqual(len(self.signet("list", "--json", "--series", "pg").json()), 1)
 
     def test_a_drill_starts_the_cluster_asks_it_and_leaves_nothing(self):
-        cluster = self.cluster("data")
-        cluster.make()
-        cluster.start()
-        cluster.sql("create table load (id serial primary key, text text); create table beat (id serial, at timestamptz default now())")
+        cluster = self.running_cluster()
         cluster.load(500)
         self.base(cluster)
         cluster.load(500)
@@ -389,9 +376,7 @@ class Postgres(ServerTest):
         self.signet("drill", "run", "--series", "pg", "--without-key", "prod", expect=15)
 
     def test_a_base_that_is_not_whole_is_not_committed(self):
-        cluster = self.cluster("data")
-        cluster.make()
-        cluster.start()
+        cluster = self.running_cluster(tables=False)
         tar = self.path("base.tar")
         self.as_user(["sh", "-c", f"{BINARIES[-1]}/pg_basebackup -h {cluster.socket} -U admin -D - -Ft -X none -c fast > {tar}"])
         with open(tar, "rb") as file:

@@ -341,6 +341,15 @@ class Copying(ReplicaTest):
         self.assertEastIsWhole()
         self.in_east("restore", third, "-t", "out")
 
+    def test_a_replica_is_pruned_but_not_repacked(self):
+        """Repacked is in the primary; a copy brings what came of it."""
+        self.copy()
+        before = tree_state(self.east_repository)
+        for words in ((), ("-n",)):
+            self.assertMessage(self.in_east("prune", "--max-unused", "0", *words, expect=17), "replica", "signet copy")
+        self.assertEqual(tree_state(self.east_repository), before)
+        self.assertTrue(self.in_east("prune", "--json").last()["replica"])
+
     def test_what_copy_does_not_take(self):
         self.signet("copy", expect=2)
         self.signet("copy", "--to", self.repository, expect=2)

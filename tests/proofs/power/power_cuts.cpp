@@ -1,20 +1,17 @@
-// Power cuts, simulated: notes every system call with which a host is set up, makes backups and rotates its key; then,
-// between any two of them, forgets what was not synced, in every way of disk_model.h, and looks at what is left.
+// Power cuts, simulated: notes every system call with which a host is set up, makes backups, rotates its key, forgets
+// and prunes; then, between any two of them, forgets what was not synced, in every way of disk_model.h, and looks at
+// what is left.
 //
 //   power_cuts [--states N] [--seed S] [--only OPERATION]      N  about as many states; 0: all of them
 //
 // Whatever is left: what a command had promised is there, everything that is listed reads as it was, nothing has to be
 // repaired, and the next backup works. Prints how many states were tried.
-#include "backup/backup.h"
 #include "core/crypto/digest.h"
-#include "core/crypto/random.h"
-#include "format/officer_entry.h"
 #include "restore/catalogue.h"
 #include "restore/opener.h"
 #include "restore/plan.h"
 #include "restore/tree_walk.h"
-#include "storage/local_store.h"
-#include "tests/proofs/power/recorder.h"
+#include "tests/proofs/power/history.h"
 #include "tests/support/temporary_folder.h"
 
 #include <fcntl.h>
@@ -32,9 +29,6 @@ namespace signet::proof {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// What a backup holds: the octets' digest of each regular file, by path.
-using Contents = std::map<std::string, Digest>;
 
 class ContentsOf final : public restore::TreeVisitor {
 public:
@@ -58,131 +52,6 @@ public:
 private:
     restore::ChunkReader chunks_;
 };
-
-Contents contents_below(const std::string& folder) {
-    Contents contents;
-    for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-        if (!entry.is_regular_file() || entry.is_symlink()) continue;
-        contents[entry.path()] = crypto::sha256(read_file(entry.path(), std::size_t{1} << 24U));
-    }
-    return contents;
-}
-
-/// The host: everything of it is below one folder, but for what it backs up.
-struct Host {
-    explicit Host(const std::string& where, std::string files) : top(where), source(std::move(files)) {}
-
-    std::string top;
-    std::string source;
-    keyring::PassphraseSource passphrases{
-        [](const keyring::PassphraseRequest&) { return SecretBytes(as_bytes("sesame")); },
-        keyring::PassphraseSource::Manner::unattended};
-    keyring::Vaults vaults{top + "/vault", passphrases};
-    keyring::KeyringSet keyrings{open_keyring(top + "/keyring")};
-    keyring::Resolver resolver{keyrings, vaults};
-    std::optional<storage::Repository> repository;
-
-    static std::vector<keyring::Keyring> open_keyring(const std::string& path) {
-        std::vector<keyring::Keyring> keyrings;
-        keyrings.push_back(keyring::Keyring::open(path));
-        return keyrings;
-    }
-
-    void set_up() {
-        vaults.set_cost({.log2_n = 10, .r = 8, .p = 1});
-        vaults.make_local().unlocked().create_key("prod", 2048);
-        keyring::LinkOptions options;
-        options.role = keyring::LinkRole::default_;
-        keyrings.own().link(keyring::Location::parse("local:prod"), options, vaults);
-        const auto officer = keyrings.own().officer(vaults);
-        format::RepositoryConfig config;
-        config.repository = crypto::random_id<RepositoryId>();
-        config.officer = officer.verify_key().identity();
-        const auto store = storage::LocalStore::create_folder(top + "/repository");
-        storage::Repository::create(*store, config);
-        repository = storage::Repository::open(store);
-        keyrings.own().pin_repository(config.repository, config.officer, config.hash());
-        format::TrustFields trust;
-        trust.statements.push_back({keyrings.own().writer().identity(), format::Role::writer, 1, UINT64_MAX});
-        format::EntryHead head;
-        head.repository = config.repository;
-        head.config_hash = repository->config_hash();
-        head.sequence = 1;
-        head.time = Clock::system().now();
-        const Bytes entry = format::make_plain_entry(format::EntryKind::trust, head, trust.encode(), officer);
-        require(repository->append_entry(config.officer, 1, entry), "the first entry is new");
-    }
-
-    void open_repository() { repository = storage::Repository::open(storage::LocalStore::open(top + "/repository")); }
-
-    EntryId back_up() {
-        backup::BackupRequest request;
-        request.paths = {source};
-        request.working_directory = "/";
-        request.host = "host";
-        request.user = "user";
-        request.program = "test";
-        request.series = "files";
-        request.jobs = 1;
-        request.cache_directory = top + "/cache";
-        const auto report = run_backup(request, *repository, keyrings, resolver);
-        require(report.errors == 0 && report.backup.has_value(), "everything could be read");
-        return *report.backup;
-    }
-
-    static void require(bool holds, const char* what) {
-        if (!holds) throw Error(ErrorCode::failed, what);
-    }
-};
-
-void put(const std::string& path, const std::string& content) {
-    fs::create_directories(fs::path(path).parent_path());
-    std::ofstream(path, std::ios::binary) << content;
-    const timespec times[2] = {{1'700'000'000, 0}, {1'700'000'000, 0}};
-    if (::utimensat(AT_FDCWD, path.c_str(), times, 0) != 0) throw Error::from_errno("age", path, errno);
-}
-
-std::string noise(std::size_t size, std::uint64_t seed) {
-    std::mt19937_64 random(seed);
-    std::string text(size, '\0');
-    for (char& c : text) c = static_cast<char>(random());
-    return text;
-}
-
-/// What was done, and what each backup holds.
-struct History {
-    std::vector<Operation> operations;
-    std::map<std::string, Contents> backups;  ///< by id
-};
-
-History make_history(Host& host) {
-    History history;
-    const auto back_up = [&] {
-        ::usleep(40'000);  // later changes are seen by their change time
-        Contents contents = contents_below(host.source);
-        const std::string id = host.back_up().hex();
-        history.backups[id] = std::move(contents);
-        record_mark(id);
-    };
-    for (int i = 0; i < 9; ++i)
-        put(host.source + "/d" + std::to_string(i % 3) + "/f" + std::to_string(i),
-            noise(700, static_cast<std::uint64_t>(i)));
-    put(host.source + "/text", std::string(30'000, 'x'));
-    start_recording(host.top);
-    host.set_up();
-    record_mark("set up");
-    back_up();
-    put(host.source + "/d1/f1", noise(5000, 77));
-    back_up();
-    put(host.source + "/more", noise(200'000, 78));
-    back_up();
-    host.vaults.local().unlocked().rotate("prod");
-    record_mark("rotated");
-    put(host.source + "/text", "short");
-    back_up();
-    history.operations = stop_recording();
-    return history;
-}
 
 /// Puts an image in the place of the host's folder.
 void materialize(const Image& image, const std::string& top) {
@@ -223,15 +92,25 @@ public:
         Host host(top_, source_);
         if (promised.empty()) return;  // not even set up: nothing was promised, and what is there opens
         host.open_repository();
-        check(host, promised);
+        check(host, promised, history_.backups);
         if (!with_next) return;
         const Contents now = contents_below(source_);
         const EntryId next = host.back_up();
         if (open(host, next.hex()) != now) throw Error(ErrorCode::failed, "the next backup holds something else");
+        // What was begun of a prune goes on, and takes nothing that is needed.
+        host.prune();
+        std::set<std::string> still = promised;
+        still.insert(next.hex());
+        auto with_next_one = history_.backups;
+        with_next_one[next.hex()] = now;
+        check(host, still, with_next_one);
     }
 
 private:
-    void check(Host& host, const std::set<std::string>& promised) const {
+    using Backups = std::map<std::string, Contents>;
+
+    /// known  what each backup that may be there holds, by id
+    static void check(Host& host, const std::set<std::string>& promised, const Backups& known) {
         const auto catalogue = restore::Catalogue::load(*host.repository, host.keyrings);
         if (catalogue.doubt()) throw *catalogue.doubt();
         for (const auto& finding : catalogue.findings()) throw finding.error;
@@ -239,14 +118,17 @@ private:
         for (const restore::Backup& backup : catalogue.backups()) {
             const std::string id = backup.id.hex();
             there.insert(id);
-            const auto known = history_.backups.find(id);
-            if (known == history_.backups.end()) throw Error(ErrorCode::failed, "a backup that nobody made: " + id);
+            const auto one = known.find(id);
+            if (one == known.end()) throw Error(ErrorCode::failed, "a backup that nobody made: " + id);
             if (!backup.trusted) throw Error(ErrorCode::failed, "not trusted: " + id);
-            if (open(host, id) != known->second) throw Error(ErrorCode::failed, "reads as something else: " + id);
+            if (open(host, id) != one->second) throw Error(ErrorCode::failed, "reads as something else: " + id);
         }
         for (const std::string& mark : promised) {
-            if (history_.backups.contains(mark) && !there.contains(mark))
+            if (!known.contains(mark)) continue;
+            if (!there.contains(mark) && !promised.contains(forgetting(mark)))
                 throw Error(ErrorCode::failed, "a committed backup is gone: " + mark);
+            if (there.contains(mark) && promised.contains(forgotten(mark)))
+                throw Error(ErrorCode::failed, "a forgotten backup is back: " + mark);
         }
     }
 
