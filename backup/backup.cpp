@@ -28,6 +28,10 @@ std::string series_name(const BackupRequest& request) {
     return name;
 }
 
+std::string series_lock(const keyring::Keyring& keyring, const RepositoryId& repository, const SeriesId& series) {
+    return keyring.folder() + "/locks/" + repository.short_hex(16) + "-" + series.hex();
+}
+
 BackupReport run_backup(const BackupRequest& request, const storage::Repository& repository,
                         keyring::KeyringSet& keyrings, keyring::Resolver& resolver) {
     return BackupRun(request, repository, keyrings, resolver).execute();

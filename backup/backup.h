@@ -100,6 +100,10 @@ struct BackupReport {
 /// The name of the series that a request belongs to: as given, else host and paths.
 [[nodiscard]] std::string series_name(const BackupRequest& request);
 
+/// The file that a run of a series holds a lock of, as long as it goes on.
+[[nodiscard]] std::string series_lock(const keyring::Keyring& keyring, const RepositoryId& repository,
+                                      const SeriesId& series);
+
 /// Makes one backup. The repository holds either a new committed backup or none; what an interrupted or failed run had
 /// stored is found again by the next.
 /// throws  Error{busy}: another run of this series is active; Error{key_unavailable}: no protector can wrap, or the

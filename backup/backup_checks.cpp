@@ -79,13 +79,7 @@ void BackupRun::hold_to_config() {
         keyring_.pin_repository(config.repository, config.officer, repository_.config_hash());
         return;
     }
-    if (pin->officer != config.officer || pin->config_hash != repository_.config_hash()) {
-        throw Error(ErrorCode::refused,
-                    "config.json of repository " + config.repository.hex() +
-                        " is not the one that this keyring knows: its officer was " + pin->officer.hex() +
-                        " and now is said to be " + config.officer.hex(),
-                    "do not trust this repository before you know why");
-    }
+    keyring::require_pinned(*pin, config, repository_.config_hash());
 }
 
 /// Whatever this keyring has seen of its journal must still be there, and nobody else may have added to it: a host
@@ -97,10 +91,11 @@ void BackupRun::hold_to_journal() {
     const auto& entries = history_.journal().entries;
     const auto sequence = seen_->sequence;
     if (entries.size() < sequence || entries[sequence - 1].id != seen_->entry) {
-        throw Error(ErrorCode::damaged,
-                    format::journal_name(writer_.identity(), sequence) + ": this keyring has seen it (" +
-                        seen_->entry.short_hex(16) + "), and now it is gone or another: the repository was rolled back",
-                    "bring the missing entries back, or accept the loss with `signet keyring adopt`");
+        throw Error(
+            ErrorCode::damaged,
+            format::journal_name(writer_.identity(), sequence) + ": this keyring has seen it (" +
+                seen_->entry.short_hex(16) + "), and now it is gone or another: the repository was rolled back",
+            "bring the missing entries back, or accept the loss: signet keyring adopt --replace --officer FINGERPRINT");
     }
 }
 

@@ -99,9 +99,8 @@ BackupRun::BackupRun(const BackupRequest& request, const storage::Repository& re
 
 FileLock BackupRun::lock_series(const BackupRequest& request, const keyring::Keyring& keyring,
                                 const RepositoryId& repository, const std::string& name, const SeriesId& series) {
-    const auto locks = keyring.folder() + "/locks";
-    make_folders(locks, 0700);
-    return {locks + "/" + repository.short_hex(16) + "-" + series.hex(), request.lock_wait_seconds, "series " + name};
+    make_folders(keyring.folder() + "/locks", 0700);
+    return {series_lock(keyring, repository, series), request.lock_wait_seconds, "series " + name};
 }
 
 std::string BackupRun::proven_path() const {

@@ -36,7 +36,9 @@ std::string touched(const restore::Finding& finding) {
 void tell_findings(Terminal& terminal, const restore::CheckReport& report, std::string_view during) {
     std::set<std::string> remedies;
     for (const restore::Finding& finding : report.findings) {
-        terminal.problem(finding.object, finding.message + touched(finding), during);
+        std::string_view message = finding.message;
+        if (message.starts_with(finding.object + ": ")) message.remove_prefix(finding.object.size() + 2);
+        terminal.problem(finding.object, std::string(message) + touched(finding), during);
         remedies.insert(finding.remedy);
     }
     for (const std::string& what : report.unreadable) terminal.problem("repository", what, during);

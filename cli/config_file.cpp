@@ -7,6 +7,7 @@
 #include <boost/program_options/options_description.hpp>
 #include <boost/program_options/parsers.hpp>
 
+#include <sys/stat.h>
 #include <algorithm>
 #include <set>
 #include <sstream>
@@ -70,8 +71,19 @@ std::string show_hashes(std::string text) {
     return text;
 }
 
+/// A configuration names commands that are run. throws  Error{refused}
+void require_not_everybodys(const std::string& path) {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return;  // reading tells, or it is a pipe
+    if ((status.st_mode & S_IWOTH) == 0) return;
+    throw Error(ErrorCode::refused,
+                path + ": everybody can write to it, and a configuration names commands that are run",
+                "chmod o-w " + path);
+}
+
 /// Each file is parsed by Boost, which leaves "section.name" as one key; names of options hold no dot.
 std::vector<ConfigValue> parse(const std::string& path) {
+    require_not_everybodys(path);
     std::istringstream file(hide_hashes(read_input(path, "configuration")));
     const po::options_description nothing;
     std::vector<ConfigValue> values;

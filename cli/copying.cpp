@@ -41,6 +41,24 @@ restore::Catalogue headers_of(Context& context, const storage::Repository& repos
     return restore::Catalogue::load(repository, context.keyrings(), options);
 }
 
+/// That a keyring has seen entries which are in neither place: somebody withholds them, and the copy is as short.
+/// target  null: nothing was copied
+std::optional<Error> what_is_withheld(Context& context, const storage::Repository& source,
+                                      const storage::Repository* target) {
+    try {
+        const restore::Catalogue here = headers_of(context, source);
+        std::optional<restore::Catalogue> there;
+        if (target != nullptr) there = headers_of(context, *target);
+        std::vector<const restore::Catalogue*> places = {&here};
+        if (there) places.push_back(&*there);
+        require_seen(context.keyrings(), places);
+        return std::nullopt;
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::damaged) throw;
+        return error;
+    }
+}
+
 /// What a copy must not bring back. While damage leaves open which backups count, everything is copied: better too much
 /// than too little.
 std::set<std::string> only_forgotten(Context& context, const storage::Repository& source,
@@ -123,6 +141,8 @@ CopyResult copy_to(Context& context, const storage::Repository& source, const st
     CopyResult result{source.store().location(), place, copy_objects(context, source, target, officers), officers.doubt,
                       std::nullopt};
     Terminal& terminal = context.terminal();
+    // What is broken in an officer's journal says so itself.
+    if (!result.doubt) result.doubt = what_is_withheld(context, source, target);
     if (result.doubt) terminal.problem("journals", result.doubt->what(), "copy");
     for (const storage::CopyProblem& problem : result.report.problems)
         terminal.problem(problem.object, problem.error.what(), "copy");

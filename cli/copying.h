@@ -14,7 +14,8 @@ struct CopyResult {
     std::string source;
     std::string target;
     storage::CopyReport report;
-    /// Why nobody but officers had their entries copied: one of their journals is broken.
+    /// Why it is not whole: an officer's journal is broken, and nobody else's entries were copied; or entries that a
+    /// keyring has seen are in neither place.
     std::optional<Error> doubt;
     /// Slots for the default of the target's region; nothing where it has none of its own.
     std::optional<restore::RewrapReport> slots;

@@ -1,18 +1,17 @@
 #include "cli/exposition.h"
 
 #include "cli/json.h"
+#include "cli/terminal.h"
 
 namespace signet::cli {
 namespace {
 
 std::string escaped(const std::string& value) {
     std::string result;
-    for (const char c : value) {
+    // Names are others': what a terminal would obey is shown as in tables.
+    for (const char c : printable(value)) {
         if (c == '\\' || c == '"') result += '\\';
-        if (c == '\n')
-            result += "\\n";
-        else
-            result += c;
+        result += c;
     }
     return result;
 }

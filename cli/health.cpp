@@ -14,31 +14,6 @@ constexpr std::int64_t kDayNs = 86'400 * kNsPerSecond;
 /// From how long before a protector expires people are told.
 constexpr std::int64_t kExpiryNoticeNs = 30 * kDayNs;
 
-/// Which writers' backups are one line. Only what trusted backups say joins writers: anybody can claim to succeed
-/// somebody, and a host that has fallen silent must not be hidden behind another.
-class Lines {
-public:
-    explicit Lines(const std::vector<restore::Backup>& backups) {
-        for (const restore::Backup& backup : backups) {
-            if (!backup.trusted) continue;
-            for (const IdentityId& predecessor : backup.fields->predecessors)
-                joined_[root(backup.fields->series, predecessor)] = root(backup.fields->series, backup.writer);
-        }
-    }
-
-    using Line = std::pair<SeriesId, IdentityId>;
-    [[nodiscard]] Line of(const restore::Backup& backup) const { return root(backup.fields->series, backup.writer); }
-
-private:
-    [[nodiscard]] Line root(const SeriesId& series, const IdentityId& writer) const {
-        Line line{series, writer};
-        for (auto next = joined_.find(line); next != joined_.end() && next->second != line; next = joined_.find(line))
-            line = next->second;
-        return line;
-    }
-    std::map<Line, Line> joined_;
-};
-
 void add(SeriesHealth& line, const restore::Backup& backup) {
     ++(backup.trusted ? line.backups : line.untrusted);
     // Who is not trusted names and dates a line only as long as nobody else does.
@@ -66,6 +41,7 @@ void judge_line(Context& context, Health& health, SeriesHealth& line, const rest
     line.restorable = line.restorable && (!line.logs || line.logs->restorable);
     restore::BackupFilter filter;
     filter.series = line.id.hex();
+    filter.line = context.catalogue().line_of(line.writer);
     const auto refusal = refusal_of_latest(context.catalogue(), filter);
     line.latest_restorable = line.restorable && !refusal;
     if (refusal) note_problem(health, *refusal);
@@ -83,12 +59,12 @@ void judge_latest(Context& context, Health& health) {
 
 void judge_series(Context& context, Health& health) {
     const std::vector<restore::Backup>& backups = context.catalogue().backups();
-    const Lines lines(backups);
-    std::map<Lines::Line, SeriesHealth> all;
-    std::map<Lines::Line, const restore::Backup*> newest;
+    std::map<restore::SeriesKey, SeriesHealth> all;
+    std::map<restore::SeriesKey, const restore::Backup*> newest;
     for (const restore::Backup& backup : backups) {  // by ascending time
-        add(all[lines.of(backup)], backup);
-        if (backup.trusted) newest[lines.of(backup)] = &backup;
+        const restore::SeriesKey series = context.catalogue().series_of(backup);
+        add(all[series], backup);
+        if (backup.trusted) newest[series] = &backup;
     }
     std::map<std::string, std::size_t> names;
     for (const auto& [place, line] : all) ++names[line.series];

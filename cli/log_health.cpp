@@ -8,10 +8,11 @@
 namespace signet::cli {
 namespace {
 
-bool has_logs(const restore::Catalogue& catalogue, const SeriesId& series) {
+bool has_logs(const restore::Catalogue& catalogue, const restore::SeriesKey& series) {
     const auto& epochs = catalogue.log_epochs();
-    return std::any_of(epochs.begin(), epochs.end(),
-                       [&](const restore::LogEpoch& epoch) { return epoch.trusted && epoch.fields.series == series; });
+    return std::any_of(epochs.begin(), epochs.end(), [&](const restore::LogEpoch& epoch) {
+        return epoch.trusted && catalogue.series_of(epoch) == series;
+    });
 }
 
 std::string span_of(const restore::LogGap& gap) {
@@ -36,15 +37,18 @@ void count(const restore::LogSeries& series, const restore::Backup& newest, LogH
 }
 
 void count_all(Context& context, const restore::Backup& newest, LogHealth& health) {
+    const restore::SeriesKey wanted = context.catalogue().series_of(newest);
     for (const restore::LogSeries& series :
-         restore::load_logs(context.repository(), context.catalogue(), newest.fields->series.hex()))
-        count(series, newest, health);
+         restore::load_logs(context.repository(), context.catalogue(), newest.fields->series.hex())) {
+        if (restore::SeriesKey{series.id, series.line} == wanted) count(series, newest, health);
+    }
 }
 
 /// Whether base and logs lead to the last moment. Counts what it has read for that.
 void look_at_moment(Context& context, const restore::Backup& newest, LogHealth& health) {
     MomentChoice choice;
     choice.filter.series = newest.fields->series.hex();
+    choice.filter.line = context.catalogue().line_of(newest.writer);
     try {
         const Moment moment = find_moment(context, context.catalogue(), choice);
         count(moment.logs, newest, health);
@@ -63,7 +67,7 @@ void look_at_moment(Context& context, const restore::Backup& newest, LogHealth& 
 
 std::optional<LogHealth> log_health(Context& context, const restore::Backup& newest) {
     const bool is_base = newest.fields->base.has_value();
-    if (!is_base && !has_logs(context.catalogue(), newest.fields->series)) return std::nullopt;
+    if (!is_base && !has_logs(context.catalogue(), context.catalogue().series_of(newest))) return std::nullopt;
     if (context.catalogue().doubt()) return std::nullopt;
     LogHealth health;
     if (is_base)

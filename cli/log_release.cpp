@@ -20,8 +20,10 @@ void require_nothing_else(const Context& context) {
 
 void require_no_backup(const restore::Catalogue& catalogue, const restore::LogSeries& logs) {
     const auto& all = catalogue.backups();
-    const auto backups = static_cast<std::uint64_t>(std::count_if(
-        all.begin(), all.end(), [&](const restore::Backup& backup) { return backup.fields->series == logs.id; }));
+    const auto backups =
+        static_cast<std::uint64_t>(std::count_if(all.begin(), all.end(), [&](const restore::Backup& backup) {
+            return catalogue.series_of(backup) == restore::SeriesKey{logs.id, logs.line};
+        }));
     if (backups == 0) return;
     throw Error(ErrorCode::refused,
                 "series " + logs.name + " has " + counted(backups, "backup") + ", and logs live as long as those",

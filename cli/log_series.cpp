@@ -3,9 +3,7 @@
 #include "cli/signals.h"
 
 #include <algorithm>
-
 #include <optional>
-
 #include <tuple>
 
 namespace signet::cli {
@@ -30,17 +28,16 @@ restore::LogSeries load_log_series(Context& context, const std::string& series) 
     return std::move(found.front());
 }
 
-std::vector<const restore::Backup*> bases_of(const restore::Catalogue& catalogue, const SeriesId& series) {
+std::vector<const restore::Backup*> bases_of(const restore::Catalogue& catalogue, const restore::SeriesKey& series) {
     std::vector<const restore::Backup*> bases;
     for (const restore::Backup& backup : catalogue.backups()) {
-        if (backup.trusted && backup.fields->series == series && backup.fields->base) bases.push_back(&backup);
+        if (backup.trusted && backup.fields->base && catalogue.series_of(backup) == series) bases.push_back(&backup);
     }
     return bases;
 }
 
 format::DataKey open_epoch(Context& context, const restore::LogEpoch& epoch) {
-    const restore::RunKey& key = context.planner().key(*epoch.entry, epoch.fields);
-    return restore::unwrap_key(context.repository(), context.planner(), context.resolver(), key);
+    return restore::unwrap_epoch(context.repository(), context.planner(), context.resolver(), epoch);
 }
 
 restore::LogPlace place_of(const storage::Repository& repository, const restore::Log& log) {

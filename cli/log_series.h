@@ -17,10 +17,10 @@ namespace signet::cli {
 [[nodiscard]] restore::LogSeries load_log_series(Context& context, const std::string& series);
 
 /// The trusted bases of the same series, oldest first.
-[[nodiscard]] std::vector<const restore::Backup*> bases_of(const restore::Catalogue& catalogue, const SeriesId& series);
+[[nodiscard]] std::vector<const restore::Backup*> bases_of(const restore::Catalogue& catalogue,
+                                                           const restore::SeriesKey& series);
 
-/// Really unwraps the data key of an epoch.
-/// throws  Error{key_unavailable}, Error{wrong_passphrase}, Error{damaged}
+/// Really unwraps the data key of an epoch. throws  as restore::unwrap_epoch()
 [[nodiscard]] format::DataKey open_epoch(Context& context, const restore::LogEpoch& epoch);
 
 using KeyOfEpoch = std::function<const format::DataKey&(const restore::LogEpoch&)>;

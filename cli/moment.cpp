@@ -27,7 +27,10 @@ std::vector<const restore::Backup*> candidates(const restore::Catalogue& catalog
 }
 
 restore::LogSeries logs_of(Context& context, const restore::Catalogue& catalogue, const restore::Backup& base) {
+    const restore::SeriesKey wanted = catalogue.series_of(base);
     auto found = restore::load_logs(context.repository(), catalogue, base.fields->series.hex());
+    // Others may claim the same series.
+    std::erase_if(found, [&](const restore::LogSeries& one) { return restore::SeriesKey{one.id, one.line} != wanted; });
     if (found.empty() || found.front().logs.empty()) {
         throw Error(ErrorCode::usage,
                     "series " + base.series() +
@@ -65,7 +68,7 @@ bool is_of_logs(const Context& context, const restore::Catalogue& catalogue, con
     std::erase_if(wanted, [](const restore::Backup* backup) { return !backup->trusted; });
     // Where several series were meant, whoever chooses one of them says so.
     const bool is_one = std::all_of(wanted.begin(), wanted.end(), [&](const restore::Backup* backup) {
-        return backup->fields->series == wanted.front()->fields->series;
+        return catalogue.series_of(*backup) == catalogue.series_of(*wanted.front());
     });
     return is_one && std::any_of(wanted.begin(), wanted.end(),
                                  [](const restore::Backup* backup) { return backup->fields->base.has_value(); });
@@ -75,7 +78,7 @@ Moment find_moment(Context& context, const restore::Catalogue& catalogue, const 
     catalogue.require_no_doubt();
     std::vector<const restore::Backup*> bases = candidates(catalogue, choice);
     std::erase_if(bases, [](const restore::Backup* backup) { return !backup->trusted || !backup->fields->base; });
-    restore::require_one_series(bases);
+    catalogue.require_one_series(bases);
     restore::MomentRequest request;
     request.at = choice.filter.at;
     request.timeline = choice.timeline;
@@ -88,7 +91,7 @@ Moment find_moment(Context& context, const restore::Catalogue& catalogue, const 
         if (const auto refusal = refusal_of_latest(catalogue, filter)) throw *refusal;
     }
     Moment moment{logs_of(context, catalogue, *bases.front()), {}};
-    moment.path = path_to(moment.logs, bases_of(catalogue, bases.front()->fields->series), request);
+    moment.path = path_to(moment.logs, bases_of(catalogue, catalogue.series_of(*bases.front())), request);
     return moment;
 }
 
@@ -103,7 +106,7 @@ restore::FindLogs find_logs(Context& context, const restore::Catalogue& catalogu
         const restore::LogSeries logs = logs_of(context, catalogue, *bases.front());
         TimePoint last{INT64_MIN};
         for (const restore::Log& log : logs.logs) last = std::max(last, log.trailer().modified);
-        const auto all = bases_of(catalogue, bases.front()->fields->series);
+        const auto all = bases_of(catalogue, catalogue.series_of(*bases.front()));
         for (;; bases.erase(bases.begin())) {
             restore::MomentRequest request;
             request.base = bases.front();

@@ -1,12 +1,15 @@
 #include "cli/pruning.h"
 
+#include "backup/backup.h"
 #include "cli/officer.h"
 #include "cli/replicas.h"
 #include "cli/signals.h"
 #include "cli/unused_packs.h"
+#include "cli/waiting_writers.h"
 #include "format/limits.h"
 #include "format/prune_entry.h"
 
+#include <unistd.h>
 #include <chrono>
 #include <thread>
 
@@ -29,6 +32,27 @@ void acknowledge(Context& context, const keyring::WriterIdentity& writer) {
     append_to_journal(context, writer.key, make);
 }
 
+/// Whether a backup of this series is made now: it holds a lock, which dies with it.
+bool is_running(Context& context, const SeriesId& series) {
+    const std::string path = backup::series_lock(context.keyring(), context.repository().config().repository, series);
+    if (::access(path.c_str(), F_OK) != 0) return false;
+    try {
+        const FileLock lock(path, 0, "a series");
+        return false;
+    } catch (const Error&) {
+        return true;
+    }
+}
+
+/// Each time that they are others: who waits wants to know for whom.
+void tell_waiting(Context& context, const std::vector<restore::WaitingWriter>& waiting, std::string& told) {
+    std::string names;
+    for (const restore::WaitingWriter& writer : waiting) names += (names.empty() ? "" : "; ") + waiting_text(writer);
+    if (names.empty() || names == told) return;
+    told = names;
+    context.terminal().warning("waiting for the next backup of " + names);
+}
+
 void wait_a_while() {
     for (int second = 0; second < kSecondsBetweenLooks; ++second) {
         stop_if_interrupted();
@@ -41,7 +65,16 @@ void wait_a_while() {
 Pruning prune(Context& context, const PruneWishes& wishes) {
     Pruning pruning;
     // What is left behind of old packs is condemned with the rest.
-    if (wishes.unused) pruning.repacked = repack_unused(context, *wishes.unused);
+    if (wishes.unused) {
+        try {
+            pruning.repacked = repack_unused(context, *wishes.unused);
+        } catch (const Error& error) {
+            // A disk that is full: what may go makes room.
+            if (error.code() != ErrorCode::io || interrupted().load()) throw;
+            pruning.not_repacked = error;
+            context.forget_catalogue();
+        }
+    }
     pruning.is_replica = is_replica(context, context.repository());
     const auto writer = context.keyring().writer_if_present();
     restore::PruneSetup setup{
@@ -52,6 +85,7 @@ Pruning prune(Context& context, const PruneWishes& wishes) {
     if (writer) {
         setup.acknowledge = [&] { acknowledge(context, *writer); };
         setup.writer = writer->identity();
+        setup.is_running = [&](const SeriesId& series) { return is_running(context, series); };
     }
     setup.notice = [&](const std::string& sentence) { context.terminal().warning(sentence); };
     setup.stop_if_asked = [] { stop_if_interrupted(); };
@@ -63,8 +97,12 @@ Pruning prune(Context& context, const PruneWishes& wishes) {
     pruner.judge_and_delete();
     pruner.condemn();
     pruner.acknowledge();
+    std::string told;
     while (wishes.wait && !context.dry_run() && !pruning.is_replica && pruner.is_under_way()) {
-        if (!pruner.has_said()) wait_a_while();
+        if (!pruner.has_said()) {
+            tell_waiting(context, pruner.waiting(), told);
+            wait_a_while();
+        }
         pruner.look();
         pruner.judge_and_delete();
         pruner.acknowledge();

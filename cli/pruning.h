@@ -15,6 +15,7 @@ struct Pruning {
     std::optional<restore::UnusedReport> repacked;  ///< where that was asked for
     std::uint64_t temporary = 0;                    ///< files of dead writers that were removed
     bool is_replica = false;
+    std::optional<Error> not_repacked = {};  ///< why repacking failed; the rest was done
 };
 
 struct PruneWishes {
@@ -25,9 +26,9 @@ struct PruneWishes {
 };
 
 /// Prunes the context's repository; honours --dry-run.
-/// throws  as repack_unused(), where that is asked for: then nothing was pruned; Error{damaged}: a journal that counts
-/// is not whole; Error{refused}: this keyring has no officer of the
-///         repository; Error{io}: a listing failed, or a deletion is not durable; Error{interrupted}
+/// throws  as repack_unused(), where that is asked for and no disk failed: then nothing was pruned; Error{damaged}: a
+/// journal that counts is not whole, or packs are lost that backups need; Error{refused}: this keyring has no officer
+/// of the repository; Error{io}: a listing failed, or a deletion is not durable; Error{interrupted}
 [[nodiscard]] Pruning prune(Context& context, const PruneWishes& wishes);
 
 }  // namespace signet::cli

@@ -77,8 +77,11 @@ struct Common {
 };
 
 /// throws  Error{refused}: names are needed and not known
-Common common_of(const restore::Backup& backup, const std::set<std::string>& groups) {
+Common common_of(const restore::Catalogue& catalogue, const restore::Backup& backup,
+                 const std::set<std::string>& groups) {
     Common common;
+    // Whatever they say of themselves: no writer's backups push out those of another that it has not succeeded.
+    common.key.push_back(catalogue.line_of(backup.writer).hex());
     if (groups.contains("writer")) common.add("writer", backup.writer.hex(), backup.writer.short_hex(8));
     // Series of the same name may be others.
     if (groups.contains("series")) common.add("series", backup.fields->series.hex(), backup.series());
@@ -119,7 +122,7 @@ std::vector<RetentionGroup> grouped(Context& context) {
             ++damaged;
             continue;
         }
-        Common common = common_of(*backup, groups);
+        Common common = common_of(context.catalogue(), *backup, groups);
         RetentionGroup& group = found[std::move(common.key)];
         group.title = printable(join(common.title, ", "));
         group.backups.push_back(backup);
@@ -132,6 +135,11 @@ std::vector<RetentionGroup> grouped(Context& context) {
         context.terminal().warning(counted(damaged, "backup") +
                                    " that cannot be restored, as signet check says, count for nothing and are left "
                                    "alone");
+    }
+    if (found.empty() && left_alone + damaged == 0) {
+        context.terminal().warning(context.catalogue().backups().empty()
+                                       ? "there is no backup yet: nothing to forget"
+                                       : "no backup is of the series, host, paths and tags that were named");
     }
     std::vector<RetentionGroup> all;
     for (auto& [key, group] : found) {
@@ -157,6 +165,13 @@ void decide(Context& context, RetentionGroup& group, const RetentionRules& rules
                                                                     : std::optional<std::vector<std::string>>()});
     }
     group.reasons = apply_retention(rules, candidates, now);
+    const auto later = std::count_if(candidates.begin(), candidates.end(),
+                                     [&](const RetentionCandidate& candidate) { return candidate.time > now; });
+    if (later > 0) {
+        context.terminal().warning(group.title + ": " + counted(static_cast<std::size_t>(later), "backup") +
+                                   " of a time later than now, which no rule forgets; where a host's clock was ahead, "
+                                   "--by-backup-time goes by the times that backups claim");
+    }
     if (!policy.keep_within_ns) return;
     for (std::size_t i = 0; i < group.backups.size(); ++i) {
         if (after(group.backups[i]->committed, *policy.keep_within_ns) > now)
@@ -262,7 +277,7 @@ void print_retention(Context& context, const std::vector<RetentionGroup>& groups
             continue;
         }
         terminal.result(group.title + ": " + std::to_string(group.backups.size() - group.to_forget()) + " kept, " +
-                        std::to_string(group.to_forget()) + " forgotten");
+                        std::to_string(group.to_forget()) + (context.dry_run() ? " would be forgotten" : " forgotten"));
         table.print(terminal);
     }
 }

@@ -14,6 +14,15 @@ namespace {
 
 constexpr std::string_view kClearLine = "\r\x1b[K";
 
+/// Ends of lines of Unicode, and marks that turn the direction of text around: what follows seems to be something else.
+bool turns_text(std::string_view character) {
+    if (character.size() != 3 || character[0] != '\xe2') return false;
+    const auto middle = static_cast<unsigned char>(character[1]);
+    const auto last = static_cast<unsigned char>(character[2]);
+    return (middle == 0x80 && (last == 0x8e || last == 0x8f || (last >= 0xa8 && last <= 0xae))) ||
+           (middle == 0x81 && last >= 0xa6 && last <= 0xa9);
+}
+
 }  // namespace
 
 void Terminal::configure(bool json, int verbosity) {
@@ -157,6 +166,7 @@ std::string printable(std::string_view text) {
         const std::string_view character = text.substr(at, size);
         const auto octet = static_cast<unsigned char>(character.front());
         const bool is_c1 = size == 2 && octet == 0xc2 && static_cast<unsigned char>(character[1]) < 0xa0;
+        const bool is_hidden = is_c1 || turns_text(character);
         if (!is_utf8(character)) {
             escape(octet);
             size = 1;
@@ -164,7 +174,7 @@ std::string printable(std::string_view text) {
             result += "\\n";
         } else if (octet == '\t') {
             result += "\\t";
-        } else if (octet < 0x20 || octet == 0x7f || is_c1) {
+        } else if (octet < 0x20 || octet == 0x7f || is_hidden) {
             for (const char c : character) escape(static_cast<unsigned char>(c));
         } else {
             result += character;

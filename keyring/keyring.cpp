@@ -78,6 +78,22 @@ void Keyring::change(const std::function<void(Content&)>& apply) {
     write(std::move(next));
 }
 
+void require_pinned(const RepositoryPin& pin, const format::RepositoryConfig& config, const Digest& hash) {
+    if (pin.officer != config.officer)
+        throw Error(ErrorCode::refused,
+                    "config.json of repository " + config.repository.hex() +
+                        " is not the one that this keyring knows: its officer was " + pin.officer.hex() +
+                        " and now is said to be " + config.officer.hex(),
+                    "do not trust this repository before you know why");
+    if (pin.config_hash != hash)
+        throw Error(ErrorCode::damaged,
+                    "config.json of repository " + config.repository.hex() +
+                        " was changed: its octets are not those that this keyring has seen, though it names the same "
+                        "officer",
+                    "bring it back from a copy of the repository: it never changes, and is the same in every copy of "
+                    "one region");
+}
+
 // Repositories, label keys, settings.
 
 const RepositoryPin* Keyring::pin(const RepositoryId& repository) const {
@@ -93,7 +109,7 @@ void Keyring::pin_repository(const RepositoryId& repository, const IdentityId& o
             throw Error(
                 ErrorCode::refused,
                 "repository " + repository.short_hex() + " is pinned to another officer: " + pin->second.officer.hex(),
-                "if its officer really changed, remove the pin first");
+                "if its officer really changed: signet keyring adopt --replace --officer FINGERPRINT");
         }
     });
 }

@@ -13,6 +13,7 @@
 #include "core/crypto/identity_key.h"
 #include "core/error.h"
 #include "core/file.h"
+#include "format/config.h"
 #include "format/data_key.h"
 #include "format/thumbprint.h"
 #include "keyring/audit_log.h"
@@ -88,6 +89,10 @@ struct RepositoryPin {
     /// returns  whether any of them was newer than what has been seen
     bool take_newer(const std::map<IdentityId, SeenEntry>& entries);
 };
+
+/// Holds a repository's config.json to what is known of it. hash  of its octets
+/// throws  Error{refused}: it names another officer; Error{damaged}: it differs otherwise
+void require_pinned(const RepositoryPin& pin, const format::RepositoryConfig& config, const Digest& hash);
 
 /// This host's writer: who it is, and the secret that its keys come from (format::WriterKeys::derive).
 struct WriterIdentity {

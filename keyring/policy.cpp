@@ -1,6 +1,7 @@
 #include "keyring/policy.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <type_traits>
 
@@ -159,6 +160,30 @@ std::string list_text(const std::vector<Value>& list) {
     return text;
 }
 
+/// As `forget --keep-within` takes it, so that m are months here too; a promise counts a month as 31 days, a year as
+/// 366.
+std::int64_t parse_keep_span(const std::string& value) {
+    constexpr std::string_view kUnits = "ymwdhs";
+    constexpr std::array<std::int64_t, 6> kSeconds = {366 * 86'400, 31 * 86'400, 7 * 86'400, 86'400, 3600, 1};
+    constexpr std::int64_t kMost = std::int64_t{1000} * 366 * 86'400;
+    std::int64_t seconds = 0;
+    const char* at = value.data();
+    const char* const end = at + value.size();
+    while (at != end) {
+        std::int64_t count = 0;
+        const auto number = std::from_chars(at, end, count);
+        const std::size_t unit = number.ptr == end ? kUnits.npos : kUnits.find(*number.ptr);
+        if (number.ec != std::errc() || count < 0 || count > kMost || unit == kUnits.npos) break;
+        seconds += count * kSeconds[unit];
+        if (seconds > kMost) break;
+        at = number.ptr + 1;
+    }
+    if (at != end || value.empty())
+        throw Error(ErrorCode::usage, "policy keep-within: \"" + value + "\" is not a span of time",
+                    "use years, months, weeks, days and hours, such as 1y6m, 14d or 36h");
+    return seconds * kNsPerSecond;
+}
+
 std::string span_text(std::int64_t ns) {
     const std::int64_t seconds = ns / kNsPerSecond;
     if (seconds % 86'400 == 0) return std::to_string(seconds / 86'400) + "d";
@@ -212,7 +237,7 @@ void Policy::set(const std::string& name, const std::string& given) {
     } else if (name == kCompromised) {
         compromised = parse_thumbprints(name, value);
     } else if (name == kKeepWithin) {
-        keep_within_ns = value.empty() ? std::nullopt : std::optional(parse_span(value));
+        keep_within_ns = value.empty() ? std::nullopt : std::optional(parse_keep_span(value));
     } else if (name == kDefaultProtector) {
         default_protector = value.empty() ? std::nullopt : std::optional(parse_thumbprint(name, value));
     } else if (name.starts_with(kPublicKey)) {
@@ -320,8 +345,8 @@ const std::vector<PolicyName>& policy_names() {
          "protectors that others have: nothing new is wrapped under them, and no backup refers to anything that they "
          "ever wrapped; see signet key compromised"},
         {kKeepWithin, "none",
-         "how long backups are kept at least, and may be forgotten after: without it no date can be told from which a "
-         "retiring protector is free"},
+         "a span such as 90d or 1y6m, as forget --keep-within takes it (a month counts 31 days, a year 366): how long "
+         "rules keep backups at least; without it no date can be told from which a retiring protector is free"},
         {kDefaultProtector, "none",
          "the protector that wraps new backups on hosts that cannot see its vault, or whose own default is to go"},
     };

@@ -57,13 +57,7 @@ std::vector<const keyring::RepositoryPin*> check_config(const storage::Repositor
     for (const keyring::Keyring& keyring : keyrings.all()) {
         const keyring::RepositoryPin* pin = keyring.pin(config.repository);
         if (pin == nullptr) continue;
-        if (pin->officer != config.officer || pin->config_hash != repository.config_hash()) {
-            throw Error(ErrorCode::refused,
-                        "config.json of repository " + config.repository.hex() +
-                            " is not the one that this keyring knows: its officer was " + pin->officer.hex() +
-                            " and now is said to be " + config.officer.hex(),
-                        "do not trust this repository before you know why");
-        }
+        keyring::require_pinned(*pin, config, repository.config_hash());
         pins.push_back(pin);
     }
     return pins;
@@ -160,6 +154,7 @@ Catalogue Catalogue::load(const storage::Repository& repository, keyring::Keyrin
     catalogue.hold_to_checkpoints(options);
     catalogue.measure_tails(pins, options);
     catalogue.learn_names(repository, keyrings);
+    catalogue.find_lines();
     catalogue.apply_remarks();
     std::sort(catalogue.backups_.begin(), catalogue.backups_.end(), [](const Backup& left, const Backup& right) {
         return std::tuple(left.time(), left.writer, left.sequence) <
@@ -172,8 +167,8 @@ Catalogue Catalogue::load(const storage::Repository& repository, keyring::Keyrin
     for (const Backup& backup : catalogue.backups_) untrusted[backup.writer] += backup.trusted ? 0 : 1;
     for (const auto& [writer, count] : untrusted) {
         if (count > 0)
-            tell(options,
-                 std::to_string(count) + " backups by writer " + writer.hex() + ", who is not trusted for them");
+            tell(options, std::to_string(count) + (count == 1 ? " backup" : " backups") + " by writer " + writer.hex() +
+                              ", who is not trusted for " + (count == 1 ? "it" : "them"));
     }
     if (options.remember) remember(repository, catalogue, keyrings, options);
     return catalogue;

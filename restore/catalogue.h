@@ -73,7 +73,11 @@ struct BackupFilter {
     std::optional<TimePoint> from;   ///< time >= from
     std::optional<TimePoint> at;     ///< time <= at
     std::optional<TimePoint> as_of;  ///< committed <= as_of
+    std::optional<IdentityId> line;  ///< of trusted writers those of this line, as Catalogue::line_of() names it
 };
+
+/// A series: its id, and the line of writers that makes it. Anybody can write down the id of another's series.
+using SeriesKey = std::pair<SeriesId, IdentityId>;
 
 /// BACKUP as commands take it: "latest", a prefix of an id, or either followed by ":/path".
 struct BackupReference {
@@ -88,9 +92,6 @@ class Catalogue;
 /// That nobody can know whether newer entries are withheld: of which journals neither a checkpoint nor the memory of a
 /// keyring says anything. Empty where there are none.
 [[nodiscard]] std::string unproven_tails(const Catalogue& catalogue);
-
-/// throws  Error{usage}: the trusted ones among these are of several series; says of which, and how to choose
-void require_one_series(const std::vector<const Backup*>& backups);
 
 using storage::LastWord;
 
@@ -219,6 +220,17 @@ public:
     /// The same among the forgotten ones. throws  Error{usage}: none, or several
     [[nodiscard]] const Backup& find_forgotten(std::string_view id_prefix) const;
 
+    /// Which writers are one line: one stands for all. That a writer says to have taken another's place proves nothing;
+    /// that an officer said so does (`keyring trust --instead-of`), and so does a label key that opens the names of
+    /// both (docs/format.md section 6).
+    [[nodiscard]] const IdentityId& line_of(const IdentityId& writer) const;
+    [[nodiscard]] SeriesKey series_of(const Backup& backup) const;
+    [[nodiscard]] SeriesKey series_of(const LogEpoch& epoch) const;
+    /// throws  Error{usage}: the trusted ones among these are of several series; says of which, and how to choose
+    void require_one_series(const std::vector<const Backup*>& backups) const;
+    /// throws  Error{usage}: the trusted ones among these are by several lines of writers
+    void require_one_line(const std::vector<const Backup*>& backups) const;
+
     /// The label key of a writer, where a keyring has it.
     [[nodiscard]] const SecretBytes* label_key(const IdentityId& writer) const;
 
@@ -233,6 +245,8 @@ private:
     void hold_to_checkpoints(const CatalogueOptions& options);
     void measure_tails(const std::vector<const keyring::RepositoryPin*>& pins, const CatalogueOptions& options);
     void share_label_keys();
+    void find_lines();
+    [[nodiscard]] bool has_succeeded(const IdentityId& writer, const IdentityId& former) const;
     /// What an entry tells under its writer's label key; none where that is not at hand. throws  Error{damaged}
     [[nodiscard]] std::optional<format::Labels> labels_of(const format::SignedEntry& entry) const;
     void learn_names(const storage::Repository& repository, keyring::KeyringSet& keyrings);
@@ -243,6 +257,7 @@ private:
     [[nodiscard]] const Backup* find_any(std::string_view id_prefix) const;
     void note_finding(const IdentityId& identity, std::uint64_t sequence, Error error);
     void note_damage(const format::SignedEntry& entry, const Error& error);
+    void note_false_name(const format::SignedEntry& entry, const Error& error);
     [[nodiscard]] bool matches(const Backup& backup, const BackupFilter& filter) const;
     [[noreturn]] void throw_none(const BackupFilter& filter) const;
     [[nodiscard]] bool is_series(const Backup& backup, const std::string& series) const;
@@ -262,6 +277,8 @@ private:
     std::vector<Error> refuted_;
     std::vector<Tail> tails_;
     std::map<IdentityId, SecretBytes> label_keys_;
+    std::set<std::pair<IdentityId, IdentityId>> successions_;  ///< by word of an officer: the former writer, the new
+    std::map<IdentityId, IdentityId> lines_;                   ///< of writers that are not alone in theirs
     keyring::Trust trust_;
 };
 

@@ -57,6 +57,8 @@ bool Catalogue::matches(const Backup& backup, const BackupFilter& filter) const 
     if (filter.at && backup.time() > *filter.at) return false;
     if (filter.as_of && backup.committed > *filter.as_of) return false;
     if (filter.series && !is_series(backup, *filter.series)) return false;
+    // Who is not trusted stays: whether his is the newest of the series is for a person to say.
+    if (filter.line && backup.trusted && line_of(backup.writer) != *filter.line) return false;
     if (!filter.host && filter.paths.empty() && filter.tags.empty()) return true;
     if (!backup.labels) return false;
     const auto has = [](const std::vector<std::string>& all, const std::string& one) {
@@ -75,23 +77,6 @@ std::vector<const Backup*> Catalogue::select(const BackupFilter& filter) const {
         if (matches(backup, filter)) selected.push_back(&backup);
     }
     return selected;
-}
-
-void require_one_series(const std::vector<const Backup*>& backups) {
-    std::map<SeriesId, const Backup*> series;
-    for (const Backup* backup : backups) {
-        // Whoever is not trusted must not make a name ambiguous.
-        if (backup->trusted) series[backup->fields->series] = backup;
-    }
-    if (series.size() <= 1) return;
-    std::string names;
-    for (const auto& [id, backup] : series) {
-        names += (names.empty() ? "" : ", ") + (backup->labels ? backup->labels->series : "a series without a name");
-        if (backup->labels) names += " of host " + backup->labels->host;
-        names += " (" + id.short_hex(16) + ")";
-    }
-    throw Error(ErrorCode::usage, "several series match: " + names,
-                "choose one by --host NAME, or by --series and the digits behind its name");
 }
 
 /// Nothing matches: says when the first one was made, where only the time is wrong.
@@ -130,6 +115,8 @@ const Backup& Catalogue::latest(const BackupFilter& filter) const {
     }
     if (newest == nullptr) throw_none(filter);
     if (filter.series) require_one_series(matching);
+    // Anybody can label backups with another's host and paths.
+    if (filter.host || !filter.paths.empty()) require_one_line(matching);
     return *newest;
 }
 

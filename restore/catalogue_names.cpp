@@ -19,24 +19,29 @@ void Catalogue::share_label_keys() {
     const auto opens_names_of = [this](const IdentityId& writer, const SecretBytes& key) {
         const auto one = std::find_if(backups_.begin(), backups_.end(),
                                       [&](const Backup& backup) { return backup.writer == writer; });
+        const auto epoch = std::find_if(log_epochs_.begin(), log_epochs_.end(),
+                                        [&](const LogEpoch& each) { return each.entry->identity == writer; });
+        if (one == backups_.end() && epoch == log_epochs_.end()) return false;
+        const format::SignedEntry& entry = one != backups_.end() ? *one->entry : *epoch->entry;
         try {
-            return one != backups_.end() && format::open_labels(*one->entry, key).has_value();
+            return format::open_labels(entry, key).has_value();
         } catch (const Error& error) {
             if (!is_damage(error)) throw;
             return false;
         }
     };
-    for (const Backup& backup : backups_) {
-        std::vector<IdentityId> line = backup.fields->predecessors;
-        line.push_back(backup.writer);
+    const auto share = [&](std::vector<IdentityId> line, const IdentityId& successor) {
+        line.push_back(successor);
         const auto knower = std::find_if(line.begin(), line.end(),
                                          [this](const IdentityId& writer) { return label_key(writer) != nullptr; });
-        if (knower == line.end()) continue;
+        if (knower == line.end()) return;
         for (const IdentityId& writer : line) {
             const SecretBytes& key = *label_key(*knower);
             if (label_key(writer) == nullptr && opens_names_of(writer, key)) label_keys_[writer] = key.clone();
         }
-    }
+    };
+    for (const Backup& backup : backups_) share(backup.fields->predecessors, backup.writer);
+    for (const LogEpoch& epoch : log_epochs_) share(epoch.fields.predecessors, epoch.entry->identity);
 }
 
 std::optional<format::Labels> Catalogue::labels_of(const format::SignedEntry& entry) const {
@@ -45,6 +50,11 @@ std::optional<format::Labels> Catalogue::labels_of(const format::SignedEntry& en
     auto labels = format::open_labels(entry, *key);
     if (labels) format::check_series(entry, *labels, *key);
     return labels;
+}
+
+/// Who writes down another's series, or names that nobody can read, spoils what is his: nothing else may be lost for it.
+void Catalogue::note_false_name(const format::SignedEntry& entry, const Error& error) {
+    findings_.push_back({entry.identity, error, entry.head.sequence, false, false, {}});
 }
 
 void Catalogue::learn_names(const storage::Repository& repository, keyring::KeyringSet& keyrings) {
@@ -67,8 +77,7 @@ void Catalogue::learn_names(const storage::Repository& repository, keyring::Keyr
         } catch (const Error& error) {
             if (!is_damage(error)) throw;
             epoch.damage = error;
-            findings_.push_back({epoch.entry->identity, error, epoch.entry->head.sequence, epoch.trusted, epoch.trusted,
-                                 epoch.opened()});
+            note_false_name(*epoch.entry, error);
         }
     }
     for (Backup& backup : backups_) {
@@ -77,8 +86,7 @@ void Catalogue::learn_names(const storage::Repository& repository, keyring::Keyr
         } catch (const Error& error) {
             if (!is_damage(error)) throw;
             backup.damage = Error(ErrorCode::damaged, error.what());
-            findings_.push_back(
-                {backup.writer, error, backup.sequence, backup.trusted, backup.trusted, backup.committed});
+            note_false_name(*backup.entry, error);
         }
         if (backup.labels) backup.tags = backup.labels->tags;
     }

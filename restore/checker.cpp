@@ -32,6 +32,14 @@ std::string hash_in_name(const std::string& name) {
     return {};
 }
 
+/// That an object of this kind can have.
+std::uint64_t most_octets(const std::string& name) {
+    if (format::parse_pack_name(name)) return format::kMaxPack;
+    if (format::parse_slot_name(name)) return format::kMaxSlot;
+    if (format::parse_escrow_name(name)) return format::kMaxEscrow;
+    return format::kMaxIndexObject;
+}
+
 /// "1 object", "2 objects".
 std::string counted(std::uint64_t count, const char* thing) {
     return std::to_string(count) + " " + thing + (count == 1 ? "" : "s");
@@ -150,7 +158,9 @@ void Checker::check_seen() {
 void Checker::check_journals() {
     check_seen();
     for (const JournalFinding& finding : catalogue_.findings()) {
-        damage("journal/" + finding.identity.hex(), finding.error.what());
+        damage(finding.sequence > 0 ? format::journal_name(finding.identity, finding.sequence)
+                                    : "journal/" + finding.identity.hex(),
+               finding.error.what());
     }
     if (catalogue_.doubt()) damage("journal", catalogue_.doubt()->what());
     for (const Error& error : catalogue_.refuted()) {
@@ -220,6 +230,7 @@ void Checker::expect(const std::string& name, const std::string& used_as, std::u
     if (info == nullptr) {
         if (is_new) note_missing(name, used_as, name + ": missing, and named by " + entry);
     } else if (size != 0 && info->size != size) {
+        misfits_.insert(name);
         damage(name, name + ": has " + std::to_string(info->size) + " octets, and " + entry + " says " +
                          std::to_string(size));
     }
@@ -265,7 +276,11 @@ void Checker::count_leftovers(const std::set<DekId>& known_keys) {
             if (known_keys.count(slot->dek) == 0) ++leftovers;
         }
     }
-    if (leftovers > 0) inform(counted(leftovers, "object") + " of unfinished runs, which nothing needs");
+    if (leftovers > 0 && catalogue_.findings().empty() && !catalogue_.doubt())
+        inform(counted(leftovers, "object") + " of unfinished runs, which nothing needs");
+    else if (leftovers > 0)
+        inform(counted(leftovers, "object") +
+               " that no entry names: of unfinished runs, or of entries that are not believed, as said above");
     if (aside > 0) inform(counted(aside, "object") + " set aside as damaged, below quarantine/");
 }
 
@@ -322,6 +337,9 @@ void Checker::check_object(const storage::ObjectInfo& info) {
             bytes_ += info.size;
             return;
         }
+        // What cannot be right is not read: it may be of any size.
+        if (misfits_.contains(info.name) || info.size > most_octets(info.name))
+            throw Error(ErrorCode::damaged, info.name + ": has " + std::to_string(info.size) + " octets");
         check_hash(info, expected);
         if (const auto slot = format::parse_slot_name(info.name)) {
             if (repository_.load_slot(*slot).repository != catalogue_.repository()) {

@@ -94,6 +94,7 @@ private:
     std::set<std::string> needed_;   ///< by trusted backups; as Users has them
     std::set<std::string> excused_;  ///< as Users has them
     std::set<std::string> named_;    ///< objects that entries name
+    std::set<std::string> misfits_;  ///< of these, what has another size than entries say
     struct Missing {
         std::string used_as;
         std::string message;

@@ -63,7 +63,10 @@ std::string Checkpoint::line() const {
 }
 
 Checkpoint Checkpoint::parse(std::string_view line) {
-    while (!line.empty() && (line.back() == '\n' || line.back() == '\r' || line.back() == ' ')) line.remove_suffix(1);
+    // Mail programs indent and end lines in their own ways.
+    constexpr std::string_view kBlank = " \t\r\n";
+    line.remove_prefix(std::min(line.find_first_not_of(kBlank), line.size()));
+    line = line.substr(0, line.find_last_not_of(kBlank) + 1);
     if (!line.starts_with(kStart) || line.size() <= kStart.size() + kCheckDigits) refuse(line);
     const std::string_view said = line.substr(0, line.size() - kCheckDigits - 1);
     std::string_view rest = said.substr(kStart.size());
@@ -93,8 +96,8 @@ std::vector<Checkpoint> parse_checkpoints(std::string_view text) {
     while (!text.empty()) {
         const std::string_view line = text.substr(0, text.find('\n'));
         text.remove_prefix(std::min(line.size() + 1, text.size()));
-        const bool is_empty = line.find_first_not_of(" \t\r") == std::string_view::npos;
-        if (!is_empty && line.front() != '#') checkpoints.push_back(Checkpoint::parse(line));
+        const std::size_t start = line.find_first_not_of(" \t\r");
+        if (start != std::string_view::npos && line[start] != '#') checkpoints.push_back(Checkpoint::parse(line));
     }
     if (checkpoints.empty()) throw Error(ErrorCode::usage, "there is no checkpoint in it", "see: signet checkpoint");
     return checkpoints;

@@ -1,7 +1,9 @@
 #include "restore/chunk_table.h"
 
+#include <array>
 #include <cstring>
 
+#include "core/crypto/random.h"
 #include "core/error.h"
 
 namespace signet::restore {
@@ -9,11 +11,22 @@ namespace {
 
 constexpr std::size_t kFewestSlots = 1024;
 
-/// Chunk ids are uniformly distributed, so eight of their octets are a hash.
-std::uint64_t hash_of(const ChunkId& id) {
+std::uint64_t random_odd() {
+    std::array<std::uint8_t, 8> octets{};
+    crypto::random_fill(octets);
     std::uint64_t value = 0;
-    std::memcpy(&value, id.octets.data(), sizeof value);
-    return value;
+    std::memcpy(&value, octets.data(), sizeof value);
+    return value | 1U;
+}
+
+/// Ids are uniformly distributed unless their writer chose them: nobody may know which ones meet in a slot.
+std::uint64_t hash_of(const ChunkId& id) {
+    static const std::array<std::uint64_t, 2> kSecret = {random_odd(), random_odd()};
+    std::array<std::uint64_t, 2> halves{};
+    static_assert(sizeof halves == sizeof id.octets);
+    std::memcpy(halves.data(), id.octets.data(), sizeof halves);
+    const std::uint64_t mixed = halves[0] * kSecret[0] + (halves[1] ^ kSecret[0]) * kSecret[1];
+    return mixed ^ (mixed >> 32U);
 }
 
 }  // namespace

@@ -102,14 +102,14 @@ void Holdings::judge_runs() {
     for (const auto& [key, run] : runs) {
         const bool is_over = run.has_backup || newest.at({key.first, run.series}) > run.entries.front().second ||
                              has_ended(key.first, format::Role::writer);
-        if (!is_over) live_writers_.insert(key.first);
+        if (!is_over) live_runs_[key.first].insert(run.series);
         for (const EntryPlace& place : run.entries) entries_.at(place).is_live = !is_over;
     }
 }
 
 /// Who repacks may go on with a data key until it opens another one for the same writer.
 void Holdings::judge_repackers() {
-    live_owners_ = live_writers_;
+    for (const auto& [writer, series] : live_runs_) live_owners_.insert(writer);
     std::map<std::pair<IdentityId, IdentityId>, DekId> newest;
     for (const auto& [place, repack] : catalogue_.repacks().entries())
         newest[{place.first, repack.fields.writer}] = repack.fields.dek;
@@ -137,6 +137,10 @@ void Holdings::collect_needs() {
             backup.trusted || catalogue_.trust().find(backup.writer, format::Role::writer) == nullptr;
         for (const ReachedEntry& reached : catalogue_.reached_by(backup)) {
             if (keeps_all || reached.writer == backup.writer) need(*reached.listed, reached.bitmap);
+            if (!backup.trusted) continue;
+            for (std::size_t pack = 0; pack < reached.listed->packs.size(); ++pack) {
+                if (reached.has(pack)) relied_on_.emplace(reached.listed->packs[pack].id, &backup);
+            }
         }
         needed_deks_.insert(backup.body.listed->dek);
     }
@@ -167,6 +171,7 @@ std::optional<std::uint64_t> Holdings::octets_of(const std::string& name) const 
     return (info == nullptr ? 0 : info->size) + (beside == remains_.end() ? 0 : beside->second);
 }
 
+const std::set<SeriesId>& Holdings::live_runs(const IdentityId& writer) const { return found_in(live_runs_, writer); }
 const std::vector<ListedPack>& Holdings::named(const PackId& pack) const { return found_in(packs_, pack); }
 const std::vector<EntryPlace>& Holdings::named(const IndexId& index) const { return found_in(indexes_, index); }
 const std::vector<EntryPlace>& Holdings::named(const DekId& dek) const { return found_in(deks_, dek); }

@@ -60,8 +60,10 @@ public:
     [[nodiscard]] std::optional<IdentityId> owner_of_loose(const IndexId& index) const;
     /// Whether entries that cannot be read may name what seems to be in none.
     [[nodiscard]] bool may_overlook() const { return may_overlook_; }
-    /// Whether a run of this writer may go on.
-    [[nodiscard]] bool has_live_run(const IdentityId& writer) const { return live_writers_.contains(writer); }
+    /// The series of runs of this writer that may go on, as far as its journal tells.
+    [[nodiscard]] const std::set<SeriesId>& live_runs(const IdentityId& writer) const;
+    /// What trusted backups need that are not forgotten, each with the oldest of them.
+    [[nodiscard]] const std::map<PackId, const Backup*>& relied_on() const { return relied_on_; }
     /// The same, or somebody who repacks for it.
     [[nodiscard]] bool has_live(const IdentityId& owner) const { return live_owners_.contains(owner); }
 
@@ -97,7 +99,8 @@ private:
     std::set<ListedPack> replaced_;
     std::set<PackId> needed_packs_;
     std::set<DekId> needed_deks_;
-    std::set<IdentityId> live_writers_;
+    std::map<PackId, const Backup*> relied_on_;
+    std::map<IdentityId, std::set<SeriesId>> live_runs_;
     std::set<IdentityId> live_owners_;
     std::map<IdentityId, std::uint64_t> lengths_;            ///< of journals
     std::map<IdentityId, format::ReadJournals> bound_;       ///< of journals

@@ -23,11 +23,12 @@ bool comes_before(const Log& left, const Log& right) {
     return key(left) < key(right);
 }
 
-LogSeries& series_of(std::vector<LogSeries>& all, const LogEpoch& epoch) {
-    const auto found =
-        std::find_if(all.begin(), all.end(), [&](const LogSeries& one) { return one.id == epoch.fields.series; });
-    if (found != all.end()) return *found;
-    return all.emplace_back(LogSeries{epoch.fields.series, epoch.series(), epoch.fields.source, {}, {}, false});
+LogSeries& series_of(std::vector<LogSeries>& all, const Catalogue& catalogue, const LogEpoch& epoch) {
+    const auto [id, line] = catalogue.series_of(epoch);
+    for (LogSeries& one : all) {
+        if (one.id == id && one.line == line) return one;
+    }
+    return all.emplace_back(LogSeries{id, line, epoch.series(), epoch.fields.source, {}, {}, false});
 }
 
 void take(LogSeries& series, const LogEpoch& epoch, storage::EpochLogs&& read) {
@@ -138,7 +139,7 @@ std::vector<LogSeries> load_logs(const storage::Repository& repository, const Ca
     for (const LogEpoch& epoch : catalogue.log_epochs()) {
         if (series && !Catalogue::names_series(*series, epoch.labels, epoch.fields.series)) continue;
         if (!epoch.trusted) {
-            series_of(all, epoch)
+            series_of(all, catalogue, epoch)
                 .problems.push_back({&epoch, Error(ErrorCode::refused,
                                                    "log epoch " + epoch.fields.dek.short_hex() + " of series " +
                                                        epoch.series() + " is by writer " + epoch.entry->identity.hex() +
@@ -146,7 +147,7 @@ std::vector<LogSeries> load_logs(const storage::Repository& repository, const Ca
             continue;
         }
         if (epoch.damage) {
-            series_of(all, epoch).problems.push_back({&epoch, *epoch.damage});
+            series_of(all, catalogue, epoch).problems.push_back({&epoch, *epoch.damage});
             continue;
         }
         epochs.push_back(&epoch);
@@ -161,7 +162,7 @@ std::vector<LogSeries> load_logs(const storage::Repository& repository, const Ca
                                  epoch->kept_from};
         // What nobody closed cannot be told from what was added after the writer was cut off.
         if (!epoch->closed && !epoch->counts_open) {
-            series_of(all, *epoch)
+            series_of(all, catalogue, *epoch)
                 .problems.push_back(
                     {epoch, Error(ErrorCode::refused, std::to_string(one.numbers.size()) + " logs of epoch " +
                                                           epoch->fields.dek.short_hex() +
@@ -172,9 +173,10 @@ std::vector<LogSeries> load_logs(const storage::Repository& repository, const Ca
         wanted.push_back(std::move(one));
     }
     auto read = storage::read_epochs(repository.store(), repository.config().repository, wanted);
-    for (std::size_t i = 0; i < read.size(); ++i) take(series_of(all, *epochs[i]), *epochs[i], std::move(read[i]));
+    for (std::size_t i = 0; i < read.size(); ++i)
+        take(series_of(all, catalogue, *epochs[i]), *epochs[i], std::move(read[i]));
     for (const LogEpoch* epoch : epochs) {
-        if (epoch->kept_from > 1) series_of(all, *epoch).has_released = true;
+        if (epoch->kept_from > 1) series_of(all, catalogue, *epoch).has_released = true;
     }
     for (LogSeries& one : all) std::sort(one.logs.begin(), one.logs.end(), comes_before);
     return all;

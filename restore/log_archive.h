@@ -42,6 +42,7 @@ struct LogGap {
 /// The logs of one series.
 struct LogSeries {
     SeriesId id;
+    IdentityId line;   ///< of its writers, as Catalogue::line_of() names it
     std::string name;  ///< or its id in hexadecimal
     format::LogSource source;
     std::vector<Log> logs;  ///< in the order of the record

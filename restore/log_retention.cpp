@@ -139,7 +139,7 @@ LogRetention review_logs(const storage::Repository& repository, const Catalogue&
     for (const LogSeries& series : load_logs(repository, catalogue, std::nullopt)) {
         std::vector<const Backup*> backups;
         for (const Backup& backup : catalogue.backups()) {
-            if (backup.fields->series == series.id) backups.push_back(&backup);
+            if (catalogue.series_of(backup) == SeriesKey{series.id, series.line}) backups.push_back(&backup);
         }
         review(repository, series, needed_logs(series, backups), retention);
     }

@@ -149,7 +149,9 @@ MetadataWriter::Owner MetadataWriter::owner_of(const format::Entry& entry) const
     const auto group = owners_.groups.find(entry.gid);
     const uid_t uid = user == owners_.users.end() ? entry.uid : user->second;
     const gid_t gid = group == owners_.groups.end() ? entry.gid : group->second;
-    if (is_root_) return {uid, gid, true};
+    // Nobody can have these two: the system takes them for "as it is".
+    const bool exists = uid != kLeaveUid && gid != kLeaveGid;
+    if (is_root_) return {uid, gid, exists};
     const bool may_give = gid == gid_ || std::find(groups_.begin(), groups_.end(), gid) != groups_.end();
     return {kLeaveUid, may_give ? gid : kLeaveGid, may_give && uid == uid_};
 }

@@ -20,17 +20,31 @@ const format::DataKey& OpenKeys::data_key(const format::SignedEntry& entry, cons
     return std::get<format::DataKey>(found->second);
 }
 
-/// The newest first. A successor's body has the keys of its predecessors.
-std::vector<BodySource> OpenKeys::bodies_of(const IdentityId& writer) const {
+/// The newest first, those of its own line before those that merely claim to be: a successor's body has the keys of its
+/// predecessors.
+std::vector<const Backup*> OpenKeys::sources_of(const IdentityId& writer) const {
     const Catalogue& catalogue = planner_.catalogue();
-    std::vector<BodySource> bodies;
+    std::vector<const Backup*> line;
+    std::vector<const Backup*> claimants;
     for (auto backup = catalogue.backups().rbegin(); backup != catalogue.backups().rend(); ++backup) {
+        if (!backup->trusted) continue;
         const auto& before = backup->fields->predecessors;
-        const bool is_of_line =
-            backup->writer == writer || std::find(before.begin(), before.end(), writer) != before.end();
-        if (backup->trusted && is_of_line) bodies.push_back(backup->body);
+        if (backup->writer == writer || (catalogue.line_of(backup->writer) == catalogue.line_of(writer) &&
+                                         std::find(before.begin(), before.end(), writer) != before.end()))
+            line.push_back(&*backup);
+        else if (std::find(before.begin(), before.end(), writer) != before.end())
+            claimants.push_back(&*backup);
     }
-    return bodies;
+    line.insert(line.end(), claimants.begin(), claimants.end());
+    return line;
+}
+
+/// Whether keys are those of a writer: they open its names.
+bool OpenKeys::are_keys_of(const IdentityId& writer, const format::WriterKeys& keys) const {
+    for (const auto& [place, run] : planner_.catalogue().runs()) {
+        if (place.first == writer) return format::open_labels(*run.entry, keys.label_key).has_value();
+    }
+    return false;
 }
 
 const format::WriterKeys& OpenKeys::writer_keys(const IdentityId& writer) {
@@ -38,9 +52,12 @@ const format::WriterKeys& OpenKeys::writer_keys(const IdentityId& writer) {
     if (found == writer_keys_.end()) {
         std::optional<Error> failure;
         std::optional<format::WriterKeys> keys;
-        for (const BodySource& body : bodies_of(writer)) {
+        for (const Backup* backup : sources_of(writer)) {
+            const BodySource& body = backup->body;
             try {
-                keys = std::move(body.open(data_key(*body.entry, *body.listed)).keys);
+                format::WriterKeys found_keys = std::move(body.open(data_key(*body.entry, *body.listed)).keys);
+                if (backup->writer != writer && !are_keys_of(writer, found_keys)) continue;
+                keys = std::move(found_keys);
                 break;
             } catch (const Error& error) {
                 if (!is_about_slots(error)) throw;

@@ -24,7 +24,8 @@ public:
 
 private:
     using Opened = std::variant<format::DataKey, Error>;
-    [[nodiscard]] std::vector<BodySource> bodies_of(const IdentityId& writer) const;
+    [[nodiscard]] std::vector<const Backup*> sources_of(const IdentityId& writer) const;
+    [[nodiscard]] bool are_keys_of(const IdentityId& writer, const format::WriterKeys& keys) const;
     const storage::Repository& repository_;
     Planner& planner_;
     keyring::Resolver& resolver_;

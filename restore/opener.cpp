@@ -72,12 +72,11 @@ void open_ahead(const storage::Repository& repository, Planner& planner, keyring
     if (!slots.empty()) resolver.unwrap_ahead(slots);
 }
 
-/// A backup is of the series that its writer's label key names, and of no other. throws  Error{damaged}
-void check_names(const Backup& backup, const format::BackupBody& body) {
-    const SecretBytes& key = body.keys.label_key;
-    if (const auto labels = format::open_labels(*backup.entry, key))
-        return format::check_series(*backup.entry, *labels, key);
-    throw Error(ErrorCode::damaged, format::journal_name(backup.writer, backup.sequence) +
+/// A backup or log epoch is of the series that its writer's label key names, and of no other. throws  Error{damaged}
+void check_names(const format::SignedEntry& entry, const SecretBytes& label_key) {
+    if (const auto labels = format::open_labels(entry, label_key))
+        return format::check_series(entry, *labels, label_key);
+    throw Error(ErrorCode::damaged, format::journal_name(entry.identity, entry.head.sequence) +
                                         ": its names are sealed under another key than its body says");
 }
 
@@ -136,6 +135,17 @@ format::DataKey unwrap_key_by(const storage::Repository& repository, Planner& pl
     RunKey alone = key;
     std::erase_if(alone.openers, [&](const Opener& one) { return one.thumbprint != opener; });
     return unwrap_key(repository, planner, resolver, alone);
+}
+
+format::DataKey unwrap_epoch(const storage::Repository& repository, Planner& planner, keyring::Resolver& resolver,
+                             const LogEpoch& epoch) {
+    format::DataKey key = unwrap_key(repository, planner, resolver, planner.key(*epoch.entry, epoch.fields));
+    const std::string name = format::journal_name(epoch.entry->identity, epoch.entry->head.sequence);
+    // Who only looked has read no bodies.
+    const format::SignedEntry entry = format::decode_entry(repository.store().get(name, format::kMaxEntry), name);
+    if (entry.id != epoch.entry->id) throw Error(ErrorCode::damaged, name + ": another entry than was there before");
+    check_names(entry, format::open_epoch_keys(entry, key).label_key);
+    return key;
 }
 
 bool is_about_slots(const Error& error) {
@@ -204,7 +214,7 @@ std::unique_ptr<OpenBackup> OpenBackup::open(const storage::Repository& reposito
     }
     open->body_ = backup.body.open(open->keys_.at(backup.body.listed->dek));
     try {
-        check_names(backup, open->body_);
+        check_names(*backup.entry, open->body_.keys.label_key);
     } catch (const Error& error) {
         if (!options.salvage || error.code() != ErrorCode::damaged) throw;
         if (options.warn) options.warn(error.what());

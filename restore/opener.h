@@ -75,6 +75,12 @@ private:
                                             keyring::Resolver& resolver, const RunKey& key,
                                             const format::Thumbprint& opener);
 
+/// The data key of a log epoch. Opens the epoch's entry as well: what it says to be of a series is so only where its
+/// writer's label key, which its body has, names that series (docs/format.md section 16).
+/// throws  as unwrap_key(); Error{damaged}: its names are not those of its writer's label key
+[[nodiscard]] format::DataKey unwrap_epoch(const storage::Repository& repository, Planner& planner,
+                                           keyring::Resolver& resolver, const LogEpoch& epoch);
+
 /// Whether a failure of unwrap_key() is about this data key's slots and protectors alone, so that others may still
 /// open.
 [[nodiscard]] bool is_about_slots(const Error& error);

@@ -17,16 +17,6 @@ bool same_verdict(const CoverageInterval& left, const CoverageInterval& right) {
            left.blocked_by == right.blocked_by && left.damage.empty() == right.damage.empty();
 }
 
-bool succeeds(const Backup& backup, const IdentityId& writer) {
-    const auto& predecessors = backup.fields->predecessors;
-    return std::find(predecessors.begin(), predecessors.end(), writer) != predecessors.end();
-}
-
-/// Whether two backups are by one writer, or one is by a successor of the other's.
-bool is_of_one_line(const Backup& left, const Backup& right) {
-    return left.writer == right.writer || succeeds(left, right.writer) || succeeds(right, left.writer);
-}
-
 /// A moment just before `end`, in whole seconds where the interval has one.
 TimePoint last_moment(const CoverageInterval& interval) {
     const TimePoint before{(interval.to.ns - 1) / kNsPerSecond * kNsPerSecond};
@@ -313,7 +303,7 @@ Plan Planner::make(const std::vector<const Backup*>& wanted, const Stretch& stre
                    const FindLogs& find_logs) {
     Plan plan;
     plan.series = wanted.back()->series();
-    plan.series_id = wanted.back()->fields->series;
+    std::tie(plan.series_id, plan.line) = catalogue_.series_of(*wanted.back());
     plan.from = stretch.from;
     plan.to = stretch.to;
     plan.coverage = stretch.coverage;
@@ -376,10 +366,8 @@ Plan Planner::plan(const Backup& backup) {
 
 std::vector<const Backup*> Planner::series_of(const Backup& backup) const {
     std::vector<const Backup*> series = visible({});
-    // Anybody can claim a series' id: only who succeeded whom makes backups of different writers one series.
-    std::erase_if(series, [&](const Backup* other) {
-        return other->fields->series != backup.fields->series || !is_of_one_line(*other, backup);
-    });
+    const SeriesKey wanted = catalogue_.series_of(backup);
+    std::erase_if(series, [&](const Backup* other) { return catalogue_.series_of(*other) != wanted; });
     return series;
 }
 
@@ -387,7 +375,7 @@ Plan Planner::plan(const Backup& base, const std::vector<NeededLogs>& logs, Time
     catalogue_.require_no_doubt();
     Plan plan;
     plan.series = base.series();
-    plan.series_id = base.fields->series;
+    std::tie(plan.series_id, plan.line) = catalogue_.series_of(base);
     plan.backup = base.id;
     plan.from = at;
     plan.to = at;
@@ -414,7 +402,7 @@ Plan Planner::plan(const BackupFilter& filter, const FindLogs& find_logs) {
     whole.at.reset();
     const std::vector<const Backup*> series = visible(whole);
     if (series.empty()) throw Error(ErrorCode::usage, "there is no such backup", "signet list shows what there is");
-    require_one_series(series);
+    catalogue_.require_one_series(series);
     const TimePoint first = series.front()->time();
     const bool is_clipped = filter.from && *filter.from < first;
     const TimePoint from = is_clipped ? first : filter.from.value_or(first);
@@ -436,11 +424,11 @@ std::vector<Plan> Planner::timeline(const BackupFilter& filter, const FindLogs& 
     BackupFilter whole = filter;
     whole.from.reset();
     whole.at.reset();
-    std::vector<std::pair<SeriesId, std::vector<const Backup*>>> lanes;
+    std::vector<std::pair<SeriesKey, std::vector<const Backup*>>> lanes;
     for (const Backup* backup : visible(whole)) {
-        auto lane = std::find_if(lanes.begin(), lanes.end(),
-                                 [&](const auto& each) { return each.first == backup->fields->series; });
-        if (lane == lanes.end()) lane = lanes.insert(lane, {backup->fields->series, {}});
+        const SeriesKey series = catalogue_.series_of(*backup);
+        auto lane = std::find_if(lanes.begin(), lanes.end(), [&](const auto& each) { return each.first == series; });
+        if (lane == lanes.end()) lane = lanes.insert(lane, {series, {}});
         lane->second.push_back(backup);
     }
     const TimePoint present = horizon();  // of all lanes the same

@@ -315,6 +315,29 @@ private:
 
 }  // namespace
 
+void require_nothing_lacking(const Holdings& holdings) {
+    std::size_t lacking = 0;
+    const Backup* first = nullptr;
+    std::string object;
+    for (const auto& [pack, backup] : holdings.relied_on()) {
+        const std::string name = format::pack_name(pack);
+        // What came after the listing is there by now.
+        if (holdings.listing().find(name) != nullptr || holdings.repository().store().exists(name)) continue;
+        ++lacking;
+        if (first == nullptr || backup->time() < first->time()) {
+            first = backup;
+            object = name;
+        }
+    }
+    if (lacking == 0) return;
+    throw Error(ErrorCode::damaged,
+                object + ", which backup " + first->describe() + " needs, is not there" +
+                    (lacking > 1 ? ", nor are " + std::to_string(lacking - 1) + " more that backups need" : "") +
+                    ": nothing is pruned, as what is left of other backups may be all that is left",
+                "signet check names what is lost; signet repair, a new backup of the same source and signet repair "
+                "again bring back what the source still has; a backup that lacks packs for good is to be forgotten");
+}
+
 std::vector<Proposal> propose(const Holdings& holdings) { return Proposing(holdings).run(); }
 
 std::vector<IdentityId> waited_for(const Holdings& holdings, const storage::Condemnation& condemnation) {

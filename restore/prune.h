@@ -33,6 +33,10 @@ struct Proposal {
 /// Who could still refer to what a condemnation names: whose newest entry is not bound by it. A verdict waits for them.
 [[nodiscard]] std::vector<IdentityId> waited_for(const Holdings& holdings, const storage::Condemnation& condemnation);
 
+/// What is left of older backups may be all that is left: nothing goes while a backup that is not forgotten lacks
+/// packs. throws  Error{damaged}: names the first, and how many; Error{io}
+void require_nothing_lacking(const Holdings& holdings);
+
 /// Whether nobody is known who stored what a condemnation names: then nobody can be asked either.
 [[nodiscard]] bool is_nobodys(const Holdings& holdings, const storage::Condemnation& condemnation);
 

@@ -46,15 +46,20 @@ void Pruner::look() {
     look_ = std::make_unique<Look>(setup_, !std::exchange(has_looked_, true));
     has_said_ = false;
     has_deleted_ = false;
+    require_nothing_lacking(look_->holdings);
+}
+
+/// Only ever a delay: a clock that is wrong deletes nothing that could not be deleted anyway.
+TimePoint Pruner::ripe_at(const storage::Condemnation& one) const {
+    const std::int64_t grace =
+        is_nobodys(look_->holdings, one) ? std::max(setup_.grace_ns, setup_.unknown_grace_ns) : setup_.grace_ns;
+    return {one.time.ns + grace};
 }
 
 /// A condemnation that nobody has judged, and for which nobody is waited for any more.
 bool Pruner::is_ripe(const storage::Condemnation& one) const {
     if (!one.is_open() || !waited_for(look_->holdings, one).empty()) return false;
-    // Only ever a delay: a clock that is wrong deletes nothing that could not be deleted anyway.
-    const std::int64_t grace =
-        is_nobodys(look_->holdings, one) ? std::max(setup_.grace_ns, setup_.unknown_grace_ns) : setup_.grace_ns;
-    return setup_.clock.now().ns - one.time.ns >= grace;
+    return setup_.clock.now() >= ripe_at(one);
 }
 
 void Pruner::judge_and_delete() {
@@ -138,12 +143,31 @@ bool Pruner::is_waited_for(const IdentityId& identity) const {
     });
 }
 
+/// Whether a run of this host's writer may go on. Its journal cannot tell one that was killed from one that is slow.
+bool Pruner::has_own_run() const {
+    const auto& series = look_->holdings.live_runs(*setup_.writer);
+    return std::any_of(series.begin(), series.end(),
+                       [this](const SeriesId& one) { return !setup_.is_running || setup_.is_running(one); });
+}
+
+std::vector<WaitingWriter> Pruner::waiting() const {
+    std::map<IdentityId, WaitingWriter> writers;
+    for (const storage::Condemnation* one : look_->condemnations().all()) {
+        if (!one->is_open()) continue;
+        for (const IdentityId& identity : waited_for(look_->holdings, *one))
+            writers.emplace(identity, look_->holdings.describe(identity));
+    }
+    std::vector<WaitingWriter> all;
+    for (auto& [identity, writer] : writers) all.push_back(std::move(writer));
+    return all;
+}
+
 void Pruner::acknowledge() {
     if (setup_.dry_run || setup_.is_replica || !setup_.acknowledge || !setup_.writer) return;
     if (!has_said_ && !look_->condemnations().has_open()) return;
     if (has_said_) look();
     // A run that goes on would be bound by it, and perhaps be made in vain.
-    if (!is_waited_for(*setup_.writer) || look_->holdings.has_live_run(*setup_.writer)) return;
+    if (!is_waited_for(*setup_.writer) || has_own_run()) return;
     setup_.stop_if_asked();
     setup_.acknowledge();
     has_said_ = true;
@@ -162,7 +186,7 @@ PruneReport Pruner::finish() {
     if (has_said_) look();
     for (const storage::Condemnation* one : look_->condemnations().all()) {
         if (!one->is_open() || (setup_.dry_run && is_ripe(*one))) continue;
-        OpenCondemnation open{one->entry, one->time, {}};
+        OpenCondemnation open{one->entry, one->time, {}, ripe_at(*one)};
         for (const IdentityId& identity : waited_for(look_->holdings, *one))
             open.waiting.push_back(look_->holdings.describe(identity));
         report_.open.push_back(std::move(open));

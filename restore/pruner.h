@@ -27,6 +27,8 @@ struct PruneSetup {
     std::function<void(const std::string&)> notice = {};
     /// Asked before each step; throws where it is to end here.
     std::function<void()> stop_if_asked = [] {};
+    /// Whether a run of this host's writer goes on, whatever its journal says. Empty: nobody knows.
+    std::function<bool(const SeriesId&)> is_running = {};
     bool dry_run = false;
     bool remember = true;       ///< what is seen of the repository, in the keyring
     bool is_replica = false;    ///< nothing is signed: what was let go elsewhere is deleted
@@ -40,6 +42,7 @@ struct OpenCondemnation {
     EntryId entry;
     TimePoint time;                      ///< of signing, as its officer claims
     std::vector<WaitingWriter> waiting;  ///< for whom a verdict waits
+    TimePoint not_before;                ///< no verdict earlier, whoever has read of it
 };
 
 struct PruneReport {
@@ -60,7 +63,8 @@ public:
     ~Pruner();
 
     /// Looks at everything from scratch. All other steps go by the last look, and look again where they have to.
-    /// throws  Error{damaged}: a journal that counts is not whole; Error{io}: a listing failed
+    /// throws  Error{damaged}: a journal that counts is not whole, or packs are lost that backups need; Error{io}: a
+    /// listing failed
     void look();
     /// Signs verdicts on what was condemned earlier, where nobody is waited for, and deletes what verdicts let go.
     void judge_and_delete();
@@ -70,6 +74,8 @@ public:
     void acknowledge();
     /// Whether another look may find more to do: something was signed since the last one, or a writer is waited for.
     [[nodiscard]] bool is_under_way() const;
+    /// For whom verdicts wait, by the last look.
+    [[nodiscard]] std::vector<WaitingWriter> waiting() const;
     /// Whether something was signed since the last look.
     [[nodiscard]] bool has_said() const { return has_said_; }
     /// Everything that was done, and what is left.
@@ -77,7 +83,9 @@ public:
 
 private:
     struct Look;
+    [[nodiscard]] TimePoint ripe_at(const storage::Condemnation& one) const;
     [[nodiscard]] bool is_ripe(const storage::Condemnation& one) const;
+    [[nodiscard]] bool has_own_run() const;
     [[nodiscard]] bool is_waited_for(const IdentityId& identity) const;
     void carry_out(Departing departing);
     void delete_logs();

@@ -208,7 +208,8 @@ std::shared_ptr<LocalStore> LocalStore::open(const std::string& folder) {
     if (!root) {
         const int why = errno;
         if (why == ENOENT || why == ENOTDIR) {
-            throw Error(ErrorCode::no_repository, "no repository at " + folder, "make one: signet init");
+            throw Error(ErrorCode::no_repository, "no repository at " + folder,
+                        "a new one is made by signet init; one that was there may be on a disk that is not mounted");
         }
         throw Error::from_errno("open", folder, why);
     }
@@ -252,7 +253,9 @@ UniqueFd LocalStore::open_file(std::string_view name, std::uint64_t& size) const
     UniqueFd fd(::openat(root_.get(), std::string(name).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
     if (!fd) {
         if (errno == ENOENT) return fd;
-        if (errno == ELOOP) throw Error(ErrorCode::damaged, path_of(name) + ": not a regular file");
+        // A link, a socket, a device without a driver.
+        if (errno == ELOOP || errno == ENXIO || errno == ENODEV)
+            throw Error(ErrorCode::damaged, path_of(name) + ": not a regular file");
         throw Error::from_errno("open", path_of(name), errno);
     }
     struct stat status {};
@@ -291,7 +294,7 @@ void LocalStore::prefetch(std::string_view name) const noexcept {
 CompleteListing LocalStore::list(std::string_view prefix) const {
     std::vector<ObjectInfo> objects;
     const std::function<void(const std::string&, int)> walk = [&](const std::string& folder, int depth) {
-        if (depth > kDeepest) throw Error(ErrorCode::damaged, path_of(folder) + ": folders nested too deep");
+        if (depth > kDeepest) return;  // no object lies so deep
         UniqueFd fd(::openat(root_.get(), or_here(folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         if (!fd) throw Error::from_errno("list", path_of(folder), errno);
         const int folder_fd = fd.get();
@@ -305,11 +308,12 @@ CompleteListing LocalStore::list(std::string_view prefix) const {
                 if (errno == ENOENT) return;  // removed since it was read
                 throw Error::from_errno("list", path_of(name), errno);
             }
-            // A folder may be a link to another disk; an object may not.
-            if (S_ISLNK(status.st_mode) && ::fstatat(folder_fd, entry, &status, 0) != 0) {
-                throw Error::from_errno("list", path_of(name), errno);
-            }
-            if (S_ISDIR(status.st_mode)) {
+            // A folder of the repository may be a link to another disk. Deeper down, a few links would make millions of
+            // names; and an object that is a link is not opened.
+            struct stat target {};
+            const bool leads_on = folder.empty() && S_ISLNK(status.st_mode) &&
+                                  ::fstatat(folder_fd, entry, &target, 0) == 0 && S_ISDIR(target.st_mode);
+            if (S_ISDIR(status.st_mode) || leads_on) {
                 walk(name, depth + 1);
             } else if (name.starts_with(prefix)) {
                 objects.push_back({name, static_cast<std::uint64_t>(status.st_size)});

@@ -126,9 +126,15 @@ void Repository::create(Store& store, const format::RepositoryConfig& config) {
 
 Repository Repository::open(std::shared_ptr<Store> store) {
     const std::optional<Bytes> object = store->get_if_present(format::kConfigName, format::kMaxConfig);
+    if (!object && !store->list(kJournalPrefix).empty()) {
+        throw Error(ErrorCode::damaged,
+                    std::string(format::kConfigName) + ": missing, and " + store->location() + " has journals",
+                    "bring it back from a copy of the repository: it never changes, and is the same in every copy of "
+                    "one region");
+    }
     if (!object) {
         throw Error(ErrorCode::no_repository, "no repository in " + store->location() + ": it has no config.json",
-                    "make one: signet init");
+                    "a new one is made by signet init; one that was there may be on a disk that is not mounted");
     }
     format::RepositoryConfig config = format::RepositoryConfig::decode(*object);
     return {std::move(store), std::move(config), crypto::sha256(*object)};

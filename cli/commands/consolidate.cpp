@@ -14,9 +14,9 @@ constexpr std::uint64_t kDefaultMost = 8;
 /// The newest trusted backup of each series: what comes after it finds its chunks there.
 std::vector<const restore::Backup*> latest_of_each_series(Context& context) {
     context.catalogue().require_no_doubt();
-    std::map<SeriesId, const restore::Backup*> latest;
+    std::map<restore::SeriesKey, const restore::Backup*> latest;
     for (const restore::Backup& backup : context.catalogue().backups()) {
-        if (backup.trusted) latest[backup.fields->series] = &backup;
+        if (backup.trusted) latest[context.catalogue().series_of(backup)] = &backup;
     }
     std::vector<const restore::Backup*> backups;
     backups.reserve(latest.size());

@@ -1,3 +1,4 @@
+#include "cli/access.h"
 #include "cli/commands/commands.h"
 #include "cli/log_release.h"
 #include "cli/officer.h"
@@ -39,6 +40,18 @@ std::vector<const restore::Backup*> counting(Context& context, std::vector<const
         return word != nullptr && word->forgotten;
     });
     return backups;
+}
+
+/// A person may decide otherwise than the policy, and is told that it does.
+void warn_of_policy(Context& context, const std::vector<const restore::Backup*>& backups) {
+    const auto keep_within = policy_in_force(context).keep_within_ns;
+    if (!keep_within) return;
+    for (const restore::Backup* backup : backups) {
+        if (after(backup->committed, *keep_within) <= context.clock().now()) continue;
+        context.terminal().warning("backup " + backup->describe() +
+                                   " is younger than the policy keep-within of this repository, which holds for rules "
+                                   "and not for ids");
+    }
 }
 
 /// Signs that they are forgotten. throws  Error{refused}: that would not count
@@ -111,6 +124,7 @@ ExitCode run(Context& context) {
     }
     if (context.options().flag("shred")) return shred(context);
     const std::vector<const restore::Backup*> backups = named(context, false);
+    warn_of_policy(context, backups);
     sign_forgotten(context, backups);
     say(context, backups);
     return print_summary(context, backups);

@@ -72,8 +72,12 @@ ExitCode run(Context& context) {
         }
         context.terminal().object(summary);
     } else {
-        context.terminal().result((statement.last_sequence == 0 ? "no longer trusted as " : "trusted as ") + role +
-                                  ": " + statement.identity.hex());
+        const bool ends = statement.last_sequence != UINT64_MAX && statement.last_sequence != 0;
+        context.terminal().result(
+            (statement.last_sequence == 0 ? "no longer trusted as " : "trusted as ") + role +
+            (ends ? " up to its entry " + std::to_string(statement.last_sequence) + ", and no further"
+                  : std::string()) +
+            ": " + statement.identity.hex());
         if (statements.size() > 1) {
             context.terminal().result("instead of " + statements.front().identity.hex() +
                                       ", which is trusted up to its entry " +

@@ -57,8 +57,10 @@ Json report_json(const Pruning& pruning, bool dry_run) {
     for (const restore::OpenCondemnation& one : report.open) {
         Json waiting = Json::array();
         for (const restore::WaitingWriter& writer : one.waiting) waiting.push_back(waiting_json(writer));
-        open.push_back(
-            {{"condemnation", one.entry.hex()}, {"time", to_rfc3339(one.time)}, {"waiting", std::move(waiting)}});
+        open.push_back({{"condemnation", one.entry.hex()},
+                        {"time", to_rfc3339(one.time)},
+                        {"not_before", to_rfc3339(one.not_before)},
+                        {"waiting", std::move(waiting)}});
     }
     Json stay = Json::array();
     for (const std::string& what : report.deletion.stay) stay.push_back(what);
@@ -129,17 +131,30 @@ void print_tables(Context& context, const restore::PruneReport& report) {
         context.terminal().result("nothing to prune: everything here is needed");
 }
 
-void print_open(Terminal& terminal, const restore::PruneReport& report) {
+/// When what was condemned goes.
+std::string when_it_goes(const Context& context, const restore::PruneReport& report, bool waits) {
+    if (waits) return "a signet prune after that";
+    TimePoint last = context.clock().now();
+    for (const restore::OpenCondemnation& one : report.open) last = std::max(last, one.not_before);
+    return last > context.clock().now() ? "the first signet prune after " + to_table_time(last)
+                                        : std::string("the next signet prune");
+}
+
+void print_open(Context& context, const restore::PruneReport& report) {
+    Terminal& terminal = context.terminal();
+    const auto own = context.keyring().writer_if_present();
     std::map<IdentityId, restore::WaitingWriter> waiting;
     for (const restore::OpenCondemnation& one : report.open) {
         for (const restore::WaitingWriter& writer : one.waiting) waiting.emplace(writer.identity, writer);
     }
     for (const auto& [identity, writer] : waiting)
-        terminal.result("waits for  " + waiting_text(writer) + ": its next backup, or signet keyring trust " +
-                        identity.short_hex(16) + " --until " + std::to_string(writer.entries));
+        terminal.result("waits for  " + waiting_text(writer) + ": its next backup" +
+                        (own && own->identity() == identity
+                             ? std::string()
+                             : "; should it make none any more, signet keyring trust " + identity.short_hex(16) +
+                                   " --until " + std::to_string(writer.entries) + " shuts it out"));
     if (report.open.empty() && report.released == 0) return;
-    terminal.message(std::string("what is condemned goes with ") +
-                     (waiting.empty() ? "the next signet prune" : "a signet prune after that") +
+    terminal.message("what is condemned goes with " + when_it_goes(context, report, !waiting.empty()) +
                      "; until then signet undelete takes back what was forgotten");
 }
 
@@ -165,10 +180,11 @@ ExitCode run(Context& context) {
         print_tables(context, report);
         if (pruning.is_replica)
             terminal.message("this is a replica: it deletes what was let go in the primary, and condemns nothing");
-        print_open(terminal, report);
+        print_open(context, report);
     }
     for (const std::string& one : report.deletion.stay) terminal.warning("not deleted: " + printable(one));
     if (pruning.repacked) require_all_repacked(terminal, *pruning.repacked);
+    if (pruning.not_repacked) throw *pruning.not_repacked;
     return report.deletion.stay.empty() ? ExitCode::done : ExitCode::incomplete;
 }
 
@@ -205,7 +221,7 @@ Command prune_command() {
         "entries.\n\n"
         "Exit code 3 when something could not be deleted, 13 when a protector is missing that --max-unused needs (then "
         "nothing was done), 14 when something that is needed in part is damaged (it stays, the rest is done), or a "
-        "journal that counts is not whole (then nothing is done).";
+        "journal that counts is not whole, or packs are lost that backups need (then nothing is done).";
     command.options = unused_options();
     command.options.insert(command.options.end(),
                            {

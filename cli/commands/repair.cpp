@@ -51,7 +51,8 @@ ExitCode run(Context& context) {
         const ErrorCode code = report.wants_keys ? ErrorCode::key_unavailable : ErrorCode::damaged;
         throw Error(code, counted(report.remaining.size(), "object") + " could not be mended, as said above",
                     "the next backup of the same source stores again what packs have lost; then run signet repair "
-                    "again for the older backups");
+                    "again for the older backups. What no source has any more is lost: signet restore --salvage saves "
+                    "the rest, and signet forget of the backups that are named makes an end");
     }
     if (!report.unreadable.empty())
         throw Error(ErrorCode::io, counted(report.unreadable.size(), "object") + " could not be read, and stay");

@@ -35,6 +35,7 @@ std::vector<std::string> refusals(const restore::Catalogue& catalogue, restore::
     (void)ask();
     for (restore::Plan& lane : lanes) {
         filter.series = name_of_lane(lane, lanes);
+        filter.line = lane.line;
         std::vector<std::string> reasons = restore::exclude_refused(lane, catalogue, filter);
         if (const auto refusal = ask()) reasons.insert(reasons.begin(), *refusal);
         lane.restorable = lane.restorable && reasons.empty();

@@ -65,21 +65,22 @@ public:
     std::vector<DrillTarget> run() {
         const restore::Catalogue& catalogue = context_.catalogue();
         catalogue.require_no_doubt();
-        std::map<std::pair<std::string, SeriesId>, Backups> series;
+        std::map<std::pair<std::string, restore::SeriesKey>, Backups> series;
         for (const Backup* backup : catalogue.select(filter_)) {
             // Where the newest is by a stranger, choosing the latest says so.
-            series[{backup->series(), backup->fields->series}].push_back(backup);
+            series[{backup->series(), catalogue.series_of(*backup)}].push_back(backup);
         }
         for (const auto& [name, backups] : series) take_series(name.first, name.second, backups);
         return std::move(targets_);
     }
 
 private:
-    void take_series(const std::string& name, const SeriesId& id, Backups backups) {
+    void take_series(const std::string& name, const restore::SeriesKey& series, Backups backups) {
         std::erase_if(backups, [](const Backup* backup) { return !backup->trusted; });
         DrillTarget common;
         common.series = name;
-        common.series_id = id.hex();
+        common.series_id = series.first.hex();
+        line_ = series.second;
         if (backups.empty()) {
             common.refusal = Error(ErrorCode::refused, "nobody trusts any backup of series " + name);
             targets_.push_back(std::move(common));
@@ -87,7 +88,7 @@ private:
         }
         const bool has_logs = std::any_of(backups.begin(), backups.end(),
                                           [](const Backup* backup) { return backup->fields->base.has_value(); });
-        common.loss_seconds = loss_of(id, backups, has_logs);
+        common.loss_seconds = loss_of(backups, has_logs);
         if (select_ == DrillSelect::latest) return add(common, nullptr, has_logs);
         for (const Backup* backup : chosen_of(backups)) add(common, backup, backup->fields->base.has_value());
     }
@@ -116,6 +117,7 @@ private:
         target.loss_seconds = common.loss_seconds;
         restore::BackupFilter filter = filter_;
         filter.series = common.series_id;
+        filter.line = line_;
         try {
             if (has_logs) {
                 MomentChoice choice{backup == nullptr ? "latest" : backup->id.hex(), filter, std::nullopt};
@@ -132,12 +134,13 @@ private:
         targets_.push_back(std::move(target));
     }
 
-    std::optional<double> loss_of(const SeriesId& id, const Backups& backups, bool has_logs) {
+    std::optional<double> loss_of(const Backups& backups, bool has_logs) {
         std::optional<TimePoint> newest;
         try {
             if (has_logs) {
                 MomentChoice choice{"latest", filter_, std::nullopt};
-                choice.filter.series = id.hex();
+                choice.filter.series = backups.front()->fields->series.hex();
+                choice.filter.line = line_;
                 newest = find_moment(context_, context_.catalogue(), choice).at();
             } else {
                 const auto found = std::find_if(backups.rbegin(), backups.rend(), [&](const Backup* backup) {
@@ -157,6 +160,7 @@ private:
     DrillSelect select_;
     restore::BackupFilter filter_;
     TimePoint reference_;
+    IdentityId line_;  ///< of the series that is looked at
     std::vector<DrillTarget> targets_;
 };
 

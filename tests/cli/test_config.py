@@ -48,6 +48,12 @@ class Configuration(SignetTest):
         self.assertEqual(self.settings("--vault", "/given", env=env)["vault"]["values"], ["/given"])
         self.assertEqual(self.settings(env=env)["jobs"]["values"], ["3"])
 
+    def test_a_file_that_everybody_can_write_to_is_refused(self):
+        file = self.config(f"passphrase-command = touch {self.path('run')}")
+        os.chmod(file, 0o666)
+        self.assertMessage(self.signet("list", "--config", file, expect=17), "everybody can write to it", "chmod o-w")
+        self.assertNothingAt(self.path("run"))
+
     def test_excludes_add_up(self):
         self.from_template()
         write(f"{self.source}/a.tmp", "x")

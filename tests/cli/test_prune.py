@@ -7,7 +7,7 @@ import subprocess
 import threading
 import time
 
-from harness import SignetTest, flip, main, tree_state, wait_until, write
+from harness import SignetTest, flip, interrupt, main, tree_state, wait_until, write
 from test_plan import two_eras
 
 READER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "reader", "signet_reader.py")
@@ -204,7 +204,8 @@ class Prune(SignetTest):
         self.signet("repair", expect=14)
         beside = self.objects("rebuilt") + self.objects("quarantine")
         self.assertEqual([len(self.objects(kind)) for kind in ("rebuilt", "quarantine")], [1, 1])
-        self.prune("--wait")
+        # While a backup lacks what was set aside, nothing goes at all.
+        self.signet("prune", "--wait", expect=14)
         self.assertEqual(self.objects("rebuilt") + self.objects("quarantine"), beside)
         self.signet("forget", self.third)
         condemned = self.prune()
@@ -254,6 +255,53 @@ class Prune(SignetTest):
         before = self.objects()
         self.signet("prune", expect=14)
         self.assertEqual(self.objects(), before)
+
+    def test_nothing_goes_while_a_backup_that_is_kept_lacks_packs(self):
+        """What is left of an older one may be all that is left."""
+        write(f"{self.source}/newest", os.urandom(100_000))
+        before = self.objects("packs")
+        newest = self.backup(self.source, "--series", "home")["backup_id"]
+        lost = [name for name in self.objects("packs") if name not in before]
+        for name in lost:
+            os.rename(os.path.join(self.repository, name), self.path(os.path.basename(name)))
+        self.signet("forget", self.third)
+        before = self.objects()
+        for words in ((), ("--wait",), ("-n",)):
+            refused = self.signet("prune", *words, expect=14)
+            self.assertMessage(refused, "packs/", newest[:8], "signet repair", "nothing is pruned")
+        self.assertEqual(self.objects(), before)
+        # Given up, it stands in nobody's way; back again neither.
+        self.signet("forget", newest)
+        self.assertGreater(self.prune("-n")["bytes_condemned"], 300_000)
+        self.signet("undelete", newest, expect=(0, 14))
+        for name in lost:
+            os.rename(self.path(os.path.basename(name)), os.path.join(self.repository, name))
+        self.assertGreater(self.prune("--wait")["bytes_deleted"], 300_000)
+        self.is_whole()
+
+    def test_after_an_interrupted_run_nobody_waits_for_its_host(self):
+        process = self.stream_under_way(os.urandom(24 << 20))
+        interrupt(process)
+        process.communicate()
+        self.signet("forget", self.third)
+        self.prune()
+        report = self.prune()
+        self.assertEqual((report["open"], report["bytes_deleted"] > 300_000), ([], True))
+        self.is_whole()
+
+    def test_who_waits_says_for_whom(self):
+        other, writer = self.other_host()
+        write(f"{self.source}/there", os.urandom(200_000))
+        there = self.backup(self.source, "--series", "there", env=other)["backup_id"]
+        os.unlink(f"{self.source}/there")
+        self.backup(self.source, "--series", "there", env=other)
+        self.signet("forget", there)
+        process = self.start("prune", "--wait")
+        time.sleep(4)
+        interrupt(process)
+        _, err = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 130)
+        self.assertIn(f"waiting for the next backup of writer {writer[:16]}", err.decode())
 
     def other_host(self):
         """A second host with a keyring of its own, that an officer trusts."""

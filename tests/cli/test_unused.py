@@ -191,7 +191,8 @@ class Unused(SignetTest):
             self.assertIn(run.returncode, (0, 17), err)
         self.is_whole()
         self.prune("--max-unused", "0", "--wait")
-        self.assertLess(self.size(), 2 * LARGE)
+        # What the slower one stored under its data key may stay until somebody repacks again.
+        self.assertLess(self.size(), 2.5 * LARGE)
         self.is_whole()
 
     def test_killed_in_the_middle_it_is_run_again(self):

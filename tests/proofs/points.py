@@ -38,6 +38,7 @@ class Proof:
         self.chains, self.counted = chains, counted
         self.tried = collections.Counter()
         self.broken = []
+        self.begun = set()
         self.missed = 0
         self.possible = 0
 
@@ -82,6 +83,8 @@ class Proof:
                 return
             if kind == "tried":
                 self.tried[(what.scenario, what.action.split("=")[0])] += 1
+            elif kind == "begun":
+                self.note_progress(what)
             elif kind == "missed":
                 self.missed += 1
             elif kind == "possible":
@@ -89,6 +92,12 @@ class Proof:
             else:
                 self.broken.append(what)
                 print(f"BROKEN {what}", flush=True)
+
+    def note_progress(self, scenario):
+        """A long one says where it is."""
+        if scenario not in self.begun and not self.options.seconds:
+            print(f"  {sum(self.tried.values()):6} tried, {len(self.broken)} broken; now {scenario}", file=sys.stderr, flush=True)
+        self.begun.add(scenario)
 
     def work(self, number, results):
         """One of several processes, each with a host of its own and its share of the points."""
@@ -111,6 +120,7 @@ class Proof:
     def stage(self, host, scenario, moment, worker, results):
         if not scenario.is_struck or self.options.only and self.options.only.split(":")[0] != scenario.name:
             return
+        results.put(("begun", scenario.name))
         host.back_to(moment)
         whole = host.struck(scenario.words(host), *self.counted)
         if whole.code in scenario.never or whole.code != 0 and not scenario.never:

@@ -115,6 +115,11 @@ TEST_CASE("the policy says which protectors are to go, and until when backups ar
              {"retiring", thumbprint('a').text() + ","},
              {"compromised", "prod/1"},
              {"keep-within", "for ever"},
+             {"keep-within", "6"},
+             {"keep-within", "6M"},
+             {"keep-within", "-6d"},
+             {"keep-within", "99999999999999999999d"},
+             {"keep-within", "9999999y"},
              {"default-protector", thumbprint('a').object_text()},
              {"public-key:" + thumbprint('a').text(), to_base64(key.spki())},
              {"public-key:prod", to_base64(key.spki())},
@@ -122,6 +127,17 @@ TEST_CASE("the policy says which protectors are to go, and until when backups ar
         CAPTURE(name, value);
         CHECK_THROWS_MATCHES(policy.set(name, value), Error, has_code(ErrorCode::usage));
     }
+}
+
+TEST_CASE("m are months in the policy keep-within, as in the rule of that name", "[keyring][policy]") {
+    Policy policy;
+    const auto days = [&](const char* value) {
+        policy.set("keep-within", value);
+        return *policy.keep_within_ns / (86'400 * kNsPerSecond);
+    };
+    CHECK(days("6m") == 6 * 31);
+    CHECK(days("1y6m2w3d24h") == 366 + 6 * 31 + 14 + 3 + 1);
+    CHECK(policy.values().at("keep-within") == "570d");
 }
 
 TEST_CASE("an officer's proofs are values of the policy [R122]", "[keyring][policy]") {

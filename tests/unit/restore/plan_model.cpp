@@ -183,17 +183,7 @@ bool PlanModel::is_unproven(const ModelRun& run) const {
            !std::all_of(keys.begin(), keys.end(), [&](const KeyName& name) { return keys_.at(name).is_proven; });
 }
 
-std::vector<const ModelRun*> PlanModel::line_of(const ModelRun& run) const {
-    const auto succeeds = [](const ModelRun& heir, int writer) {
-        return std::count(heir.predecessors.begin(), heir.predecessors.end(), writer) > 0;
-    };
-    std::vector<const ModelRun*> line;
-    for (const ModelRun* other : visible(run.series)) {
-        if (other->writer == run.writer || succeeds(*other, run.writer) || succeeds(run, other->writer))
-            line.push_back(other);
-    }
-    return line;
-}
+std::vector<const ModelRun*> PlanModel::line_of(const ModelRun& run) const { return visible(run.series); }
 
 const ModelRun* PlanModel::newest(const std::vector<const ModelRun*>& backups, TimePoint moment) {
     const ModelRun* found = nullptr;

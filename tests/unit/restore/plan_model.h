@@ -44,7 +44,7 @@ struct ModelRun {
     bool is_believed = true;  ///< the writer was trusted for this entry
     bool is_trusted = true;   ///< and so were the writers of all that it reaches for that
     bool is_broken = false;   ///< its reach names what is not there, or two data keys of one id
-    int series = 0;
+    int series = 0;           ///< of one line of writers
     TimePoint time;
     TimePoint committed;  ///< the latest signing time of it and those before it in the journal
     DekId dek;

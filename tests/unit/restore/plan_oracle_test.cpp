@@ -210,6 +210,7 @@ public:
             back_up(protectors_[static_cast<std::size_t>(i * size.rotations / size.backups)]);
         }
         state_trust();
+        find_series();
         rewrap();
     }
 
@@ -222,6 +223,7 @@ public:
     std::optional<storage::Repository> repository;
     ModelHistory model;
     std::vector<SeriesId> series_ids;
+    std::vector<IdentityId> lines;  ///< of each series
 
 private:
     struct Writer {
@@ -378,6 +380,16 @@ private:
         signet::test::JournalWriter officer(*repository, crypto::SigningKey::from_seed(world_.officer->seed().clone()),
                                             {});
         for (const format::TrustStatement& statement : fields.statements) officer.append({{statement}}, now_);
+        for (std::size_t heir = 1; heir < writers_.size(); ++heir) {
+            if (writers_[heir].predecessors.empty() || writers_[heir].trusted_until != UINT64_MAX || !chance(60))
+                continue;
+            Writer& former = writers_[heir - 1];
+            former.trusted_until = std::min<std::uint64_t>(former.trusted_until, former.runs.size());
+            officer.append({{{former.journal.identity(), format::Role::writer, 1, former.trusted_until},
+                             {writers_[heir].journal.identity(), format::Role::writer, 1, UINT64_MAX}}},
+                           now_);
+            stated_.insert({heir - 1, heir});
+        }
         const auto is_believed = [&](int writer, std::uint64_t sequence) {
             return sequence <= writers_[static_cast<std::size_t>(writer)].trusted_until;
         };
@@ -387,6 +399,35 @@ private:
                                  return is_believed(place.first, place.second);
                              });
         }
+    }
+
+    /// Of one id and one line of writers. An heir is one by word of an officer, and by its own in an entry that counts.
+    void find_series() {
+        std::vector<std::size_t> line(writers_.size());
+        for (std::size_t writer = 0; writer < writers_.size(); ++writer) {
+            line[writer] = writer;
+            const bool says_so = std::any_of(writers_[writer].runs.begin(), writers_[writer].runs.end(),
+                                             [&](std::size_t run) { return model.runs[run].is_believed; });
+            if (writer > 0 && says_so && stated_.contains({writer - 1, writer})) line[writer] = line[writer - 1];
+        }
+        std::map<std::size_t, IdentityId> names;  // the least of the line's identities
+        for (std::size_t writer = 0; writer < writers_.size(); ++writer) {
+            const IdentityId& identity = model.writers[writer];
+            const auto [name, is_new] = names.emplace(line[writer], identity);
+            if (!is_new) name->second = std::min(name->second, identity);
+        }
+        std::map<std::pair<int, std::size_t>, int> numbers;
+        std::vector<SeriesId> ids;
+        for (ModelRun& run : model.runs) {
+            const std::size_t of = line[static_cast<std::size_t>(run.writer)];
+            const auto [number, is_new] = numbers.emplace(std::pair(run.series, of), static_cast<int>(ids.size()));
+            if (is_new) {
+                ids.push_back(series_ids[static_cast<std::size_t>(run.series)]);
+                lines.push_back(names.at(of));
+            }
+            run.series = number->second;
+        }
+        series_ids = std::move(ids);
     }
 
     /// Slots that were stored later, by whom nobody knows.
@@ -409,6 +450,7 @@ private:
     std::mt19937_64 random_;
     std::shared_ptr<signet::test::MemoryStore> store_ = std::make_shared<signet::test::MemoryStore>();
     std::vector<Writer> writers_;
+    std::set<std::pair<std::size_t, std::size_t>> stated_;  ///< who took whose place, by word of the officer
     std::vector<Thumbprint> protectors_;
     std::map<EntryId, std::size_t> packs_;
     std::vector<format::DataKey> made_;
@@ -471,6 +513,7 @@ private:
     BackupFilter filter_of(int series) const {
         BackupFilter filter;
         filter.series = history_.series_ids[static_cast<std::size_t>(series)].hex();
+        filter.line = history_.lines[static_cast<std::size_t>(series)];
         return filter;
     }
 
@@ -547,7 +590,11 @@ private:
         const ModelRun* newest = nullptr;
         for (const ModelRun& run : history_.model.runs) {
             const bool was_there = !question_.as_of || run.committed <= *question_.as_of;
-            if (!run.is_backup || run.series != series || !was_there || (filter.at && run.time > *filter.at)) continue;
+            // Who is not trusted may mean to go on with it.
+            const bool is_of_it =
+                run.series == series ||
+                (!run.is_trusted && history_.series_ids[static_cast<std::size_t>(run.series)].hex() == *filter.series);
+            if (!run.is_backup || !is_of_it || !was_there || (filter.at && run.time > *filter.at)) continue;
             const auto place = [&](const ModelRun& one) {
                 return std::tuple(one.time, history_.model.writers[static_cast<std::size_t>(one.writer)], one.sequence);
             };
@@ -585,9 +632,10 @@ private:
         std::size_t expected_lanes = 0;
         for (int series = 0; series < history_.series_count(); ++series) {
             const auto expected = model_.lane(series, from, to);
-            const std::string name = *filter_of(series).series;
-            const auto lane =
-                std::find_if(lanes.begin(), lanes.end(), [&](const Plan& one) { return one.series == name; });
+            const BackupFilter wanted = filter_of(series);
+            const auto lane = std::find_if(lanes.begin(), lanes.end(), [&](const Plan& one) {
+                return one.series == *wanted.series && one.line == *wanted.line;
+            });
             same("a lane", lane != lanes.end(), expected.has_value());
             if (!expected || lane == lanes.end()) continue;
             ++expected_lanes;

@@ -339,10 +339,22 @@ void RepositoryBench::use_stranger() {
 }
 
 void RepositoryBench::use_successor() {
-    trust(writer(), repository->load_journal(writer()).entries.size());
-    predecessors_.push_back(writer());
+    const IdentityId former = writer();
+    predecessors_.push_back(former);
     signing_key_ = crypto::SigningKey::generate();
-    writer_is_trusted_ = false;
+    // In one entry, as `keyring trust --instead-of` says it.
+    format::TrustFields fields;
+    fields.statements.push_back({former, format::Role::writer, 1, repository->load_journal(former).entries.size()});
+    fields.statements.push_back({writer(), format::Role::writer, 1, UINT64_MAX});
+    officer_says([&](const format::EntryHead& head, const crypto::SigningKey& officer) {
+        return format::make_plain_entry(format::EntryKind::trust, head, fields.encode(), officer);
+    });
+    writer_is_trusted_ = true;
+}
+
+void RepositoryBench::claim_succession(const IdentityId& former) {
+    use_stranger();
+    predecessors_ = {former};
 }
 
 std::uint64_t RepositoryBench::journal_of(const IdentityId& identity) const {

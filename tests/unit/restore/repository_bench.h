@@ -122,6 +122,8 @@ public:
     void use_stranger();
     /// A successor of the writer from now on, who knows what it has stored; the writer is trusted for that, no further.
     void use_successor();
+    /// A stranger from now on, who says to have taken that writer's place, and is not trusted by itself.
+    void claim_succession(const IdentityId& former);
     /// Who makes backups.
     [[nodiscard]] IdentityId writer() const { return signing_key_->verify_key().identity(); }
 
