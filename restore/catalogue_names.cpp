@@ -52,7 +52,8 @@ std::optional<format::Labels> Catalogue::labels_of(const format::SignedEntry& en
     return labels;
 }
 
-/// Who writes down another's series, or names that nobody can read, spoils what is his: nothing else may be lost for it.
+/// Who writes down another's series, or names that nobody can read, spoils what is his: nothing else may be lost for
+/// it.
 void Catalogue::note_false_name(const format::SignedEntry& entry, const Error& error) {
     findings_.push_back({entry.identity, error, entry.head.sequence, false, false, {}});
 }

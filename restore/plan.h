@@ -141,7 +141,7 @@ enum class Outlook {
 struct Plan {
     std::string series;  ///< name or id
     SeriesId series_id;
-    IdentityId line;  ///< of the series' writers, as Catalogue::line_of() names it
+    IdentityId line;                ///< of the series' writers, as Catalogue::line_of() names it
     std::optional<EntryId> backup;  ///< of a plan for one
     /// What was asked for, from the first backup on; equal to `to` for a moment.
     TimePoint from;

@@ -127,8 +127,8 @@ void Repository::create(Store& store, const format::RepositoryConfig& config) {
 Repository Repository::open(std::shared_ptr<Store> store) {
     const std::optional<Bytes> object = store->get_if_present(format::kConfigName, format::kMaxConfig);
     if (!object && !store->list(kJournalPrefix).empty()) {
-        throw Error(ErrorCode::damaged,
-                    std::string(format::kConfigName) + ": missing, and " + store->location() + " has journals",
+        throw Error(ErrorCode::no_repository,
+                    "no repository in " + store->location() + ": it has journals, and its config.json is lost",
                     "bring it back from a copy of the repository: it never changes, and is the same in every copy of "
                     "one region");
     }

@@ -75,7 +75,7 @@ class Checkpoints(SignetTest):
     def test_a_gap_and_a_rolled_back_repository_are_told_apart(self):
         kept = self.keep()
         self.lose(1)
-        self.assertSays(self.signet("check", "--checkpoint", kept, env=self.fresh, expect=14).err, "missing, with later ones there")
+        self.assertSays(self.signet("check", "--checkpoint", kept, env=self.fresh, expect=14).err, "missing, but entry 2 is there")
         for sequence in (2, 3, 4):
             self.lose(sequence)
         self.assertSays(self.signet("check", "--checkpoint", kept, env=self.fresh, expect=14).err, "entries 1 to 4", "rolled back or withheld")
