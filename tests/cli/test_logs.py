@@ -575,6 +575,49 @@ class Retention(LogTest):
         self.assertEqual(json.loads(done.stdout)["checked"]["logs"], 7)
 
 
+class StoredAgain(LogTest):
+    """A log that is lost or damaged and was pushed again is whole again, for everybody."""
+
+    def push_numbers(self, *numbers, expect=0):
+        for number in numbers:
+            path = self.path(f"binlog.{number:06d}")
+            if not os.path.exists(path):
+                self.write(f"binlog.{number:06d}", os.urandom(50_000))
+            last = self.signet("log", "push", "--json", "--series", "shop", "--sequence", "binlog.%06d", path, expect=expect)
+        return last
+
+    def object_of(self, number):
+        return next(row["object"] for row in self.rows("--series", "shop") if row["name"] == f"binlog.{number:06d}")
+
+    def lose(self, number):
+        name = self.object_of(number)
+        os.unlink(os.path.join(self.repository, name))
+        return name
+
+    def damage(self, number, at=20_000):
+        name = self.object_of(number)
+        self.alter(name, flip(at))
+        return name
+
+    def assertFetched(self, *numbers):
+        for number in numbers:
+            self.fetch(f"binlog.{number:06d}", series="shop")
+            with open(self.path(f"binlog.{number:06d}"), "rb") as file:
+                self.assertEqual(self.fetched(), file.read())
+
+    def test_a_push_of_what_is_damaged_never_says_that_it_was_there(self):
+        self.push_numbers(1, 2, 3)
+        for number, at in ((2, 20_000), (3, 40), (1, 100)):
+            name = self.damage(number, at)
+            again = self.push_numbers(number)
+            self.assertSays(again.err, name, f"binlog.{number:06d} is stored again")
+            self.assertEqual((again.last()["was_there"], again.last()["stored_again"]), (False, True))
+            self.assertIsNotNone(again.last()["seq"])
+            last = self.push_numbers(number).last()
+            self.assertEqual((last["was_there"], last["stored_again"]), (True, False))
+            self.assertFetched(number)
+
+
 class IndependentReader(SignetTest):
     def test_it_lists_and_opens_logs_from_the_document_alone(self):
         if subprocess.run([SYSTEM_PYTHON, "-c", "import cryptography, zstandard"], capture_output=True).returncode != 0:
