@@ -25,6 +25,10 @@ std::string remedy_for(std::string_view object) {
         return "entries have no second copy here: bring it back (signet copy, from another place); until then name "
                "older backups by their ids";
     }
+    if (object.starts_with("logs/")) {
+        return "push the file again, if its server still has it (signet log push --series S FILE); else make a new "
+               "base, from which later moments start";
+    }
     return "signet check --read-data says more; signet restore --salvage restores what opens";
 }
 
@@ -57,6 +61,16 @@ void Findings::add(const std::string& object, const std::string& message, bool i
     Finding& finding = at(object, message);
     finding.is_altered = finding.is_altered || is_altered;
     finding.backups.merge(backups);
+}
+
+void Findings::add_log(const std::string& object, const std::string& message, const LogLoss& loss) {
+    const std::lock_guard lock(mutex_);
+    Finding& finding = at(object, message + "; " + loss.sentence);
+    finding.log = loss.name;
+    finding.series = loss.series;
+    finding.from = loss.from;
+    finding.to = loss.to;
+    finding.remedy = loss.remedy;
 }
 
 void Findings::add_file(const std::string& object, const std::string& message, const std::string& backup,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 #include <tuple>
 
 #include "format/limits.h"
@@ -41,13 +42,18 @@ std::vector<bool> needed_by_time(const LogSeries& series, const std::vector<cons
     std::vector<bool> needed(series.logs.size(), true);
     TimePoint begun = backups.front()->fields->started;
     for (const Backup* backup : backups) begun = std::min({begun, backup->fields->started, backup->time()});
-    std::optional<std::size_t> last;  // modified before that: what was written to at its beginning may be the next one
+    // Modified before that: what was written to at its beginning may be the next one. Several where it was stored
+    // again.
+    std::vector<std::size_t> last;
     for (std::size_t i = 0; i < series.logs.size(); ++i) {
         const format::LogTrailer& trailer = series.logs[i].trailer();
         if (!trailer.number) continue;
         if (trailer.modified >= begun) break;
-        if (last) needed[*last] = false;
-        last = i;
+        if (!last.empty() && series.logs[last.front()].trailer().number != trailer.number) {
+            for (const std::size_t one : last) needed[one] = false;
+            last.clear();
+        }
+        last.push_back(i);
     }
     return needed;
 }
@@ -66,13 +72,16 @@ struct EpochState {
     std::uint64_t last_unneeded = 0;
     std::uint64_t last = 0;
     bool has_history = false;
+    std::set<std::uint64_t> stored_again;  ///< numbers of what is lost here, and there elsewhere
     std::vector<std::pair<std::uint64_t, const Log*>> unneeded;
 };
 
 /// From which number on the epoch's logs are kept. An open epoch keeps its last log, which the next one follows; and
 /// one with a history is never let go whole.
 std::uint64_t kept_from(const EpochState& state) {
-    const std::uint64_t beyond = std::min(state.first_needed, state.last_unneeded + 1);
+    std::uint64_t beyond = std::min(state.first_needed, state.last_unneeded + 1);
+    // Holes whose logs are stored again hold nothing back; behind what is let go nothing would tell which they were.
+    while (beyond > 1 && state.stored_again.contains(beyond)) ++beyond;
     return state.epoch->closed && !state.has_history ? beyond : std::min(beyond, state.last);
 }
 
@@ -114,6 +123,10 @@ void review(const storage::Repository& repository, const LogSeries& series, cons
             state.last_unneeded = std::max(state.last_unneeded, log.number);
             state.unneeded.emplace_back(log.number, &log);
         }
+    }
+    for (const LogStoredAgain& one : series.stored_again) {
+        if (const auto found = epochs.find(one.epoch); found != epochs.end())
+            found->second.stored_again.insert(one.number);
     }
     for (const auto& [epoch, state] : epochs) review(repository, state, retention);
 }
