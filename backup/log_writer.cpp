@@ -67,6 +67,7 @@ private:
     void load();
     void rebuild_names();
     [[nodiscard]] std::optional<StoredCopy> newest(const std::string& name) const;
+    void give_up_newest();
     [[nodiscard]] bool is_whole(const StoredCopy& copy);
     [[nodiscard]] bool any_whole(const std::vector<StoredCopy>& copies, const Digest& tag);
     void catch_up();
@@ -96,8 +97,8 @@ private:
     LogNames names_;
     std::optional<LogState> state_;
     std::optional<std::vector<OwnEpoch>> epochs_;
-    std::vector<StoredCopy> copies_;    ///< as rebuild_names() found them
-    std::set<std::string> complaints_;  ///< about copies that are not whole
+    std::vector<StoredCopy> copies_;                         ///< as rebuild_names() found them
+    std::set<std::string> complaints_;                       ///< about copies that are not whole
     std::optional<std::vector<format::Thumbprint>> looked_;  ///< protectors, where they were asked for in this push
 };
 
@@ -194,6 +195,7 @@ void Push::catch_up() {
         repository_.store().take_over(name);
         if (!names_.find(log->trailer.name)) names_.add(log->trailer.name, log->trailer.content_tag);
         state_->last = log->id;
+        state_->last_name = log->trailer.name;
         chain.advance();
         has_moved = true;
     }
@@ -219,6 +221,33 @@ std::optional<StoredCopy> Push::newest(const std::string& name) const {
     }
 }
 
+/// Where the log that is stored again was the newest, the epoch ends before it: the entry of the next epoch says so,
+/// and its number is no hole. Of a log whose end is there the name tells that.
+void Push::give_up_newest() {
+    if (!state_ || state_->next == 1 || state_->last_name != request_.name || newest(request_.name)) return;
+    const std::uint64_t number = state_->next - 1;
+    format::LogId last;
+    std::string name;
+    try {
+        if (number > 1) {
+            const auto before =
+                storage::read_log_end(repository_.store(), state_->repository, state_->epoch, number - 1);
+            if (!before || before->trailer.signer != writer_.key.verify_key()) return;
+            before->require_signature(format::log_name(state_->epoch, number - 1));
+            last = before->id;
+            name = before->trailer.name;
+        }
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::damaged && error.code() != ErrorCode::unsupported) throw;
+        return;  // lost as well: two holes
+    }
+    state_->next = number;
+    state_->last = last;
+    state_->last_name = name;
+    state_->chain_key = SecretBytes();
+    state_file_.save(*state_);
+}
+
 /// Reads all of it: whether its octets are those that were signed needs no key.
 bool Push::is_whole(const StoredCopy& copy) {
     try {
@@ -238,11 +267,13 @@ bool Push::any_whole(const std::vector<StoredCopy>& copies, const Digest& tag) {
 
 /// Whether the name is there already, whole. throws  Error{refused}: with other content
 bool Push::is_known(const LogFile& file, LogReport& report) {
-    auto tag = names_.find(request_.name);
-    if (!tag) return false;
+    // A list that was made again while the newest log was gone does not have its name.
+    const bool is_newest = state_ && state_->next > 1 && state_->last_name == request_.name;
+    if (!names_.find(request_.name) && !is_newest) return false;
     const Digest wanted = format::log_content_tag(keys_.id_key, file.digest());
     complaints_.clear();
-    // Whoever is told that it is there deletes the file: what is kept here alone does not say so, nor does an end alone.
+    // Whoever is told that it is there deletes the file: what is kept here alone does not say so, nor does an end
+    // alone.
     const auto last = newest(request_.name);
     report.was_there = last && any_whole({*last}, wanted);
     if (report.was_there) return true;
@@ -251,7 +282,7 @@ bool Push::is_known(const LogFile& file, LogReport& report) {
         state_->names = names_.count();
         state_file_.save(*state_);
     }
-    tag = names_.find(request_.name);
+    const auto tag = names_.find(request_.name);
     if (tag && *tag != wanted) {
         throw Error(
             ErrorCode::refused,
@@ -263,6 +294,7 @@ bool Push::is_known(const LogFile& file, LogReport& report) {
     report.was_there = any_whole(copies_, wanted);
     if (report.was_there) return true;
     report.is_stored_again = true;
+    give_up_newest();
     for (const std::string& complaint : complaints_) warn(complaint + "; " + request_.name + " is stored again");
     if (!tag) warn(request_.name + " was pushed before, and is not in the repository any more: it is stored again");
     return false;
@@ -379,6 +411,7 @@ bool Push::store(const LogFile& file, const format::LogTrailer& described, LogRe
     state_->next = chain.next();
     state_->chain_key = chain.key().clone();
     state_->last = stored->id;
+    state_->last_name = request_.name;
     state_->names = names_.count();
     state_file_.save(*state_);
     return true;

@@ -675,6 +675,19 @@ class StoredAgain(LogTest):
         self.assertSound()
         self.assertFetched(1, 2, 3, 4, 5)
 
+    def test_the_only_log_of_a_series_may_be_lost(self):
+        self.with_backup()
+        self.push_numbers(1)
+        self.lose(1)
+        self.push_numbers(1)
+        self.assertSound()
+        self.damage(1, -1)
+        self.push_numbers(1)
+        self.assertSound()
+        self.assertFetched(1)
+        self.push_numbers(2)
+        self.assertSound()
+
     def test_a_damaged_log_that_was_pushed_again_is_no_damage(self):
         self.with_backup()
         self.push_numbers(1, 2, 3)
@@ -813,6 +826,13 @@ class StoredAgain(LogTest):
         self.push(self.path("pg_wal", segment_name(2)))
         self.assertSays(self.signet("check").err, rows[1]["object"], segment_name(2))
         self.signet("log", "check", "--series", "pg")
+        # The newest: its epoch is closed without it.
+        self.push_segments(6)
+        os.unlink(os.path.join(self.repository, next(row["object"] for row in self.rows() if row["name"] == segment_name(6))))
+        self.push(self.path("pg_wal", segment_name(6)))
+        self.signet("check")
+        self.push_segments(7)
+        self.signet("check")
         # Between two segments that follow each other no segment can have been: nothing tells what it was.
         os.unlink(os.path.join(self.repository, label))
         self.assertMessage(self.signet("check", expect=14), label)
