@@ -49,6 +49,18 @@ std::map<std::uint32_t, Numbered> segments_of(const LogSeries& series) {
     return segments;
 }
 
+/// The number of the log that was stored first. One that was stored again stands behind those that followed it, and may
+/// be there when these are let go.
+std::uint64_t first_stored(const Numbered& numbered) {
+    const auto order = [](const auto& one) {
+        const LogEpoch& epoch = *one.second->epoch;
+        return std::tuple(epoch.opened(), epoch.entry->identity, epoch.entry->head.sequence, one.second->number);
+    };
+    return std::min_element(numbered.begin(), numbered.end(),
+                            [&](const auto& left, const auto& right) { return order(left) < order(right); })
+        ->first;
+}
+
 }  // namespace
 
 bool comes_before(const Log& left, const Log& right) {
@@ -103,14 +115,15 @@ std::vector<LogGap> LogSeries::gaps() const {
         };
         std::optional<TimePoint> before;
         const std::uint64_t first = numbered.begin()->first;
-        std::uint64_t expected = has_released ? first : first_number_of(*this, timeline).value_or(first);
+        std::uint64_t expected =
+            has_released ? first_stored(numbered) : first_number_of(*this, timeline).value_or(first);
         for (const auto& [number, log] : numbered) {
             if (number > expected) {
                 gaps.push_back({name_of(expected), name_of(number - 1), number - expected, timeline, before,
                                 log->trailer().modified});
             }
             before = log->trailer().modified;
-            expected = number + 1;
+            expected = std::max(expected, number + 1);
         }
     }
     return gaps;

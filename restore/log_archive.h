@@ -42,6 +42,7 @@ struct LogProblem {
 struct LogStoredAgain {
     const LogEpoch* epoch = nullptr;
     std::uint64_t number = 0;
+    std::string name;      ///< of the log, as far as can be told
     std::string sentence;  ///< what happened, with both objects
 };
 
@@ -69,8 +70,8 @@ struct LogSeries {
     [[nodiscard]] const Log* find(std::string_view wanted) const;
     /// All of that name, in the order in which they are taken.
     [[nodiscard]] std::vector<const Log*> copies(std::string_view wanted) const;
-    /// What is missing between two logs that are there; also from where a timeline began, unless older logs of the
-    /// series were let go.
+    /// What is missing between two logs that are there; also from where a timeline began. Where older logs of the
+    /// series were let go, from the log on that was stored first of those that are there.
     [[nodiscard]] std::vector<LogGap> gaps() const;
     /// The histories, by timeline.
     [[nodiscard]] std::map<std::uint32_t, const Log*> histories() const;

@@ -80,8 +80,9 @@ class HoleJudge {
 public:
     explicit HoleJudge(const LogSeries& series) : series_(series), stored_(in_order_of_storing(series)) {}
 
-    /// Each with the sentence about it.
-    std::map<const LogProblem*, std::string> judge() {
+    using Found = std::map<const LogProblem*, std::pair<std::string, std::string>>;
+    /// Each with its name and the sentence about it.
+    Found judge() {
         if (!can_be_counted() || !series_.gaps().empty()) return {};
         for (std::size_t at = 0; at < stored_.size(); ++at) {
             const auto spot = stored_[at].log == nullptr ? std::nullopt : spot_of(series_, *stored_[at].log);
@@ -141,11 +142,13 @@ private:
         for (std::uint64_t i = 0; i < count; ++i) {
             const LogProblem* lost = stored_[run_[i]].problem;
             const Log& again = *stored_[last_.at(first.plus(i))].log;
-            found_[lost] = std::string(lost->error.what()) +
-                           (is_certain ? "; it was " + again.name() + ", which is stored again as " + again.object()
-                                       : "; no log of series " + series_.name + " is missing, and " + again.name() +
-                                             ", which follows those stored before, is there as " + again.object()) +
-                           ": no damage";
+            std::string sentence =
+                std::string(lost->error.what()) +
+                (is_certain ? "; it was " + again.name() + ", which is stored again as " + again.object()
+                            : "; no log of series " + series_.name + " is missing, and " + again.name() +
+                                  ", which follows those stored before, is there as " + again.object()) +
+                ": no damage";
+            found_[lost] = {again.name(), std::move(sentence)};
         }
     }
 
@@ -154,7 +157,7 @@ private:
     std::map<Spot, std::size_t> last_;  ///< the last object that has it whole
     std::optional<Spot> top_;           ///< how far the record has gone
     std::vector<std::size_t> run_;      ///< lost since
-    std::map<const LogProblem*, std::string> found_;
+    Found found_;
 };
 
 /// A log that is not whole, where a whole one has its name and content.
@@ -188,7 +191,7 @@ void excuse_stored_again(LogSeries& series) {
     for (const Log& log : series.logs) {
         if (!log.damage) continue;
         if (auto sentence = covered_by_name(series, log))
-            series.stored_again.push_back({log.epoch, log.number, std::move(*sentence)});
+            series.stored_again.push_back({log.epoch, log.number, log.name(), std::move(*sentence)});
         else
             series.problems.push_back({log.epoch, *log.damage, log.number, log.name()});
     }
@@ -199,7 +202,8 @@ void excuse_stored_again(LogSeries& series) {
     std::vector<LogProblem> left;
     for (LogProblem& problem : series.problems) {
         if (const auto excused = found.find(&problem); excused != found.end())
-            series.stored_again.push_back({problem.epoch, problem.number, excused->second});
+            series.stored_again.push_back(
+                {problem.epoch, problem.number, excused->second.first, excused->second.second});
         else
             left.push_back(std::move(problem));
     }

@@ -524,6 +524,31 @@ class Retention(LogTest):
         self.assertEqual(self.numbers(), list(range(6, 10)))
         self.signet("check")
 
+    def test_what_was_stored_again_goes_with_the_hole_that_it_left(self):
+        rows = {row["name"]: row["object"] for row in self.rows("--series", "shop")}
+        for number in (2, 5, 6):
+            os.unlink(os.path.join(self.repository, rows[f"binlog.{number:06d}"]))
+            self.signet("log", "push", "--series", "shop", self.path(f"binlog.{number:06d}"))
+            self.signet("check")
+        self.prune("--wait")
+        self.signet("check")
+        # What follows a log of its epoch that is needed stays.
+        self.assertEqual(self.numbers(), list(range(2, 10)))
+        self.signet("forget", self.backups[0])
+        self.prune("--wait")
+        self.signet("check")
+        self.signet("log", "check", "--series", "shop", "--read-data")
+        self.assertEqual(self.numbers(), [2, 5, 6, 7, 8, 9])
+        for number in (10, 11):
+            self.signet("log", "push", "--series", "shop", "--epoch-logs", "1", self.write(f"binlog.{number:06d}", os.urandom(10_000)))
+        self.backup(self.source, "--series", "shop")
+        self.signet("forget", self.backups[1])
+        self.prune("--wait")
+        self.prune("--wait")
+        self.assertEqual(self.numbers(), [11])
+        self.signet("check")
+        self.assertEqual(self.signet("log", "check", "--series", "shop").err, "")
+
     def test_giving_up_logs_is_about_nothing_else(self):
         for words in ((), ("--series", "none"), ("--series", "shop", self.backups[0]), ("--series", "shop", "--keep-last", "1"), ("--series", "shop", "--shred")):
             self.signet("forget", "--logs", *words, expect=2)
@@ -731,6 +756,17 @@ class StoredAgain(LogTest):
         time = next(row["time"] for row in self.signet("list", "--json").json() if row["id"] == backup)
         self.push_numbers(4)
         self.assertEqual(self.signet("check", "--json", expect=14).last()["damaged"][0]["to"], time)
+
+    def test_repair_leaves_a_damaged_log_where_it_is(self):
+        self.push_numbers(1, 2, 3)
+        name = self.damage(2)
+        before = self.objects("logs")
+        result = self.signet("repair", expect=14)
+        self.assertSays(result.err, name, "binlog.000002", "signet log push")
+        self.assertEqual(self.objects("logs"), before)
+        self.assertEqual(self.objects("quarantine"), [])
+        self.push_numbers(2)
+        self.signet("repair")
 
     def test_what_was_stored_again_may_be_damaged_again(self):
         self.with_backup()

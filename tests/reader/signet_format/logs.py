@@ -258,14 +258,18 @@ class SeriesLogs:
 
     def _has_gap(self):
         has_released = any(epoch.kept_from > 1 for epoch in self._epochs)
-        numbers, begins = {}, {}
-        for log in (log for epoch in self._epochs for log in epoch.logs.values()):
-            if self._spot(log):
-                numbers.setdefault(self._spot(log)[0], set()).add(self._spot(log)[1])
-            if log.kind == HISTORY and log.switches:
-                begins[log.timeline] = log.switches[-1][1] // self._source.segment_size
-        return any(max(there) - (min(there) if has_released else min(begins.get(timeline, min(there)), min(there))) + 1 != len(there)
-                   for timeline, there in numbers.items())
+        numbers, begins = {}, {}  # timeline -> in the order of storing; number of its first segment
+        for epoch in sorted(self._epochs, key=lambda epoch: epoch.order(0)):
+            for log in (log for _, log in sorted(epoch.logs.items())):
+                if self._spot(log):
+                    numbers.setdefault(self._spot(log)[0], []).append(self._spot(log)[1])
+                if log.kind == HISTORY and log.switches:
+                    begins[log.timeline] = log.switches[-1][1] // self._source.segment_size
+        for timeline, there in numbers.items():
+            first = there[0] if has_released else min(begins.get(timeline, min(there)), min(there))
+            if any(number not in there for number in range(first, max(there))):
+                return True
+        return False
 
 
 def by_series(epochs):
