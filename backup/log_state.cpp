@@ -47,6 +47,7 @@ Bytes encode(const LogState& state) {
     writer.id(state.epoch);
     writer.u64(state.next);
     writer.id(state.last);
+    writer.blob(state.last_name);
     writer.blob(state.chain_key.reveal());
     writer.i64(state.opened.ns);
     writer.i64(state.looked.ns);
@@ -71,6 +72,7 @@ LogState decode(ByteView bytes) {
     state.epoch = reader.id<DekId>();
     state.next = reader.u64();
     state.last = reader.id<format::LogId>();
+    state.last_name = reader.text(format::kMaxName);
     const ByteView key = reader.blob(32);
     if (!key.empty() && key.size() != 32) reader.fail("chain key");
     if (!key.empty()) state.chain_key = SecretBytes(key);

@@ -20,6 +20,7 @@ struct LogState {
     DekId epoch;
     std::uint64_t next = 1;  ///< number of the next log
     format::LogId last;      ///< of the log before it; zero when there is none
+    std::string last_name;   ///< of that log
     SecretBytes chain_key;   ///< of the next log; empty: the epoch has ended here
     TimePoint opened;
     TimePoint looked;                            ///< when vault and policy were asked last, and agreed

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
 namespace signet::backup {
@@ -25,6 +26,16 @@ struct OwnEpoch {
     crypto::VerifyKey signer;
     bool is_own = false;  ///< the writer's, so that it may be closed
     std::optional<std::pair<std::uint64_t, format::LogId>> closed;
+};
+
+/// An object that has a log of the name that is pushed, as far as its end shows.
+struct StoredCopy {
+    DekId epoch;
+    std::uint64_t number = 0;
+    format::LogId id;
+    Digest content_tag;
+
+    [[nodiscard]] std::string object() const { return format::log_name(epoch, number); }
 };
 
 class Push {
@@ -55,7 +66,10 @@ private:
     }
     void load();
     void rebuild_names();
-    [[nodiscard]] bool is_newest(const std::string& name) const;
+    [[nodiscard]] std::optional<StoredCopy> newest(const std::string& name) const;
+    void give_up_newest();
+    [[nodiscard]] bool is_whole(const StoredCopy& copy);
+    [[nodiscard]] bool any_whole(const std::vector<StoredCopy>& copies, const Digest& tag);
     void catch_up();
     [[nodiscard]] const std::vector<OwnEpoch>& epochs();
     [[nodiscard]] std::optional<format::LogSource> known_source();
@@ -83,6 +97,8 @@ private:
     LogNames names_;
     std::optional<LogState> state_;
     std::optional<std::vector<OwnEpoch>> epochs_;
+    std::vector<StoredCopy> copies_;                         ///< as rebuild_names() found them
+    std::set<std::string> complaints_;                       ///< about copies that are not whole
     std::optional<std::vector<format::Thumbprint>> looked_;  ///< protectors, where they were asked for in this push
 };
 
@@ -133,6 +149,7 @@ void Push::load() {
 /// From the ends of all logs of the series: costs time, and happens where what was kept is lost.
 void Push::rebuild_names() {
     names_.clear();
+    copies_.clear();
     const auto listed = storage::list_logs(repository_.store());
     std::vector<storage::WantedEpoch> wanted;
     for (const OwnEpoch& epoch : epochs()) {
@@ -147,6 +164,8 @@ void Push::rebuild_names() {
         for (const auto& [number, problem] : epoch.problems) warn(problem.what());
         for (const auto& [number, log] : epoch.logs) {
             if (!names_.find(log.trailer.name)) names_.add(log.trailer.name, log.trailer.content_tag);
+            if (log.trailer.name == request_.name)
+                copies_.push_back({log.trailer.epoch, number, log.id, log.trailer.content_tag});
         }
     }
 }
@@ -176,6 +195,7 @@ void Push::catch_up() {
         repository_.store().take_over(name);
         if (!names_.find(log->trailer.name)) names_.add(log->trailer.name, log->trailer.content_tag);
         state_->last = log->id;
+        state_->last_name = log->trailer.name;
         chain.advance();
         has_moved = true;
     }
@@ -187,37 +207,83 @@ void Push::catch_up() {
     state_file_.save(*state_);
 }
 
-/// Whether the last log that was stored here is there, and has that name.
-bool Push::is_newest(const std::string& name) const {
-    if (!state_ || state_->next == 1) return false;
+/// The last log that was stored here, where it is there and has that name.
+std::optional<StoredCopy> Push::newest(const std::string& name) const {
+    if (!state_ || state_->next == 1) return std::nullopt;
+    const std::uint64_t number = state_->next - 1;
     try {
-        const auto log =
-            storage::read_log_end(repository_.store(), state_->repository, state_->epoch, state_->next - 1);
-        return log && log->id == state_->last && log->trailer.name == name;
+        const auto log = storage::read_log_end(repository_.store(), state_->repository, state_->epoch, number);
+        if (!log || log->id != state_->last || log->trailer.name != name) return std::nullopt;
+        return StoredCopy{state_->epoch, number, log->id, log->trailer.content_tag};
     } catch (const Error& error) {
         if (error.code() != ErrorCode::damaged && error.code() != ErrorCode::unsupported) throw;
+        return std::nullopt;
+    }
+}
+
+/// Where the log that is stored again was the newest, the epoch ends before it: the entry of the next epoch says so,
+/// and its number is no hole. Of a log whose end is there the name tells that.
+void Push::give_up_newest() {
+    if (!state_ || state_->next == 1 || state_->last_name != request_.name || newest(request_.name)) return;
+    const std::uint64_t number = state_->next - 1;
+    format::LogId last;
+    std::string name;
+    try {
+        if (number > 1) {
+            const auto before =
+                storage::read_log_end(repository_.store(), state_->repository, state_->epoch, number - 1);
+            if (!before || before->trailer.signer != writer_.key.verify_key()) return;
+            before->require_signature(format::log_name(state_->epoch, number - 1));
+            last = before->id;
+            name = before->trailer.name;
+        }
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::damaged && error.code() != ErrorCode::unsupported) throw;
+        return;  // lost as well: two holes
+    }
+    state_->next = number;
+    state_->last = last;
+    state_->last_name = name;
+    state_->chain_key = SecretBytes();
+    state_file_.save(*state_);
+}
+
+/// Reads all of it: whether its octets are those that were signed needs no key.
+bool Push::is_whole(const StoredCopy& copy) {
+    try {
+        const auto reader = repository_.store().open_if_present(copy.object());
+        return reader && storage::verify_log(*reader, copy.object()).id == copy.id;
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::damaged && error.code() != ErrorCode::unsupported) throw;
+        complaints_.emplace(error.what());
         return false;
     }
 }
 
-/// Whether the name is there already. throws  Error{refused}: with other content
+bool Push::any_whole(const std::vector<StoredCopy>& copies, const Digest& tag) {
+    return std::any_of(copies.begin(), copies.end(),
+                       [&](const StoredCopy& copy) { return copy.content_tag == tag && is_whole(copy); });
+}
+
+/// Whether the name is there already, whole. throws  Error{refused}: with other content
 bool Push::is_known(const LogFile& file, LogReport& report) {
-    auto tag = names_.find(request_.name);
-    if (!tag) return false;
-    // Whoever is told that it is there deletes the file: what is kept here alone does not say so.
-    if (!is_newest(request_.name)) {
-        rebuild_names();
-        if (state_) {
-            state_->names = names_.count();
-            state_file_.save(*state_);
-        }
-        tag = names_.find(request_.name);
+    // A list that was made again while the newest log was gone does not have its name.
+    const bool is_newest = state_ && state_->next > 1 && state_->last_name == request_.name;
+    if (!names_.find(request_.name) && !is_newest) return false;
+    const Digest wanted = format::log_content_tag(keys_.id_key, file.digest());
+    complaints_.clear();
+    // Whoever is told that it is there deletes the file: what is kept here alone does not say so, nor does an end
+    // alone.
+    const auto last = newest(request_.name);
+    report.was_there = last && any_whole({*last}, wanted);
+    if (report.was_there) return true;
+    rebuild_names();
+    if (state_) {
+        state_->names = names_.count();
+        state_file_.save(*state_);
     }
-    if (!tag) {
-        warn(request_.name + " was pushed before, and is not in the repository any more: it is stored again");
-        return false;
-    }
-    if (*tag != format::log_content_tag(keys_.id_key, file.digest())) {
+    const auto tag = names_.find(request_.name);
+    if (tag && *tag != wanted) {
         throw Error(
             ErrorCode::refused,
             request_.name + " was pushed to series " + request_.series +
@@ -225,8 +291,13 @@ bool Push::is_known(const LogFile& file, LogReport& report) {
             "two servers may be archiving to one series (split brain, or a restored copy): give one of them another "
             "--series");
     }
-    report.was_there = true;
-    return true;
+    report.was_there = any_whole(copies_, wanted);
+    if (report.was_there) return true;
+    report.is_stored_again = true;
+    give_up_newest();
+    for (const std::string& complaint : complaints_) warn(complaint + "; " + request_.name + " is stored again");
+    if (!tag) warn(request_.name + " was pushed before, and is not in the repository any more: it is stored again");
+    return false;
 }
 
 /// Asks vault and policy. A refusal ends the epoch here, so that the next log needs a good wrap.
@@ -340,6 +411,7 @@ bool Push::store(const LogFile& file, const format::LogTrailer& described, LogRe
     state_->next = chain.next();
     state_->chain_key = chain.key().clone();
     state_->last = stored->id;
+    state_->last_name = request_.name;
     state_->names = names_.count();
     state_file_.save(*state_);
     return true;

@@ -44,8 +44,9 @@ struct LogServices {
 struct LogReport {
     std::string name;
     DekId epoch;
-    std::uint64_t number = 0;  ///< 0: it was stored before
-    bool was_there = false;    ///< the same content under the same name
+    std::uint64_t number = 0;      ///< 0: it was stored before
+    bool was_there = false;        ///< the same content under the same name: read whole, and as it was signed
+    bool is_stored_again = false;  ///< it was pushed before, and what is stored of it is gone or not whole
     bool is_new_epoch = false;
     std::uint64_t size = 0;
     std::uint64_t stored_size = 0;

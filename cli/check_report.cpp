@@ -64,6 +64,13 @@ Json finding_json(const restore::Finding& finding) {
     row["files"] = std::move(files);
     row["more_files"] = finding.more_files;
     row["remedy"] = finding.remedy;
+    if (!finding.series.empty()) {
+        row["log"] = nullptr;
+        if (!finding.log.empty()) set_text(row, "log", finding.log);
+        set_text(row, "series", finding.series);
+        row["from"] = time_json(finding.from);
+        row["to"] = time_json(finding.to);
+    }
     return row;
 }
 

@@ -31,6 +31,7 @@ void count(const restore::LogSeries& series, const restore::Backup& newest, LogH
                                    ": moments after that cannot be restored",
                                "a new base makes later ones reachable; signet log list --gaps");
     }
+    for (const restore::LogStoredAgain& one : series.stored_again) health.stored_again.push_back(one.sentence);
     for (const restore::LogProblem& one : series.problems) {
         if (one.error.code() == ErrorCode::damaged) health.problem = one.error;
     }

@@ -5,13 +5,16 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <vector>
 
 namespace signet::cli {
 
 struct LogHealth {
     std::uint64_t logs = 0;
-    std::optional<TimePoint> newest;  ///< of modification; none where there is no log
-    std::uint64_t gaps = 0;           ///< stretches that are missing
+    std::optional<TimePoint> newest;        ///< of modification; none where there is no log
+    std::uint64_t gaps = 0;                 ///< stretches that are missing
+    std::vector<std::string> stored_again;  ///< sentences about what was lost and is there again
     /// Whether base and logs lead to the last moment with the keys at hand; of a series without bases true.
     bool restorable = true;
     std::optional<Error> problem;  ///< why not, or what is missing

@@ -28,6 +28,11 @@ restore::LogSeries load_log_series(Context& context, const std::string& series) 
     return std::move(found.front());
 }
 
+void tell_stored_again(Context& context, const restore::LogSeries& series) {
+    for (const restore::LogStoredAgain& one : series.stored_again)
+        context.terminal().message("note: " + printable(one.sentence));
+}
+
 std::vector<const restore::Backup*> bases_of(const restore::Catalogue& catalogue, const restore::SeriesKey& series) {
     std::vector<const restore::Backup*> bases;
     for (const restore::Backup& backup : catalogue.backups()) {

@@ -16,6 +16,9 @@ namespace signet::cli {
 /// The logs of that series. throws  Error{usage}: it has none, or several series are called so
 [[nodiscard]] restore::LogSeries load_log_series(Context& context, const std::string& series);
 
+/// Says what of it was lost and is there again: for people, no damage.
+void tell_stored_again(Context& context, const restore::LogSeries& series);
+
 /// The trusted bases of the same series, oldest first.
 [[nodiscard]] std::vector<const restore::Backup*> bases_of(const restore::Catalogue& catalogue,
                                                            const restore::SeriesKey& series);

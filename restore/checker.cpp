@@ -287,12 +287,26 @@ void Checker::count_leftovers(const std::set<DekId>& known_keys) {
 void Checker::check_logs() {
     if (catalogue_.doubt()) return;
     std::uint64_t others = 0;
-    for (const LogSeries& series : load_logs(repository_, catalogue_, std::nullopt)) {
+    logs_ = load_logs(repository_, catalogue_, std::nullopt);
+    for (const LogSeries& series : logs_) {
+        for (const LogStoredAgain& one : series.stored_again) {
+            settled_logs_.insert(format::log_name(one.epoch->fields.dek, one.number));
+            inform(one.sentence);
+        }
         for (const LogProblem& problem : series.problems) {
-            if (!is_damage(problem.error))
+            const std::string epoch = "logs/" + problem.epoch->fields.dek.hex();
+            if (!is_damage(problem.error)) {
                 inform(problem.error.what());
-            else
-                damage("logs/" + problem.epoch->fields.dek.hex(), problem.error.what());
+            } else if (problem.number == 0) {
+                damage(epoch, problem.error.what());
+            } else {
+                const std::string object = format::log_name(problem.epoch->fields.dek, problem.number);
+                settled_logs_.insert(object);
+                const Log* log = problem.name.empty() ? nullptr : series.find(problem.name);
+                findings_.add_log(object, problem.error.what(),
+                                  log != nullptr ? loss_of(series, catalogue_, *log)
+                                                 : loss_of(series, catalogue_, *problem.epoch, problem.number));
+            }
         }
     }
     std::set<DekId> known;
@@ -302,6 +316,27 @@ void Checker::check_logs() {
         if (log && !known.contains(log->dek)) ++others;
     }
     if (others > 0) inform(counted(others, "log") + " of epochs that no entry opens");
+}
+
+void Checker::judge_log(const std::string& object, const Error& error) {
+    const auto place = format::parse_log_name(object);
+    for (const LogSeries& series : logs_) {
+        for (const Log& log : series.logs) {
+            if (log.epoch->fields.dek != place->dek || log.number != place->number) continue;
+            const Log* taken = series.find(log.name());
+            const bool is_there =
+                taken != &log && !taken->damage && taken->trailer().content_tag == log.trailer().content_tag;
+            if (!is_there) return findings_.add_log(object, error.what(), loss_of(series, catalogue_, log));
+            return inform(std::string(error.what()) + "; " + log.name() + " is there as " + taken->object() +
+                          " as well: no damage");
+        }
+    }
+    const auto& epochs = catalogue_.log_epochs();
+    const auto epoch =
+        std::find_if(epochs.begin(), epochs.end(), [&](const LogEpoch& one) { return one.fields.dek == place->dek; });
+    if (epoch != epochs.end() && epoch->closed && place->number > epoch->closed->first)
+        return inform(std::string(error.what()) + "; it does not count: its epoch was closed with fewer logs");
+    damage(object, error.what());
 }
 
 void Checker::check_hash(const storage::ObjectInfo& info, const std::string& expected) {
@@ -333,8 +368,9 @@ void Checker::check_object(const storage::ObjectInfo& info) {
     if (expected.empty() && !is_log) return inform(info.name + ": no object of the repository");
     try {
         if (is_log) {
-            (void)storage::verify_log(*repository_.store().open_object(info.name), info.name);
             bytes_ += info.size;
+            if (settled_logs_.contains(info.name)) return;
+            (void)storage::verify_log(*repository_.store().open_object(info.name), info.name);
             return;
         }
         // What cannot be right is not read: it may be of any size.
@@ -353,7 +389,8 @@ void Checker::check_object(const storage::ObjectInfo& info) {
             return note_missing(info.name, slot ? slot->dek.hex() : info.name, info.name + ": was listed, and is gone");
         }
         // A log stays where it is: one that is gone would look like one that its writer never stored.
-        if (is_damage(error)) return damage(info.name, error.what(), !is_log);
+        if (is_damage(error) && is_log) return judge_log(info.name, error);
+        if (is_damage(error)) return damage(info.name, error.what(), true);
         const std::lock_guard lock(mutex_);
         report_.unreadable.emplace_back(error.what());
     }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "restore/findings.h"
+#include "restore/log_archive.h"
 #include "restore/open_keys.h"
 #include "restore/pack_sample.h"
 
@@ -67,8 +68,10 @@ private:
     void check_seen();
     void check_journals();
     void check_references();
-    /// That no log of an epoch is missing or altered.
+    /// That no log of an epoch is missing, nor its end altered.
     void check_logs();
+    /// A log whose octets are not those that were signed.
+    void judge_log(const std::string& object, const Error& error);
     void count_leftovers(const std::set<DekId>& known_keys);
     void check_object(const storage::ObjectInfo& info);
     void check_hash(const storage::ObjectInfo& info, const std::string& expected);
@@ -100,6 +103,8 @@ private:
         std::string message;
     };
     std::map<std::string, Missing> missing_;  ///< by name
+    std::vector<LogSeries> logs_;
+    std::set<std::string> settled_logs_;  ///< objects about which all was said
     Findings findings_;
     CheckReport report_;
     std::map<IdentityId, std::set<ChunkId>> read_;

@@ -27,6 +27,10 @@ std::string remedy_for(std::string_view object) {
                "keyring adopt --new-identity), and signet keyring trust WRITER --until N, with the number of the entry "
                "before it, lets newest backups be chosen and prune run again";
     }
+    if (object.starts_with("logs/")) {
+        return "push the file again, if its server still has it (signet log push --series S FILE); else make a new "
+               "base, from which later moments start";
+    }
     return "signet check --read-data says more; signet restore --salvage restores what opens";
 }
 
@@ -59,6 +63,16 @@ void Findings::add(const std::string& object, const std::string& message, bool i
     Finding& finding = at(object, message);
     finding.is_altered = finding.is_altered || is_altered;
     finding.backups.merge(backups);
+}
+
+void Findings::add_log(const std::string& object, const std::string& message, const LogLoss& loss) {
+    const std::lock_guard lock(mutex_);
+    Finding& finding = at(object, message + "; " + loss.sentence);
+    finding.log = loss.name;
+    finding.series = loss.series;
+    finding.from = loss.from;
+    finding.to = loss.to;
+    finding.remedy = loss.remedy;
 }
 
 void Findings::add_file(const std::string& object, const std::string& message, const std::string& backup,

@@ -2,10 +2,12 @@
 #pragma once
 
 #include "core/error.h"
+#include "restore/log_loss.h"
 
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -23,6 +25,11 @@ struct Finding {
     std::map<std::string, std::set<std::string>> files;
     std::uint64_t more_files = 0;  ///< that are not named
     std::string remedy;            ///< what to do, with the command
+    // Of a log.
+    std::string log;                ///< its name; empty: nothing tells it
+    std::string series;             ///< its name, or its id
+    std::optional<TimePoint> from;  ///< moments that need it
+    std::optional<TimePoint> to;
 };
 
 /// What helps against the loss of an object, by the kind that its name says.
@@ -36,6 +43,8 @@ class Findings {
 public:
     /// The first message about an object stays.
     void add(const std::string& object, const std::string& message, bool is_altered, std::set<std::string> backups);
+    /// A log. loss  what that means; a finding by its object
+    void add_log(const std::string& object, const std::string& message, const LogLoss& loss);
     /// A file that cannot be read because of an object.
     void add_file(const std::string& object, const std::string& message, const std::string& backup,
                   const std::string& path);

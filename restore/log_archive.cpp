@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "format/names.h"
+#include "restore/log_copies.h"
 
 namespace signet::restore {
 namespace {
@@ -11,28 +12,16 @@ namespace {
 using format::LogFamily;
 using format::LogKind;
 
-/// Of one series: the order of the record. Names break ties, so that it is the same every time.
-bool comes_before(const Log& left, const Log& right) {
-    const auto key = [](const Log& log) {
-        const format::LogTrailer& trailer = log.trailer();
-        const bool is_generic = trailer.kind == LogKind::generic;
-        return std::tuple(trailer.timeline, is_generic ? trailer.number.value_or(0) : trailer.position,
-                          is_generic && !trailer.number ? trailer.stored : TimePoint{}, static_cast<int>(trailer.kind),
-                          trailer.name, log.epoch->opened(), log.number);
-    };
-    return key(left) < key(right);
-}
-
 LogSeries& series_of(std::vector<LogSeries>& all, const Catalogue& catalogue, const LogEpoch& epoch) {
     const auto [id, line] = catalogue.series_of(epoch);
     for (LogSeries& one : all) {
         if (one.id == id && one.line == line) return one;
     }
-    return all.emplace_back(LogSeries{id, line, epoch.series(), epoch.fields.source, {}, {}, false});
+    return all.emplace_back(LogSeries{id, line, epoch.series(), epoch.fields.source, {}, {}, false, {}});
 }
 
 void take(LogSeries& series, const LogEpoch& epoch, storage::EpochLogs&& read) {
-    for (auto& [number, error] : read.problems) series.problems.push_back({&epoch, std::move(error)});
+    for (auto& [number, error] : read.problems) series.problems.push_back({&epoch, std::move(error), number});
     for (auto& [number, log] : read.logs) series.logs.push_back({&epoch, number, std::move(log)});
 }
 
@@ -61,20 +50,51 @@ std::map<std::uint32_t, Numbered> segments_of(const LogSeries& series) {
     return segments;
 }
 
+/// The number of the log that was stored first. One that was stored again stands behind those that followed it, and may
+/// be there when these are let go.
+std::uint64_t first_stored(const Numbered& numbered) {
+    const auto order = [](const auto& one) {
+        const LogEpoch& epoch = *one.second->epoch;
+        return std::tuple(epoch.opened(), epoch.entry->identity, epoch.entry->head.sequence, one.second->number);
+    };
+    return std::min_element(numbered.begin(), numbered.end(),
+                            [&](const auto& left, const auto& right) { return order(left) < order(right); })
+        ->first;
+}
+
 }  // namespace
+
+bool comes_before(const Log& left, const Log& right) {
+    const auto key = [](const Log& log) {
+        const format::LogTrailer& trailer = log.trailer();
+        const bool is_generic = trailer.kind == LogKind::generic;
+        return std::tuple(trailer.timeline, is_generic ? trailer.number.value_or(0) : trailer.position,
+                          is_generic && !trailer.number ? trailer.stored : TimePoint{}, static_cast<int>(trailer.kind),
+                          std::string_view(trailer.name), log.damage.has_value(), log.epoch->opened(),
+                          log.epoch->entry->identity, log.number);
+    };
+    return key(left) < key(right);
+}
 
 std::string Log::object() const { return format::log_name(epoch->fields.dek, number); }
 
 const Log* LogSeries::find(std::string_view wanted) const {
-    const Log* first = nullptr;
+    const std::vector<const Log*> found = copies(wanted);
+    return found.empty() ? nullptr : found.front();
+}
+
+std::vector<const Log*> LogSeries::copies(std::string_view wanted) const {
+    std::vector<const Log*> found;
     for (const Log& log : logs) {
-        if (log.name() != wanted) continue;
-        const auto order = [](const Log& one) {
-            return std::tuple(one.epoch->opened(), one.epoch->entry->identity, one.number);
-        };
-        if (first == nullptr || order(log) < order(*first)) first = &log;
+        if (log.name() == wanted) found.push_back(&log);
     }
-    return first;
+    std::sort(found.begin(), found.end(), [](const Log* left, const Log* right) {
+        const auto order = [](const Log& one) {
+            return std::tuple(one.damage.has_value(), one.epoch->opened(), one.epoch->entry->identity, one.number);
+        };
+        return order(*left) < order(*right);
+    });
+    return found;
 }
 
 std::map<std::uint32_t, const Log*> LogSeries::histories() const {
@@ -96,14 +116,15 @@ std::vector<LogGap> LogSeries::gaps() const {
         };
         std::optional<TimePoint> before;
         const std::uint64_t first = numbered.begin()->first;
-        std::uint64_t expected = has_released ? first : first_number_of(*this, timeline).value_or(first);
+        std::uint64_t expected =
+            has_released ? first_stored(numbered) : first_number_of(*this, timeline).value_or(first);
         for (const auto& [number, log] : numbered) {
             if (number > expected) {
                 gaps.push_back({name_of(expected), name_of(number - 1), number - expected, timeline, before,
                                 log->trailer().modified});
             }
             before = log->trailer().modified;
-            expected = number + 1;
+            expected = std::max(expected, number + 1);
         }
     }
     return gaps;
@@ -178,7 +199,11 @@ std::vector<LogSeries> load_logs(const storage::Repository& repository, const Ca
     for (const LogEpoch* epoch : epochs) {
         if (epoch->kept_from > 1) series_of(all, catalogue, *epoch).has_released = true;
     }
-    for (LogSeries& one : all) std::sort(one.logs.begin(), one.logs.end(), comes_before);
+    for (LogSeries& one : all) {
+        std::sort(one.logs.begin(), one.logs.end(), comes_before);
+        find_whole_copies(repository.store(), one);
+        excuse_stored_again(one);
+    }
     return all;
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
+#include <string_view>
 #include <tuple>
 
 #include "format/limits.h"
@@ -41,13 +43,18 @@ std::vector<bool> needed_by_time(const LogSeries& series, const std::vector<cons
     std::vector<bool> needed(series.logs.size(), true);
     TimePoint begun = backups.front()->fields->started;
     for (const Backup* backup : backups) begun = std::min({begun, backup->fields->started, backup->time()});
-    std::optional<std::size_t> last;  // modified before that: what was written to at its beginning may be the next one
+    // Modified before that: what was written to at its beginning may be the next one. Several where it was stored
+    // again.
+    std::vector<std::size_t> last;
     for (std::size_t i = 0; i < series.logs.size(); ++i) {
         const format::LogTrailer& trailer = series.logs[i].trailer();
         if (!trailer.number) continue;
         if (trailer.modified >= begun) break;
-        if (last) needed[*last] = false;
-        last = i;
+        if (!last.empty() && series.logs[last.front()].trailer().number != trailer.number) {
+            for (const std::size_t one : last) needed[one] = false;
+            last.clear();
+        }
+        last.push_back(i);
     }
     return needed;
 }
@@ -66,13 +73,17 @@ struct EpochState {
     std::uint64_t last_unneeded = 0;
     std::uint64_t last = 0;
     bool has_history = false;
+    std::set<std::uint64_t> stored_again;  ///< numbers of what is lost here, there elsewhere, and not needed
+    bool lets_go = false;                  ///< logs of the series go, or went
     std::vector<std::pair<std::uint64_t, const Log*>> unneeded;
 };
 
 /// From which number on the epoch's logs are kept. An open epoch keeps its last log, which the next one follows; and
 /// one with a history is never let go whole.
 std::uint64_t kept_from(const EpochState& state) {
-    const std::uint64_t beyond = std::min(state.first_needed, state.last_unneeded + 1);
+    std::uint64_t beyond = std::min(state.first_needed, std::max(state.last_unneeded + 1, state.epoch->kept_from));
+    // Holes hold nothing back whose logs are stored again. When these go, nothing tells any more which they were.
+    while (state.lets_go && state.stored_again.contains(beyond)) ++beyond;
     return state.epoch->closed && !state.has_history ? beyond : std::min(beyond, state.last);
 }
 
@@ -91,7 +102,8 @@ void review(const storage::Repository& repository, const EpochState& state, LogR
         }
     }
     retention.releasing += releasing;
-    if (releasing > 0 && retention.release.releases.size() < format::kMaxLogReleases)
+    const bool has_holes = from > state.epoch->kept_from && state.stored_again.contains(from - 1);
+    if ((releasing > 0 || has_holes) && retention.release.releases.size() < format::kMaxLogReleases)
         retention.release.releases.push_back({state.epoch->entry->identity, state.epoch->fields.dek, from});
 }
 
@@ -115,7 +127,24 @@ void review(const storage::Repository& repository, const LogSeries& series, cons
             state.unneeded.emplace_back(log.number, &log);
         }
     }
-    for (const auto& [epoch, state] : epochs) review(repository, state, retention);
+    std::set<std::string_view> needed_names;
+    for (std::size_t i = 0; i < series.logs.size(); ++i) {
+        if (needed[i]) needed_names.insert(series.logs[i].name());
+    }
+    for (const LogStoredAgain& one : series.stored_again) {
+        if (needed_names.contains(one.name)) continue;
+        EpochState& state = epochs[one.epoch];
+        state.epoch = one.epoch;
+        state.last = std::max(state.last, one.number);
+        state.stored_again.insert(one.number);
+    }
+    const bool lets_go = series.has_released || std::any_of(epochs.begin(), epochs.end(), [](const auto& one) {
+                             return !one.second.unneeded.empty();
+                         });
+    for (auto& [epoch, state] : epochs) {
+        state.lets_go = lets_go;
+        review(repository, state, retention);
+    }
 }
 
 void put_in_order(format::LogReleaseFields& release) {

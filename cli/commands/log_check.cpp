@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
+#include <string_view>
 #include <thread>
 
 namespace signet::cli {
@@ -57,11 +59,21 @@ void read_some(Context& context, const restore::LogSeries& series, const restore
     std::vector<const restore::Log*> logs{&newest};
     if (all) {
         logs.clear();
-        for (const restore::Log& log : series.logs) logs.push_back(&log);
+        std::set<std::string_view> names;  // of several copies the first that is whole
+        for (const restore::Log& log : series.logs) {
+            if (!log.damage && names.insert(log.name()).second) logs.push_back(&log);
+        }
     }
     std::optional<format::DataKey> key;
     (void)read_through(context, logs, [&](const restore::LogEpoch& epoch) -> const format::DataKey& {
         return key.emplace(open_epoch(context, epoch));
+    });
+}
+
+/// The one that was stored last.
+const restore::Log& newest_of(const restore::LogSeries& series) {
+    return *std::max_element(series.logs.begin(), series.logs.end(), [](const auto& left, const auto& right) {
+        return std::pair(!left.damage, left.trailer().stored) < std::pair(!right.damage, right.trailer().stored);
     });
 }
 
@@ -84,14 +96,10 @@ ExitCode run(Context& context) {
         wait_for(context, name, wanted, context.options().seconds("wait").value_or(kUsualWait));
     }
     const restore::LogSeries series = load_log_series(context, name);
+    tell_stored_again(context, series);
     require_sound(series);
     if (series.logs.empty()) throw Error(ErrorCode::failed, "series " + series.name + " has no logs yet");
-    const restore::Log& newest = wanted.empty()
-                                     ? *std::max_element(series.logs.begin(), series.logs.end(),
-                                                         [](const auto& left, const auto& right) {
-                                                             return left.trailer().stored < right.trailer().stored;
-                                                         })
-                                     : *series.find(wanted);
+    const restore::Log& newest = wanted.empty() ? newest_of(series) : *series.find(wanted);
     Terminal& terminal = context.terminal();
     const bool reads = !context.options().flag("no-read");
     const bool all = context.options().flag("read-data");
@@ -101,6 +109,7 @@ ExitCode run(Context& context) {
         set_text(object, "series", series.name);
         set_text(object, "newest", newest.name());
         object["time"] = to_rfc3339(newest.trailer().modified);
+        object["stored_again"] = series.stored_again.size();
         object["read"] = reads;
         object["read_all"] = all;
         terminal.object(object);

@@ -30,6 +30,12 @@ ExitCode fetch_planned(Context& context, const std::string& name, const std::str
     return ExitCode::done;
 }
 
+void write_one(Context& context, const restore::Log& log, const std::string& path) {
+    const format::DataKey key = open_epoch(context, *log.epoch);
+    restore::write_log(context.repository().store(), place_of(context.repository(), log),
+                       restore::chain_at(key, log.number), path);
+}
+
 ExitCode fetch_any(Context& context, const std::string& name, const std::string& path) {
     const restore::LogSeries series = load_log_series(context, log_series_name(context));
     const restore::Log* log = series.find(name);
@@ -43,10 +49,19 @@ ExitCode fetch_any(Context& context, const std::string& name, const std::string&
                                             : "signet log list --gaps");
         return absent(context, name, " was never stored");
     }
-    const format::DataKey key = open_epoch(context, *log->epoch);
-    restore::write_log(context.repository().store(), place_of(context.repository(), *log),
-                       restore::chain_at(key, log->number), path);
-    return ExitCode::done;
+    const std::vector<const restore::Log*> copies = series.copies(name);
+    for (std::size_t i = 0;; ++i) {
+        try {
+            write_one(context, *copies[i], path);
+            return ExitCode::done;
+        } catch (const Error& error) {
+            // It may have been stored again.
+            const bool may_go_on = error.code() == ErrorCode::damaged || error.code() == ErrorCode::unsupported ||
+                                   error.code() == ErrorCode::key_unavailable;
+            if (!may_go_on || i + 1 == copies.size()) throw;
+            context.terminal().warning(std::string(error.what()) + "; trying " + copies[i + 1]->object());
+        }
+    }
 }
 
 /// Under the name of a device there would be a file afterwards.

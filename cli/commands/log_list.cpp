@@ -30,6 +30,7 @@ Json to_json(const LogSeries& series, const Log& log) {
     for (const format::Slot& slot : log.epoch->fields.slots) row["thumbprints"].push_back(slot.thumbprint.text());
     row["writer"] = log.epoch->entry->identity.hex();
     row["object"] = log.object();
+    row["damaged"] = log.damage.has_value();
     return row;
 }
 
@@ -63,6 +64,7 @@ struct Stretch {
 std::vector<Stretch> stretches_of(const LogSeries& series, const std::vector<LogGap>& gaps) {
     std::vector<Stretch> stretches;
     for (const Log& log : series.logs) {
+        if (log.damage) continue;
         const bool follows =
             !stretches.empty() && stretches.back().last->epoch == log.epoch &&
             stretches.back().last->trailer().timeline == log.trailer().timeline &&
@@ -135,6 +137,7 @@ ExitCode run(Context& context) {
     }
     bool is_damaged = gaps_alone && has_gaps(all);
     for (const LogSeries& series : all) {
+        tell_stored_again(context, series);
         for (const restore::LogProblem& problem : series.problems) {
             context.terminal().warning(problem.error.what());
             is_damaged = is_damaged || problem.error.code() == ErrorCode::damaged;
@@ -156,7 +159,7 @@ Command log_list_command() {
         "them. With --json one row for each log, else one line for those that follow each other under one data key.\n\n"
         "--gaps shows what is missing between logs that are there. Exit code 14 when there is a gap (with --gaps), or "
         "a log "
-        "that was stored is gone or altered.";
+        "that was stored is gone or altered, and is not there again.";
     command.options = {
         {.name = "series", .takes = Takes::one, .value_name = "NAME", .help = "logs of this series alone"},
         {.name = "gaps", .help = "what is missing instead of what is there"},

@@ -9,6 +9,7 @@ Json to_json(const backup::LogReport& report, const std::string& series) {
     set_text(object, "name", report.name);
     set_text(object, "series", series);
     object["was_there"] = report.was_there;
+    object["stored_again"] = report.is_stored_again;
     object["epoch"] = report.number == 0 ? Json(nullptr) : Json(report.epoch.hex());
     object["seq"] = report.number == 0 ? Json(nullptr) : Json(report.number);
     object["new_epoch"] = report.is_new_epoch;
@@ -42,8 +43,10 @@ Command log_push_command() {
     command.summary = "store a piece of a continuous record";
     command.description =
         "Stores FILE, a closed segment of a write-ahead log or a binlog, and ends with 0 when it is durable in the "
-        "repository: whoever made it may delete it then. The same name with the same content is 0 again; with other "
-        "content it is refused, and what is stored stays. Killed at any moment and run again, it completes.\n\n"
+        "repository: whoever made it may delete it then. The same name with the same content is 0 again, when all of "
+        "what is stored was read and is as it was signed; where it is not, or gone, the file is stored again, with a "
+        "warning. With other content it is refused, and what is stored stays. Killed at any moment and run again, it "
+        "completes.\n\n"
         "For PostgreSQL's archive_command: segments, histories, .backup and .partial files are known by their names; "
         "the "
         "series is bound to the cluster whose first segment it gets. Needs public halves alone; and what this host "

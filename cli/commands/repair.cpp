@@ -49,10 +49,14 @@ ExitCode run(Context& context) {
     print(context, report);
     if (!report.remaining.empty()) {
         const ErrorCode code = report.wants_keys ? ErrorCode::key_unavailable : ErrorCode::damaged;
+        const bool is_about_logs = std::all_of(report.remaining.begin(), report.remaining.end(),
+                                               [](const restore::Finding& one) { return !one.series.empty(); });
         throw Error(code, counted(report.remaining.size(), "object") + " could not be mended, as said above",
-                    "the next backup of the same source stores again what packs have lost; then run signet repair "
-                    "again for the older backups. What no source has any more is lost: signet restore --salvage saves "
-                    "the rest, and signet forget of the backups that are named makes an end");
+                    is_about_logs ? "push those logs again that their servers still have: signet log push"
+                                  : "the next backup of the same source stores again what packs have lost; then run "
+                                    "signet repair again for the older backups. What no source has any more is lost: "
+                                    "signet restore --salvage saves the rest, and signet forget of the backups that "
+                                    "are named makes an end");
     }
     if (!report.unreadable.empty())
         throw Error(ErrorCode::io, counted(report.unreadable.size(), "object") + " could not be read, and stay");
@@ -76,7 +80,8 @@ Command repair_command() {
         "all of their chunks can be had, out of what is left of them and of whatever their writer has stored since: an "
         "officer signs that the new packs stand for the old ones, and older backups are whole again. A pack of which "
         "a chunk is nowhere else stays as it is, and is named with its backups.\n\n"
-        "Journal entries and config.json have no second copy in a repository: they are named, and stay.\n\n"
+        "Journal entries and config.json have no second copy in a repository: they are named, and stay. So do logs: "
+        "their ends tell which they were, and what is pushed again (signet log push) stands for them.\n\n"
         "Nothing becomes less restorable: whatever opened before opens afterwards. The command may be stopped at any "
         "moment and run again. Exit code 0 when nothing is damaged any more, 14 when something is, 13 when missing "
         "protectors keep something from being mended.";

@@ -138,7 +138,8 @@ Json logs_json(const SeriesHealth& one, TimePoint now) {
     return {{"count", one.logs->logs},
             {"newest", time_json(newest)},
             {"age_seconds", newest ? Json((now.ns - newest->ns) / kNsPerSecond) : Json(nullptr)},
-            {"gaps", one.logs->gaps}};
+            {"gaps", one.logs->gaps},
+            {"stored_again", one.logs->stored_again.size()}};
 }
 
 std::string logs_text(const SeriesHealth& one) {
@@ -212,6 +213,10 @@ void print(Terminal& terminal, const Health& health, const Verdict& verdict) {
     if (!protectors.empty()) protectors.print(terminal);
     if (!health.reminders.empty() || !verdict.problems.empty()) terminal.result("");
     for (const std::string& reminder : health.reminders) terminal.result("reminder: " + printable(reminder));
+    for (const SeriesHealth& one : health.series) {
+        if (!one.logs) continue;
+        for (const std::string& sentence : one.logs->stored_again) terminal.message("note: " + printable(sentence));
+    }
     for (const std::string& problem : verdict.problems) terminal.result("problem: " + printable(problem));
 }
 

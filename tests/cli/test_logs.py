@@ -524,6 +524,31 @@ class Retention(LogTest):
         self.assertEqual(self.numbers(), list(range(6, 10)))
         self.signet("check")
 
+    def test_what_was_stored_again_goes_with_the_hole_that_it_left(self):
+        rows = {row["name"]: row["object"] for row in self.rows("--series", "shop")}
+        for number in (2, 5, 6):
+            os.unlink(os.path.join(self.repository, rows[f"binlog.{number:06d}"]))
+            self.signet("log", "push", "--series", "shop", self.path(f"binlog.{number:06d}"))
+            self.signet("check")
+        self.prune("--wait")
+        self.signet("check")
+        # What follows a log of its epoch that is needed stays.
+        self.assertEqual(self.numbers(), list(range(2, 10)))
+        self.signet("forget", self.backups[0])
+        self.prune("--wait")
+        self.signet("check")
+        self.signet("log", "check", "--series", "shop", "--read-data")
+        self.assertEqual(self.numbers(), [2, 5, 6, 7, 8, 9])
+        for number in (10, 11):
+            self.signet("log", "push", "--series", "shop", "--epoch-logs", "1", self.write(f"binlog.{number:06d}", os.urandom(10_000)))
+        self.backup(self.source, "--series", "shop")
+        self.signet("forget", self.backups[1])
+        self.prune("--wait")
+        self.prune("--wait")
+        self.assertEqual(self.numbers(), [11])
+        self.signet("check")
+        self.assertEqual(self.signet("log", "check", "--series", "shop").err, "")
+
     def test_giving_up_logs_is_about_nothing_else(self):
         for words in ((), ("--series", "none"), ("--series", "shop", self.backups[0]), ("--series", "shop", "--keep-last", "1"), ("--series", "shop", "--shred")):
             self.signet("forget", "--logs", *words, expect=2)
@@ -573,6 +598,281 @@ class Retention(LogTest):
         done = subprocess.run([SYSTEM_PYTHON, "-B", READER, self.repository, "verify"], capture_output=True)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(json.loads(done.stdout)["checked"]["logs"], 7)
+
+
+class StoredAgain(LogTest):
+    """A log that is lost or damaged and was pushed again is whole again, for everybody."""
+
+    def push_numbers(self, *numbers, expect=0):
+        for number in numbers:
+            path = self.path(f"binlog.{number:06d}")
+            if not os.path.exists(path):
+                self.write(f"binlog.{number:06d}", os.urandom(50_000))
+            last = self.signet("log", "push", "--json", "--series", "shop", "--sequence", "binlog.%06d", path, expect=expect)
+        return last
+
+    def object_of(self, number):
+        return next(row["object"] for row in self.rows("--series", "shop") if row["name"] == f"binlog.{number:06d}")
+
+    def lose(self, *numbers):
+        names = [self.object_of(number) for number in numbers]
+        for name in names:
+            os.unlink(os.path.join(self.repository, name))
+        return names[0]
+
+    def damage(self, number, at=20_000):
+        name = self.object_of(number)
+        self.alter(name, flip(at))
+        return name
+
+    def assertFetched(self, *numbers):
+        for number in numbers:
+            self.fetch(f"binlog.{number:06d}", series="shop")
+            with open(self.path(f"binlog.{number:06d}"), "rb") as file:
+                self.assertEqual(self.fetched(), file.read())
+
+    def test_a_push_of_what_is_damaged_never_says_that_it_was_there(self):
+        self.push_numbers(1, 2, 3)
+        for number, at in ((2, 20_000), (3, 40), (1, 100)):
+            name = self.damage(number, at)
+            again = self.push_numbers(number)
+            self.assertSays(again.err, name, f"binlog.{number:06d} is stored again")
+            self.assertEqual((again.last()["was_there"], again.last()["stored_again"]), (False, True))
+            self.assertIsNotNone(again.last()["seq"])
+            last = self.push_numbers(number).last()
+            self.assertEqual((last["was_there"], last["stored_again"]), (True, False))
+            self.assertFetched(number)
+
+    def assertSound(self, *said):
+        """For everybody who judges logs; each of them says what was stored again."""
+        for words in (("check",), ("log", "check", "--series", "shop"), ("log", "check", "--series", "shop", "--read-data"), ("log", "list"),
+                      ("log", "list", "--gaps"), ("status",)):
+            with self.subTest(words):
+                result = self.signet(*words)
+                for text in said:
+                    self.assertSays(result.out + result.err, text)
+        self.assertEqual(self.rows("--series", "shop", "--gaps"), [])
+        if os.path.exists(SYSTEM_PYTHON) and subprocess.run([SYSTEM_PYTHON, "-c", "import cryptography, zstandard"], capture_output=True).returncode == 0:
+            done = subprocess.run([SYSTEM_PYTHON, "-B", READER, self.repository, "verify"], capture_output=True)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def assertUnsound(self, *said):
+        for words in (("check",), ("log", "check", "--series", "shop")):
+            with self.subTest(words):
+                self.assertSays(self.signet(*words, expect=14).err, *said)
+        self.signet("status", expect=14)
+
+    def with_backup(self):
+        """So that status tells of the series."""
+        self.backup(self.sample_tree(), "--series", "shop")
+
+    def test_a_lost_log_that_was_pushed_again_is_no_damage(self):
+        self.with_backup()
+        self.push_numbers(1, 2, 3, 4)
+        lost = self.lose(2)
+        self.assertUnsound(lost)
+        again = self.push_numbers(2).last()
+        self.assertEqual((again["seq"], again["stored_again"]), (5, True))
+        self.assertSound(lost, "binlog.000002", f"stored again as {self.object_of(2)}")
+        self.assertFetched(1, 2, 3, 4)
+        # And once more, also several in a row.
+        self.push_numbers(5, 6)
+        self.lose(3, 4)
+        self.signet("check", expect=14)
+        self.push_numbers(4)
+        self.signet("check", expect=14)
+        self.push_numbers(3)
+        self.assertSound("binlog.000003", "binlog.000004")
+        self.assertFetched(1, 2, 3, 4, 5, 6)
+
+    def test_the_first_and_the_newest_may_be_lost_as_well(self):
+        self.with_backup()
+        self.push_numbers(1, 2, 3)
+        self.lose(1)
+        self.signet("check", expect=14)
+        self.push_numbers(1)
+        self.assertSound("binlog.000001")
+        self.push_numbers(4)
+        self.lose(4)
+        self.push_numbers(4)
+        self.assertSound()
+        self.push_numbers(5)
+        self.assertSound()
+        self.assertFetched(1, 2, 3, 4, 5)
+
+    def test_the_only_log_of_a_series_may_be_lost(self):
+        self.with_backup()
+        self.push_numbers(1)
+        self.lose(1)
+        self.push_numbers(1)
+        self.assertSound()
+        self.damage(1, -1)
+        self.push_numbers(1)
+        self.assertSound()
+        self.assertFetched(1)
+        self.push_numbers(2)
+        self.assertSound()
+
+    def test_a_damaged_log_that_was_pushed_again_is_no_damage(self):
+        self.with_backup()
+        self.push_numbers(1, 2, 3)
+        for number, at in ((2, 20_000), (1, 40), (3, -1)):
+            name = self.damage(number, at)
+            self.signet("check", expect=14)
+            self.push_numbers(number)
+            self.assertSays(self.signet("check").err, name, f"binlog.{number:06d}")
+            self.push_numbers(*range(1, 4))
+            self.assertSound()
+            self.assertFetched(1, 2, 3)
+        # Two ends that do not tell their names, before the record went on: the second could have been a fourth log.
+        self.damage(2, -200)
+        self.push_numbers(2)
+        self.signet("check", expect=14)
+        self.push_numbers(4)
+        self.assertSound()
+        self.assertFetched(1, 2, 3, 4)
+
+    def test_a_finding_about_a_log_names_it_and_says_what_helps(self):
+        self.with_backup()
+        self.push_numbers(1, 2, 3)
+        times = {row["name"]: row["time"] for row in self.rows("--series", "shop")}
+        damaged = self.damage(2)
+        result = self.signet("check", expect=14)
+        self.assertSays(result.err, damaged, "binlog.000002", "series shop", "signet log push --series shop", "make a new base",
+                        f"moments from {times['binlog.000001']} to {times['binlog.000003']} need it")
+        self.assertNotIn("--salvage", result.err)
+        self.assertNotIn("--read-data", result.err)
+        found = self.signet("check", "--json", expect=14).last()["damaged"]
+        self.assertEqual([(one["object"], one["log"], one["series"], one["from"], one["to"]) for one in found],
+                         [(damaged, "binlog.000002", "shop", times["binlog.000001"], times["binlog.000003"])])
+        # What is gone is told by what was stored before and after it.
+        lost = self.lose(2)
+        result = self.signet("check", expect=14)
+        self.assertSays(result.err, lost, "after binlog.000001 and before binlog.000003", "series shop", "signet log push --series shop", "moments from")
+        found = self.signet("check", "--json", expect=14).last()["damaged"]
+        self.assertEqual([(one["object"], one["log"], one["series"]) for one in found], [(lost, None, "shop")])
+        # A base that was made since is where later moments start.
+        backup = self.backup(self.path("source"), "--series", "shop")["backup_id"]
+        time = next(row["time"] for row in self.signet("list", "--json").json() if row["id"] == backup)
+        self.push_numbers(4)
+        self.assertEqual(self.signet("check", "--json", expect=14).last()["damaged"][0]["to"], time)
+
+    def test_repair_leaves_a_damaged_log_where_it_is(self):
+        self.push_numbers(1, 2, 3)
+        name = self.damage(2)
+        before = self.objects("logs")
+        result = self.signet("repair", expect=14)
+        self.assertSays(result.err, name, "binlog.000002", "signet log push")
+        self.assertEqual(self.objects("logs"), before)
+        self.assertEqual(self.objects("quarantine"), [])
+        self.push_numbers(2)
+        self.signet("repair")
+
+    def test_what_was_stored_again_may_be_damaged_again(self):
+        self.with_backup()
+        self.push_numbers(1, 2, 3)
+        self.lose(2)
+        self.push_numbers(2, 4)
+        self.assertSound()
+        self.damage(2)
+        self.signet("check", expect=14)
+        self.push_numbers(2)
+        self.assertSound("binlog.000002")
+        self.assertFetched(1, 2, 3, 4)
+
+    def test_of_two_copies_one_that_is_whole_is_taken(self):
+        self.push_numbers(1, 2, 3)
+        first = self.object_of(2)
+        with open(os.path.join(self.repository, first), "rb") as file:
+            octets = file.read()
+        self.lose(2)
+        self.push_numbers(2)
+        second = self.object_of(2)
+        with open(os.path.join(self.repository, first), "wb") as file:
+            file.write(octets)
+        for bad, good in ((first, second), (second, first)):
+            self.assertFetched(2)
+            self.alter(bad, flip(20_000))
+            self.assertFetched(2)
+            self.assertSays(self.signet("check").err, bad, good)
+            self.signet("log", "check", "--series", "shop", "--read-data")
+            self.assertTrue(self.push_numbers(2).last()["was_there"])
+            self.alter(bad, flip(20_000))
+        self.alter(first, flip(20_000))
+        self.alter(second, flip(20_000))
+        self.fetch("binlog.000002", series="shop", expect=214)
+        self.signet("check", expect=14)
+
+    def test_storage_cannot_hide_a_log_behind_one_that_was_stored_again(self):
+        self.with_backup()
+        self.push_numbers(1, 2, 3, 4, 5, 6)
+        two, three = self.object_of(2), self.object_of(3)
+        with open(os.path.join(self.repository, two), "rb") as file:
+            octets = file.read()
+        self.lose(2)
+        self.push_numbers(2)
+        self.assertSound()
+        # The first copy comes back, and another log goes.
+        with open(os.path.join(self.repository, two), "wb") as file:
+            file.write(octets)
+        self.assertSound()
+        os.unlink(os.path.join(self.repository, three))
+        self.assertUnsound(three)
+        self.fetch("binlog.000003", series="shop", expect=214)
+
+    def test_the_newest_logs_of_a_closed_epoch_cannot_be_hidden(self):
+        self.with_backup()
+        self.push_numbers(1, 2, 3, 4)
+        self.lose(2)
+        self.push_numbers(2)  # number 5
+        self.push_numbers(5)
+        self.assertSound()
+        os.remove(self.state_file())  # the next push begins an epoch, and closes this one
+        self.push_numbers(6)
+        five, six = self.object_of(5), self.object_of(6)
+        os.unlink(os.path.join(self.repository, six))
+        self.assertSound()  # of an open epoch nobody knows
+        os.unlink(os.path.join(self.repository, five))
+        self.assertUnsound(five)
+
+    def test_a_hole_in_logs_without_numbers_stays_damage(self):
+        for name in ("a", "b", "c"):
+            self.signet("log", "push", "--series", "app", self.write(name, os.urandom(50_000)))
+        lost = next(row["object"] for row in self.rows() if row["name"] == "b")
+        os.unlink(os.path.join(self.repository, lost))
+        self.signet("log", "push", "--series", "app", self.path("b"))
+        self.fetch("b", series="app")
+        self.assertMessage(self.signet("check", expect=14), lost)
+        # Where its end still tells its name, all is well.
+        damaged = next(row["object"] for row in self.rows(expect=14) if row["name"] == "c")
+        self.alter(damaged, flip(20_000))
+        self.assertSays(self.signet("log", "push", "--series", "app", self.path("c")).err, damaged)
+        result = self.signet("check", expect=14)
+        self.assertSays(result.err, lost, f"c is stored again")
+        self.fetch("c", series="app")
+
+    def test_segments_are_covered_by_their_positions(self):
+        self.push_segments(1, 2, 3, 4)
+        rows = self.rows()
+        self.push(self.write(f"pg_wal/{segment_name(4)}.00000028.backup", "START WAL LOCATION: 0/400028\n"))
+        self.push_segments(5)
+        label = next(row["object"] for row in self.rows() if row["kind"] == "backup-history")
+        os.unlink(os.path.join(self.repository, rows[1]["object"]))
+        self.signet("check", expect=14)
+        self.push(self.path("pg_wal", segment_name(2)))
+        self.assertSays(self.signet("check").err, rows[1]["object"], segment_name(2))
+        self.signet("log", "check", "--series", "pg")
+        # The newest: its epoch is closed without it.
+        self.push_segments(6)
+        os.unlink(os.path.join(self.repository, next(row["object"] for row in self.rows() if row["name"] == segment_name(6))))
+        self.push(self.path("pg_wal", segment_name(6)))
+        self.signet("check")
+        self.push_segments(7)
+        self.signet("check")
+        # Between two segments that follow each other no segment can have been: nothing tells what it was.
+        os.unlink(os.path.join(self.repository, label))
+        self.assertMessage(self.signet("check", expect=14), label)
+        self.assertMessage(self.signet("log", "check", "--series", "pg", expect=14), label)
 
 
 class IndependentReader(SignetTest):

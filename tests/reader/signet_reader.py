@@ -22,7 +22,7 @@ from signet_format.contents import DIRECTORY, FILE, TYPES, printable, walk
 from signet_format.crypto import RsaKey
 from signet_format.errors import Refused, Unable
 from signet_format.journal import BACKUP_KINDS
-from signet_format.logs import KINDS, read_log
+from signet_format.logs import KINDS, lost_logs, read_log
 from signet_format.restore import Restorer, find
 from signet_format.store import Folder
 from signet_format.verify import Verifier
@@ -141,14 +141,17 @@ def dump(arguments):
 
 def list_logs(arguments):
     repository = Repository(Folder(arguments.repository), arguments.officer)
-    rows, refused = [], list(repository.bad_epochs)
-    for epoch in repository.logs():
-        refused += epoch.refused
+    epochs = repository.logs()
+    refused, notes = lost_logs(epochs)
+    rows, refused = [], [*repository.bad_epochs, *refused]
+    for epoch in epochs:
         for place, log in sorted(epoch.logs.items()):
             rows.append({"name": log.title, "object": log.name, "kind": KINDS[log.kind], "timeline": log.timeline, "position": log.position,
                          "number": log.number, "modified": log.modified, "size": log.size, "id": log.id.hex(),
                          "switches": [list(switch) for switch in log.switches], "system": epoch.entry.epoch.system})
     show(rows)
+    for note in notes:
+        say(f"note: {note}")
     for problem in [*repository.journals.problems, *refused]:
         say(f"refused: {problem}")
     return worst([*repository.journals.problems, *refused])
@@ -157,16 +160,21 @@ def list_logs(arguments):
 def fetch_log(arguments):
     repository = Repository(Folder(arguments.repository), arguments.officer)
     keyring = Keyring(repository, [RsaKey.from_pem(path) for path in arguments.key], passphrase_of(arguments))
+    problem = Unable(f"no log {arguments.log}")
     for epoch in repository.logs():
         for _, log in sorted(epoch.logs.items()):
             if log.title != arguments.log:
                 continue
-            dek = keyring.dek(epoch.entry.epoch, epoch.entry.name)
-            content = read_log(repository.store, log, dek, repository.config.repository, epoch.entry.epoch.dek_id)
+            try:
+                dek = keyring.dek(epoch.entry.epoch, epoch.entry.name)
+                content = read_log(repository.store, log, dek, repository.config.repository, epoch.entry.epoch.dek_id)
+            except (Refused, Unable) as refusal:
+                problem = refusal  # another object may have it whole
+                continue
             with open(arguments.target, "xb") as file:
                 file.write(content)
             return 0
-    raise Unable(f"no log {arguments.log}")
+    raise problem
 
 
 def tree_row(path, entry):

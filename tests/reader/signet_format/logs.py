@@ -155,7 +155,7 @@ class EpochLogs:
 
     def __init__(self, repository, entry):
         self.entry = entry
-        self.logs, self.refused = {}, []
+        self.logs, self.lost = {}, {}
         epoch, store = entry.epoch, repository.store
         there = [int(parts["sequence"]) for _, parts in repository.listing["log"] if parts["epoch"] == epoch.dek_id.hex()]
         closed = repository.closed_epochs.get(epoch.dek_id)
@@ -164,7 +164,7 @@ class EpochLogs:
             there = []  # nothing tells what was stored before the end of the trust
         last = closed.count if closed else max(there, default=0)
         named = closed.last if closed else None
-        kept_from = repository.kept_from.get((entry.identity, epoch.dek_id), 1)
+        kept_from = self.kept_from = repository.kept_from.get((entry.identity, epoch.dek_id), 1)
         for place in range(last, 0, -1):
             name = log_name(epoch.dek_id, place)
             if place < kept_from and place not in there:
@@ -183,8 +183,114 @@ class EpochLogs:
                 self.logs[place] = log
                 named = log.previous
             except Refused as problem:
-                self.refused.append(problem)
+                self.lost[place] = problem
                 named = None
+
+    def order(self, place):
+        """Of storing, in a series."""
+        return (self.entry.time, self.entry.identity, self.entry.sequence, place)
+
+
+def is_whole(store, log):
+    return sha256(store.read(log.name, 0, log.frames_end)) == log.before
+
+
+def copies_of(epochs, store, log):
+    """The logs of the same name and content in a series, those that are whole first."""
+    found = [(not is_whole(store, other), epoch.entry.time, epoch.entry.identity, place, other)
+             for epoch in epochs for place, other in epoch.logs.items() if (other.title, other.tag) == (log.title, log.tag)]
+    return [copy[-1] for copy in sorted(found, key=lambda copy: copy[:-1])]
+
+
+class SeriesLogs:
+    """Which lost logs of one series are stored again: section 16, "Stored again"."""
+
+    def __init__(self, epochs):
+        self._epochs = epochs
+        self._source = epochs[0].entry.epoch
+
+    def stored_again(self):
+        """The places, as (DEK id, number), of what is no damage."""
+        if not self._can_be_counted() or self._has_gap():
+            return set()
+        stored = sorted([(epoch.order(place), log, None) for epoch in self._epochs for place, log in epoch.logs.items()] +
+                        [(epoch.order(place), None, (epoch.entry.epoch.dek_id, place)) for epoch in self._epochs for place in epoch.lost],
+                        key=lambda one: one[0])
+        last = {self._spot(log): at for at, (_, log, _) in enumerate(stored) if log and self._spot(log)}
+        excused, top, run = set(), None, []
+        for at, (_, log, lost) in enumerate([*stored, (None, None, None)]):
+            if lost:
+                run.append((at, lost))
+                continue
+            spot = self._spot(log) if log else None
+            if log and (spot is None or top is not None and spot <= top):
+                continue
+            if run and self._is_covered(run, top, spot, last):
+                excused.update(lost for _, lost in run)
+            top, run = spot, []
+        return excused
+
+    def _is_covered(self, run, top, after, last):
+        if top:
+            timeline, first = top[0], top[1] + 1
+        elif after and after[1] >= len(run):
+            timeline, first = after[0], after[1] - len(run)
+        else:
+            return False
+        if self._source.family == FAMILY_POSTGRES and after != (timeline, first + len(run)):
+            return False
+        return all(last.get((timeline, first + i), -1) > run[-1][0] for i in range(len(run)))
+
+    def _spot(self, log):
+        if log.kind == SEGMENT:
+            return log.timeline, log.position // self._source.segment_size
+        return (0, log.number) if log.kind == GENERIC and log.number is not None else None
+
+    def _can_be_counted(self):
+        def source(epoch):
+            fields = epoch.entry.epoch
+            return fields.family, fields.system, fields.segment_size, fields.sequence
+        epochs = [epoch for epoch in self._epochs if epoch.logs or epoch.lost]
+        logs = [log for epoch in epochs for log in epoch.logs.values()]
+        if self._source.family == FAMILY_GENERIC and (not self._source.sequence or any(log.number is None for log in logs)):
+            return False
+        return all(source(epoch) == source(self._epochs[0]) for epoch in epochs)
+
+    def _has_gap(self):
+        has_released = any(epoch.kept_from > 1 for epoch in self._epochs)
+        numbers, begins = {}, {}  # timeline -> in the order of storing; number of its first segment
+        for epoch in sorted(self._epochs, key=lambda epoch: epoch.order(0)):
+            for log in (log for _, log in sorted(epoch.logs.items())):
+                if self._spot(log):
+                    numbers.setdefault(self._spot(log)[0], []).append(self._spot(log)[1])
+                if log.kind == HISTORY and log.switches:
+                    begins[log.timeline] = log.switches[-1][1] // self._source.segment_size
+        for timeline, there in numbers.items():
+            first = there[0] if has_released else min(begins.get(timeline, min(there)), min(there))
+            if any(number not in there for number in range(first, max(there))):
+                return True
+        return False
+
+
+def by_series(epochs):
+    series = {}
+    for epoch in epochs:
+        series.setdefault(epoch.entry.epoch.series_id, []).append(epoch)
+    return list(series.values())
+
+
+def lost_logs(epochs):
+    """What is damage, and sentences about what is stored again."""
+    refused, notes = [], []
+    for same in by_series(epochs):
+        excused = SeriesLogs(same).stored_again()
+        for epoch in same:
+            for place, problem in epoch.lost.items():
+                if (epoch.entry.epoch.dek_id, place) in excused:
+                    notes.append(f"{problem}; it is stored again")
+                else:
+                    refused.append(problem)
+    return refused, notes
 
 
 def chain_key(dek, repository, dek_id, place):

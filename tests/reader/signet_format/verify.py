@@ -4,7 +4,7 @@ from .backup import Keyring, OpenedBackup, Repository, ids_in_frame, open_body, 
 from .contents import FILE, data_pieces, walk
 from .errors import Refused, Unable
 from .journal import BACKUP, REMARK
-from .logs import read_log
+from .logs import copies_of, is_whole, lost_logs, read_log
 from .packs import Pack, read_index, read_index_header, read_pack_header
 from .slots import open_escrow, open_slot, read_escrow, read_slot
 from .store import index_name, pack_name
@@ -90,15 +90,21 @@ class Verifier:
     def _check_logs(self):
         self.refused += self._repository.bad_epochs
         self._epochs = self._repository.logs()
-        for epoch in self._epochs:
-            self.refused += epoch.refused
-            self.counts["logs"] += len(epoch.logs)
+        refused, notes = lost_logs(self._epochs)
+        self.refused += refused
+        self.notes += notes
+        self.counts["logs"] += sum(len(epoch.logs) for epoch in self._epochs)
 
     def _open_logs(self):
         for epoch in self._epochs:
             fields = epoch.entry.epoch
             dek = self._attempt(self._keyring.dek, fields, epoch.entry.name)
+            same = [other for other in self._epochs if other.entry.epoch.series_id == fields.series_id]
             for log in epoch.logs.values() if dek else ():
+                best = copies_of(same, self._store, log)[0]
+                if best is not log and not is_whole(self._store, log) and is_whole(self._store, best):
+                    self.notes.append(f"{log.name}: its octets are not those that were signed; it is stored again as {best.name}")
+                    continue
                 if self._attempt(read_log, self._store, log, dek, self._id, fields.dek_id) is not None:
                     self.counts["opened logs"] += 1
 

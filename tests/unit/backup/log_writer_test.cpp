@@ -210,3 +210,109 @@ TEST_CASE("a log that was pushed before and is lost is stored again", "[backup][
     CHECK(bench.push("b").was_there);
     CHECK_FALSE(bench.push("c").was_there);
 }
+
+TEST_CASE("a log that was pushed before and is not whole is stored again, and never said to be there",
+          "[backup][logs]") {
+    LogBench bench;
+    const bool is_newest = GENERATE(true, false);
+    const bool is_forgotten = GENERATE(true, false);
+    const unsigned in_trailer = 5200;
+    const unsigned place = GENERATE(0U, 20U, 60U, 2500U, 5200U);
+    CAPTURE(is_newest, is_forgotten, place);
+    for (const char* name : {"a", "b"}) bench.put(name, EngineBench::noise(5000, static_cast<std::uint8_t>(*name)));
+    const auto first = bench.push("a");
+    if (!is_newest) (void)bench.push("b");
+    const std::string object = format::log_name(first.epoch, 1);
+    bench.store->tamper(object, [&](Bytes& octets) { octets.at(place) ^= 1; });
+    if (is_forgotten) fs::remove_all(bench.keyrings.own().folder() + "/logs");
+    const auto again = bench.push("a");
+    CHECK_FALSE(again.was_there);
+    CHECK(again.is_stored_again == (place != in_trailer || !is_forgotten));
+    CHECK(again.number > 0);
+    CHECK(again.is_new_epoch == (is_forgotten || (is_newest && place == in_trailer)));
+    const bool is_named = std::any_of(bench.warnings.begin(), bench.warnings.end(), [&](const std::string& warning) {
+        return warning.find(object) != std::string::npos;
+    });
+    CHECK(is_named);
+    // The copy is whole, and the next push says so without a word.
+    bench.warnings.clear();
+    const auto third = bench.push("a");
+    CHECK(third.was_there);
+    CHECK_FALSE(third.is_stored_again);
+    CHECK(bench.warnings.empty());
+    if (!is_newest) CHECK(bench.push("b").was_there);
+}
+
+TEST_CASE("a copy that is whole is enough, whichever it is", "[backup][logs]") {
+    LogBench bench;
+    bench.put("a", EngineBench::noise(5000, 1));
+    bench.put("b", "b");
+    const auto first = bench.push("a");
+    (void)bench.push("b");
+    const std::string object = format::log_name(first.epoch, 1);
+    const Bytes whole = bench.store->snapshot().at(object);
+    bench.store->lose(object);
+    const auto second = bench.push("a");
+    CHECK(second.is_stored_again);
+    bench.store->plant(object, whole);
+    bench.store->tamper(format::log_name(second.epoch, second.number), [](Bytes& octets) { octets.at(1000) ^= 1; });
+    CHECK(bench.push("a").was_there);
+    bench.store->tamper(object, [](Bytes& octets) { octets.at(1000) ^= 1; });
+    CHECK_FALSE(bench.push("a").was_there);
+    bench.put("a", "something else");
+    REQUIRE_THROWS_MATCHES(bench.push("a"), Error, has_code(ErrorCode::refused));
+}
+
+TEST_CASE("a newest log that is lost and stored again leaves no hole", "[backup][logs]") {
+    LogBench bench;
+    for (const char* name : {"a", "b", "c"}) bench.put(name, name);
+    const auto first = bench.push("a");
+    const std::uint64_t number = GENERATE(1U, 2U);
+    if (number == 2) (void)bench.push("b");
+    const std::string name = number == 1 ? "a" : "b";
+    SECTION("it is gone") { bench.store->lose(format::log_name(first.epoch, number)); }
+    SECTION("its end is no end of a log") {
+        bench.store->tamper(format::log_name(first.epoch, number), [](Bytes& octets) { octets.resize(100); });
+    }
+    const auto again = bench.push(name);
+    CHECK(again.is_stored_again);
+    CHECK(again.is_new_epoch);
+    CHECK(again.number == 1);
+    const auto closed = format::log_epoch_public(bench.journal().entries.back()).closed;
+    REQUIRE(closed.size() == 1);
+    CHECK(closed[0].epoch == first.epoch);
+    CHECK(closed[0].logs == number - 1);
+    CHECK(bench.push(name).was_there);
+    CHECK_FALSE(bench.push("c").is_new_epoch);
+}
+
+TEST_CASE("a push signs away no log but its own", "[backup][logs]") {
+    LogBench bench;
+    for (const char* name : {"a", "b", "c"}) bench.put(name, name);
+    const auto first = bench.push("a");
+    (void)bench.push("b");
+    (void)bench.push("c");
+    bench.store->lose(format::log_name(first.epoch, 3));
+    SECTION("another one is stored again") { bench.store->lose(format::log_name(first.epoch, 1)); }
+    SECTION("the one before it is") { bench.store->lose(format::log_name(first.epoch, 2)); }
+    const bool is_before = !bench.store->size(format::log_name(first.epoch, 2));
+    const auto again = bench.push(is_before ? "b" : "a");
+    CHECK(again.is_stored_again);
+    CHECK_FALSE(again.is_new_epoch);
+    CHECK(again.number == 4);
+    const auto last = bench.push("c");
+    CHECK_FALSE(last.was_there);
+    CHECK_FALSE(last.is_new_epoch);
+}
+
+TEST_CASE("the newest log is known although the list of names was made again without it", "[backup][logs]") {
+    LogBench bench;
+    for (const char* name : {"a", "b"}) bench.put(name, name);
+    const auto first = bench.push("a");
+    (void)bench.push("b");
+    bench.store->lose(format::log_name(first.epoch, 2));
+    CHECK(bench.push("a").was_there);  // looks at all names
+    const auto again = bench.push("b");
+    CHECK(again.is_stored_again);
+    CHECK(again.is_new_epoch);
+}
