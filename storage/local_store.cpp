@@ -21,7 +21,15 @@ namespace {
 constexpr std::string_view kTemporaryFolder = "tmp";
 constexpr mode_t kFolderMode = 0700;
 constexpr mode_t kFileMode = 0600;
-constexpr int kDeepest = 16;
+constexpr int kDeepest = 6;      // no object lies deeper
+constexpr int kDeepestLink = 2;  // folders of the repository, and their parts
+
+/// Where objects lie (docs/format.md section 2): a link in the place of one leads to where they are.
+bool is_repository_folder(std::string_view name) {
+    constexpr std::array<std::string_view, 8> kFolders = {"escrow", "indexes",    "journal", "logs",
+                                                          "packs",  "quarantine", "rebuilt", "slots"};
+    return std::find(kFolders.begin(), kFolders.end(), name) != kFolders.end();
+}
 
 std::string parent_of(std::string_view name) {
     const std::size_t slash = name.rfind('/');
@@ -294,7 +302,7 @@ void LocalStore::prefetch(std::string_view name) const noexcept {
 CompleteListing LocalStore::list(std::string_view prefix) const {
     std::vector<ObjectInfo> objects;
     const std::function<void(const std::string&, int)> walk = [&](const std::string& folder, int depth) {
-        if (depth > kDeepest) return;  // no object lies so deep
+        if (depth > kDeepest) return;
         UniqueFd fd(::openat(root_.get(), or_here(folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         if (!fd) throw Error::from_errno("list", path_of(folder), errno);
         const int folder_fd = fd.get();
@@ -308,11 +316,17 @@ CompleteListing LocalStore::list(std::string_view prefix) const {
                 if (errno == ENOENT) return;  // removed since it was read
                 throw Error::from_errno("list", path_of(name), errno);
             }
-            // A folder of the repository may be a link to another disk. Deeper down, a few links would make millions of
-            // names; and an object that is a link is not opened.
-            struct stat target {};
-            const bool leads_on = folder.empty() && S_ISLNK(status.st_mode) &&
-                                  ::fstatat(folder_fd, entry, &target, 0) == 0 && S_ISDIR(target.st_mode);
+            // A folder of the repository, or a part of one, may be a link to another disk. Deeper down, a few links
+            // would make millions of names; and an object that is a link is not opened.
+            bool leads_on = false;
+            if (S_ISLNK(status.st_mode) && depth < kDeepestLink) {
+                struct stat target {};
+                const bool leads_somewhere = ::fstatat(folder_fd, entry, &target, 0) == 0;
+                // A disk that is not mounted is no empty folder.
+                if (!leads_somewhere && folder.empty() && is_repository_folder(name))
+                    throw Error::from_errno("list", path_of(name), errno);
+                leads_on = leads_somewhere && S_ISDIR(target.st_mode);
+            }
             if (S_ISDIR(status.st_mode) || leads_on) {
                 walk(name, depth + 1);
             } else if (name.starts_with(prefix)) {
