@@ -24,7 +24,7 @@ constexpr mode_t kFileMode = 0600;
 constexpr int kDeepest = 6;      // no object lies deeper
 constexpr int kDeepestLink = 2;  // folders of the repository, and their parts
 
-/// Where objects lie (docs/format.md section 2): a link in the place of one leads to where they are.
+/// Where objects lie (docs/format.md section 1): a link in the place of one leads to where they are.
 bool is_repository_folder(std::string_view name) {
     constexpr std::array<std::string_view, 8> kFolders = {"escrow", "indexes",    "journal", "logs",
                                                           "packs",  "quarantine", "rebuilt", "slots"};
