@@ -41,20 +41,34 @@ restore::Catalogue headers_of(Context& context, const storage::Repository& repos
     return restore::Catalogue::load(repository, context.keyrings(), options);
 }
 
-/// That a keyring has seen entries which are in neither place: somebody withholds them, and the copy is as short.
-/// target  null: nothing was copied
+/// Both places of a copy. Either may be behind; together they must say all that a keyring has seen.
+struct Places {
+    restore::Catalogue here;
+    std::optional<restore::Catalogue> there;
+
+    /// target  null: there is nothing yet. throws  Error{damaged}: entries that were seen are in neither
+    static Places load(Context& context, const storage::Repository& source, const storage::Repository* target) {
+        Places places{headers_of(context, source), std::nullopt};
+        if (target != nullptr) places.there = headers_of(context, *target);
+        std::vector<const restore::Catalogue*> all = {&places.here};
+        if (places.there) all.push_back(&*places.there);
+        require_seen(context.keyrings(), all);
+        return places;
+    }
+};
+
+bool is_about_objects(const Error& error) {
+    return error.code() == ErrorCode::damaged || error.code() == ErrorCode::unsupported;
+}
+
+/// Why a copy is as short as its source: somebody withholds entries that a keyring has seen.
 std::optional<Error> what_is_withheld(Context& context, const storage::Repository& source,
                                       const storage::Repository* target) {
     try {
-        const restore::Catalogue here = headers_of(context, source);
-        std::optional<restore::Catalogue> there;
-        if (target != nullptr) there = headers_of(context, *target);
-        std::vector<const restore::Catalogue*> places = {&here};
-        if (there) places.push_back(&*there);
-        require_seen(context.keyrings(), places);
+        (void)Places::load(context, source, target);
         return std::nullopt;
     } catch (const Error& error) {
-        if (error.code() != ErrorCode::damaged) throw;
+        if (!is_about_objects(error)) throw;
         return error;
     }
 }
@@ -64,19 +78,13 @@ std::optional<Error> what_is_withheld(Context& context, const storage::Repositor
 std::set<std::string> only_forgotten(Context& context, const storage::Repository& source,
                                      const storage::Repository* target) {
     try {
-        const restore::Catalogue here = headers_of(context, source);
-        std::optional<restore::Catalogue> there;
-        if (target != nullptr) there = headers_of(context, *target);
-        // Either place may be behind; together they must say all that was said.
-        std::vector<const restore::Catalogue*> places = {&here};
-        if (there) places.push_back(&*there);
-        require_seen(context.keyrings(), places);
+        const auto [here, there] = Places::load(context, source, target);
         std::set<std::string> names = restore::only_forgotten_need(here, source, there ? &*there : nullptr);
         names.merge(restore::let_go_names(here));
         if (there) names.merge(restore::let_go_names(*there));
         return names;
     } catch (const Error& error) {
-        if (error.code() != ErrorCode::damaged && error.code() != ErrorCode::unsupported) throw;
+        if (!is_about_objects(error)) throw;
         context.terminal().warning(
             "which backups are forgotten cannot be known, so what was shredded in one place and is there in the other "
             "is copied as well: " +

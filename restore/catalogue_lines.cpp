@@ -46,7 +46,7 @@ void Catalogue::find_lines() {
         }
     });
     const auto join = [&](const IdentityId& writer, const IdentityId& former) {
-        if (!has_succeeded(writer, former)) return;
+        if (line_of(writer) == line_of(former) || !has_succeeded(writer, former)) return;
         const IdentityId line = std::min(line_of(writer), line_of(former));
         const IdentityId other = std::max(line_of(writer), line_of(former));
         for (auto& [member, founder] : lines_) {
@@ -82,10 +82,10 @@ void Catalogue::require_one_series(const std::vector<const Backup*>& backups) co
         if (backup->trusted) series[series_of(*backup)] = backup;
     }
     if (series.size() <= 1) return;
+    // In their order: the first and the last differ where any do.
+    const bool is_one_id = series.begin()->first.first == series.rbegin()->first.first;
     std::string names;
-    bool is_one_id = true;
     for (const auto& [key, backup] : series) {
-        is_one_id = is_one_id && key.first == series.begin()->first.first;
         names += (names.empty() ? "" : ", ") + title_of(*backup) + " (" + key.first.short_hex(16) + ")";
         if (is_one_id) names += " by writer " + backup->writer.short_hex(16);
     }

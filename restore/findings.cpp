@@ -10,6 +10,10 @@ constexpr std::size_t kMostFiles = 1000;
 
 }  // namespace
 
+bool are_about_logs(const std::vector<Finding>& findings) {
+    return std::all_of(findings.begin(), findings.end(), [](const Finding& one) { return !one.series.empty(); });
+}
+
 std::string remedy_for(std::string_view object) {
     if (format::parse_pack_name(object)) {
         return "bring a good copy back (signet copy, from another place); or signet repair, then a backup of the same "

@@ -32,6 +32,9 @@ struct Finding {
     std::optional<TimePoint> to;
 };
 
+/// Whether all of them are about logs: what mends backups does not help then.
+[[nodiscard]] bool are_about_logs(const std::vector<Finding>& findings);
+
 /// What helps against the loss of an object, by the kind that its name says.
 [[nodiscard]] std::string remedy_for(std::string_view object);
 

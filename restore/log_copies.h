@@ -13,9 +13,8 @@ void find_whole_copies(const storage::Store& store, LogSeries& series);
 
 /// Moves from the problems to `stored_again` what a whole series covers:
 /// - a log that is not whole, where a whole one has its name and content tag;
-/// - objects that are gone or refused, so that nobody knows their names, where the series has no gap and the logs
-/// stored
-///   before and after show which ones they were, and these are there.
+/// - objects that are gone or refused, so that nobody knows their names, where the series has no gap and the logs that
+///   were stored before and after show which ones they were, and these are there.
 /// Everything else stays a problem. No input or output.
 void excuse_stored_again(LogSeries& series);
 

@@ -6,7 +6,6 @@
 #include "cli/size.h"
 #include "core/crypto/random.h"
 
-#include <algorithm>
 #include <array>
 #include <cstdlib>
 
@@ -83,13 +82,10 @@ restore::CheckReport carry_out(Context& context, const Scope& scope) {
 
 void require_well(const restore::CheckReport& report) {
     if (!report.findings.empty()) {
-        // Repair and --salvage are about backups.
-        const bool is_about_logs = std::all_of(report.findings.begin(), report.findings.end(),
-                                               [](const restore::Finding& one) { return !one.series.empty(); });
         throw Error(
             ErrorCode::damaged,
             "the repository is damaged: " + counted(report.findings.size(), "object") + " not as written",
-            is_about_logs
+            restore::are_about_logs(report.findings)
                 ? "backups are whole; of the logs push those again that their servers still have (signet log push), "
                   "and make a new base where one is lost; signet log list --gaps"
                 : "signet repair -n says what can be mended; backups that are not touched restore as ever, and signet "

@@ -49,8 +49,7 @@ ExitCode run(Context& context) {
     print(context, report);
     if (!report.remaining.empty()) {
         const ErrorCode code = report.wants_keys ? ErrorCode::key_unavailable : ErrorCode::damaged;
-        const bool is_about_logs = std::all_of(report.remaining.begin(), report.remaining.end(),
-                                               [](const restore::Finding& one) { return !one.series.empty(); });
+        const bool is_about_logs = restore::are_about_logs(report.remaining);
         throw Error(code, counted(report.remaining.size(), "object") + " could not be mended, as said above",
                     is_about_logs ? "push those logs again that their servers still have: signet log push"
                                   : "the next backup of the same source stores again what packs have lost; then run "

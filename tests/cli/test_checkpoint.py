@@ -72,6 +72,14 @@ class Checkpoints(SignetTest):
         self.assertNotIn("cannot be proven", self.signet("check", env=self.fresh).err)
         self.assertNotIn("cannot be proven", self.signet("check", expect=14).err)
 
+    def test_a_line_that_went_through_a_mail_program_is_the_same(self):
+        with open(self.keep()) as file:
+            lines = file.read().splitlines()
+        mailed = self.write("mailed", "".join(f"   {line}  \r\n" for line in lines))
+        self.assertNotIn("cannot be proven", self.signet("check", "--checkpoint", mailed, env=self.fresh).err)
+        self.lose(4)
+        self.signet("check", "--checkpoint", mailed, env=self.fresh, expect=14)
+
     def test_a_gap_and_a_rolled_back_repository_are_told_apart(self):
         kept = self.keep()
         self.lose(1)

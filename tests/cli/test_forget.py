@@ -26,6 +26,11 @@ class Forget(SignetTest):
     def at(self, *indexes):
         return sorted(self.ids[i] for i in indexes)
 
+    def test_a_series_that_is_misspelt_is_told(self):
+        before = self.listed()
+        self.assertSays(self.signet("forget", "--series", "no-such", "--keep-last", "1").err, "no backup is of the series")
+        self.assertEqual(self.listed(), before)
+
     def test_a_rule_forgets_the_rest_and_says_why_each_stays(self):
         result = self.signet("forget", "--keep-daily", "2", "--by-backup-time")
         self.assertSays(result.out, "series db: 2 kept, 6 forgotten", "daily")

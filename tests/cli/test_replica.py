@@ -225,6 +225,17 @@ class Copying(ReplicaTest):
         self.assertEqual(self.copy().last()["objects_copied"], 1)
         self.assertEastIsWhole()
 
+    def test_a_copy_of_what_withholds_entries_that_were_seen_is_not_whole(self):
+        """[security]"""
+        self.more()
+        self.signet("list")  # by which the keyring has seen the newest entry
+        writer = self.signet("keyring", "show", "--json").json()["writer"]
+        newest = sorted(self.objects("journal/" + writer))[-1]
+        os.rename(os.path.join(self.repository, newest), self.path("withheld"))
+        self.assertSays(self.copy("-k", self.env["SIGNET_KEYRING"], expect=14).err, newest, "this keyring has seen it")
+        os.rename(self.path("withheld"), os.path.join(self.repository, newest))
+        self.copy()
+
     def test_of_a_journal_with_a_damaged_entry_what_stands_is_copied(self):
         kept, lost, later = self.more(), self.more(), self.more()
         journals = [name for name in self.objects("journal") if lost == self.id_of(name)]

@@ -127,7 +127,8 @@ TEST_CASE("another writer's backups of the same host or paths are not the newest
     CHECK_THROWS_MATCHES(catalogue.latest(by_host), Error, has_code(ErrorCode::usage));
     BackupFilter by_path;
     by_path.paths = backup.labels->paths;
-    if (!by_path.paths.empty()) CHECK_THROWS_MATCHES(catalogue.latest(by_path), Error, has_code(ErrorCode::usage));
+    REQUIRE_FALSE(by_path.paths.empty());
+    CHECK_THROWS_MATCHES(catalogue.latest(by_path), Error, has_code(ErrorCode::usage));
     CHECK(catalogue.latest().id == other);  // the newest of all is that
 }
 
