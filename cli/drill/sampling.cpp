@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 #include <random>
+#include <set>
 
 namespace signet::cli {
 namespace {
@@ -17,6 +19,15 @@ std::mt19937_64 seeded() {
     std::uint64_t seed = 0;
     for (const std::uint8_t octet : octets) seed = seed << 8U | octet;
     return std::mt19937_64(seed);
+}
+
+/// Files by their first names: one with several is one file.
+void each_file(restore::OpenBackup& backup, const restore::ListRequest& request,
+               const std::function<void(const std::string& path)>& visit) {
+    std::set<format::LinkIdentity> seen;
+    restore::list_tree(backup, request, [&](const restore::ListedItem& item) {
+        if (!item.entry.link || seen.insert(*item.entry.link).second) visit(item.path);
+    });
 }
 
 }  // namespace
@@ -44,7 +55,7 @@ std::vector<std::string> sample_files(restore::OpenBackup& backup, const DrillSa
     std::uint64_t wanted = sample.files;
     if (sample.part) {
         std::uint64_t files = 0;
-        restore::list_tree(backup, request, [&](const restore::ListedItem&) { ++files; });
+        each_file(backup, request, [&](const std::string&) { ++files; });
         const double share = std::ceil(static_cast<double>(files) * *sample.part);
         wanted = std::clamp<std::uint64_t>(static_cast<std::uint64_t>(share), 1, kMostSampled);
     }
@@ -52,14 +63,14 @@ std::vector<std::string> sample_files(restore::OpenBackup& backup, const DrillSa
     std::mt19937_64 random = seeded();
     std::vector<std::string> chosen;
     std::uint64_t seen = 0;
-    restore::list_tree(backup, request, [&](const restore::ListedItem& item) {
+    each_file(backup, request, [&](const std::string& path) {
         ++seen;
         if (chosen.size() < wanted) {
-            chosen.push_back(item.path);
+            chosen.push_back(path);
             return;
         }
         const std::uint64_t at = std::uniform_int_distribution<std::uint64_t>(0, seen - 1)(random);
-        if (at < wanted) chosen[at] = item.path;
+        if (at < wanted) chosen[at] = path;
     });
     return chosen;
 }

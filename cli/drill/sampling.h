@@ -22,7 +22,7 @@ struct DrillSample {
 /// At most this many are chosen.
 inline constexpr std::uint64_t kMostSampled = 10'000;
 
-/// Paths of files, each as likely as any other; one at least where there is any.
+/// Paths of files, each as likely as any other; one at least where there is any. A file with several names has one.
 [[nodiscard]] std::vector<std::string> sample_files(restore::OpenBackup& backup, const DrillSample& sample,
                                                     const std::atomic<bool>* interrupted);
 
