@@ -79,17 +79,18 @@ Json time_json(const std::optional<TimePoint>& time) { return time ? Json(to_rfc
 std::string to_line(const Json& value) {
     // Texts of others (system messages, labels that an old program wrote) may hold anything.
     const std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
-    // What JSON may leave as it is, and terminals take for commands: U+0080 to U+009F.
+    // What JSON may leave as it is, and terminals take for commands: U+007F to U+009F.
     std::string line;
     line.reserve(text.size());
     for (std::size_t i = 0; i < text.size(); ++i) {
         const bool is_c1 = text[i] == '\xc2' && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0;
-        if (!is_c1) {
+        if (!is_c1 && text[i] != '\x7f') {
             line += text[i];
             continue;
         }
         static constexpr std::string_view kDigits = "0123456789abcdef";
-        const auto low = static_cast<unsigned char>(text[++i]);
+        i += is_c1 ? 1 : 0;
+        const auto low = static_cast<unsigned char>(text[i]);
         line += "\\u00";
         line += kDigits[low >> 4U];
         line += kDigits[low & 15U];

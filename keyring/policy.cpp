@@ -165,7 +165,8 @@ std::string list_text(const std::vector<Value>& list) {
 std::int64_t parse_keep_span(const std::string& value) {
     constexpr std::string_view kUnits = "ymwdhs";
     constexpr std::array<std::int64_t, 6> kSeconds = {366 * 86'400, 31 * 86'400, 7 * 86'400, 86'400, 3600, 1};
-    constexpr std::int64_t kMost = std::int64_t{1000} * 366 * 86'400;
+    // What a count of nanoseconds holds.
+    constexpr std::int64_t kMost = std::int64_t{290} * 366 * 86'400;
     std::int64_t seconds = 0;
     const char* at = value.data();
     const char* const end = at + value.size();
@@ -179,7 +180,8 @@ std::int64_t parse_keep_span(const std::string& value) {
         at = number.ptr + 1;
     }
     if (at != end || value.empty())
-        throw Error(ErrorCode::usage, "policy keep-within: \"" + value + "\" is not a span of time",
+        throw Error(ErrorCode::usage,
+                    "policy keep-within: \"" + value + "\" is not a span of time of at most 290 years",
                     "use years, months, weeks, days and hours, such as 1y6m, 14d or 36h");
     return seconds * kNsPerSecond;
 }

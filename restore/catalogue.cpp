@@ -22,6 +22,12 @@ const storage::Journal* journal_of(const std::vector<storage::Journal>& journals
     return found == journals.end() ? nullptr : &*found;
 }
 
+bool is_run(const format::SignedEntry& entry) {
+    return entry.kind == format::EntryKind::backup || entry.kind == format::EntryKind::partial;
+}
+
+EntryPlace place_of(const format::SignedEntry& entry) { return {entry.identity, entry.head.sequence}; }
+
 /// What this keyring saw before and the repository no longer shows. Empty when all is there.
 std::string rolled_back(const IdentityId& identity, const keyring::SeenEntry& seen, const storage::Journal* journal) {
     const std::string object = format::journal_name(identity, seen.sequence);
@@ -147,6 +153,7 @@ Catalogue Catalogue::load(const storage::Repository& repository, keyring::Keyrin
                           const CatalogueOptions& options) {
     Catalogue catalogue;
     catalogue.repository_ = repository.config().repository;
+    catalogue.beyond_damage_ = options.beyond_damage;
     catalogue.journals_ = options.headers_only ? repository.load_headers(options.cache) : repository.load_journals();
     const std::vector<const keyring::RepositoryPin*> pins = check_config(repository, keyrings);
     catalogue.judge(repository, options.may_be_behind ? std::vector<const keyring::RepositoryPin*>{} : pins);
@@ -215,18 +222,16 @@ void Catalogue::measure_tails(const std::vector<const keyring::RepositoryPin*>& 
     }
 }
 
-/// Computes trust, decodes runs, and collects what is wrong.
-void Catalogue::judge(const storage::Repository& repository, const std::vector<const keyring::RepositoryPin*>& pins) {
-    std::vector<std::pair<EntryPlace, Error>> problems;
+/// Runs and epochs of what is believed. returns  what is wrong there
+Catalogue::Problems Catalogue::decode_entries() {
+    Problems problems;
     for (const storage::Journal& journal : journals_) {
         if (journal.problem)
             problems.emplace_back(EntryPlace{journal.identity, journal.entries.size() + 1}, *journal.problem);
         for (const format::SignedEntry& entry : journal.entries) {
             try {
-                if (entry.kind == format::EntryKind::backup || entry.kind == format::EntryKind::partial) {
-                    auto fields = format::backup_public(entry);
-                    runs_.emplace(std::pair(entry.identity, entry.head.sequence),
-                                  storage::RunEntry{&entry, std::move(fields)});
+                if (is_run(entry)) {
+                    runs_.emplace(place_of(entry), storage::RunEntry{&entry, format::backup_public(entry)});
                 } else if (entry.kind == format::EntryKind::log_epoch) {
                     LogEpoch epoch;
                     epoch.entry = &entry;
@@ -235,10 +240,27 @@ void Catalogue::judge(const storage::Repository& repository, const std::vector<c
                 }
             } catch (const Error& error) {
                 if (!is_damage(error)) throw;
-                problems.emplace_back(EntryPlace{entry.identity, entry.head.sequence}, error);
+                problems.emplace_back(place_of(entry), error);
             }
         }
     }
+    return problems;
+}
+
+void Catalogue::decode_stranded() {
+    RunEntries& runs = beyond_damage_ ? runs_ : stranded_runs_;
+    for (const storage::Journal& journal : journals_) {
+        for (const format::SignedEntry& entry : journal.stranded) {
+            // Its fields were checked when it was read.
+            if (is_run(entry)) runs.emplace(place_of(entry), storage::RunEntry{&entry, format::backup_public(entry)});
+        }
+    }
+}
+
+/// Computes trust, decodes runs, and collects what is wrong.
+void Catalogue::judge(const storage::Repository& repository, const std::vector<const keyring::RepositoryPin*>& pins) {
+    Problems problems = decode_entries();
+    decode_stranded();
     const auto read = [this](const IdentityId& identity) -> keyring::OfficerJournal {
         const storage::Journal* journal = journal_of(journals_, identity);
         if (journal == nullptr) return {};
@@ -260,8 +282,14 @@ void Catalogue::judge(const storage::Repository& repository, const std::vector<c
     judge_epochs();
     take_log_releases();
     take_condemnations();
+    make_backups(runs_);
+    make_backups(stranded_runs_);
+    for (auto& [place, error] : problems) note_finding(place.first, place.second, std::move(error));
+}
+
+void Catalogue::make_backups(const RunEntries& runs) {
     std::pair<IdentityId, TimePoint> latest;
-    for (const auto& [place, run] : runs_) {
+    for (const auto& [place, run] : runs) {
         // A clock set back does not make an entry older than the one before it.
         if (latest.first != place.first) latest = {place.first, run.entry->head.time};
         latest.second = std::max(latest.second, run.entry->head.time);
@@ -274,10 +302,14 @@ void Catalogue::judge(const storage::Repository& repository, const std::vector<c
         backup.entry = run.entry;
         backup.fields = &run.fields;
         backup.body = repacks_.body_of(run);
+        backup.is_stranded = place.second > journal_of(journals_, place.first)->entries.size();
         judge_trust(backup);
-        (tombstones_.is_forgotten(backup.id) ? forgotten_ : backups_).push_back(std::move(backup));
+        const bool is_forgotten = tombstones_.is_forgotten(backup.id);
+        if (!backup.is_stranded)
+            (is_forgotten ? forgotten_ : backups_).push_back(std::move(backup));
+        else if (!is_forgotten)
+            stranded_.push_back(std::move(backup));
     }
-    for (auto& [place, error] : problems) note_finding(place.first, place.second, std::move(error));
 }
 
 /// Who is trusted for which epoch, and which of them have ended. They come journal by journal, in order.
@@ -384,8 +416,11 @@ void Catalogue::note_damage(const format::SignedEntry& entry, const Error& error
 
 void Catalogue::take_tombstones() {
     const auto stands = [this](const format::TombstoneStatement& said) {
-        const storage::RunEntry* backup = run(said.writer, said.sequence);
-        return backup != nullptr && backup->entry->id == said.backup;
+        const auto is_it = [&](const RunEntries& runs) {
+            const auto found = runs.find({said.writer, said.sequence});
+            return found != runs.end() && found->second.entry->id == said.backup;
+        };
+        return is_it(runs_) || is_it(stranded_runs_);
     };
     visit_statements(journals_, [&](const format::SignedEntry& entry, const StatementOrder& order) {
         if (entry.kind != format::EntryKind::tombstone) return;

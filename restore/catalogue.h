@@ -30,6 +30,7 @@ struct Backup {
     const format::SignedEntry* entry = nullptr;    ///< owned by the catalogue
     const format::BackupPublic* fields = nullptr;  ///< owned by the catalogue
     BodySource body;                               ///< where its body is: here, or sealed anew elsewhere
+    bool is_stranded = false;  ///< behind damage in its writer's journal: not believed, only salvaged
     bool trusted = false;  ///< its writer was trusted for this entry, and so were those of all entries that it reaches
     std::string distrust;  ///< why not: "is by writer …, who is not trusted for it"
     TimePoint committed;   ///< the latest signing time of it and the runs before it
@@ -117,6 +118,9 @@ struct CatalogueOptions {
     /// What the keyrings have seen of the journals is not asked at all: for one of several places, which may be behind
     /// the others. Whether all of it is in one of them is the caller's to see: require_seen().
     bool may_be_behind = false;
+    /// For who salvages: backups that stand behind damage in their writer's journal are found by their ids, and what
+    /// stands there counts as stored.
+    bool beyond_damage = false;
     /// Kept outside of the repository: what it must show.
     std::vector<Checkpoint> checkpoints = {};
     /// Takes one sentence: the first contact with a repository, an untrusted journal, a finding.
@@ -150,6 +154,8 @@ public:
     [[nodiscard]] const std::vector<Backup>& backups() const { return backups_; }
     /// Backups that an officer's tombstone says are forgotten. Without names.
     [[nodiscard]] const std::vector<Backup>& forgotten() const { return forgotten_; }
+    /// Backups that stand behind damage in their writer's journal, signed for their places: among no others.
+    [[nodiscard]] const std::vector<Backup>& stranded() const { return stranded_; }
     [[nodiscard]] const std::vector<storage::Journal>& journals() const { return journals_; }
     [[nodiscard]] const keyring::Trust& trust() const { return trust_; }
     [[nodiscard]] const std::vector<JournalFinding>& findings() const { return findings_; }
@@ -215,7 +221,9 @@ public:
     ///         Error{refused}: a newer one is by an untrusted writer. The hint is to name a backup by its id
     [[nodiscard]] const Backup& latest(const BackupFilter& filter = {}) const;
     /// By a prefix of its id, trusted or not. forgotten_too  whether a forgotten one will do
-    /// throws  Error{usage}: none, or several; Error{refused}: it was forgotten
+    /// throws  Error{usage}: none, or several; Error{refused}: it was forgotten; Error{damaged}: it is stranded, and
+    /// this
+    ///         is not for who salvages
     [[nodiscard]] const Backup& find(std::string_view id_prefix, bool forgotten_too = false) const;
     /// The same among the forgotten ones. throws  Error{usage}: none, or several
     [[nodiscard]] const Backup& find_forgotten(std::string_view id_prefix) const;
@@ -236,7 +244,11 @@ public:
 
 private:
     Catalogue() = default;
+    using Problems = std::vector<std::pair<EntryPlace, Error>>;
     void judge(const storage::Repository& repository, const std::vector<const keyring::RepositoryPin*>& pins);
+    [[nodiscard]] Problems decode_entries();
+    void decode_stranded();
+    void make_backups(const RunEntries& runs);
     void judge_trust(Backup& backup) const;
     [[nodiscard]] const RepackEntry* lender(const format::Borrowed& item, const Backup& backup) const;
     void check_borrowed(const Backup& backup) const;
@@ -255,6 +267,7 @@ private:
     void take_condemnations();
     [[nodiscard]] std::optional<TimePoint> committed_before(const IdentityId& identity, std::uint64_t sequence) const;
     [[nodiscard]] const Backup* find_any(std::string_view id_prefix) const;
+    [[noreturn]] void throw_stranded(const Backup& backup) const;
     void note_finding(const IdentityId& identity, std::uint64_t sequence, Error error);
     void note_damage(const format::SignedEntry& entry, const Error& error);
     void note_false_name(const format::SignedEntry& entry, const Error& error);
@@ -265,10 +278,13 @@ private:
     RepositoryId repository_;
     std::vector<storage::Journal> journals_;
     RunEntries runs_;
+    RunEntries stranded_runs_;  ///< empty for who salvages: they are among the others then
+    bool beyond_damage_ = false;
     Repacks repacks_;
     std::vector<LogEpoch> log_epochs_;
     std::vector<Backup> backups_;
     std::vector<Backup> forgotten_;
+    std::vector<Backup> stranded_;
     storage::Tombstones tombstones_;
     storage::Condemnations condemnations_;
     std::map<EntryId, LastWord> remarks_;

@@ -130,7 +130,7 @@ const Backup* Catalogue::find_any(std::string_view id_prefix) const {
                     "\"" + prefix + "\" is not the start of an id: give at least 4 hexadecimal digits");
     }
     const Backup* found = nullptr;
-    for (const std::vector<Backup>* each : {&backups_, &forgotten_}) {
+    for (const std::vector<Backup>* each : {&backups_, &forgotten_, &stranded_}) {
         for (const Backup& backup : *each) {
             if (!backup.id.hex().starts_with(prefix)) continue;
             if (found != nullptr) throw Error(ErrorCode::usage, "several backups' ids start with " + prefix);
@@ -146,6 +146,7 @@ const Backup& Catalogue::find(std::string_view id_prefix, bool forgotten_too) co
         throw Error(ErrorCode::refused, "backup " + found->describe() + " was forgotten",
                     "an officer can take that back while its packs are there: signet undelete " + found->short_id());
     }
+    if (found != nullptr && found->is_stranded && !beyond_damage_) throw_stranded(*found);
     if (found != nullptr) return *found;
     const std::string prefix(id_prefix);
     if (!findings_.empty()) {
@@ -153,6 +154,16 @@ const Backup& Catalogue::find(std::string_view id_prefix, bool forgotten_too) co
                     "no backup " + prefix + " among those that stand, but: " + findings_.front().error.what());
     }
     throw Error(ErrorCode::usage, "there is no backup " + prefix, "signet list shows what there is");
+}
+
+void Catalogue::throw_stranded(const Backup& backup) const {
+    const auto journal = std::find_if(journals_.begin(), journals_.end(),
+                                      [&](const storage::Journal& one) { return one.identity == backup.writer; });
+    throw Error(
+        ErrorCode::damaged,
+        "backup " + backup.describe() + " stands behind damage in its writer's journal: " + journal->problem->what(),
+        "bring that entry back from a copy of the repository; or signet restore " + backup.short_id() +
+            " --salvage -t DIR, which restores what opens");
 }
 
 const Backup& Catalogue::find_forgotten(std::string_view id_prefix) const {

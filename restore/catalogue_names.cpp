@@ -70,6 +70,7 @@ void Catalogue::learn_names(const storage::Repository& repository, keyring::Keyr
         label_keys_.emplace(writer, key ? std::move(*key) : SecretBytes());
     };
     for (const Backup& backup : backups_) learn_key(backup.writer);
+    for (const Backup& backup : stranded_) learn_key(backup.writer);
     for (const LogEpoch& epoch : log_epochs_) learn_key(epoch.entry->identity);
     share_label_keys();
     for (LogEpoch& epoch : log_epochs_) {
@@ -81,7 +82,7 @@ void Catalogue::learn_names(const storage::Repository& repository, keyring::Keyr
             note_false_name(*epoch.entry, error);
         }
     }
-    for (Backup& backup : backups_) {
+    const auto name = [this](Backup& backup) {
         try {
             backup.labels = labels_of(*backup.entry);
         } catch (const Error& error) {
@@ -90,7 +91,9 @@ void Catalogue::learn_names(const storage::Repository& repository, keyring::Keyr
             note_false_name(*backup.entry, error);
         }
         if (backup.labels) backup.tags = backup.labels->tags;
-    }
+    };
+    std::for_each(backups_.begin(), backups_.end(), name);
+    std::for_each(stranded_.begin(), stranded_.end(), name);
 }
 
 void Catalogue::apply_remarks() {

@@ -93,6 +93,12 @@ void Checker::note_users(const Catalogue& catalogue) {
         }
         note(backup.body.listed->dek.hex());
     }
+    for (const JournalFinding& finding : catalogue.findings()) {
+        for (const Backup& backup : catalogue.stranded()) {
+            if (backup.writer == finding.identity && backup.sequence >= finding.sequence)
+                users_[format::journal_name(finding.identity, finding.sequence)].insert(backup.short_id());
+        }
+    }
 }
 
 void Checker::note_excused(const Catalogue& catalogue) {

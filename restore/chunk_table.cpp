@@ -11,22 +11,25 @@ namespace {
 
 constexpr std::size_t kFewestSlots = 1024;
 
-std::uint64_t random_odd() {
-    std::array<std::uint8_t, 8> octets{};
-    crypto::random_fill(octets);
+__extension__ using Product = unsigned __int128;
+
+std::uint64_t random_number() {
     std::uint64_t value = 0;
+    std::array<std::uint8_t, sizeof value> octets{};
+    crypto::random_fill(octets);
     std::memcpy(&value, octets.data(), sizeof value);
-    return value | 1U;
+    return value;
 }
 
-/// Ids are uniformly distributed unless their writer chose them: nobody may know which ones meet in a slot.
+/// Ids are uniformly distributed unless their writer chose them: nobody may know which ones meet in a slot. Both halves
+/// of a product of secret numbers: its low octets alone would not depend on the high ones of an id.
 std::uint64_t hash_of(const ChunkId& id) {
-    static const std::array<std::uint64_t, 2> kSecret = {random_odd(), random_odd()};
+    static const std::array<std::uint64_t, 2> kSecret = {random_number(), random_number()};
     std::array<std::uint64_t, 2> halves{};
     static_assert(sizeof halves == sizeof id.octets);
     std::memcpy(halves.data(), id.octets.data(), sizeof halves);
-    const std::uint64_t mixed = halves[0] * kSecret[0] + (halves[1] ^ kSecret[0]) * kSecret[1];
-    return mixed ^ (mixed >> 32U);
+    const Product product = Product{halves[0] ^ kSecret[0]} * (halves[1] ^ kSecret[1]);
+    return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64U);
 }
 
 }  // namespace

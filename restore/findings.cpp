@@ -27,7 +27,8 @@ std::string remedy_for(std::string_view object) {
         return "signet repair sets it aside; the next backup with a passphrase at hand stores it anew";
     if (object.starts_with("journal")) {
         return "entries have no second copy here: bring it back (signet copy, from another place); until then name "
-               "older backups by their ids. Where it is lost for good, its host goes on as another writer (signet "
+               "older backups by their ids, and salvage those behind it (signet restore ID --salvage). Where it is "
+               "lost for good, its host goes on as another writer (signet "
                "keyring adopt --new-identity), and signet keyring trust WRITER --until N, with the number of the entry "
                "before it, lets newest backups be chosen and prune run again";
     }

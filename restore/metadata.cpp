@@ -183,9 +183,15 @@ bool MetadataWriter::wants_attribute(const std::string& name, MetadataLosses& lo
     return false;
 }
 
+/// root can give any owner but those that the system knows nobody by.
+void MetadataWriter::note_nobody(const Owner& owner, MetadataLosses& losses) const {
+    if (is_root_ && !owner.complete) refused(losses, "owner", EINVAL);
+}
+
 void MetadataWriter::apply(int fd, const format::Entry& entry, bool is_final, bool lost_acl,
                            MetadataLosses& losses) const {
     Owner owner = owner_of(entry);
+    note_nobody(owner, losses);
     if (!is_final) {
         const bool any = owner.uid != kLeaveUid || owner.gid != kLeaveGid;
         if (any && ::fchown(fd, owner.uid, owner.gid) != 0) {
@@ -211,6 +217,7 @@ void MetadataWriter::apply(int fd, const format::Entry& entry, bool is_final, bo
 
 void MetadataWriter::apply_unopened(int fd, const format::Entry& entry, MetadataLosses& losses) const {
     Owner owner = owner_of(entry);
+    note_nobody(owner, losses);
     const bool any = owner.uid != kLeaveUid || owner.gid != kLeaveGid;
     if (any && ::fchownat(fd, "", owner.uid, owner.gid, AT_EMPTY_PATH) != 0) {
         refused(losses, "owner", errno);

@@ -75,6 +75,7 @@ private:
     };
     [[nodiscard]] Owner owner_of(const format::Entry& entry) const;
     [[nodiscard]] mode_t mode_of(const format::Entry& entry, bool owner_is_right) const;
+    void note_nobody(const Owner& owner, MetadataLosses& losses) const;
     [[nodiscard]] bool wants_attribute(const std::string& name, MetadataLosses& losses) const;
 
     const bool plain_;

@@ -1,5 +1,6 @@
 #include "restore/opener.h"
 
+#include "restore/lost_runs.h"
 #include "restore/place_loader.h"
 #include "restore/spare_packs.h"
 
@@ -157,14 +158,23 @@ bool is_about_slots(const Error& error) {
 /// first.
 void OpenBackup::load_salvage(const storage::Repository& repository, Planner& planner, keyring::Resolver& resolver,
                               PlaceLoader& places) {
+    const Catalogue& catalogue = planner.catalogue();
     const storage::CompleteListing packs = repository.store().list("packs/");
     std::vector<ReachedEntry> lost;
-    for (const ReachedEntry& entry : planner.catalogue().reached_by(backup_)) {
+    for (const ReachedEntry& entry : catalogue.reached_by(backup_)) {
         PartedEntry parted = part(entry, packs);
         places.load(parted.whole);
         if (chooses_any(parted.lost)) lost.push_back(std::move(parted.lost));
     }
-    if (lost.empty()) return;
+    if (lost.empty() && lost_keys(catalogue, backup_).empty()) return;
+    load_spares(repository, planner, resolver, packs, places);
+    load_lost_runs(repository, catalogue, resolver, packs, places);
+    for (const ReachedEntry& entry : lost) places.load(entry);
+}
+
+/// Whatever else the writer's line has stored.
+void OpenBackup::load_spares(const storage::Repository& repository, Planner& planner, keyring::Resolver& resolver,
+                             const storage::CompleteListing& packs, PlaceLoader& places) {
     for (const ReachedEntry& spare :
          stored_packs(planner.catalogue(), line_of(planner.catalogue(), backup_.writer), packs)) {
         const RunKey& key = planner.key(*spare.entry, *spare.listed);
@@ -182,36 +192,64 @@ void OpenBackup::load_salvage(const storage::Repository& repository, Planner& pl
         }
         places.load_spare(spare);
     }
-    for (const ReachedEntry& entry : lost) places.load(entry);
 }
 
-std::unique_ptr<OpenBackup> OpenBackup::open(const storage::Repository& repository, Planner& planner,
-                                             keyring::Resolver& resolver, const Backup& backup,
-                                             const OpenOptions& options) {
-    planner.catalogue().require_trusted(backup);
-    const std::vector<const RunKey*> needed = planner.keys_of(backup);
-    {
-        Plan plan = planner.plan(backup);
-        if (!plan.restorable && !options.salvage) throw KeyUnavailable(std::move(plan));
+/// Packs of the entries that it reaches and that are not there.
+void OpenBackup::load_lost_runs(const storage::Repository& repository, const Catalogue& catalogue,
+                                keyring::Resolver& resolver, const storage::CompleteListing& packs,
+                                PlaceLoader& places) {
+    const std::set<DekId> lost = lost_keys(catalogue, backup_);
+    if (lost.empty()) return;
+    for (const auto& [dek, found] : unlisted_packs(catalogue, repository.store(), packs, lost)) {
+        if (!keys_.contains(dek)) {
+            std::string why;
+            auto key = unwrap_for(repository, resolver, dek, found.begin()->first, why);
+            if (!key) {
+                missing_.emplace(dek, why);
+                continue;
+            }
+            keys_.emplace(dek, std::move(*key));
+        }
+        places.load_unlisted(dek, found);
     }
-    std::unique_ptr<OpenBackup> open(new OpenBackup(backup));
+}
+
+void OpenBackup::unwrap_keys(const Backup& backup, const storage::Repository& repository, Planner& planner,
+                             keyring::Resolver& resolver, const OpenOptions& options) {
+    const std::vector<const RunKey*> needed = options.salvage ? planner.keys_left_of(backup) : planner.keys_of(backup);
     open_ahead(repository, planner, resolver, needed);
     for (const RunKey* key : needed) {
         try {
-            open->keys_.emplace(key->dek, unwrap_key(repository, planner, resolver, *key));
+            keys_.emplace(key->dek, unwrap_key(repository, planner, resolver, *key));
         } catch (const Error& error) {
             const bool is_missing = error.code() == ErrorCode::key_unavailable;
             // Without the key of its body there is no tree to go by.
             if (options.salvage && key != needed.front() && (is_missing || error.code() == ErrorCode::damaged)) {
-                open->missing_.emplace(key->dek, error.what());
+                missing_.emplace(key->dek, error.what());
                 if (options.warn) options.warn(error.what());
-            } else if (is_missing) {
+            } else if (is_missing && planner.catalogue().is_whole(backup)) {
                 throw KeyUnavailable(planner.plan(backup));
             } else {
                 throw;
             }
         }
     }
+}
+
+std::unique_ptr<OpenBackup> OpenBackup::open(const storage::Repository& repository, Planner& planner,
+                                             keyring::Resolver& resolver, const Backup& backup,
+                                             const OpenOptions& options) {
+    planner.catalogue().require_trusted(backup);
+    if (!options.salvage) {
+        Plan plan = planner.plan(backup);
+        if (!plan.restorable) throw KeyUnavailable(std::move(plan));
+    }
+    std::unique_ptr<OpenBackup> open(new OpenBackup(backup));
+    if (backup.is_stranded && options.warn)
+        options.warn("backup " + backup.describe() +
+                     " stands behind damage in its writer's journal: it was signed by its writer, and what stood "
+                     "before it is not proven");
+    open->unwrap_keys(backup, repository, planner, resolver, options);
     open->body_ = backup.body.open(open->keys_.at(backup.body.listed->dek));
     try {
         check_names(*backup.entry, open->body_.keys.label_key);

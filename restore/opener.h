@@ -17,7 +17,7 @@ class PlaceLoader;
 
 struct OpenOptions {
     /// Data keys that do not open are left out, with a warning; the one of its body must open. Chunks of packs that are
-    /// lost are looked for in whatever else their writer has stored.
+    /// lost are looked for in whatever else their writer has stored, and packs of entries that are lost among all.
     bool salvage = false;
     FrameReaderOptions frames = {};
     std::function<void(const std::string&)> warn = {};
@@ -51,8 +51,14 @@ private:
         backup_.fields = &fields_;
         backup_.body = {};
     }
+    void unwrap_keys(const Backup& backup, const storage::Repository& repository, Planner& planner,
+                     keyring::Resolver& resolver, const OpenOptions& options);
     void load_salvage(const storage::Repository& repository, Planner& planner, keyring::Resolver& resolver,
                       PlaceLoader& places);
+    void load_spares(const storage::Repository& repository, Planner& planner, keyring::Resolver& resolver,
+                     const storage::CompleteListing& packs, PlaceLoader& places);
+    void load_lost_runs(const storage::Repository& repository, const Catalogue& catalogue, keyring::Resolver& resolver,
+                        const storage::CompleteListing& packs, PlaceLoader& places);
     Backup backup_;
     const format::BackupPublic fields_;
     std::map<DekId, format::DataKey> keys_;

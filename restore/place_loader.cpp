@@ -24,7 +24,11 @@ PlaceLoader::Wanted PlaceLoader::wanted_of(const ReachedEntry& reached) {
 void PlaceLoader::load(const ReachedEntry& reached) {
     Wanted wanted = wanted_of(reached);
     if (!wanted.empty()) read_segments(reached, wanted);
-    if (!wanted.empty()) rebuild(reached, wanted);
+    if (wanted.empty()) return;
+    warn(format::journal_name(reached.entry->identity, reached.entry->head.sequence) +
+         ": no index segment says what is in " + std::to_string(wanted.size()) +
+         (wanted.size() == 1 ? " pack" : " packs") + "; reading them to find out");
+    load_unlisted(reached.listed->dek, wanted);
 }
 
 void PlaceLoader::load_spare(const ReachedEntry& spare) {
@@ -48,17 +52,14 @@ void PlaceLoader::read_segments(const ReachedEntry& reached, Wanted& wanted) {
                {take, [this](const format::IndexInfo&, const Error& error) { warn(error.what()); }});
 }
 
-void PlaceLoader::rebuild(const ReachedEntry& reached, const Wanted& wanted) {
-    warn(format::journal_name(reached.entry->identity, reached.entry->head.sequence) +
-         ": no index segment says what is in " + std::to_string(wanted.size()) +
-         (wanted.size() == 1 ? " pack" : " packs") + "; reading them to find out");
-    const auto key = keys_.find(reached.listed->dek);
-    for (const auto& [id, size] : wanted) {
+void PlaceLoader::load_unlisted(const DekId& dek, const Wanted& packs) {
+    const auto key = keys_.find(dek);
+    for (const auto& [id, size] : packs) {
         try {
             if (key == keys_.end()) throw Error(ErrorCode::damaged, format::pack_name(id) + ": in no index segment");
             const RebuiltPack rebuilt =
                 rebuild_index(repository_.store(), id, size, key->second, writer_.id_key, salvage_);
-            table_.add(rebuilt.pack, reached.listed->dek, format::pack_name(id));
+            table_.add(rebuilt.pack, dek, format::pack_name(id));
             for (const auto& [tree, list] : rebuilt.trees_as_lists) table_.add_alias(tree, list);
         } catch (const Error& error) {
             if (!salvage_ || !is_damage(error)) throw;

@@ -30,12 +30,14 @@ public:
     void load(const ReachedEntry& reached);
     /// The same of packs that merely may help: those in no index segment are left out.
     void load_spare(const ReachedEntry& spare);
+    /// Ids and sizes of packs.
+    using Wanted = std::map<PackId, std::uint64_t>;
+    /// The same of packs under one data key that no entry lists: they are read to find out.
+    void load_unlisted(const DekId& dek, const Wanted& packs);
 
 private:
-    using Wanted = std::map<PackId, std::uint64_t>;
     [[nodiscard]] static Wanted wanted_of(const ReachedEntry& reached);
     void read_segments(const ReachedEntry& reached, Wanted& wanted);
-    void rebuild(const ReachedEntry& reached, const Wanted& wanted);
     void warn(const std::string& sentence) const {
         if (warn_) warn_(sentence);
     }

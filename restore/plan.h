@@ -208,6 +208,8 @@ public:
     /// throws  Error{damaged}: its reach names an entry that is not there or has another DEK, or two of them have one
     /// id
     [[nodiscard]] std::vector<const RunKey*> keys_of(const Backup& backup) const;
+    /// The same as far as what it reaches is there: for who salvages. throws  Error{damaged}: two of them have one id
+    [[nodiscard]] std::vector<const RunKey*> keys_left_of(const Backup& backup) const;
     /// Whether everything it needs can be unwrapped, as far as can be known without trying.
     [[nodiscard]] Outlook outlook(const Backup& backup);
     /// Whether its writer is trusted and a restore could go ahead, be it by unproven slots.

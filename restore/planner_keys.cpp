@@ -302,6 +302,10 @@ const RunKey& Planner::key(const format::SignedEntry& entry, const format::Slott
 
 std::vector<const RunKey*> Planner::keys_of(const Backup& backup) const {
     catalogue_.check_reach(backup);
+    return keys_left_of(backup);
+}
+
+std::vector<const RunKey*> Planner::keys_left_of(const Backup& backup) const {
     std::vector<const RunKey*> needed{&key(*backup.body.entry, *backup.body.listed)};
     std::map<DekId, Digest> commitments{{needed.front()->dek, needed.front()->commitment}};
     for (const ReachedEntry& reached : catalogue_.reached_by(backup)) {

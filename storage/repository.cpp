@@ -54,39 +54,53 @@ void fill_gaps(const Store& store, const IdentityId& identity, ListedEntries& li
     }
 }
 
-/// What only the entry's place in its journal can prove. returns  nothing when all is well
-std::optional<Error> misplaced(const format::SignedEntry& entry, const Journal& journal, std::uint64_t sequence,
+/// Whether an entry was signed for its place, whatever stands before it. returns  nothing when all is well
+std::optional<Error> misplaced(const format::SignedEntry& entry, const IdentityId& identity, std::uint64_t sequence,
                                const format::RepositoryConfig& config, const Digest& config_hash) {
     const auto damaged = [&](const std::string& why) {
-        return Error(ErrorCode::damaged, format::journal_name(journal.identity, sequence) + ": " + why);
+        return Error(ErrorCode::damaged, format::journal_name(identity, sequence) + ": " + why);
     };
-    if (entry.identity != journal.identity || entry.head.sequence != sequence) {
+    if (entry.identity != identity || entry.head.sequence != sequence) {
         return damaged("signed for another place in a journal");
     }
     if (entry.head.repository != config.repository) return damaged("signed for another repository");
     if (entry.head.config_hash != config_hash) return damaged("signed for another config.json");
-    const EntryId previous = journal.entries.empty() ? EntryId{} : journal.entries.back().id;
-    if (entry.head.previous != previous) {
-        return damaged("does not follow the entry before it (a fork of the journal, or a replay)");
-    }
     return std::nullopt;
 }
 
-/// Appends entries from `read` to what is believed already, as far as each follows the one before.
-void extend(Journal& journal, const ListedEntries& listed, std::span<ReadEntry> read,
-            const format::RepositoryConfig& config, const Digest& config_hash) {
-    for (ReadEntry& one : read) {
-        const std::uint64_t sequence = journal.entries.size() + 1;
-        journal.problem = one.entry ? misplaced(*one.entry, journal, sequence, config, config_hash) : one.problem;
-        if (journal.problem) break;
-        journal.entries.push_back(std::move(*one.entry));
-    }
+/// Why what was read at a sequence number does not follow the last believed entry; nothing where it does.
+std::optional<Error> unfollowing(const ReadEntry& read, const std::optional<Error>& misplaced, const Journal& journal,
+                                 std::uint64_t sequence) {
     const std::size_t believed = journal.entries.size();
-    for (std::size_t i = believed; i < listed.size(); ++i) journal.unbelieved.push_back(listed[i].first);
-    if (!journal.problem && !journal.unbelieved.empty()) {
-        journal.problem =
-            Error(ErrorCode::damaged, format::journal_name(journal.identity, believed + 1) + ": missing, but entry " +
-                                          std::to_string(journal.unbelieved.front()) + " is there");
+    if (sequence != believed + 1) {
+        return Error(ErrorCode::damaged, format::journal_name(journal.identity, believed + 1) +
+                                             ": missing, but entry " + std::to_string(sequence) + " is there");
+    }
+    if (!read.entry) return read.problem;
+    if (misplaced) return misplaced;
+    const EntryId previous = journal.entries.empty() ? EntryId{} : journal.entries.back().id;
+    if (read.entry->head.previous == previous) return std::nullopt;
+    return Error(ErrorCode::damaged, format::journal_name(journal.identity, sequence) +
+                                         ": does not follow the entry before it (a fork of the journal, or a replay)");
+}
+
+/// Appends entries from `read` to what is believed already, as far as each follows the one before.
+/// listed  of the entries that were read
+void extend(Journal& journal, std::span<const ListedEntries::value_type> listed, std::span<ReadEntry> read,
+            const format::RepositoryConfig& config, const Digest& config_hash) {
+    for (std::size_t i = 0; i < read.size(); ++i) {
+        const std::uint64_t sequence = listed[i].first;
+        std::optional<Error> place;
+        if (read[i].entry) place = misplaced(*read[i].entry, journal.identity, sequence, config, config_hash);
+        if (!journal.problem) journal.problem = unfollowing(read[i], place, journal, sequence);
+        if (!journal.problem) {
+            journal.entries.push_back(std::move(*read[i].entry));
+            continue;
+        }
+        journal.unbelieved.push_back(sequence);
+        // Behind what a newer version made stands what is believed by that version.
+        if (read[i].entry && !place && journal.problem->code() == ErrorCode::damaged)
+            journal.stranded.push_back(std::move(*read[i].entry));
     }
 }
 
@@ -178,8 +192,8 @@ std::vector<Journal> Repository::read_journals(const Listed& listed, bool with_b
         Journal& journal = journals.emplace_back();
         journal.identity = identity;
         if (cache != nullptr) journal.entries = still_known(*store_, *cache, identity, entries, config_hash_);
-        const std::size_t count = unbroken(entries);
-        for (std::size_t i = journal.entries.size(); i < count; ++i) wanted.push_back({&identity, entries[i].first});
+        for (std::size_t i = journal.entries.size(); i < entries.size(); ++i)
+            wanted.push_back({&identity, entries[i].first});
     }
     std::vector<ReadEntry> read(wanted.size());
     for_each_in_parallel(wanted.size(), [&](std::size_t i) {
@@ -191,8 +205,8 @@ std::vector<Journal> Repository::read_journals(const Listed& listed, bool with_b
     auto journal = journals.begin();
     for (const auto& [identity, entries] : listed) {
         const std::size_t known = journal->entries.size();
-        const std::size_t count = unbroken(entries) - known;
-        extend(*journal, entries, rest.first(count), config_, config_hash_);
+        const std::size_t count = entries.size() - known;
+        extend(*journal, std::span(entries).subspan(known), rest.first(count), config_, config_hash_);
         rest = rest.subspan(count);
         if (cache != nullptr && is_worth_keeping(known, journal->entries.size()))
             cache->save(identity, journal->entries);

@@ -27,6 +27,9 @@ struct Journal {
     std::optional<Error> problem;
     /// Sequence numbers whose objects exist beyond the last believed entry.
     std::vector<std::uint64_t> unbelieved;
+    /// Of these, behind damage, the ones that its identity signed for their places, ascending. What they follow is not
+    /// proven: they are there for who salvages.
+    std::vector<format::SignedEntry> stranded;
 };
 
 /// A backup or partial entry with its public fields decoded.

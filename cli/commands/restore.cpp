@@ -186,6 +186,11 @@ ExitCode run(Context& context) {
     const bool is_part = !wanted.paths.empty() || wanted.reference.path != "/";
     const bool is_by_id = wanted.reference.backup != "latest";
     if (is_by_id) refuse_rules_beside_id(context, wanted.reference);
+    if (request.salvage) {
+        restore::CatalogueOptions options;
+        options.beyond_damage = true;
+        (void)context.load_catalogue(std::move(options));
+    }
     if (!(is_by_id && is_part) && is_of_logs(context, context.catalogue(), wanted.reference.backup))
         return restore_cluster(context, wanted, request);
     // Every key first: nothing is written while one is missing.

@@ -30,6 +30,25 @@ class JsonShapes(SignetTest):
         for words in (["show"], ["key", "show", "prod"], ["keyring", "show"], ["plan"], ["timeline"]):
             self.assertIsInstance(self.signet(*words, "--json").json(), dict)
 
+    def test_names_that_a_terminal_would_obey_are_shown_escaped_and_told_exactly(self):
+        """Control characters (C0, DEL, C1) and marks that turn text around, in names of files, series and tags."""
+        obeyed = ["\x1b[31m", "\x7f", "\x9b31m", "\x85", "\u202e", "\u2066", "\u200f"]
+        self.init()
+        name = "".join(obeyed)
+        write(self.path("source", name), "x")
+        self.backup("--series", "of\x9b" + name, "--tag", name, self.path("source"))
+        for words in (["ls"], ["list"], ["show"], ["find", "*"], ["stats"], ["plan"], ["timeline"], ["status"], ["metrics"],
+                      ["ls", "--json"], ["list", "--json"], ["show", "--json"], ["status", "--json"], ["timeline", "--json"]):
+            with self.subTest(words):
+                result = self.signet(*words, expect=(0, 13, 16))
+                for one in obeyed:
+                    # A mark is harmless for who parses; a terminal that is shown JSON obeys controls alone.
+                    if "--json" not in words or len(one.encode()) < 3:
+                        self.assertNotIn(one[0], result.out + result.err)
+        [file] = [one for one in self.signet("ls", "--json").json() if one["type"] == "file"]
+        self.assertTrue(file["path"].endswith("/" + name))
+        self.assertEqual(self.signet("list", "--json").json()[0]["series"], "of\x9b" + name)
+
     def test_failures_are_one_object_on_standard_error(self):
         result = self.signet("list", "--json", expect=10)
         self.assertEqual(result.out, "")

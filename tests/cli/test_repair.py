@@ -198,6 +198,50 @@ class Repair(SignetTest):
         self.assertSays(result.err, "packs/")
         self.signet("restore", self.first, "-t", "strict", expect=14)
 
+    def entry_of_first(self):
+        """The entry of the first backup, whose packs the second one reaches. returns  its name"""
+        shown = self.signet("show", self.first, "--json").json()
+        return f"journal/{shown['writer']}/{shown['sequence']:010}"
+
+    def test_backups_behind_a_damaged_entry_are_named_and_salvaged_by_their_ids(self):
+        before = self.restorable(self.second)
+        name = self.entry_of_first()
+        for damage in (flip(), truncate(80), None):
+            with self.subTest(damage):
+                self.alter(name, damage) if damage else os.unlink(os.path.join(self.repository, name))
+                for words in ((self.second,), ("latest",), ("latest", "--salvage")):
+                    self.signet("restore", *words, "-t", "out", expect=14)
+                    self.assertNothingAt(self.path("out"))
+                result = self.signet("restore", self.second, "-t", "out", expect=14)
+                self.assertSays(result.err, "behind damage", name, f"signet restore {self.second[:8]} --salvage")
+                [damaged] = [one for one in self.signet("check", "--json", expect=14).last()["damaged"] if one["object"] == name]
+                self.assertEqual(damaged["backups"], [self.second[:8]])
+                self.assertIn("--salvage", damaged["remedy"])
+                self.assertEqual(self.restorable(self.second), before)
+                result = self.signet("restore", self.second, "--salvage", "-t", self.path("told"), expect=0)
+                self.assertSays(result.err, "not proven")
+                shutil.rmtree(self.path("told"))
+
+    def test_what_is_behind_a_damaged_entry_counts_for_salvage_alone(self):
+        self.alter(self.entry_of_first(), flip())
+        listed = self.signet("list", "--json").json()
+        self.assertEqual(listed["backups"] if isinstance(listed, dict) else listed, [])
+        self.signet("prune", expect=14)
+        self.signet("forget", self.second, expect=14)
+
+    def test_nobody_salvages_what_a_stranger_left_behind_a_damaged_entry(self):
+        """Trust is for places in a journal, and what stands before does not change it."""
+        self.signet("keyring", "trust", self.signet("show", self.second, "--json").json()["writer"], "--until", "2")
+        self.alter(self.entry_of_first(), flip())
+        self.signet("restore", self.second, "--salvage", "-t", "out", expect=17)
+        self.assertNothingAt(self.path("out"))
+
+    def test_without_its_key_nothing_behind_a_damaged_entry_is_salvaged(self):
+        self.alter(self.entry_of_first(), flip())
+        self.signet("restore", self.second, "--salvage", "-t", "out", expect=13,
+                    env={"SIGNET_KEYRING": self.path("other-keyring")})
+        self.assertNothingAt(self.path("out"))
+
     def test_planted_slots_are_set_aside(self):
         slot = self.objects("slots")[0]
         folder = os.path.dirname(slot)

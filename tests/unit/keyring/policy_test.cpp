@@ -120,6 +120,8 @@ TEST_CASE("the policy says which protectors are to go, and until when backups ar
              {"keep-within", "-6d"},
              {"keep-within", "99999999999999999999d"},
              {"keep-within", "9999999y"},
+             {"keep-within", "291y"},
+             {"keep-within", "290y1s"},
              {"default-protector", thumbprint('a').object_text()},
              {"public-key:" + thumbprint('a').text(), to_base64(key.spki())},
              {"public-key:prod", to_base64(key.spki())},

@@ -4,6 +4,7 @@
 #include "tests/support/matchers.h"
 
 #include <chrono>
+#include <functional>
 
 using namespace signet;
 using namespace signet::restore;
@@ -76,5 +77,34 @@ TEST_CASE("300,000 chunks take less than 15 MB", "[restore][chunk_table]") {
     INFO("filled in " << std::chrono::duration_cast<std::chrono::milliseconds>(took).count() << " ms");
     for (const auto& pack : packs) {
         for (std::size_t i = 0; i < pack.chunks.size(); i += 997) REQUIRE(table.find(pack.chunks[i]) != nullptr);
+    }
+}
+
+TEST_CASE("a table with ids that somebody chose is searched as fast as any", "[restore][chunk_table][hostile]") {
+    const auto seconds_for = [](const std::function<ChunkId(std::uint32_t)>& chosen) {
+        format::IndexedPack pack = make_pack(100, 1000);
+        std::uint32_t number = 0;
+        for (ChunkId& id : pack.chunks) id = chosen(number++);
+        const auto start = std::chrono::steady_clock::now();
+        ChunkTable table;
+        table.add(pack, {}, "index");
+        CHECK(table.chunk_count() == pack.chunks.size());
+        for (const ChunkId& id : pack.chunks) REQUIRE(table.find(id) != nullptr);
+        return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    };
+    const double any = seconds_for([](std::uint32_t) { return crypto::random_id<ChunkId>(); });
+    // Unlike in two octets alone, wherever they are.
+    for (std::size_t first = 0; first < 15; ++first) {
+        for (const std::size_t second : {first + 1, (first + 8) % 16}) {
+            const double chosen = seconds_for([&](std::uint32_t number) {
+                ChunkId id;
+                id.octets[first] = static_cast<std::uint8_t>(number);
+                id.octets[second] = static_cast<std::uint8_t>(number >> 8U);
+                id.octets[(first + 4) % 16] = static_cast<std::uint8_t>(number >> 16U);
+                return id;
+            });
+            INFO("octets " << first << " and " << second << ": " << chosen << " s, any " << any << " s");
+            CHECK(chosen < 30 * any + 0.2);
+        }
     }
 }

@@ -29,3 +29,30 @@ TEST_CASE("owners by name take the number that the name has here, and keep their
         CHECK(MetadataWriter(false).differs(status, entry));
     }
 }
+
+TEST_CASE("who cannot own anything owns nothing: without setuid, and counted", "[restore][metadata]") {
+    if (::geteuid() != 0) return;  // others cannot give files away
+    test::TemporaryFolder folder;
+    const std::string path = folder.path() + "/file";
+    const UniqueFd file(::open(path.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    REQUIRE(file.get() >= 0);
+    format::Entry entry;
+    entry.mode = 06755;
+    SECTION("a user") {
+        entry.uid = UINT32_MAX;
+        entry.gid = 4'000'001;
+    }
+    SECTION("a group") {
+        entry.uid = 4'000'001;
+        entry.gid = UINT32_MAX;
+    }
+    MetadataLosses losses;
+    const MetadataWriter writer(false);
+    writer.apply(file.get(), entry, writer.creation(entry, false, false).is_final, false, losses);
+    struct stat status {};
+    REQUIRE(::fstat(file.get(), &status) == 0);
+    CHECK(status.st_uid == (entry.uid == UINT32_MAX ? 0 : entry.uid));
+    CHECK(status.st_gid == (entry.gid == UINT32_MAX ? 0 : entry.gid));
+    CHECK((status.st_mode & 07777) == 0755);
+    CHECK(losses.count() == 1);
+}

@@ -381,6 +381,69 @@ TEST_CASE("without its own data key nothing of a backup can be salvaged", "[rest
     CHECK_THROWS_AS(bench.restore(request), KeyUnavailable);
 }
 
+TEST_CASE("salvaging opens a backup behind damage in its writer's journal, with what the lost run stored",
+          "[restore][opener][salvage][hostile]") {
+    RepositoryBench bench;
+    const EntryId first = bench.back_up(tree({1, 2}), at(1, {"prod"}));
+    const format::Slot slot = rewrapped(bench, "prod");
+    const EntryId second = bench.back_up(tree({1, 2, 3}), at(2, {"prod"}));
+    bench.back_up(tree({4}), at(3, {"prod"}));
+    const std::string entry = format::journal_name(bench.writer(), bench.catalogue().find(first.hex()).sequence);
+    SECTION("damaged") {
+        bench.store->tamper(entry, [](Bytes& octets) { octets.back() ^= 1; });
+    }
+    SECTION("lost") { bench.store->lose(entry); }
+
+    const Catalogue strict = bench.catalogue();
+    CHECK(strict.backups().empty());
+    CHECK(strict.stranded().size() == 2);
+    CHECK_THROWS_MATCHES(bench.open(second), Error, has_code(ErrorCode::damaged));
+    CHECK_THROWS_MATCHES(strict.latest(), Error, has_code(ErrorCode::damaged));
+    const Catalogue all = bench.catalogue(false, true);
+    CHECK_THROWS_MATCHES(all.latest(), Error, has_code(ErrorCode::damaged));
+    CHECK(all.select({}).empty());
+
+    OpenOptions options;
+    options.salvage = true;
+    RestoreRequest request;
+    request.salvage = true;
+    request.target = bench.target();
+    // Its own run alone, without a slot of the lost one's key; and slots that are somebody's lie.
+    for (const auto& [dek, name] : bench.repository->list_slots()) {
+        if (dek == slot.dek) bench.store->lose(format::slot_name(name.thumbprint, name.dek, name.content));
+    }
+    const format::DataKey other(bench.repository->config().repository, slot.dek, crypto::random_secret(32));
+    for (int lies = 0; lies < 3; ++lies)
+        bench.repository->put_slot(bench.resolver.wrap_any_role(other, bench.thumbprint("prod")));
+    auto open = bench.open(second, options);
+    CHECK(open->missing_keys().contains(slot.dek));
+    CHECK(restore_files(*open, request).files_restored == 1);
+    // With the slot that such a run stores, everything.
+    bench.repository->put_slot(slot);
+    open = bench.open(second, options);
+    CHECK(open->missing_keys().empty());
+    request.target = bench.folder / "whole";
+    const RestoreReport report = restore_files(*open, request);
+    CHECK(report.content_errors == 0);
+    CHECK(report.files_restored == 3);
+    for (const int seed : {1, 2, 3}) {
+        const std::string path = request.target + "/f" + std::to_string(seed);
+        CHECK((content_of(path) == noise(500, static_cast<std::uint64_t>(seed))));
+    }
+}
+
+TEST_CASE("who is not trusted is not salvaged from behind damage either", "[restore][opener][salvage][trust]") {
+    RepositoryBench bench;
+    bench.back_up(tree({1}), at(1, {"prod"}));
+    const EntryId second = bench.back_up(tree({1, 2}), at(2, {"prod"}));
+    const std::uint64_t last = bench.catalogue().find(second.hex()).sequence;
+    bench.trust(bench.writer(), last - 1);
+    bench.store->lose(format::journal_name(bench.writer(), last - 1));
+    OpenOptions options;
+    options.salvage = true;
+    CHECK_THROWS_MATCHES(bench.open(second, options), Error, has_code(ErrorCode::refused));
+}
+
 TEST_CASE("the passphrase is asked for once", "[restore][opener]") {
     RepositoryBench bench;
     bench.back_up(tree({1}), at(1, {}));

@@ -408,17 +408,18 @@ EntryId RepositoryBench::back_up(const Node& tree, const RunOptions& options) {
     return id;
 }
 
-Catalogue RepositoryBench::catalogue(bool remember) {
+Catalogue RepositoryBench::catalogue(bool remember, bool beyond_damage) {
     notices.clear();
     CatalogueOptions options;
     options.remember = remember;
+    options.beyond_damage = beyond_damage;
     options.notice = [this](const std::string& sentence) { notices.push_back(sentence); };
     return Catalogue::load(*repository, keyrings, options);
 }
 
 std::unique_ptr<OpenBackup> RepositoryBench::open(const std::optional<EntryId>& id, const OpenOptions& options) {
     // An OpenBackup outlives what it was opened with, but for the repository.
-    const Catalogue all = catalogue();
+    const Catalogue all = catalogue(false, options.salvage);
     Planner planner(all, *repository, resolver);
     const Backup& backup = id ? all.resolve(id->hex()) : all.latest();
     return OpenBackup::open(*repository, planner, resolver, backup, options);

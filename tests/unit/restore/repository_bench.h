@@ -127,8 +127,8 @@ public:
     /// Who makes backups.
     [[nodiscard]] IdentityId writer() const { return signing_key_->verify_key().identity(); }
 
-    [[nodiscard]] Catalogue catalogue(bool remember = false);
-    /// Opens a backup, the newest when no id is given.
+    [[nodiscard]] Catalogue catalogue(bool remember = false, bool beyond_damage = false);
+    /// Opens a backup, the newest when no id is given. Who salvages looks beyond damage.
     [[nodiscard]] std::unique_ptr<OpenBackup> open(const std::optional<EntryId>& id = {},
                                                    const OpenOptions& options = {});
     /// Restores the newest backup into folder/"target".

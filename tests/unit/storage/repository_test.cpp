@@ -144,6 +144,52 @@ TEST_CASE("a journal is believed up to its first damaged entry", "[storage][repo
     CHECK_FALSE(journal.unbelieved.empty());
 }
 
+TEST_CASE("entries behind damage are stranded: those that were signed for their places", "[storage][repository]") {
+    Bench bench;
+    bench.append(6);
+    bench.store->tamper(bench.name(5), [](Bytes& octets) { octets[100] ^= 1; });
+    const auto stranded = [&bench](bool by_headers) {
+        std::vector<std::uint64_t> numbers;
+        const Journal journal = by_headers ? std::move(bench.repository->load_headers(nullptr).front())
+                                           : bench.repository->load_journal(bench.identity());
+        CHECK(journal.entries.size() == 1);
+        CHECK(journal.unbelieved.size() >= journal.stranded.size());
+        for (const format::SignedEntry& entry : journal.stranded) numbers.push_back(entry.head.sequence);
+        return numbers;
+    };
+    SECTION("a damaged one") {
+        bench.store->tamper(bench.name(2), [](Bytes& octets) { octets[100] ^= 1; });
+        CHECK(stranded(false) == std::vector<std::uint64_t>{3, 4, 6});
+        CHECK(stranded(true) == std::vector<std::uint64_t>{3, 4, 6});
+    }
+    SECTION("a lost one") {
+        bench.store->lose(bench.name(2));
+        CHECK(stranded(false) == std::vector<std::uint64_t>{3, 4, 6});
+    }
+    SECTION("a fork") {
+        bench.store->plant(bench.name(2), bench.entry(2, crypto::random_id<EntryId>()));
+        CHECK(stranded(false) == std::vector<std::uint64_t>{2, 3, 4, 6});
+    }
+    SECTION("another's place") {
+        bench.store->plant(bench.name(2), bench.store->get(bench.name(3), 100'000));
+        bench.store->plant(bench.name(4), bench.store->get(bench.name(3), 100'000));
+        CHECK(stranded(false) == std::vector<std::uint64_t>{3, 6});
+    }
+    SECTION("of another repository") {
+        bench.store->lose(bench.name(2));
+        format::EntryHead head;
+        head.repository = crypto::random_id<RepositoryId>();
+        head.config_hash = bench.repository->config_hash();
+        head.sequence = 4;
+        head.previous = crypto::random_id<EntryId>();
+        format::PolicyFields fields;
+        fields.number = 4;
+        bench.store->plant(bench.name(4),
+                           format::make_plain_entry(format::EntryKind::policy, head, fields.encode(), bench.key));
+        CHECK(stranded(false) == std::vector<std::uint64_t>{3, 6});
+    }
+}
+
 TEST_CASE("entries of another repository are not believed", "[storage][repository]") {
     Bench bench;
     Bench other;
