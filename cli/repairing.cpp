@@ -4,6 +4,7 @@
 #include "cli/checking.h"
 #include "cli/repack_officer.h"
 #include "cli/signals.h"
+#include "format/hashed_name.h"
 #include "format/names.h"
 #include "storage/quarantine.h"
 
@@ -14,16 +15,6 @@
 
 namespace signet::cli {
 namespace {
-
-/// The hash in an object's name; nothing for what is not named by its content.
-std::optional<Digest> hash_in(const std::string& name) {
-    if (const auto pack = format::parse_pack_name(name)) return Digest::from(pack->view());
-    if (const auto index = format::parse_index_name(name)) return Digest::from(index->view());
-    if (const auto slot = format::parse_slot_name(name)) return slot->content;
-    if (const auto escrow = format::parse_escrow_name(name)) return escrow->content;
-    if (const auto rebuilt = format::parse_rebuilt_index_name(name)) return rebuilt->content;
-    return std::nullopt;
-}
 
 class Repairing {
 public:
@@ -65,10 +56,10 @@ private:
     void set_aside() {
         for (const restore::Finding& finding : report_.before.findings) {
             stop_if_interrupted();
-            const auto expected = hash_in(finding.object);
-            if (!finding.is_altered || !expected) continue;
+            const auto hashed = format::parse_hashed_name(finding.object);
+            if (!finding.is_altered || !hashed) continue;
             try {
-                set_aside(finding, *expected);
+                set_aside(finding, *hashed);
             } catch (const Error& error) {
                 if (error.code() != ErrorCode::io) throw;
                 report_.unreadable.emplace_back(error.what());
@@ -76,20 +67,20 @@ private:
         }
     }
 
-    void set_aside(const restore::Finding& finding, const Digest& expected) {
+    void set_aside(const restore::Finding& finding, const format::HashedName& hashed) {
         const std::string& object = finding.object;
         storage::Store& store = context_.repository().store();
         const bool is_needed =
             !finding.backups.empty() && (format::parse_pack_name(object) || format::parse_index_name(object));
         if (is_dry()) {
             note(object, "set-aside", "would be set aside, below quarantine/");
-        } else if (const auto aside = storage::set_aside(store, object, expected)) {
+        } else if (const auto aside = storage::set_aside(store, object, hashed)) {
             note(object, "set-aside", "set aside as " + *aside);
         } else if (!store.exists(object)) {
             return;
         } else if (format::parse_slot_name(object)) {
             // Its octets are those of its name, and say what cannot be.
-            note(object, "set-aside", "set aside as " + storage::set_aside_as_found(store, object));
+            note(object, "set-aside", "set aside as " + storage::set_aside_as_found(store, object, hashed));
         } else {
             report_.information.push_back(object + ": reads well now; test the disk and the memory of this machine");
             return mended(object);

@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "core/crypto/digest.h"
-#include "format/limits.h"
+#include "format/hashed_name.h"
 #include "format/names.h"
 #include "restore/content_check.h"
 #include "restore/log_archive.h"
@@ -20,24 +20,6 @@ namespace {
 
 bool is_damage(const Error& error) {
     return error.code() == ErrorCode::damaged || error.code() == ErrorCode::unsupported;
-}
-
-/// What an object's name says of its hash; empty when the name is none of ours.
-std::string hash_in_name(const std::string& name) {
-    if (const auto pack = format::parse_pack_name(name)) return pack->hex();
-    if (const auto index = format::parse_index_name(name)) return index->hex();
-    if (const auto slot = format::parse_slot_name(name)) return slot->content.hex();
-    if (const auto escrow = format::parse_escrow_name(name)) return escrow->content.hex();
-    if (const auto rebuilt = format::parse_rebuilt_index_name(name)) return rebuilt->content.hex();
-    return {};
-}
-
-/// That an object of this kind can have.
-std::uint64_t most_octets(const std::string& name) {
-    if (format::parse_pack_name(name)) return format::kMaxPack;
-    if (format::parse_slot_name(name)) return format::kMaxSlot;
-    if (format::parse_escrow_name(name)) return format::kMaxEscrow;
-    return format::kMaxIndexObject;
 }
 
 /// "1 object", "2 objects".
@@ -345,7 +327,7 @@ void Checker::judge_log(const std::string& object, const Error& error) {
     damage(object, error.what());
 }
 
-void Checker::check_hash(const storage::ObjectInfo& info, const std::string& expected) {
+void Checker::check_hash(const storage::ObjectInfo& info, const Digest& expected) {
     constexpr std::size_t kBlock = std::size_t{1024} * 1024;
     const auto reader = repository_.store().open_object(info.name);
     crypto::Sha256 hash;
@@ -359,7 +341,7 @@ void Checker::check_hash(const storage::ObjectInfo& info, const std::string& exp
         bytes_ += size;
         at += size;
     }
-    if (hash.finish().hex() != expected) {
+    if (hash.finish() != expected) {
         throw Error(ErrorCode::damaged, info.name + ": its content is not what its name promises");
     }
 }
@@ -369,9 +351,9 @@ void Checker::check_object(const storage::ObjectInfo& info) {
     if (info.name == format::kConfigName || format::parse_journal_name(info.name)) return;  // verified already
     if (format::is_quarantined(info.name)) return;
     if (const auto pack = format::parse_pack_name(info.name); pack && !sample_.contains(*pack)) return;
-    const std::string expected = hash_in_name(info.name);
+    const auto hashed = format::parse_hashed_name(info.name);
     const bool is_log = format::parse_log_name(info.name).has_value();
-    if (expected.empty() && !is_log) return inform(info.name + ": no object of the repository");
+    if (!hashed && !is_log) return inform(info.name + ": no object of the repository");
     try {
         if (is_log) {
             bytes_ += info.size;
@@ -380,9 +362,9 @@ void Checker::check_object(const storage::ObjectInfo& info) {
             return;
         }
         // What cannot be right is not read: it may be of any size.
-        if (misfits_.contains(info.name) || info.size > most_octets(info.name))
+        if (misfits_.contains(info.name) || info.size > hashed->most_octets)
             throw Error(ErrorCode::damaged, info.name + ": has " + std::to_string(info.size) + " octets");
-        check_hash(info, expected);
+        check_hash(info, hashed->content);
         if (const auto slot = format::parse_slot_name(info.name)) {
             if (repository_.load_slot(*slot).repository != catalogue_.repository()) {
                 throw Error(ErrorCode::damaged, info.name + ": belongs to another repository");

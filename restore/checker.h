@@ -74,7 +74,7 @@ private:
     void judge_log(const std::string& object, const Error& error);
     void count_leftovers(const std::set<DekId>& known_keys);
     void check_object(const storage::ObjectInfo& info);
-    void check_hash(const storage::ObjectInfo& info, const std::string& expected);
+    void check_hash(const storage::ObjectInfo& info, const Digest& expected);
     void damage(const std::string& object, const std::string& message, bool is_altered = false);
     void inform(std::string sentence);
     /// What is not there, although a listing or an entry said so: a shredding that goes on meanwhile may have taken it.

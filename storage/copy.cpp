@@ -12,6 +12,7 @@
 
 #include "core/crypto/digest.h"
 #include "core/direct_io.h"
+#include "format/hashed_name.h"
 #include "format/limits.h"
 #include "format/names.h"
 #include "storage/logs.h"
@@ -31,13 +32,14 @@ struct Claim {
 
 /// Nothing for entries, config.json and what is no object.
 std::optional<Claim> claim_of(std::string_view name) {
-    if (const auto escrow = format::parse_escrow_name(name)) return Claim{0, escrow->content, format::kMaxEscrow};
-    if (const auto slot = format::parse_slot_name(name)) return Claim{1, slot->content, format::kMaxSlot};
-    if (const auto pack = format::parse_pack_name(name)) return Claim{2, Digest::from(pack->view()), format::kMaxPack};
-    if (const auto index = format::parse_index_name(name))
-        return Claim{3, Digest::from(index->view()), format::kMaxIndexObject};
     if (format::parse_log_name(name)) return Claim{4, std::nullopt, UINT64_MAX};
-    return std::nullopt;
+    const auto hashed = format::parse_hashed_name(name);
+    if (!hashed || format::parse_rebuilt_index_name(name)) return std::nullopt;
+    const int order = format::parse_escrow_name(name) ? 0
+                      : format::parse_slot_name(name) ? 1
+                      : format::parse_pack_name(name) ? 2
+                                                      : 3;
+    return Claim{order, hashed->content, hashed->most_octets};
 }
 
 struct Wanted {

@@ -11,13 +11,14 @@ namespace {
 
 constexpr std::uint64_t kPiece = std::uint64_t{1024} * 1024;
 
-/// Calls `take` for all octets of an object, in order. returns  their hash
+/// Calls `take` for the octets of an object, in order, as far as there can be any. returns  their hash
 template <class Take>
-Digest read_all(const ObjectReader& object, const Take& take) {
+Digest read_all(const ObjectReader& object, std::uint64_t most, const Take& take) {
     crypto::Sha256 hash;
-    Bytes piece(static_cast<std::size_t>(std::min(kPiece, std::max<std::uint64_t>(1, object.size()))));
-    for (std::uint64_t at = 0; at < object.size();) {
-        const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), object.size() - at));
+    const std::uint64_t octets = std::min(object.size(), most);
+    Bytes piece(static_cast<std::size_t>(std::min(kPiece, std::max<std::uint64_t>(1, octets))));
+    for (std::uint64_t at = 0; at < octets;) {
+        const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), octets - at));
         const MutableByteView part(piece.data(), size);
         object.read(at, part);
         hash.update(part);
@@ -27,41 +28,43 @@ Digest read_all(const ObjectReader& object, const Take& take) {
     return hash.finish();
 }
 
-Digest hash_of(const ObjectReader& object) {
-    return read_all(object, [](ByteView) {});
+Digest hash_of(const ObjectReader& object, std::uint64_t most) {
+    return read_all(object, most, [](ByteView) {});
 }
 
 /// returns  the name of the copy, which is there, durable, and was read back
-std::string copy_aside(Store& store, std::string_view name, const ObjectReader& object, const Digest& content) {
+std::string copy_aside(Store& store, std::string_view name, const ObjectReader& object, std::uint64_t most,
+                       const Digest& content) {
     std::string aside = format::quarantine_name(name, content);
     const auto copy = store.create();
-    const Digest copied = read_all(object, [&](ByteView part) { copy->write(part); });
+    const Digest copied = read_all(object, most, [&](ByteView part) { copy->write(part); });
     if (copied != content) {
         throw Error(ErrorCode::io, std::string(name) + ": reads differently each time, and stays where it is",
                     "test the disk and the memory of this machine");
     }
     (void)copy->commit(aside, Durability::now);
-    if (hash_of(*store.open_object(aside)) != content)
+    if (hash_of(*store.open_object(aside), most) != content)
         throw Error(ErrorCode::io, aside + ": reads back as something else than was stored");
     return aside;
 }
 
 }  // namespace
 
-std::optional<std::string> set_aside(Store& store, std::string_view name, const Digest& expected) {
+std::optional<std::string> set_aside(Store& store, std::string_view name, const format::HashedName& hashed) {
     const auto object = store.open_if_present(name);
     if (!object) return std::nullopt;
-    const Digest content = hash_of(*object);
-    if (content == expected) return std::nullopt;
-    std::string aside = copy_aside(store, name, *object, content);
+    const Digest content = hash_of(*object, hashed.most_octets);
+    if (content == hashed.content && object->size() <= hashed.most_octets) return std::nullopt;
+    std::string aside = copy_aside(store, name, *object, hashed.most_octets, content);
     store.remove(store.list(name), name);
     store.flush();
     return aside;
 }
 
-std::string set_aside_as_found(Store& store, std::string_view name) {
+std::string set_aside_as_found(Store& store, std::string_view name, const format::HashedName& hashed) {
     const auto object = store.open_object(name);
-    std::string aside = copy_aside(store, name, *object, hash_of(*object));
+    const Digest content = hash_of(*object, hashed.most_octets);
+    std::string aside = copy_aside(store, name, *object, hashed.most_octets, content);
     store.remove(store.list(name), name);
     store.flush();
     return aside;

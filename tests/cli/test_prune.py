@@ -62,6 +62,14 @@ class Prune(SignetTest):
         self.is_whole()
         self.assertEqual(self.prune()["bytes_condemned"], 0)
 
+    def test_when_what_is_condemned_goes_is_said(self):
+        self.signet("forget", self.third)
+        self.assertSays(self.signet("prune").err, "goes with the next signet prune", "signet undelete")
+        day = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 7 * 86400))
+        for _ in range(2):
+            self.assertSays(self.signet("prune", "--grace", "7d").err, f"goes with the first signet prune after {day}")
+        self.assertSays(self.signet("prune").out, "gone")
+
     def test_waiting_does_both_at_once(self):
         self.signet("forget", self.third)
         size = self.size_of("packs")

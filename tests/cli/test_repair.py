@@ -3,6 +3,7 @@ nothing becomes less restorable."""
 
 import os
 import shutil
+import time
 
 from harness import SignetTest, flip, main, tree_state, truncate, write
 
@@ -241,6 +242,17 @@ class Repair(SignetTest):
         self.signet("restore", self.second, "--salvage", "-t", "out", expect=13,
                     env={"SIGNET_KEYRING": self.path("other-keyring")})
         self.assertNothingAt(self.path("out"))
+
+    def test_what_no_object_can_be_is_not_read_to_its_end(self):
+        """Four tebibytes of nothing in the place of each kind of object."""
+        names = [self.objects(kind)[0] for kind in ("packs", "indexes", "slots")]
+        for name in names:
+            os.truncate(os.path.join(self.repository, name), 1 << 42)
+        for words in (["check"], ["check", "--read-data"], ["repair"], ["check"], ["restore", self.second, "--salvage", "-t", "out"]):
+            with self.subTest(words):
+                began = time.monotonic()
+                self.signet(*words, expect=(0, 3, 14))
+                self.assertLess(time.monotonic() - began, 60)
 
     def test_planted_slots_are_set_aside(self):
         slot = self.objects("slots")[0]

@@ -1,6 +1,7 @@
 """`prune --max-unused`: packs that are needed in part are repacked, what stays behind goes, and nobody is hurt by it."""
 
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -53,6 +54,27 @@ class Unused(SignetTest):
         result = subprocess.run(["/usr/bin/python3", "-B", READER, self.repository, *words], capture_output=True, text=True)
         self.assertEqual(result.returncode, 0, result.stderr)
         return result
+
+    def test_where_there_is_no_room_to_repack_what_is_ripe_goes_all_the_same(self):
+        write(self.path("other", "file"), os.urandom(LARGE))
+        other = self.backup(self.path("other"), "--series", "other")["backup_id"]
+        packs = [f"packs/{pack['id'][:2]}/{pack['id']}" for pack in self.signet("show", other, "--json").json()["packs"]]
+        self.signet("forget", other)
+        self.prune()
+        self.forget_whole()
+
+        def no_room():
+            """For files of more than 64 KiB: entries fit, packs do not."""
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))
+
+        words = ("prune", "--max-unused", "0")
+        result = self.finish(self.start(*words, preexec_fn=no_room), words, 1)
+        self.assertMessage(result, "cannot write")
+        self.assertEqual([pack for pack in packs if os.path.exists(os.path.join(self.repository, pack))], [])
+        self.is_whole()
+        self.assertGreater(self.prune("--max-unused", "0")["repacked"]["packs"], 0)
+        self.is_whole()
 
     def test_without_being_asked_nothing_is_repacked(self):
         self.forget_whole()

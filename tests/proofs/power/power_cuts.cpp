@@ -260,13 +260,21 @@ private:
 int main(int argc, char** argv) {
     using namespace signet::proof;
     Options options;
-    for (int i = 1; i + 1 < argc; i += 2) {
+    for (int i = 1; i < argc; i += 2) {
         const std::string word = argv[i];
-        const std::uint64_t value = std::strtoull(argv[i + 1], nullptr, 10);
-        if (word == "--states") options.states = value;
-        if (word == "--seed") options.seed = value;
-        if (word == "--seeds") options.seeds = value;
-        if (word == "--only") options.only = static_cast<std::size_t>(value);
+        const std::uint64_t value = i + 1 < argc ? std::strtoull(argv[i + 1], nullptr, 10) : 0;
+        if (word == "--states" && value > 0) {
+            options.states = value;
+        } else if (word == "--seed") {
+            options.seed = value;
+        } else if (word == "--seeds" && value > 0) {
+            options.seeds = value;
+        } else if (word == "--only") {
+            options.only = static_cast<std::size_t>(value);
+        } else {
+            std::cerr << "usage: power_cuts [--states N] [--seed N] [--seeds N] [--only OPERATION]\n";
+            return 2;
+        }
     }
     try {
         const signet::test::TemporaryFolder folder;

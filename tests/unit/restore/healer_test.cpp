@@ -1,5 +1,6 @@
 // Mending: what is lost comes back where anything is left of it, and nothing becomes less restorable.
 #include "restore/healer.h"
+#include "format/hashed_name.h"
 #include "format/names.h"
 #include "restore/checker.h"
 #include "restore/content_check.h"
@@ -12,6 +13,10 @@ using namespace signet::restore;
 using namespace signet::restore::test;
 
 namespace {
+
+std::optional<std::string> put_aside(storage::Store& store, const std::string& name) {
+    return storage::set_aside(store, name, *format::parse_hashed_name(name));
+}
 
 /// Files of one frame each, so that a damaged frame touches one of them.
 RunOptions in_small_frames() {
@@ -82,9 +87,7 @@ struct Patient : RepositoryBench {
         for (const auto& index : format::backup_public(journal.entries.at(backup)).indexes) ids.insert(index.id);
         return ids;
     }
-    void set_aside(const PackId& id) {
-        REQUIRE(storage::set_aside(*store, format::pack_name(id), Digest::from(id.view())));
-    }
+    void set_aside(const PackId& id) { REQUIRE(put_aside(*store, format::pack_name(id))); }
 };
 
 }  // namespace
@@ -115,8 +118,7 @@ TEST_CASE("a lost index segment is made again once, and readers use it without a
     CHECK(bench.readable(id) == before);
     for (const std::string& sentence : bench.said) CHECK_THAT(sentence, !Catch::Contains("reading them to find out"));
     if (is_flipped) {
-        for (const IndexId& index : lost)
-            CHECK(storage::set_aside(*bench.store, format::index_name(index), Digest::from(index.view())));
+        for (const IndexId& index : lost) CHECK(put_aside(*bench.store, format::index_name(index)));
     }
     CHECK(bench.check(true).findings.empty());
 }
@@ -251,7 +253,7 @@ TEST_CASE("setting aside can be stopped at any moment, and nothing is lost", "[r
         bench.store->fail_at(step);
         bool has_ended = false;
         try {
-            (void)storage::set_aside(*bench.store, name, Digest::from(pack.view()));
+            (void)put_aside(*bench.store, name);
             has_ended = !bench.store->has_failed();
         } catch (const Error&) {
         }
@@ -262,7 +264,7 @@ TEST_CASE("setting aside can be stopped at any moment, and nothing is lost", "[r
         CHECK((is_in_place || !aside.empty()));
         for (const auto& copy : aside) CHECK(bench.store->get(copy.name, format::kMaxPack) == content);
         CHECK(bench.readable(id) == before);
-        (void)storage::set_aside(*bench.store, name, Digest::from(pack.view()));
+        (void)put_aside(*bench.store, name);
         CHECK_FALSE(bench.store->exists(name));
         CHECK(bench.readable(id) == before);
         if (has_ended) break;
@@ -273,10 +275,10 @@ TEST_CASE("what reads as its name says is never set aside", "[restore][repair]")
     Patient bench;
     bench.back_up(root(files(0, 3)), in_small_frames());
     for (const PackId& id : bench.packs_of(0)) {
-        CHECK_FALSE(storage::set_aside(*bench.store, format::pack_name(id), Digest::from(id.view())));
+        CHECK_FALSE(put_aside(*bench.store, format::pack_name(id)));
         CHECK(bench.store->exists(format::pack_name(id)));
     }
-    CHECK_FALSE(storage::set_aside(*bench.store, format::pack_name({}), {}));
+    CHECK_FALSE(put_aside(*bench.store, format::pack_name({})));
 }
 
 TEST_CASE("the packs of a sample are opened, and a chunk that is not its index's is noticed", "[restore][check]") {
