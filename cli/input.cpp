@@ -42,7 +42,8 @@ std::string read_input(const std::string& path, const std::string& what) {
     try {
         while (const std::size_t size = read_full(file.get(), block, path)) {
             content += as_text(ByteView(block).first(size));
-            if (content.size() > kMaxInput) throw Error(ErrorCode::usage, std::string(what).append(" ").append(path).append(" is too large"));
+            if (content.size() > kMaxInput)
+                throw Error(ErrorCode::usage, std::string(what).append(" ").append(path).append(" is too large"));
         }
     } catch (const Error& error) {
         // A folder, usually.

@@ -2,6 +2,7 @@
 
 #include "cli/access.h"
 #include "cli/checking.h"
+#include "cli/config_repair.h"
 #include "cli/repack_officer.h"
 #include "cli/signals.h"
 #include "format/hashed_name.h"
@@ -21,6 +22,7 @@ public:
     Repairing(Context& context, const RepairOptions& options) : context_(context), options_(options) {}
 
     RepairReport run() {
+        if (!repair_config()) return std::move(report_);
         check();
         for (const restore::Finding& finding : report_.before.findings) left_.emplace(finding.object, finding);
         set_aside();
@@ -36,6 +38,17 @@ private:
         restore::CatalogueOptions options;
         options.tolerate_rollback = true;
         context_.load_catalogue(options);
+    }
+
+    /// returns  whether the repository can be opened now, as far as that is known
+    bool repair_config() {
+        const ConfigRepair repaired = cli::repair_config(context_);
+        if (repaired == ConfigRepair::not_needed) return true;
+        const std::string how = "again from what a keyring knows of it: its hash is the one that every entry names";
+        note(std::string(format::kConfigName), "config-stored", (is_dry() ? "would be made " : "made ") + how);
+        if (repaired == ConfigRepair::done) return true;
+        report_.information.emplace_back("the rest is looked at when config.json is back");
+        return false;
     }
 
     void check() {

@@ -14,7 +14,7 @@ namespace signet::cli {
 /// One thing that was done, or would be.
 struct RepairStep {
     std::string object;
-    std::string action;  ///< "set-aside", "slot-stored", "index-rebuilt", "pack-restored"
+    std::string action;  ///< "config-stored", "set-aside", "slot-stored", "index-rebuilt", "pack-restored"
     std::string message;
 };
 

@@ -90,8 +90,8 @@ void require_pinned(const RepositoryPin& pin, const format::RepositoryConfig& co
                     "config.json of repository " + config.repository.hex() +
                         " was changed: its octets are not those that this keyring has seen, though it names the same "
                         "officer",
-                    "bring it back from a copy of the repository: it never changes, and is the same in every copy of "
-                    "one region");
+                    "signet repair makes it again; or bring it back from a copy of the repository: it never changes, and "
+                    "is the same in every copy of one region");
 }
 
 // Repositories, label keys, settings.

@@ -138,19 +138,35 @@ void Repository::create(Store& store, const format::RepositoryConfig& config) {
     }
 }
 
+namespace {
+
+constexpr const char* kBackAgain =
+    "signet repair, with a keyring that knows the repository, makes it again; or bring it back from a copy: it never "
+    "changes, and is the same in every copy of one region";
+
+format::RepositoryConfig decode_config(const Bytes& object) {
+    try {
+        return format::RepositoryConfig::decode(object);
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::damaged) throw;
+        throw Error(ErrorCode::damaged, error.what(), kBackAgain);
+    }
+}
+
+}  // namespace
+
 Repository Repository::open(std::shared_ptr<Store> store) {
     const std::optional<Bytes> object = store->get_if_present(format::kConfigName, format::kMaxConfig);
     if (!object && !store->list(kJournalPrefix).empty()) {
         throw Error(ErrorCode::no_repository,
                     "no repository in " + store->location() + ": it has journals, and its config.json is lost",
-                    "bring it back from a copy of the repository: it never changes, and is the same in every copy of "
-                    "one region");
+                    kBackAgain);
     }
     if (!object) {
         throw Error(ErrorCode::no_repository, "no repository in " + store->location() + ": it has no config.json",
                     "a new one is made by signet init; one that was there may be on a disk that is not mounted");
     }
-    format::RepositoryConfig config = format::RepositoryConfig::decode(*object);
+    format::RepositoryConfig config = decode_config(*object);
     return {std::move(store), std::move(config), crypto::sha256(*object)};
 }
 

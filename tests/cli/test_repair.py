@@ -1,6 +1,7 @@
 """check with samples and files, repair, and the backup after it: what was lost comes back where anything is left of it, and
 nothing becomes less restorable."""
 
+import json
 import os
 import shutil
 import time
@@ -242,6 +243,66 @@ class Repair(SignetTest):
         self.signet("restore", self.second, "--salvage", "-t", "out", expect=13,
                     env={"SIGNET_KEYRING": self.path("other-keyring")})
         self.assertNothingAt(self.path("out"))
+
+    def config(self):
+        with open(os.path.join(self.repository, "config.json"), "rb") as file:
+            return file.read()
+
+    def test_a_config_that_is_lost_or_damaged_is_made_again_as_it_was(self):
+        right = self.config()
+        officer = json.loads(right)["officer"].encode()
+        path = os.path.join(self.repository, "config.json")
+        damages = [None, b"", b"{}", right[:50], right + b" ", right.replace(b'"format":1', b'"format":3'), right.replace(b"local", b"other"),
+                   right.replace(officer, b"a" * 64), b"\0" * len(right), b"x" * 5000]
+        damages += [right[:at] + bytes([right[at] ^ 1]) + right[at + 1:] for at in range(3, len(right), 17)]
+        for number, damage in enumerate(damages):
+            with self.subTest(damage):
+                os.unlink(path)
+                if damage is not None:
+                    write(path, damage)
+                if number < 6:
+                    self.assertSays(self.signet("list", expect=(1, 10, 14)).err, "config.json")
+                    self.assertSays(self.signet("repair", "-n").out, "config.json", "would be made again")
+                    self.assertEqual(self.config() if damage is not None else None, damage)
+                [step] = [one for one in self.signet("repair", "--json").last()["done"] if one["object"] == "config.json"]
+                self.assertEqual((step["action"], self.config()), ("config-stored", right))
+        self.signet("check", "--read-data")
+        self.assertEqual(self.signet("repair", "--json").last()["done"], [])
+
+    def test_a_config_of_a_region_is_made_again(self):
+        """The region is known by a link, or by what is left of the file."""
+        self.env["SIGNET_REPOSITORY"] = self.path("of-a-region")
+        self.signet("key", "create", "west")
+        self.signet("keyring", "link", "local:west", "--default", "--region", "eu-west-1")
+        self.signet("init", "--region", "eu-west-1")
+        right = self.config()
+        self.assertIn(b"eu-west-1", right)
+        path = os.path.join(self.repository, "config.json")
+        os.unlink(path)
+        self.signet("repair")
+        self.assertEqual(self.config(), right)
+        self.signet("keyring", "unlink", "west", "--force")
+        write(path, right[20:])
+        self.signet("repair")
+        self.assertEqual(self.config(), right)
+
+    def test_no_config_is_made_up(self):
+        """By a keyring that does not know the repository, or in the place of one that is another."""
+        path = os.path.join(self.repository, "config.json")
+        right = self.config()
+        os.unlink(path)
+        self.signet("repair", expect=10, env={"SIGNET_KEYRING": self.path("other-keyring")})
+        self.assertFalse(os.path.exists(path))
+        write(path, right)
+        self.backup(self.source)
+        theirs = {"SIGNET_KEYRING": self.path("theirs"), "SIGNET_REPOSITORY": self.path("second")}
+        self.signet("init", env=theirs)
+        shutil.rmtree(self.repository)
+        shutil.copytree(self.path("second"), self.repository)
+        their_config = self.config()
+        self.assertNotEqual(their_config, right)
+        self.signet("repair", expect=17)
+        self.assertEqual(self.config(), their_config)
 
     def test_what_no_object_can_be_is_not_read_to_its_end(self):
         """Four tebibytes of nothing in the place of each kind of object."""
