@@ -138,8 +138,8 @@ std::vector<OptionSpec> backup_options() {
          .help = "what this is a backup of; host and paths when nothing is said"},
         {.name = "tag",
          .takes = Takes::many,
-         .value_name = "TAG",
-         .help = "a word to find the backup by; may be repeated"},
+         .value_name = "TAG[,TAG]",
+         .help = "a word to find the backup by, or several; may be repeated"},
         {.name = "time",
          .takes = Takes::one,
          .value_name = "T",
@@ -253,7 +253,7 @@ backup::BackupRequest backup_request(const Context& context) {
     refuse_missing(request.paths);
     request.working_directory = working_folder();
     request.series = options.text("series");
-    request.tags = options.list("tag");
+    request.tags = tags_of(options, "tag");
     request.time = time_option(context, "time");
     request.host = options.text_or("host", host_name());
     request.user = user_name();

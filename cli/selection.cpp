@@ -1,5 +1,7 @@
 #include "cli/selection.h"
 
+#include "cli/table.h"
+
 #include <algorithm>
 #include <iterator>
 
@@ -15,8 +17,8 @@ std::vector<OptionSpec> selection_options() {
          .help = "backups of this path alone; may be repeated"},
         {.name = "tag",
          .takes = Takes::many,
-         .value_name = "TAG",
-         .help = "backups with this tag alone; may be repeated"},
+         .value_name = "TAG[,TAG]",
+         .help = "backups with this tag, or all of these; may be repeated"},
     };
 }
 
@@ -31,9 +33,17 @@ restore::BackupFilter selection(const Context& context) {
     filter.series = options.text("series");
     filter.host = options.text("host");
     filter.paths = options.list("path");
-    filter.tags = options.list("tag");
+    filter.tags = tags_of(options, "tag");
     if (context.command().find_option("at") != nullptr) filter.at = time_option(context, "at");
     return filter;
+}
+
+std::vector<std::string> tags_of(const Options& options, std::string_view name) {
+    std::vector<std::string> tags;
+    for (const std::string& words : options.list(name)) {
+        for (std::string& tag : split(words, ',')) tags.push_back(std::move(tag));
+    }
+    return tags;
 }
 
 std::optional<TimePoint> time_option(const Context& context, std::string_view name) {

@@ -67,8 +67,13 @@ Scope scope_of(const Options& options) {
     std::uint64_t random = 0;
     for (const std::uint8_t octet : octets) random = random << 8U | octet;
     scope.seed = options.integer("seed", 0, UINT64_MAX).value_or(random);
-    scope.sample = subset->ends_with('%') ? restore::PackSample::of_share(share_of(*subset), *scope.seed)
-                                          : restore::PackSample::of_octets(parse_size(*subset), *scope.seed);
+    if (subset->ends_with('%')) {
+        scope.sample = restore::PackSample::of_share(share_of(*subset), *scope.seed);
+    } else {
+        const std::uint64_t size = parse_size(*subset);
+        if (size == 0) refuse_subset(*subset);
+        scope.sample = restore::PackSample::of_octets(size, *scope.seed);
+    }
     return scope;
 }
 

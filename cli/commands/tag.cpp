@@ -11,14 +11,11 @@ namespace {
 
 std::set<std::string> tags_after(const Options& options, const restore::Backup& backup) {
     std::set<std::string> tags(backup.tags.begin(), backup.tags.end());
-    const std::vector<std::string> set = options.list("set");
-    if (options.given("set")) {
-        tags = {set.begin(), set.end()};
-        // `--set ''` leaves none.
-        tags.erase("");
-    }
-    for (const std::string& tag : options.list("add")) tags.insert(tag);
-    for (const std::string& tag : options.list("remove")) tags.erase(tag);
+    // `--set ''` leaves none.
+    const std::vector<std::string> set = tags_of(options, "set");
+    if (options.given("set")) tags = {set.begin(), set.end()};
+    for (const std::string& tag : tags_of(options, "add")) tags.insert(tag);
+    for (const std::string& tag : tags_of(options, "remove")) tags.erase(tag);
     for (const std::string& tag : tags) {
         if (!is_utf8(tag)) throw Error(ErrorCode::usage, "a tag must be UTF-8");
     }
@@ -94,15 +91,15 @@ ExitCode run(Context& context) {
 Command tag_command() {
     Command command;
     command.name = "tag";
-    command.synopsis = "BACKUP… [--add TAG]… [--remove TAG]… [--set TAG]…";
+    command.synopsis = "BACKUP… [--add TAG[,TAG]]… [--remove TAG[,TAG]]… [--set TAG[,TAG]]…";
     command.summary = "change the tags of backups";
     command.description =
         "Appends a signed remark with the new list of tags: the backup itself is never changed. The remark counts "
         "when its signer is trusted: else, and where another remark counts instead, the exit code is 17.";
     command.options = {
-        {.name = "add", .takes = Takes::many, .value_name = "TAG", .help = "add a tag"},
-        {.name = "remove", .takes = Takes::many, .value_name = "TAG", .help = "remove a tag"},
-        {.name = "set", .takes = Takes::many, .value_name = "TAG", .help = "these tags and no others"},
+        {.name = "add", .takes = Takes::many, .value_name = "TAG[,TAG]", .help = "add a tag"},
+        {.name = "remove", .takes = Takes::many, .value_name = "TAG[,TAG]", .help = "remove a tag"},
+        {.name = "set", .takes = Takes::many, .value_name = "TAG[,TAG]", .help = "these tags and no others"},
         {.name = "series", .takes = Takes::one, .value_name = "NAME", .help = "with latest: of this series"},
     };
     command.arguments = {"backup", 1, Arguments::kAnyNumber};

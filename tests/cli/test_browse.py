@@ -91,6 +91,26 @@ class Browse(SignetTest):
         self.assertNotIn("\x1b", self.signet("ls", "latest", "/\x1bnowhere", expect=2).err)
         self.assertNotIn("\x1b", self.signet("\x1bnowhere", expect=2).err)
 
+    def test_commas_part_tags_wherever_they_are_given(self):
+        tagged = self.backup("--series", "tagged", "--tag", "year,good", "--tag", "third", self.source)["backup_id"]
+
+        def tags():
+            return self.signet("show", tagged, "--json").json()["tags"]
+
+        def found(*words):
+            return [one["id"] for one in self.signet("list", "--json", *words).json()]
+        self.assertEqual(sorted(tags()), ["good", "third", "year"])
+        for words in (("--tag", "year"), ("--tag", "good,year"), ("--tag", "year", "--tag", "third"), ("--tag", "year,good,third")):
+            self.assertEqual(found(*words), [tagged])
+        for words in (("--tag", "year,bad"), ("--tag", "year", "--tag", "bad")):
+            self.assertEqual(found(*words), [])
+        self.signet("tag", tagged, "--add", "a,b", "--remove", "year,good")
+        self.assertEqual(sorted(tags()), ["a", "b", "third"])
+        self.signet("tag", tagged, "--set", "x,y")
+        self.assertEqual(sorted(tags()), ["x", "y"])
+        self.signet("tag", tagged, "--set", "")
+        self.assertEqual(tags(), [])
+
     def test_find(self):
         self.assertSays(self.signet("find", "*.jpg").out, self.first[:8], self.second[:8], "one.jpg")
         found = self.signet("find", "--json", "--backup", "latest", "-i", "NEW*").json()

@@ -70,7 +70,7 @@ class Repair(SignetTest):
 
     def test_subsets_that_are_none_are_usage(self):
         for words in (["--read-data-subset", "0/3"], ["--read-data-subset", "4/3"], ["--read-data-subset", "a/b"], ["--read-data-subset", "0%"],
-                      ["--read-data-subset", "101%"], ["--read-data-subset", "x%"], ["--read-data-subset", "many"], ["--read-data-subset", ""],
+                      ["--read-data-subset", "101%"], ["--read-data-subset", "x%"], ["--read-data-subset", "many"], ["--read-data-subset", ""], ["--read-data-subset", "0"],
                       ["--read-data", "--read-data-subset", "1/2"], ["--seed", "1"], ["--read-data-subset", "1/2", "--seed", "1"]):
             with self.subTest(words):
                 self.signet("check", *words, expect=2)
