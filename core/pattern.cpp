@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <optional>
 
 namespace signet {
 namespace {
@@ -133,31 +134,37 @@ Pattern::Pattern(std::string_view text, bool ignore_case) : ignore_case_(ignore_
     }
 }
 
+/// What follows a `**` is looked for where it first fits: whatever follows that may begin later all the same, and the
+/// end is free. So nothing is tried twice, however many there are. A pattern that is not anchored begins with one, as
+/// it were.
 bool Pattern::match_from(const std::vector<std::string_view>& parts, std::size_t part, std::size_t component,
                          bool prefix_only) const {
+    std::optional<std::size_t> behind;  // the component after the last `**`
+    std::size_t from = part;            // where it was last tried
+    if (!anchored_) behind = component;
     while (component < components_.size()) {
         if (components_[component] == "**") {
             if (prefix_only) return true;
-            for (std::size_t skip = part; skip <= parts.size(); ++skip) {
-                if (match_from(parts, skip, component + 1, false)) return true;
-            }
+            behind = ++component;
+            from = part;
+        } else if (part == parts.size()) {
+            return prefix_only;
+        } else if (match_component(components_[component], parts[part], ignore_case_)) {
+            ++part;
+            ++component;
+        } else if (behind) {
+            part = ++from;
+            component = *behind;
+        } else {
             return false;
         }
-        if (part == parts.size()) return prefix_only;
-        if (!match_component(components_[component], parts[part], ignore_case_)) return false;
-        ++part;
-        ++component;
     }
     return true;  // the rest of the path lies below what matched
 }
 
 bool Pattern::matches(std::string_view path) const {
     const auto parts = split(path);
-    if (anchored_) return match_from(parts, 0, 0, false);
-    for (std::size_t start = 0; start < parts.size(); ++start) {
-        if (match_from(parts, start, 0, false)) return true;
-    }
-    return false;
+    return (anchored_ || !parts.empty()) && match_from(parts, 0, 0, false);
 }
 
 bool Pattern::may_match_below(std::string_view path) const {

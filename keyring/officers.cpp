@@ -9,7 +9,8 @@ namespace signet::keyring {
 namespace {
 
 constexpr const char* kHint =
-    "bring the missing or damaged entry back from a copy of the repository: it may be the one that withdrew a writer";
+    "bring the missing or damaged entry back from a copy of the repository: it may be the one that withdrew a writer; "
+    "where there is no copy: signet restore ID --salvage --trust-writer FINGERPRINT, with that of a host you know";
 
 Error doubt_of(const Error& error) {
     return {error.code(), std::string("who is trusted cannot be known: ") + error.what(), kHint};

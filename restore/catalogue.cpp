@@ -154,6 +154,7 @@ Catalogue Catalogue::load(const storage::Repository& repository, keyring::Keyrin
     Catalogue catalogue;
     catalogue.repository_ = repository.config().repository;
     catalogue.beyond_damage_ = options.beyond_damage;
+    catalogue.vouched_ = options.vouched;
     catalogue.journals_ = options.headers_only ? repository.load_headers(options.cache) : repository.load_journals();
     const std::vector<const keyring::RepositoryPin*> pins = check_config(repository, keyrings);
     catalogue.judge(repository, options.may_be_behind ? std::vector<const keyring::RepositoryPin*>{} : pins);
@@ -387,16 +388,21 @@ std::optional<TimePoint> Catalogue::committed_before(const IdentityId& identity,
     return latest;
 }
 
+/// A person's word counts only while officers' cannot be read.
+bool Catalogue::trusts_writer(const IdentityId& writer, std::uint64_t sequence) const {
+    return trust_.trusts(writer, format::Role::writer, sequence) || (doubt_ && vouched_.contains(writer));
+}
+
 /// What a backup reaches is part of it, so its writer must have been trusted for that as well.
 void Catalogue::judge_trust(Backup& backup) const {
     const std::string who = ", who is not trusted for it";
-    if (!trust_.trusts(backup.writer, format::Role::writer, backup.sequence)) {
+    if (!trusts_writer(backup.writer, backup.sequence)) {
         backup.distrust = "is by writer " + backup.writer.hex() + who;
         return;
     }
     for (const format::Reach& item : backup.fields->reach) {
         const IdentityId& writer = backup.fields->writer_of(item, backup.writer);
-        if (trust_.trusts(writer, format::Role::writer, item.sequence)) continue;
+        if (trusts_writer(writer, item.sequence)) continue;
         backup.distrust = "refers to entry " + std::to_string(item.sequence) + " of writer " + writer.hex() + who;
         return;
     }
@@ -465,7 +471,7 @@ void Catalogue::require_no_doubt() const {
 }
 
 void Catalogue::require_trusted(const Backup& backup) const {
-    require_no_doubt();
+    if (!vouched_.contains(backup.writer)) require_no_doubt();
     if (backup.trusted) return;
     throw Error(ErrorCode::refused, "backup " + backup.describe() + " " + backup.distrust,
                 "to trust its writer: signet keyring trust " + backup.writer.hex());

@@ -121,6 +121,9 @@ struct CatalogueOptions {
     /// For who salvages: backups that stand behind damage in their writer's journal are found by their ids, and what
     /// stands there counts as stored.
     bool beyond_damage = false;
+    /// Writers whom a person who salvages vouches for: their backups may be opened although an officer's journal is
+    /// broken. Where none is, only officers say who is trusted.
+    std::set<IdentityId> vouched = {};
     /// Kept outside of the repository: what it must show.
     std::vector<Checkpoint> checkpoints = {};
     /// Takes one sentence: the first contact with a repository, an untrusted journal, a finding.
@@ -167,8 +170,8 @@ public:
     [[nodiscard]] const std::vector<Tail>& tails() const { return tails_; }
     /// throws  the doubt, when there is one: nobody may read contents then, whichever backup was named
     void require_no_doubt() const;
-    /// throws  as require_no_doubt(); Error{refused}: the backup's writer is not trusted for it, or the writer of an
-    /// entry that it reaches is not trusted for that
+    /// throws  as require_no_doubt(), unless a person vouches for its writer; Error{refused}: the backup's writer is
+    /// not trusted for it, or the writer of an entry that it reaches is not trusted for that
     void require_trusted(const Backup& backup) const;
     [[nodiscard]] const RepositoryId& repository() const { return repository_; }
 
@@ -250,6 +253,7 @@ private:
     void decode_stranded();
     void make_backups(const RunEntries& runs);
     void judge_trust(Backup& backup) const;
+    [[nodiscard]] bool trusts_writer(const IdentityId& writer, std::uint64_t sequence) const;
     [[nodiscard]] const RepackEntry* lender(const format::Borrowed& item, const Backup& backup) const;
     void check_borrowed(const Backup& backup) const;
     void judge_epochs();
@@ -280,6 +284,7 @@ private:
     RunEntries runs_;
     RunEntries stranded_runs_;  ///< empty for who salvages: they are among the others then
     bool beyond_damage_ = false;
+    std::set<IdentityId> vouched_;
     Repacks repacks_;
     std::vector<LogEpoch> log_epochs_;
     std::vector<Backup> backups_;

@@ -227,7 +227,7 @@ void OpenBackup::unwrap_keys(const Backup& backup, const storage::Repository& re
             if (options.salvage && key != needed.front() && (is_missing || error.code() == ErrorCode::damaged)) {
                 missing_.emplace(key->dek, error.what());
                 if (options.warn) options.warn(error.what());
-            } else if (is_missing && planner.catalogue().is_whole(backup)) {
+            } else if (is_missing && !planner.catalogue().doubt() && planner.catalogue().is_whole(backup)) {
                 throw KeyUnavailable(planner.plan(backup));
             } else {
                 throw;

@@ -8,6 +8,8 @@
 #include "cli/signals.h"
 #include "restore/extractor.h"
 
+#include <set>
+
 namespace signet::cli {
 namespace {
 
@@ -179,6 +181,21 @@ ExitCode restore_cluster(Context& context, const BackupAndPaths& wanted, restore
     return code;
 }
 
+/// Whole fingerprints: who vouches for a writer has compared them.
+std::set<IdentityId> vouched_writers(Context& context) {
+    std::set<IdentityId> vouched;
+    for (const std::string& text : context.options().list("trust-writer")) {
+        const auto writer = IdentityId::parse(text);
+        if (!writer)
+            throw Error(ErrorCode::usage, "--trust-writer takes a whole fingerprint, 64 digits: " + printable(text),
+                        "signet keyring show prints it on the host that made the backup");
+        vouched.insert(*writer);
+        context.terminal().warning("writer " + writer->hex() +
+                                   " is believed where an officer's journal is broken: --trust-writer");
+    }
+    return vouched;
+}
+
 ExitCode run(Context& context) {
     const BackupAndPaths wanted = backup_and_paths(context.arguments());
     restore::RestoreRequest request = request_of(context, wanted);
@@ -186,9 +203,13 @@ ExitCode run(Context& context) {
     const bool is_part = !wanted.paths.empty() || wanted.reference.path != "/";
     const bool is_by_id = wanted.reference.backup != "latest";
     if (is_by_id) refuse_rules_beside_id(context, wanted.reference);
+    if (!request.salvage && context.options().given("trust-writer"))
+        throw Error(ErrorCode::usage, "--trust-writer is for --salvage alone",
+                    "who is trusted otherwise is an officer's to say: signet keyring trust");
     if (request.salvage) {
         restore::CatalogueOptions options;
         options.beyond_damage = true;
+        options.vouched = vouched_writers(context);
         (void)context.load_catalogue(std::move(options));
     }
     if (!(is_by_id && is_part) && is_of_logs(context, context.catalogue(), wanted.reference.backup))
@@ -223,7 +244,9 @@ Command restore_command() {
         "that make PostgreSQL replay the logs when it is started, and with archive_mode = off.\n\n"
         "With --salvage, what opens is restored and everything else is named, with exit code 3. What is left of packs "
         "that were cut off or set aside as damaged is read, and chunks of lost packs are looked for in everything else "
-        "that their writer has stored.\n\n"
+        "that their writer has stored. A backup behind damage in its writer's journal is had by its id.\n\n"
+        "While an officer's journal is broken nobody knows who is trusted, and nothing is restored. With --salvage and "
+        "an id, --trust-writer vouches for a host whose fingerprint you know.\n\n"
         "As root, owners, setuid bits, devices, sockets and security attributes come back; --plain leaves them out. "
         "As another user, what the system refuses is counted and said. Holes are always restored.\n\n"
         "What is to be written is compared first with what is free in DIR (not with --sparse, whose holes are not "
@@ -266,6 +289,10 @@ Command restore_command() {
         {.name = "ownership-by-name",
          .help = "owners and groups by name where this host knows the name, else by number"},
         {.name = "salvage", .help = "restore what opens, list what does not, exit code 3"},
+        {.name = "trust-writer",
+         .takes = Takes::many,
+         .value_name = "FINGERPRINT",
+         .help = "with --salvage: believe this writer although an officer's journal is broken"},
         {.name = "no-space-check", .help = "begin even if DIR seems to have no room for it"},
         checkpoint_option(),
     });

@@ -224,6 +224,31 @@ class Repair(SignetTest):
                 self.assertSays(result.err, "not proven")
                 shutil.rmtree(self.path("told"))
 
+    def test_while_an_officers_journal_is_broken_a_person_can_vouch_for_a_writer(self):
+        before = self.restorable(self.second)
+        writer = self.signet("show", self.second, "--json").json()["writer"]
+        officer = json.loads(self.config())["officer"]
+        vouch = ["restore", self.second, "--salvage", "-t", "out", "--trust-writer"]
+        # Nobody's word counts beside that of officers who can be read.
+        self.signet("keyring", "trust", writer, "--until", "1")
+        self.signet("restore", self.second, "-t", "out", expect=17)
+        self.signet(*vouch, writer, expect=17)
+        entry = f"journal/{officer}/0000000001"
+        for damage in (flip(), truncate(80)):
+            self.alter(entry, damage)
+            for words in ([self.second], [self.second, "--salvage"], ["latest", "--salvage", "--trust-writer", writer]):
+                result = self.signet("restore", *words, "-t", "out", expect=14)
+                self.assertSays(result.err, "who is trusted cannot be known", "--trust-writer FINGERPRINT")
+            self.signet(*vouch, officer, expect=14)
+            self.signet(*vouch, writer[:16], expect=2)
+            self.signet("restore", self.second, "-t", "out", "--trust-writer", writer, expect=2)
+            self.assertNothingAt(self.path("out"))
+            self.assertSays(self.signet(*vouch, writer).err, "is believed where an officer's journal is broken")
+            restored = {path: seen for path, seen in tree_state(self.path("out")).items() if seen[0] == "file"}
+            self.assertEqual(restored, before)
+            shutil.rmtree(self.path("out"))
+        self.signet(*vouch, writer, expect=13, env={"SIGNET_KEYRING": self.path("other-keyring")})
+
     def test_what_is_behind_a_damaged_entry_counts_for_salvage_alone(self):
         self.alter(self.entry_of_first(), flip())
         listed = self.signet("list", "--json").json()

@@ -9,7 +9,10 @@
 
 #include <atomic>
 #include <map>
+#include <random>
+#include <string>
 #include <thread>
+#include <vector>
 
 using namespace signet;
 using namespace signet::backup;
@@ -139,6 +142,63 @@ TEST_CASE("patterns follow restic's rules", "[core][pattern]") {
     CHECK(Pattern("*.JPG", true).matches("/a/b.jpg"));
     CHECK_THROWS_MATCHES(Pattern("[a", false), Error, has_code(ErrorCode::usage));
     CHECK_THROWS_MATCHES(Pattern("", false), Error, has_code(ErrorCode::usage));
+}
+
+namespace {
+
+using Words = std::vector<std::string>;
+
+/// What a pattern says, tried in every way: a `**` stands for any number of folders, and what follows the pattern is
+/// free.
+bool matches_somehow(const Words& pattern, std::size_t at, const Words& path, std::size_t part) {
+    if (at == pattern.size()) return true;
+    if (pattern[at] == "**") {
+        for (std::size_t skip = part; skip <= path.size(); ++skip) {
+            if (matches_somehow(pattern, at + 1, path, skip)) return true;
+        }
+        return false;
+    }
+    return part < path.size() && match_component(pattern[at], path[part], false) &&
+           matches_somehow(pattern, at + 1, path, part + 1);
+}
+
+}  // namespace
+
+TEST_CASE("patterns with any number of ** match what trying every way matches", "[core][pattern]") {
+    const std::uint64_t seed = std::random_device{}();
+    INFO("seed " << seed);
+    std::mt19937_64 random(seed);
+    const auto words = [&random](const Words& choice, std::size_t most) {
+        Words chosen(1 + random() % most);
+        for (std::string& word : chosen) word = choice[random() % choice.size()];
+        return chosen;
+    };
+    const auto joined = [](const Words& parts) {
+        std::string text;
+        for (const std::string& part : parts) text += (text.empty() ? "" : "/") + part;
+        return text;
+    };
+    for (int i = 0; i < 20'000; ++i) {
+        const Words pattern = words({"a", "b", "*", "**", "**", "a*"}, 6);
+        const Words path = words({"a", "b", "ab"}, 8);
+        bool expected = false;
+        for (std::size_t start = 0; start < path.size(); ++start)
+            expected = expected || matches_somehow(pattern, 0, path, start);
+        INFO(joined(pattern) << " and " << joined(path));
+        REQUIRE(Pattern("/" + joined(pattern), false).matches("/" + joined(path)) ==
+                matches_somehow(pattern, 0, path, 0));
+        REQUIRE(Pattern(joined(pattern), false).matches("/" + joined(path)) == expected);
+    }
+}
+
+TEST_CASE("many ** take no longer than their number says", "[core][pattern][hostile]") {
+    std::string pattern = "/";
+    std::string path;
+    for (int i = 0; i < 200; ++i) pattern += "**/a*/";
+    for (int i = 0; i < 5'000; ++i) path += "/ab";
+    CHECK(Pattern(pattern, false).matches(path));
+    CHECK_FALSE(Pattern(pattern + "c", false).matches(path));
+    CHECK_FALSE(Pattern(pattern.substr(1) + "c", false).matches(path));
 }
 
 TEST_CASE("a negated pattern takes back what earlier ones matched", "[core][pattern]") {
