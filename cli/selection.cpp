@@ -41,7 +41,11 @@ restore::BackupFilter selection(const Context& context) {
 std::vector<std::string> tags_of(const Options& options, std::string_view name) {
     std::vector<std::string> tags;
     for (const std::string& words : options.list(name)) {
-        for (std::string& tag : split(words, ',')) tags.push_back(std::move(tag));
+        std::vector<std::string> parts = split(words, ',');
+        // A variable that is not set must not choose everything.
+        if (parts.empty())
+            throw Error(ErrorCode::usage, "--" + std::string(name) + " has no tag in it", "give TAG, or TAG,TAG");
+        for (std::string& tag : parts) tags.push_back(std::move(tag));
     }
     return tags;
 }

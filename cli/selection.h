@@ -13,7 +13,7 @@ namespace signet::cli {
 [[nodiscard]] std::vector<OptionSpec> with_selection(std::vector<OptionSpec> own);
 /// What they chose. Times ("--at", "--from") are added where the command has them.
 [[nodiscard]] restore::BackupFilter selection(const Context& context);
-/// The tags of an option that takes TAG[,TAG] and may be repeated.
+/// The tags of an option that takes TAG[,TAG] and may be repeated. throws  Error{usage}: one without any
 [[nodiscard]] std::vector<std::string> tags_of(const Options& options, std::string_view name);
 /// A time option. throws  Error{usage}
 [[nodiscard]] std::optional<TimePoint> time_option(const Context& context, std::string_view name);

@@ -12,7 +12,8 @@ namespace {
 std::set<std::string> tags_after(const Options& options, const restore::Backup& backup) {
     std::set<std::string> tags(backup.tags.begin(), backup.tags.end());
     // `--set ''` leaves none.
-    const std::vector<std::string> set = tags_of(options, "set");
+    const bool is_cleared = options.list("set") == std::vector<std::string>{""};
+    const auto set = is_cleared ? std::vector<std::string>() : tags_of(options, "set");
     if (options.given("set")) tags = {set.begin(), set.end()};
     for (const std::string& tag : tags_of(options, "add")) tags.insert(tag);
     for (const std::string& tag : tags_of(options, "remove")) tags.erase(tag);

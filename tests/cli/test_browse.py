@@ -104,6 +104,9 @@ class Browse(SignetTest):
             self.assertEqual(found(*words), [tagged])
         for words in (("--tag", "year,bad"), ("--tag", "year", "--tag", "bad")):
             self.assertEqual(found(*words), [])
+        for words in (["list", "--tag", ""], ["list", "--tag", ","], ["forget", "--tag", "", "--keep-last", "1"],
+                      ["backup", "--tag", "", self.source], ["tag", tagged, "--add", ""]):
+            self.assertMessage(self.signet(*words, expect=2), "has no tag in it")
         self.signet("tag", tagged, "--add", "a,b", "--remove", "year,good")
         self.assertEqual(sorted(tags()), ["a", "b", "third"])
         self.signet("tag", tagged, "--set", "x,y")
