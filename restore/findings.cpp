@@ -2,6 +2,8 @@
 
 #include "format/names.h"
 
+#include <algorithm>
+
 namespace signet::restore {
 namespace {
 

@@ -166,9 +166,10 @@ void OpenBackup::load_salvage(const storage::Repository& repository, Planner& pl
         places.load(parted.whole);
         if (chooses_any(parted.lost)) lost.push_back(std::move(parted.lost));
     }
-    if (lost.empty() && lost_keys(catalogue, backup_).empty()) return;
+    const std::set<DekId> lost_runs = lost_keys(catalogue, backup_);
+    if (lost.empty() && lost_runs.empty()) return;
     load_spares(repository, planner, resolver, packs, places);
-    load_lost_runs(repository, catalogue, resolver, packs, places);
+    load_lost_runs(repository, catalogue, resolver, packs, lost_runs, places);
     for (const ReachedEntry& entry : lost) places.load(entry);
 }
 
@@ -197,8 +198,7 @@ void OpenBackup::load_spares(const storage::Repository& repository, Planner& pla
 /// Packs of the entries that it reaches and that are not there.
 void OpenBackup::load_lost_runs(const storage::Repository& repository, const Catalogue& catalogue,
                                 keyring::Resolver& resolver, const storage::CompleteListing& packs,
-                                PlaceLoader& places) {
-    const std::set<DekId> lost = lost_keys(catalogue, backup_);
+                                const std::set<DekId>& lost, PlaceLoader& places) {
     if (lost.empty()) return;
     for (const auto& [dek, found] : unlisted_packs(catalogue, repository.store(), packs, lost)) {
         if (!keys_.contains(dek)) {

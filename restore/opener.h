@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 namespace signet::restore {
@@ -58,7 +59,7 @@ private:
     void load_spares(const storage::Repository& repository, Planner& planner, keyring::Resolver& resolver,
                      const storage::CompleteListing& packs, PlaceLoader& places);
     void load_lost_runs(const storage::Repository& repository, const Catalogue& catalogue, keyring::Resolver& resolver,
-                        const storage::CompleteListing& packs, PlaceLoader& places);
+                        const storage::CompleteListing& packs, const std::set<DekId>& lost, PlaceLoader& places);
     Backup backup_;
     const format::BackupPublic fields_;
     std::map<DekId, format::DataKey> keys_;
