@@ -9,13 +9,19 @@
 namespace signet::cli {
 
 enum class ConfigRepair {
-    not_needed,  ///< or not possible: whoever opens the repository says what is wrong
+    not_needed,  ///< or there is nothing of a repository: whoever opens it says so
     foreseen,    ///< in a dry run
     done,
 };
 
+/// An entry that can be read and was signed for another config.json than the repository's; empty where there is none.
+[[nodiscard]] std::string signed_for_another(Context& context);
+
 /// Looks at the config.json of the repository's place. What is there and is not what the keyring has pinned is set
-/// aside before the right one is stored. throws  Error{io}
+/// aside before the right one is stored; where no keyring remembers the place, all entries that can be read have to be
+/// of one repository.
+/// throws  Error{io}; Error{damaged}, Error{no_repository}: why it cannot be made; Error{damaged}: entries of two
+///         repositories
 [[nodiscard]] ConfigRepair repair_config(Context& context);
 
 }  // namespace signet::cli

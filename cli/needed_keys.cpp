@@ -42,7 +42,9 @@ std::string lost_text(const ProtectorNeed& need) {
 }
 
 /// "Now" is never said here: only `key retire` opens what it promises.
-std::string date_text(const keyring::Policy& policy, const ProtectorNeed& need, const std::optional<TimePoint>& date) {
+std::string date_text(const keyring::Policy& policy, const ProtectorNeed& need, const std::optional<TimePoint>& date,
+                      bool is_known) {
+    if (!is_known) return "not known";
     if (date) return to_table_time(*date).substr(0, 10);
     return policy.is_fenced(need.report.thumbprint) ? "ask key retire" : "in use";
 }
@@ -82,16 +84,17 @@ void print_needed_keys(Context& context) {
         const auto key_backup = key_backup_of(context, need.report.thumbprint);
         const auto proven = link == nullptr ? std::nullopt : link->last_proven;
         const auto until = needed_until(policy, need.needed_until, need.reachable, context.clock().now());
-        const auto date = free_from(policy, context.catalogue(), need.report.thumbprint, until);
+        const auto date = needs.unknown.empty() ? free_from(policy, context.catalogue(), need.report.thumbprint, until)
+                                                : std::nullopt;
         table.add({need.report.thumbprint.short_text(), printable(title_of(need.report)),
                    std::string(keyring::text(need.report.status)), std::to_string(need.backups), lost_text(need),
                    proven ? to_table_time(*proven) : "never", key_backup ? to_table_time(*key_backup) : "none",
-                   std::to_string(twins_of(need.report).size()), date_text(policy, need, date)});
+                   std::to_string(twins_of(need.report).size()), date_text(policy, need, date, needs.unknown.empty())});
         rows.push_back(to_json(need, link, key_backup, date));
     }
     if (context.terminal().json())
         context.terminal().object(rows);
-    else if (table.empty())
+    else if (table.empty() && needs.unknown.empty())
         context.terminal().message("there is no backup in this repository that needs a key");
     else
         table.print(context.terminal());

@@ -121,6 +121,11 @@ private:
 }  // namespace
 
 void ProtectorNeeds::require_whole() const {
+    if (!unknown.empty()) {
+        throw Error(ErrorCode::damaged,
+                    std::string("there may be more backups, which need more than this: ") + unknown.front().what(),
+                    "bring back what is missing; signet check names all of it");
+    }
     if (broken.empty()) return;
     throw Error(
         ErrorCode::damaged,
@@ -141,7 +146,13 @@ ProtectorNeeds protector_needs(Context& context) {
     for (const restore::Backup& backup : context.catalogue().backups()) {
         if (backup.trusted) counting.add(backup);
     }
-    return counting.take();
+    ProtectorNeeds needs = counting.take();
+    const restore::Catalogue& catalogue = context.catalogue();
+    if (catalogue.doubt()) needs.unknown.push_back(*catalogue.doubt());
+    for (const restore::JournalFinding& finding : catalogue.findings()) {
+        if (finding.trusted) needs.unknown.push_back(finding.error);
+    }
+    return needs;
 }
 
 }  // namespace signet::cli

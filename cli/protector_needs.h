@@ -36,8 +36,10 @@ struct ProtectorNeeds {
     std::map<const restore::RunKey*, std::vector<const restore::Backup*>> unproven;
     /// Why backups are left out: they refer to entries that are not there. They cannot be restored with any key.
     std::vector<Error> broken;
+    /// Why there may be more backups than were looked at: journals that are damaged. No date is certain then.
+    std::vector<Error> unknown;
 
-    /// For who has said everything else. throws  Error{damaged}: a backup was left out
+    /// For who has said everything else. throws  Error{damaged}: a backup was left out, or may be
     void require_whole() const;
 };
 

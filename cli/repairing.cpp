@@ -24,6 +24,7 @@ public:
     RepairReport run() {
         if (!repair_config()) return std::move(report_);
         check();
+        is_of_two_ = !signed_for_another(context_).empty();
         for (const restore::Finding& finding : report_.before.findings) left_.emplace(finding.object, finding);
         set_aside();
         store_slots();
@@ -90,6 +91,10 @@ private:
         } else if (const auto aside = storage::set_aside(store, object, hashed)) {
             note(object, "set-aside", "set aside as " + *aside);
         } else if (!store.exists(object)) {
+            return;
+        } else if (format::parse_slot_name(object) && is_of_two_) {
+            // A slot of this repository and of another look alike when config.json is the other's.
+            report_.information.push_back(object + ": stays, while entries of two repositories are here");
             return;
         } else if (format::parse_slot_name(object)) {
             // Its octets are those of its name, and say what cannot be.
@@ -218,6 +223,7 @@ private:
     const RepairOptions& options_;
     RepairReport report_;
     std::map<std::string, restore::Finding> left_;
+    bool is_of_two_ = false;
 };
 
 }  // namespace

@@ -149,7 +149,10 @@ std::vector<format::TrustStatement> succession(Context& context, const IdentityI
     if (former == next) throw Error(ErrorCode::usage, "a writer cannot take its own place: " + former.hex());
     const keyring::Trust trust = load_trust(context);
     const keyring::TrustedIdentity* known = trust.find(former, format::Role::writer);
-    const std::uint64_t entries = context.repository().load_journal(former).entries.size();
+    const storage::Journal journal = context.repository().load_journal(former);
+    // What stands behind damage was made by it too: closed before that, nobody could salvage it.
+    const std::uint64_t entries =
+        journal.stranded.empty() ? journal.entries.size() : journal.stranded.back().head.sequence;
     if (known == nullptr || entries < known->first_sequence || known->last_sequence < known->first_sequence) {
         throw Error(ErrorCode::refused, "writer " + former.hex() + " is not trusted for any of its entries here",
                     "what it made can be referred to only when it is: signet keyring trust " + former.hex());

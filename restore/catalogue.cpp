@@ -8,6 +8,7 @@
 #include "format/log_release.h"
 #include "format/officer_entry.h"
 #include "restore/catalogue_parts.h"
+#include "restore/stranded.h"
 
 namespace signet::restore {
 namespace {
@@ -78,9 +79,14 @@ void check_seen(const std::vector<const keyring::RepositoryPin*>& pins, const st
             const auto& seen = each.second;
             const std::string lost = rolled_back(identity, seen, journal_of(journals, identity));
             if (lost.empty()) continue;
-            if (!options.tolerate_rollback && !is_without_effect(trust, identity)) {
+            // For who salvages a journal that was cut short is damaged like any other; one that is another is not.
+            const storage::Journal* journal = journal_of(journals, identity);
+            const bool is_cut = journal == nullptr || seen.sequence > journal->entries.size();
+            const bool is_tolerated = options.tolerate_rollback || (options.beyond_damage && is_cut);
+            if (!is_tolerated && !is_without_effect(trust, identity)) {
                 throw Error(ErrorCode::damaged, lost + ": the repository was rolled back, or entries were removed",
-                            "an older copy of the repository looks the same; bring the missing entries back");
+                            "an older copy of the repository looks the same; bring the missing entries back; where "
+                            "they are lost for good, signet restore ID --salvage restores what opens");
             }
             tell(options, lost);
         }
@@ -157,7 +163,10 @@ Catalogue Catalogue::load(const storage::Repository& repository, keyring::Keyrin
     catalogue.vouched_ = options.vouched;
     catalogue.journals_ = options.headers_only ? repository.load_headers(options.cache) : repository.load_journals();
     const std::vector<const keyring::RepositoryPin*> pins = check_config(repository, keyrings);
-    catalogue.judge(repository, options.may_be_behind ? std::vector<const keyring::RepositoryPin*>{} : pins);
+    const std::vector<const keyring::RepositoryPin*> memory =
+        options.may_be_behind ? std::vector<const keyring::RepositoryPin*>{} : pins;
+    catalogue.judge_stranded_entries(memory, options);
+    catalogue.judge(repository, memory);
     if (!options.may_be_behind) check_seen(pins, catalogue.journals_, catalogue.trust_, options);
     catalogue.hold_to_checkpoints(options);
     catalogue.measure_tails(pins, options);
@@ -200,7 +209,7 @@ std::string unproven_tails(const Catalogue& catalogue) {
 }
 
 void Catalogue::hold_to_checkpoints(const CatalogueOptions& options) {
-    refuted_ = compare(options.checkpoints, repository_, journals_);
+    refuted_ = compare(options.checkpoints, repository_, journals_, beyond_damage_);
     if (!refuted_.empty() && !options.tolerate_rollback) throw refuted_.front();
 }
 
@@ -258,6 +267,32 @@ void Catalogue::decode_stranded() {
     }
 }
 
+/// What cannot have been there is not among the stranded entries any more.
+void Catalogue::judge_stranded_entries(const std::vector<const keyring::RepositoryPin*>& pins,
+                                       const CatalogueOptions& options) {
+    for (storage::Journal& journal : journals_) {
+        std::vector<KnownEntry> known;
+        for (const keyring::RepositoryPin* pin : pins) {
+            const auto seen = pin->seen.find(journal.identity);
+            if (seen != pin->seen.end())
+                known.push_back({seen->second.sequence, seen->second.entry, "this keyring has seen"});
+        }
+        for (const Checkpoint& checkpoint : options.checkpoints) {
+            if (checkpoint.identity == journal.identity)
+                known.push_back({checkpoint.sequence, checkpoint.entry, "a checkpoint knows"});
+        }
+        const StrandedVerdict verdict = judge_stranded(journal, known);
+        if (verdict.contradiction && !options.tolerate_rollback) throw *verdict.contradiction;
+        std::erase_if(journal.stranded, [&](const format::SignedEntry& entry) {
+            const auto refuted = verdict.refuted.find(entry.head.sequence);
+            if (verdict.proven.contains(entry.head.sequence)) proven_stranded_.insert(entry.id);
+            if (refuted == verdict.refuted.end()) return false;
+            refuted_stranded_.emplace_back(entry.id, refuted->second);
+            return true;
+        });
+    }
+}
+
 /// Computes trust, decodes runs, and collects what is wrong.
 void Catalogue::judge(const storage::Repository& repository, const std::vector<const keyring::RepositoryPin*>& pins) {
     Problems problems = decode_entries();
@@ -304,6 +339,7 @@ void Catalogue::make_backups(const RunEntries& runs) {
         backup.fields = &run.fields;
         backup.body = repacks_.body_of(run);
         backup.is_stranded = place.second > journal_of(journals_, place.first)->entries.size();
+        backup.is_proven = proven_stranded_.contains(backup.id);
         judge_trust(backup);
         const bool is_forgotten = tombstones_.is_forgotten(backup.id);
         if (!backup.is_stranded)
@@ -388,9 +424,31 @@ std::optional<TimePoint> Catalogue::committed_before(const IdentityId& identity,
     return latest;
 }
 
-/// A person's word counts only while officers' cannot be read.
+/// A person's word counts only while officers' cannot be read, and then nobody else's.
 bool Catalogue::trusts_writer(const IdentityId& writer, std::uint64_t sequence) const {
-    return trust_.trusts(writer, format::Role::writer, sequence) || (doubt_ && vouched_.contains(writer));
+    if (!doubt_ || vouched_.empty()) return trust_.trusts(writer, format::Role::writer, sequence);
+    return vouched_.contains(writer) && !is_ended_by_word(writer, sequence);
+}
+
+/// What officers have said and can be read is no matter of doubt: a person vouches for what is lost, not against it.
+bool Catalogue::is_ended_by_word(const IdentityId& writer, std::uint64_t sequence) const {
+    const auto excludes = [sequence](std::uint64_t first, std::uint64_t last) {
+        return sequence < first || sequence > last;
+    };
+    const keyring::TrustedIdentity* known = trust_.find(writer, format::Role::writer);
+    bool is_ended = known != nullptr && excludes(known->first_sequence, known->last_sequence);
+    for (const storage::Journal& journal : journals_) {
+        for (const format::SignedEntry& entry : journal.stranded) {
+            if (entry.kind != format::EntryKind::trust) continue;
+            if (!trust_.trusts(entry.identity, format::Role::officer, entry.head.sequence)) continue;
+            // Its fields were checked when it was read.
+            for (const auto& said : format::TrustFields::decode(entry.public_fields(), name_of(entry)).statements) {
+                if (said.identity == writer && said.role == format::Role::writer)
+                    is_ended = excludes(said.first_sequence, said.last_sequence);
+            }
+        }
+    }
+    return is_ended;
 }
 
 /// What a backup reaches is part of it, so its writer must have been trusted for that as well.
@@ -428,7 +486,7 @@ void Catalogue::take_tombstones() {
         };
         return is_it(runs_) || is_it(stranded_runs_);
     };
-    visit_statements(journals_, [&](const format::SignedEntry& entry, const StatementOrder& order) {
+    const auto take = [&](const format::SignedEntry& entry, const StatementOrder& order) {
         if (entry.kind != format::EntryKind::tombstone) return;
         if (!trust_.trusts(entry.identity, format::Role::officer, entry.head.sequence)) return;
         try {
@@ -437,7 +495,10 @@ void Catalogue::take_tombstones() {
             if (!is_damage(error)) throw;
             note_damage(entry, error);
         }
-    });
+    };
+    visit_statements(journals_, take);
+    if (!doubt_) return;
+    for (const storage::Journal& journal : journals_) storage::visit_stranded(journal, take);
 }
 
 void Catalogue::take_condemnations() {

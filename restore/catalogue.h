@@ -31,6 +31,7 @@ struct Backup {
     const format::BackupPublic* fields = nullptr;  ///< owned by the catalogue
     BodySource body;                               ///< where its body is: here, or sealed anew elsewhere
     bool is_stranded = false;  ///< behind damage in its writer's journal: not believed, only salvaged
+    bool is_proven = false;    ///< stranded, and a keyring or a checkpoint knows it, or an entry that it leads to
     bool trusted = false;  ///< its writer was trusted for this entry, and so were those of all entries that it reaches
     std::string distrust;  ///< why not: "is by writer …, who is not trusted for it"
     TimePoint committed;   ///< the latest signing time of it and the runs before it
@@ -119,10 +120,11 @@ struct CatalogueOptions {
     /// the others. Whether all of it is in one of them is the caller's to see: require_seen().
     bool may_be_behind = false;
     /// For who salvages: backups that stand behind damage in their writer's journal are found by their ids, and what
-    /// stands there counts as stored.
+    /// stands there counts as stored. A journal that ends before what a keyring has seen is damaged at its end.
     bool beyond_damage = false;
     /// Writers whom a person who salvages vouches for: their backups may be opened although an officer's journal is
-    /// broken. Where none is, only officers say who is trusted.
+    /// broken, as far as no officer's statement that can be read ends their trust. Where none is broken, only officers
+    /// say who is trusted.
     std::set<IdentityId> vouched = {};
     /// Kept outside of the repository: what it must show.
     std::vector<Checkpoint> checkpoints = {};
@@ -157,7 +159,8 @@ public:
     [[nodiscard]] const std::vector<Backup>& backups() const { return backups_; }
     /// Backups that an officer's tombstone says are forgotten. Without names.
     [[nodiscard]] const std::vector<Backup>& forgotten() const { return forgotten_; }
-    /// Backups that stand behind damage in their writer's journal, signed for their places: among no others.
+    /// Backups that stand behind damage in their writer's journal, signed for their places, and that nothing refutes
+    /// (restore/stranded.h): among no others.
     [[nodiscard]] const std::vector<Backup>& stranded() const { return stranded_; }
     [[nodiscard]] const std::vector<storage::Journal>& journals() const { return journals_; }
     [[nodiscard]] const keyring::Trust& trust() const { return trust_; }
@@ -249,11 +252,14 @@ private:
     Catalogue() = default;
     using Problems = std::vector<std::pair<EntryPlace, Error>>;
     void judge(const storage::Repository& repository, const std::vector<const keyring::RepositoryPin*>& pins);
+    void judge_stranded_entries(const std::vector<const keyring::RepositoryPin*>& pins,
+                                const CatalogueOptions& options);
     [[nodiscard]] Problems decode_entries();
     void decode_stranded();
     void make_backups(const RunEntries& runs);
     void judge_trust(Backup& backup) const;
     [[nodiscard]] bool trusts_writer(const IdentityId& writer, std::uint64_t sequence) const;
+    [[nodiscard]] bool is_ended_by_word(const IdentityId& writer, std::uint64_t sequence) const;
     [[nodiscard]] const RepackEntry* lender(const format::Borrowed& item, const Backup& backup) const;
     void check_borrowed(const Backup& backup) const;
     void judge_epochs();
@@ -283,6 +289,8 @@ private:
     std::vector<storage::Journal> journals_;
     RunEntries runs_;
     RunEntries stranded_runs_;  ///< empty for who salvages: they are among the others then
+    std::set<EntryId> proven_stranded_;
+    std::vector<std::pair<EntryId, Error>> refuted_stranded_;
     bool beyond_damage_ = false;
     std::set<IdentityId> vouched_;
     Repacks repacks_;

@@ -149,6 +149,12 @@ const Backup& Catalogue::find(std::string_view id_prefix, bool forgotten_too) co
     if (found != nullptr && found->is_stranded && !beyond_damage_) throw_stranded(*found);
     if (found != nullptr) return *found;
     const std::string prefix(id_prefix);
+    for (const auto& [entry, error] : refuted_stranded_) {
+        if (!entry.hex().starts_with(prefix)) continue;
+        throw Error(ErrorCode::damaged, "entry " + entry.short_hex(8) + " is not to be believed: " + error.what(),
+                    "the storage, and whoever has the key of its writer, may show what never was: trust neither before "
+                    "you know why");
+    }
     if (!findings_.empty()) {
         throw Error(ErrorCode::damaged,
                     "no backup " + prefix + " among those that stand, but: " + findings_.front().error.what());

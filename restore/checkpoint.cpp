@@ -150,8 +150,18 @@ std::optional<Error> refusal(const Checkpoint& checkpoint, const CheckpointVerdi
     }
 }
 
+namespace {
+
+bool stands_behind_damage(const Checkpoint& checkpoint, const storage::Journal* journal) {
+    return journal != nullptr &&
+           std::any_of(journal->stranded.begin(), journal->stranded.end(),
+                       [&](const format::SignedEntry& entry) { return entry.id == checkpoint.entry; });
+}
+
+}  // namespace
+
 std::vector<Error> compare(const std::vector<Checkpoint>& checkpoints, const RepositoryId& repository,
-                           const std::vector<storage::Journal>& journals) {
+                           const std::vector<storage::Journal>& journals, bool beyond_damage) {
     std::map<IdentityId, Error> found;
     std::map<std::pair<IdentityId, std::uint64_t>, EntryId> known;
     for (const Checkpoint& checkpoint : checkpoints) {
@@ -174,6 +184,7 @@ std::vector<Error> compare(const std::vector<Checkpoint>& checkpoints, const Rep
             return one.identity == checkpoint.identity;
         });
         const storage::Journal* own = journal == journals.end() ? nullptr : &*journal;
+        if (beyond_damage && stands_behind_damage(checkpoint, own)) continue;
         if (auto error = refusal(checkpoint, judge(checkpoint, own))) found.emplace(checkpoint.identity, *error);
     }
     std::vector<Error> errors;

@@ -58,7 +58,8 @@ struct CheckpointVerdict {
 /// Compares a repository with checkpoints. throws  Error{refused}: one is of another repository
 /// returns  an Error{damaged} for each identity that does not stand up to one, the first of each; also where two
 ///          checkpoints contradict each other
+/// beyond_damage  an entry that stands behind damage stands up to its checkpoint: for who salvages
 [[nodiscard]] std::vector<Error> compare(const std::vector<Checkpoint>& checkpoints, const RepositoryId& repository,
-                                         const std::vector<storage::Journal>& journals);
+                                         const std::vector<storage::Journal>& journals, bool beyond_damage = false);
 
 }  // namespace signet::restore

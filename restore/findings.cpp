@@ -30,9 +30,10 @@ std::string remedy_for(std::string_view object) {
     if (object.starts_with("journal")) {
         return "entries have no second copy here: bring it back (signet copy, from another place); until then name "
                "older backups by their ids, and salvage those behind it (signet restore ID --salvage). Where it is "
-               "lost for good, its host goes on as another writer (signet "
-               "keyring adopt --new-identity), and signet keyring trust WRITER --until N, with the number of the entry "
-               "before it, lets newest backups be chosen and prune run again";
+               "lost for good, its host goes on as another writer (signet keyring adopt --new-identity). When nothing "
+               "behind it is wanted any more, and only then, signet keyring trust WRITER --until N, with the number of "
+               "the entry before it, lets newest backups be chosen and prune run again: what stands behind it is "
+               "refused from then on, and prune deletes what only that needs";
     }
     if (object.starts_with("logs/")) {
         return "push the file again, if its server still has it (signet log push --series S FILE); else make a new "

@@ -41,11 +41,10 @@ std::set<DekId> lost_keys(const Catalogue& catalogue, const Backup& backup) {
     return lost;
 }
 
-std::map<DekId, std::map<PackId, std::uint64_t>> unlisted_packs(const Catalogue& catalogue, const storage::Store& store,
-                                                                const storage::CompleteListing& packs,
-                                                                const std::set<DekId>& keys) {
+std::map<DekId, PackSizes> unlisted_packs(const Catalogue& catalogue, const storage::Store& store,
+                                          const storage::CompleteListing& packs, const std::set<DekId>& keys) {
     const std::set<PackId> listed = listed_packs(catalogue);
-    std::map<DekId, std::map<PackId, std::uint64_t>> found;
+    std::map<DekId, PackSizes> found;
     for (const storage::ObjectInfo& info : packs) {
         const auto id = format::parse_pack_name(info.name);
         if (!id || listed.contains(*id)) continue;
@@ -60,23 +59,42 @@ std::map<DekId, std::map<PackId, std::uint64_t>> unlisted_packs(const Catalogue&
     return found;
 }
 
-std::optional<format::DataKey> unwrap_for(const storage::Repository& repository, keyring::Resolver& resolver,
-                                          const DekId& dek, const PackId& pack, std::string& why) {
-    why = "no slot of it is stored";
-    const auto slots = repository.list_slots();
-    const auto [first, last] = slots.equal_range(dek);
-    for (auto slot = first; slot != last; ++slot) {
+namespace {
+
+PackSizes opened_by(const format::DataKey& key, const storage::Store& store, const PackSizes& packs, std::string& why) {
+    PackSizes opened;
+    for (const auto& [pack, size] : packs) {
         try {
-            format::DataKey key = resolver.unwrap(repository.load_slot(slot->second));
-            // Anybody can store a slot: only what opens the pack is its key.
-            (void)format::PackKeys::open(key, read_header(repository.store(), pack), format::pack_name(pack));
-            return key;
+            (void)format::PackKeys::open(key, read_header(store, pack), format::pack_name(pack));
+            opened.emplace(pack, size);
         } catch (const Error& error) {
             if (!is_about_slots(error)) throw;
             why = error.what();
         }
     }
-    return std::nullopt;
+    return opened;
+}
+
+}  // namespace
+
+std::optional<LostRun> unwrap_for(const storage::Repository& repository, keyring::Resolver& resolver, const DekId& dek,
+                                  const PackSizes& packs, std::string& why) {
+    why = "no slot of it is stored";
+    std::optional<LostRun> best;
+    const auto slots = repository.list_slots();
+    const auto [first, last] = slots.equal_range(dek);
+    for (auto slot = first; slot != last && !(best && best->packs.size() == packs.size()); ++slot) {
+        try {
+            format::DataKey key = resolver.unwrap(repository.load_slot(slot->second));
+            PackSizes opened = opened_by(key, repository.store(), packs, why);
+            if (!opened.empty() && (!best || best->packs.size() < opened.size()))
+                best.emplace(LostRun{std::move(key), std::move(opened)});
+        } catch (const Error& error) {
+            if (!is_about_slots(error)) throw;
+            why = error.what();
+        }
+    }
+    return best;
 }
 
 }  // namespace signet::restore

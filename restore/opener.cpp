@@ -201,16 +201,18 @@ void OpenBackup::load_lost_runs(const storage::Repository& repository, const Cat
                                 const std::set<DekId>& lost, PlaceLoader& places) {
     if (lost.empty()) return;
     for (const auto& [dek, found] : unlisted_packs(catalogue, repository.store(), packs, lost)) {
-        if (!keys_.contains(dek)) {
-            std::string why;
-            auto key = unwrap_for(repository, resolver, dek, found.begin()->first, why);
-            if (!key) {
-                missing_.emplace(dek, why);
-                continue;
-            }
-            keys_.emplace(dek, std::move(*key));
+        if (keys_.contains(dek)) {
+            places.load_unlisted(dek, found);
+            continue;
         }
-        places.load_unlisted(dek, found);
+        std::string why;
+        auto run = unwrap_for(repository, resolver, dek, found, why);
+        if (!run) {
+            missing_.emplace(dek, why);
+            continue;
+        }
+        keys_.emplace(dek, std::move(run->key));
+        places.load_unlisted(dek, run->packs);
     }
 }
 
@@ -246,9 +248,9 @@ std::unique_ptr<OpenBackup> OpenBackup::open(const storage::Repository& reposito
     }
     std::unique_ptr<OpenBackup> open(new OpenBackup(backup));
     if (backup.is_stranded && options.warn)
-        options.warn("backup " + backup.describe() +
-                     " stands behind damage in its writer's journal: it was signed by its writer, and what stood "
-                     "before it is not proven");
+        options.warn("backup " + backup.describe() + " stands behind damage in its writer's journal: " +
+                     (backup.is_proven ? "that it was there is proven by what is known of a later entry"
+                                       : "it was signed by its writer, and that it was there before is not proven"));
     open->unwrap_keys(backup, repository, planner, resolver, options);
     open->body_ = backup.body.open(open->keys_.at(backup.body.listed->dek));
     try {
@@ -267,7 +269,8 @@ std::unique_ptr<OpenBackup> OpenBackup::open(const storage::Repository& reposito
     frames.any_size = frames.any_size || options.salvage;
     open->frames_ = std::make_unique<FrameReader>(repository.store(), open->table_, open->keys_,
                                                   repository.config().repository, frames);
-    if (planner.catalogue().label_key(backup.writer) == nullptr) {
+    // What only a salvage believes is not remembered.
+    if (!options.salvage && planner.catalogue().label_key(backup.writer) == nullptr) {
         try {
             resolver.keyrings().own().learn_label_key(repository.config().repository, backup.writer,
                                                       open->body_.keys.label_key);

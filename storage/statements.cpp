@@ -4,13 +4,28 @@
 
 namespace signet::storage {
 
-void visit_statements(const Journal& journal, const StatementVisitor& visit) {
-    // A clock set back does not reorder a journal: the latest time so far counts.
-    TimePoint running{INT64_MIN};
-    for (const format::SignedEntry& entry : journal.entries) {
+namespace {
+
+/// A clock set back does not reorder a journal: the latest time so far counts.
+void visit_in_order(const std::vector<format::SignedEntry>& entries, TimePoint& running,
+                    const StatementVisitor& visit) {
+    for (const format::SignedEntry& entry : entries) {
         running = std::max(running, entry.head.time);
         visit(entry, {running, entry.identity, entry.head.sequence});
     }
+}
+
+}  // namespace
+
+void visit_statements(const Journal& journal, const StatementVisitor& visit) {
+    TimePoint running{INT64_MIN};
+    visit_in_order(journal.entries, running, visit);
+}
+
+void visit_stranded(const Journal& journal, const StatementVisitor& visit) {
+    TimePoint running{INT64_MIN};
+    visit_in_order(journal.entries, running, [](const format::SignedEntry&, const StatementOrder&) {});
+    visit_in_order(journal.stranded, running, visit);
 }
 
 void visit_statements(const std::vector<Journal>& journals, const StatementVisitor& visit) {

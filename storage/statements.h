@@ -22,6 +22,9 @@ void visit_statements(const Journal& journal, const StatementVisitor& visit);
 /// Of all journals, one after the other.
 void visit_statements(const std::vector<Journal>& journals, const StatementVisitor& visit);
 
+/// The same of what stands behind damage in a journal, in their places after what is believed.
+void visit_stranded(const Journal& journal, const StatementVisitor& visit);
+
 /// The statement about a backup that counts, of all that were made.
 struct LastWord {
     StatementOrder order;

@@ -81,7 +81,7 @@ ExitCode run(Context& context) {
                              {"lacking", lacking},
                              {"broken_backups", needs.broken.size()},
                              {"unopenable_backups", std::vector<std::string>(lost.begin(), lost.end())}});
-    } else if (table.empty()) {
+    } else if (table.empty() && needs.unknown.empty()) {
         terminal.message("there is no backup in this repository that needs a protector");
     } else {
         table.print(terminal);

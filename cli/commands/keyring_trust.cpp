@@ -3,10 +3,29 @@
 #include "cli/succession.h"
 #include "cli/table.h"
 
+#include <algorithm>
 #include <map>
 
 namespace signet::cli {
 namespace {
+
+/// Backups behind damage in a writer's journal are salvaged only while it is trusted for them, and kept only so long.
+void warn_of_stranded(Context& context, const format::TrustStatement& statement) {
+    if (statement.role != format::Role::writer) return;
+    const keyring::Trust trust = load_officers(context).trust;
+    const storage::Journal journal = context.repository().load_journal(statement.identity);
+    const auto cut_off = std::count_if(journal.stranded.begin(), journal.stranded.end(), [&](const auto& entry) {
+        const std::uint64_t sequence = entry.head.sequence;
+        const bool is_kept = statement.first_sequence <= sequence && sequence <= statement.last_sequence;
+        return entry.kind == format::EntryKind::backup && !is_kept &&
+               trust.trusts(statement.identity, format::Role::writer, sequence);
+    });
+    if (cut_off == 0) return;
+    context.terminal().warning(counted(static_cast<std::uint64_t>(cut_off), "backup") +
+                               " behind damage in this writer's journal can be salvaged no more, and the next prune "
+                               "deletes what only such backups need; to take this back: signet keyring trust " +
+                               statement.identity.hex());
+}
 
 /// What counts no more when an officer is trusted for fewer entries: everything that it said beyond them.
 void warn_of_voided(Context& context, const format::TrustStatement& statement) {
@@ -52,10 +71,12 @@ ExitCode run(Context& context) {
         throw Error(ErrorCode::usage, "--until is before --from");
 
     std::vector<format::TrustStatement> statements = {statement};
-    if (const auto former = options.text("instead-of"))
+    if (const auto former = options.text("instead-of")) {
         statements = succession(context, find_identity(context, *former), statement.identity);
-    else
+    } else {
         warn_of_voided(context, statement);
+        warn_of_stranded(context, statement);
+    }
     const format::SignedEntry entry = say_trust(context, statements);
     if (context.terminal().json()) {
         Json summary = {

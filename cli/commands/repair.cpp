@@ -31,7 +31,7 @@ void print(Context& context, const RepairReport& report) {
     left.unreadable = report.unreadable;
     left.information = report.information;
     tell_findings(terminal, left, "repair");
-    if (report.before.findings.empty() && report.unreadable.empty())
+    if (report.before.findings.empty() && report.unreadable.empty() && report.done.empty())
         return terminal.result("nothing is damaged: " + counted(report.before.objects, "object") + " as written");
     const auto touched = std::count_if(report.remaining.begin(), report.remaining.end(),
                                        [](const restore::Finding& one) { return !one.backups.empty(); });
@@ -47,6 +47,9 @@ ExitCode run(Context& context) {
     options.without_keys = context.options().flag("no-keys");
     const RepairReport report = repair_repository(context, options);
     print(context, report);
+    // What is only foreseen is damage until it is done.
+    if (context.dry_run() && report.before.objects == 0 && !report.done.empty() && report.remaining.empty())
+        throw Error(ErrorCode::damaged, "nothing was changed (--dry-run)", "signet repair does it");
     if (!report.remaining.empty()) {
         const ErrorCode code = report.wants_keys ? ErrorCode::key_unavailable : ErrorCode::damaged;
         const bool is_about_logs = restore::are_about_logs(report.remaining);
@@ -79,7 +82,8 @@ Command repair_command() {
         "all of their chunks can be had, out of what is left of them and of whatever their writer has stored since: an "
         "officer signs that the new packs stand for the old ones, and older backups are whole again. A pack of which "
         "a chunk is nowhere else stays as it is, and is named with its backups.\n\n"
-        "A config.json that is lost or damaged is made again where a keyring knows the repository. Journal entries have "
+        "A config.json that is lost or damaged is made again where a keyring knows the repository. Journal entries "
+        "have "
         "no second copy in a repository: they are named, and stay. So do logs: "
         "their ends tell which they were, and what is pushed again (signet log push) stands for them.\n\n"
         "Nothing becomes less restorable: whatever opened before opens afterwards. The command may be stopped at any "

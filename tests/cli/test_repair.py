@@ -221,7 +221,7 @@ class Repair(SignetTest):
                 self.assertIn("--salvage", damaged["remedy"])
                 self.assertEqual(self.restorable(self.second), before)
                 result = self.signet("restore", self.second, "--salvage", "-t", self.path("told"), expect=0)
-                self.assertSays(result.err, "not proven")
+                self.assertSays(result.err, "is proven by what is known of a later entry")
                 shutil.rmtree(self.path("told"))
 
     def test_while_an_officers_journal_is_broken_a_person_can_vouch_for_a_writer(self):
@@ -234,11 +234,25 @@ class Repair(SignetTest):
         self.signet("restore", self.second, "-t", "out", expect=17)
         self.signet(*vouch, writer, expect=17)
         entry = f"journal/{officer}/0000000001"
-        for damage in (flip(), truncate(80)):
-            self.alter(entry, damage)
+        whole = self.octets_of(entry)
+        self.alter(entry, flip())
+        # What can still be read of them is no matter of doubt.
+        self.assertSays(self.signet(*vouch, writer, expect=17).err, "who is not trusted for it")
+        self.alter(entry, lambda _: whole)
+        self.signet("keyring", "trust", writer)
+        self.signet("keyring", "trust", writer)
+        last = sorted(name for name in self.objects() if name.startswith(f"journal/{officer}/"))[-1]
+        for damage in (flip(), truncate(80), None):
+            # Gone altogether, it is the newest: of any other all that follow would be damaged as well.
+            if damage is None:
+                self.alter(entry, lambda _: whole)
+                os.unlink(os.path.join(self.repository, last))
+            else:
+                self.alter(entry, damage)
             for words in ([self.second], [self.second, "--salvage"], ["latest", "--salvage", "--trust-writer", writer]):
                 result = self.signet("restore", *words, "-t", "out", expect=14)
-                self.assertSays(result.err, "who is trusted cannot be known", "--trust-writer FINGERPRINT")
+                is_cut = damage is None and "--salvage" not in words
+                self.assertSays(result.err, "rolled back" if is_cut else "who is trusted cannot be known", "--salvage")
             self.signet(*vouch, officer, expect=14)
             self.signet(*vouch, writer[:16], expect=2)
             self.signet("restore", self.second, "-t", "out", "--trust-writer", writer, expect=2)
@@ -269,9 +283,12 @@ class Repair(SignetTest):
                     env={"SIGNET_KEYRING": self.path("other-keyring")})
         self.assertNothingAt(self.path("out"))
 
-    def config(self):
-        with open(os.path.join(self.repository, "config.json"), "rb") as file:
+    def octets_of(self, name):
+        with open(os.path.join(self.repository, name), "rb") as file:
             return file.read()
+
+    def config(self):
+        return self.octets_of("config.json")
 
     def test_a_config_that_is_lost_or_damaged_is_made_again_as_it_was(self):
         right = self.config()
@@ -287,7 +304,7 @@ class Repair(SignetTest):
                     write(path, damage)
                 if number < 6:
                     self.assertSays(self.signet("list", expect=(1, 10, 14)).err, "config.json")
-                    self.assertSays(self.signet("repair", "-n").out, "config.json", "would be made again")
+                    self.assertSays(self.signet("repair", "-n", expect=14).out, "config.json", "would be made again")
                     self.assertEqual(self.config() if damage is not None else None, damage)
                 [step] = [one for one in self.signet("repair", "--json").last()["done"] if one["object"] == "config.json"]
                 self.assertEqual((step["action"], self.config()), ("config-stored", right))
@@ -328,6 +345,118 @@ class Repair(SignetTest):
         self.assertNotEqual(their_config, right)
         self.signet("repair", expect=17)
         self.assertEqual(self.config(), their_config)
+
+    def test_storage_that_mixes_two_repositories_has_neither_taken_apart(self):
+        """At a place that no keyring remembers, and where the keyring knows both."""
+        right = self.config()
+        officer = json.loads(right)["officer"]
+        # Wrapped anew, and the old protector gone: these slots stand in no entry.
+        self.signet("key", "rotate", "prod")
+        self.signet("rewrap", "--all")
+        other = {"SIGNET_REPOSITORY": self.path("second")}
+        self.signet("init", env=other)
+        with open(os.path.join(self.path("second"), "config.json"), "rb") as file:
+            theirs = file.read()
+        [entry] = [name for name in os.listdir(os.path.join(self.path("second"), "journal", json.loads(theirs)["officer"])) if name.endswith("1")]
+        planted = os.path.join(self.path("second"), "journal", json.loads(theirs)["officer"], entry)
+        os.rename(self.repository, self.path("elsewhere"))
+        self.env["SIGNET_REPOSITORY"] = self.path("elsewhere")
+        own = f"journal/{officer}/0000000001"
+        whole = self.octets_of(own)
+        path = os.path.join(self.repository, "config.json")
+        for config, plants in ((None, True), (theirs, True), (theirs, False)):
+            with self.subTest((config, plants)):
+                if plants:
+                    shutil.copyfile(planted, os.path.join(self.repository, own))
+                os.unlink(path)
+                if config is not None:
+                    write(path, config)
+                before = self.objects()
+                if plants:
+                    self.assertSays(self.signet("repair", expect=14).err, "entries of two repositories", "nothing was changed")
+                    self.assertEqual(self.objects(), before)
+                else:
+                    self.signet("repair")
+                    self.assertEqual((self.config(), self.objects("slots")), (right, [one for one in before if one.startswith("slots/")]))
+                self.alter(own, lambda _: whole)
+                if os.path.exists(path):
+                    os.unlink(path)
+                write(path, right)
+        self.signet("check")
+        self.signet("restore", self.second, "-t", "out")
+
+    def test_a_repair_of_config_that_was_stopped_is_ended_by_the_next(self):
+        """The region stands in nothing but the damaged file, which is set aside already."""
+        self.env["SIGNET_REPOSITORY"] = self.path("of-a-region")
+        self.signet("key", "create", "west")
+        self.signet("keyring", "link", "local:west", "--default", "--region", "eu-west-1")
+        self.signet("init", "--region", "eu-west-1")
+        self.signet("keyring", "unlink", "west", "--force")
+        right = self.config()
+        write(os.path.join(self.repository, "quarantine", "config.json." + "a" * 32), right[20:])
+        os.unlink(os.path.join(self.repository, "config.json"))
+        self.signet("repair")
+        self.assertEqual(self.config(), right)
+
+    def test_why_no_config_can_be_made_is_said(self):
+        officer = json.loads(self.config())["officer"]
+        right = self.config()
+        path = os.path.join(self.repository, "config.json")
+        os.unlink(path)
+        stranger = self.signet("repair", expect=10, env={"SIGNET_KEYRING": self.path("other-keyring")})
+        self.assertSays(stranger.err, "no keyring here knows the repository")
+        self.assertNotIn("signet repair", stranger.err)
+        # The officer's first entry is not needed for it.
+        self.alter(f"journal/{officer}/0000000001", flip())
+        self.signet("repair", expect=14)
+        self.assertEqual(self.config(), right)
+
+    def test_what_a_keyring_has_seen_is_salvaged_as_proven_and_another_in_its_place_is_not(self):
+        """A thief with the writer's key, and the storage, against a keyring that has seen more."""
+        shutil.copytree(self.env["SIGNET_KEYRING"], self.path("stolen"))
+        shutil.copytree(self.repository, self.path("thiefs"))
+        third = self.backup(self.source)["backup_id"]
+        thiefs = {"SIGNET_KEYRING": self.path("stolen"), "SIGNET_REPOSITORY": self.path("thiefs")}
+        forged = self.backup(self.source, env=thiefs)["backup_id"]
+        shown = self.signet("show", third, "--json").json()
+        place = f"journal/{shown['writer']}/{shown['sequence']:010}"
+        genuine = self.octets_of(place)
+        self.alter(self.entry_of_first(), flip())
+        told = self.signet("restore", third, "--salvage", "-t", self.path("proven"))
+        self.assertSays(told.err, "is proven by what is known of a later entry")
+        with open(os.path.join(self.path("thiefs"), place), "rb") as file:
+            lie = file.read()
+        self.alter(place, lambda _: lie)
+        self.assertSays(self.signet("restore", forged, "--salvage", "-t", "out", expect=14).err, "this keyring has seen", place)
+        self.assertNothingAt(self.path("out"))
+        self.alter(place, lambda _: genuine)
+        # With the newest gone, what is left is salvaged all the same.
+        os.unlink(os.path.join(self.repository, place))
+        self.signet("restore", self.second, "-t", "out", expect=14)
+        self.assertSays(self.signet("restore", self.second, "--salvage", "-t", "out").err, "this keyring has seen it", "not proven")
+
+    def test_no_date_is_named_while_backups_may_be_missing(self):
+        self.alter(self.entry_of_first(), flip())
+        result = self.signet("key", "list", "--needed", "--json", expect=14)
+        self.assertTrue(all(one["safe_to_destroy"] is None for one in result.json()))
+        self.assertSays(result.err, "there may be more backups")
+        self.assertNotIn("there is no backup", self.signet("key", "list", "--needed", expect=14).out)
+        self.signet("keyring", "check", expect=14)
+
+    def test_a_writer_is_closed_behind_what_can_be_salvaged_and_a_person_who_cuts_it_off_is_told(self):
+        writer = self.signet("show", self.second, "--json").json()["writer"]
+        sequence = self.signet("show", self.second, "--json").json()["sequence"]
+        self.alter(self.entry_of_first(), flip())
+        self.signet("keyring", "adopt", "--new-identity")
+        trusted = self.signet("keyring", "trust", self.own_writer(), "--instead-of", writer, "--json").last()
+        self.assertEqual(trusted["instead_of_last"], sequence)
+        self.signet("restore", self.second, "--salvage", "-t", "out")
+        cut = self.signet("keyring", "trust", writer, "--until", "1")
+        self.assertSays(cut.err, "1 backup behind damage", "salvaged no more", f"signet keyring trust {writer}")
+        self.signet("restore", self.second, "--salvage", "-t", "never", expect=17)
+
+    def own_writer(self):
+        return self.signet("keyring", "show", "--json").json()["writer"]
 
     def test_what_no_object_can_be_is_not_read_to_its_end(self):
         """Four tebibytes of nothing in the place of each kind of object."""
