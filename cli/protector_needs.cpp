@@ -121,16 +121,17 @@ private:
 }  // namespace
 
 void ProtectorNeeds::require_whole() const {
+    if (!broken.empty()) {
+        throw Error(
+            ErrorCode::damaged,
+            counted(broken.size(), "backup") + " could not be judged, and cannot be restored: " + broken.front().what(),
+            "bring back what is missing; signet check names all of it");
+    }
     if (!unknown.empty()) {
         throw Error(ErrorCode::damaged,
                     std::string("there may be more backups, which need more than this: ") + unknown.front().what(),
                     "bring back what is missing; signet check names all of it");
     }
-    if (broken.empty()) return;
-    throw Error(
-        ErrorCode::damaged,
-        counted(broken.size(), "backup") + " could not be judged, and cannot be restored: " + broken.front().what(),
-        "bring back what is missing; signet check names all of it");
 }
 
 std::string title_of(const keyring::ProtectorReport& report) {
