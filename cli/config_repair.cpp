@@ -249,11 +249,10 @@ private:
 
 }  // namespace
 
-std::string signed_for_another(Context& context) {
-    for (const auto& [hash, entry] : names_in_entries(context.repository().store()).configs) {
-        if (hash != context.repository().config_hash()) return entry;
-    }
-    return {};
+bool has_entries_of_another(Context& context) {
+    const Named named = names_in_entries(context.repository().store());
+    return std::any_of(named.configs.begin(), named.configs.end(),
+                       [&](const auto& one) { return one.first != context.repository().config_hash(); });
 }
 
 ConfigRepair repair_config(Context& context) { return ConfigRepairing(context).run(); }

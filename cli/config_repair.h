@@ -14,8 +14,8 @@ enum class ConfigRepair {
     done,
 };
 
-/// An entry that can be read and was signed for another config.json than the repository's; empty where there is none.
-[[nodiscard]] std::string signed_for_another(Context& context);
+/// Whether an entry that can be read was signed for another config.json than the repository's. Reads every entry.
+[[nodiscard]] bool has_entries_of_another(Context& context);
 
 /// Looks at the config.json of the repository's place. What is there and is not what the keyring has pinned is set
 /// aside before the right one is stored; where no keyring remembers the place, all entries that can be read have to be

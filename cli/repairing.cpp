@@ -24,7 +24,6 @@ public:
     RepairReport run() {
         if (!repair_config()) return std::move(report_);
         check();
-        is_of_two_ = !signed_for_another(context_).empty();
         for (const restore::Finding& finding : report_.before.findings) left_.emplace(finding.object, finding);
         set_aside();
         store_slots();
@@ -92,7 +91,7 @@ private:
             note(object, "set-aside", "set aside as " + *aside);
         } else if (!store.exists(object)) {
             return;
-        } else if (format::parse_slot_name(object) && is_of_two_) {
+        } else if (format::parse_slot_name(object) && is_of_two()) {
             // A slot of this repository and of another look alike when config.json is the other's.
             report_.information.push_back(object + ": stays, while entries of two repositories are here");
             return;
@@ -104,6 +103,12 @@ private:
             return mended(object);
         }
         if (!is_needed) mended(object);
+    }
+
+    /// Found out where it matters, once.
+    bool is_of_two() {
+        if (!is_of_two_) is_of_two_ = has_entries_of_another(context_);
+        return *is_of_two_;
     }
 
     /// What a signed entry says of its own data key is as good as the object.
@@ -223,7 +228,7 @@ private:
     const RepairOptions& options_;
     RepairReport report_;
     std::map<std::string, restore::Finding> left_;
-    bool is_of_two_ = false;
+    std::optional<bool> is_of_two_;
 };
 
 }  // namespace

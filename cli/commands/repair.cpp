@@ -48,7 +48,7 @@ ExitCode run(Context& context) {
     const RepairReport report = repair_repository(context, options);
     print(context, report);
     // What is only foreseen is damage until it is done.
-    if (context.dry_run() && report.before.objects == 0 && !report.done.empty() && report.remaining.empty())
+    if (context.dry_run() && !report.done.empty() && report.remaining.empty())
         throw Error(ErrorCode::damaged, "nothing was changed (--dry-run)", "signet repair does it");
     if (!report.remaining.empty()) {
         const ErrorCode code = report.wants_keys ? ErrorCode::key_unavailable : ErrorCode::damaged;
@@ -83,9 +83,8 @@ Command repair_command() {
         "officer signs that the new packs stand for the old ones, and older backups are whole again. A pack of which "
         "a chunk is nowhere else stays as it is, and is named with its backups.\n\n"
         "A config.json that is lost or damaged is made again where a keyring knows the repository. Journal entries "
-        "have "
-        "no second copy in a repository: they are named, and stay. So do logs: "
-        "their ends tell which they were, and what is pushed again (signet log push) stands for them.\n\n"
+        "have no second copy in a repository: they are named, and stay. So do logs: their ends tell which they were, "
+        "and what is pushed again (signet log push) stands for them.\n\n"
         "Nothing becomes less restorable: whatever opened before opens afterwards. The command may be stopped at any "
         "moment and run again. Exit code 0 when nothing is damaged any more, 14 when something is, 13 when missing "
         "protectors keep something from being mended.";
