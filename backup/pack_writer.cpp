@@ -46,13 +46,11 @@ struct PackWriter::OpenPack {
     PackId id;  ///< once complete
 
     [[nodiscard]] ByteView whole() const { return {buffer.data(), used}; }
-    /// Whether its octets are still those of its parts. hash  takes each part just before it is compared, while both
-    /// find it in cache; may be null
-    [[nodiscard]] bool is_as_sealed(crypto::Sha256* hash) const {
+    /// Whether its octets are still those of its parts.
+    [[nodiscard]] bool is_as_sealed() const {
         std::size_t at = 0;
         const auto next = [&](std::size_t size) {
             const ByteView part = whole().subspan(at, size);
-            if (hash != nullptr) hash->update(part);
             at += size;
             return part;
         };
@@ -162,7 +160,6 @@ bool PackWriter::opens_to(ByteView raw, std::span<const FreshChunk> chunks, form
         again = room;
     }
     watch(Stage::opened, again);
-    if (again.size() != raw.size()) return false;
     std::size_t offset = 0;
     for (const FreshChunk& chunk : chunks) {
         if (fault_sum(again.subspan(offset, chunk.length)) != chunk.sum) return false;
@@ -221,9 +218,7 @@ void PackWriter::complete(const std::shared_ptr<OpenPack>& pack) {
     std::memcpy(pack->buffer.data() + pack->used, pack->end.data(), pack->end.size());
     pack->used += pack->end.size();
     watch(Stage::complete, pack->whole());
-    crypto::Sha256 hash;
-    if (!pack->is_as_sealed(&hash)) fail_of_faulty_memory("a pack changed in memory before it was stored");
-    pack->id = PackId::from(hash.finish().view());
+    pack->id = PackId::from(crypto::sha256(pack->whole()).view());
     if (!to_store_.push(pack)) rethrow_failure();
 }
 
@@ -232,7 +227,8 @@ void PackWriter::store(OpenPack& pack) {
     watch(Stage::hashed, pack.whole());
     auto object = store_->create();
     object->write_aligned({pack.buffer.data(), round_up(pack.used)}, pack.used);
-    if (!pack.is_as_sealed(nullptr)) fail_of_faulty_memory("a pack changed in memory while it was stored");
+    // After its octets were hashed and written: what changed before either shows here.
+    if (!pack.is_as_sealed()) fail_of_faulty_memory("a pack changed in memory before it was stored");
     (void)object->commit(format::pack_name(pack.id), storage::Durability::on_flush);
     object.reset();
     pack.buffer.release();

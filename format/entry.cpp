@@ -150,7 +150,6 @@ EntryHead EntryHead::decode(ByteReader& reader) {
 SignedEntry decode_entry(Bytes object, std::string_view name) {
     const auto expected = parse_journal_name(name);
     if (!expected) throw_damaged(name, "not the name of a journal entry");
-    if (object.size() > kMaxEntry) throw_damaged(name, "larger than an entry can be");
     const Envelope envelope = decode_envelope(object, name);
     if (envelope.algorithm != kEd25519) {
         // Another version may sign in another way; this one does not.

@@ -47,7 +47,6 @@ Bytes Slot::encode() const {
 }
 
 Slot Slot::decode(ByteView bytes, std::string_view what) {
-    if (bytes.size() > kMaxSlot) throw_damaged(what, "larger than a slot can be");
     ByteReader reader(bytes, what);
     read_magic(reader, kMagic, what);
     const std::uint16_t algorithm = reader.u16();

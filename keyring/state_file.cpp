@@ -40,9 +40,11 @@ Json decode_state(ByteView file, std::string_view kind, std::string_view what) {
     if (sum == body.end() || !sum->is_string()) fail_damaged(what, "no checksum");
     const std::string stored = sum->get<std::string>();
     body.erase(sum);
-    if (checksum(body) != stored) fail_damaged(what, "its checksum does not agree");
-    // One spelling only: white space, escapes and duplicate members are not what was written.
-    if (encode_state(body) != as_text(file)) fail_damaged(what, "not in the form it was written in");
+    // One spelling only: white space, escapes and duplicate members are not what was written. The checksum is in it.
+    if (encode_state(body) != as_text(file)) {
+        fail_damaged(what,
+                     checksum(body) == stored ? "not in the form it was written in" : "its checksum does not agree");
+    }
     const auto version = body.find(kind);
     if (version == body.end() || !version->is_number_unsigned()) {
         fail_damaged(what, "not a file of this kind");

@@ -128,6 +128,10 @@ void Holdings::need(const format::SealedPacks& listed, const Bytes& bitmap) {
     }
 }
 
+bool Holdings::is_let_go(const EntryPlace& place, std::size_t pack) const {
+    return catalogue_.condemnations().of_pack(place.first, place.second, pack) == storage::Standing::let_go;
+}
+
 void Holdings::collect_needs() {
     for (const Backup& backup : catalogue_.backups()) {
         if (backup.trusted) catalogue_.check_reach(backup);
@@ -139,7 +143,9 @@ void Holdings::collect_needs() {
             if (keeps_all || reached.writer == backup.writer) need(*reached.listed, reached.bitmap);
             if (!backup.trusted) continue;
             for (std::size_t pack = 0; pack < reached.listed->packs.size(); ++pack) {
-                if (reached.has(pack)) relied_on_.emplace(reached.listed->packs[pack].id, &backup);
+                // What was let go is lost by no damage: somebody was too late to take the backup back.
+                if (reached.has(pack) && !is_let_go({reached.entry->identity, reached.entry->head.sequence}, pack))
+                    relied_on_.emplace(reached.listed->packs[pack].id, &backup);
             }
         }
         needed_deks_.insert(backup.body.listed->dek);

@@ -62,7 +62,8 @@ public:
     [[nodiscard]] bool may_overlook() const { return may_overlook_; }
     /// The series of runs of this writer that may go on, as far as its journal tells.
     [[nodiscard]] const std::set<SeriesId>& live_runs(const IdentityId& writer) const;
-    /// What trusted backups need that are not forgotten, each with the oldest of them.
+    /// What trusted backups need that are not forgotten, each with the oldest of them; not what was let go, as of a
+    /// backup that somebody takes back too late.
     [[nodiscard]] const std::map<PackId, const Backup*>& relied_on() const { return relied_on_; }
     /// The same, or somebody who repacks for it.
     [[nodiscard]] bool has_live(const IdentityId& owner) const { return live_owners_.contains(owner); }
@@ -85,6 +86,7 @@ private:
     void judge_runs();
     void judge_repackers();
     void collect_needs();
+    [[nodiscard]] bool is_let_go(const EntryPlace& place, std::size_t pack) const;
     void need(const format::SealedPacks& listed, const Bytes& bitmap);
 
     const storage::Repository& repository_;

@@ -139,6 +139,22 @@ TEST_CASE("the largest sequence number has ten digits", "[format][entry]") {
     REQUIRE_THROWS_MATCHES(decode_entry(beyond, officer_name(kMaxSequence)), Error, has_code(ErrorCode::damaged));
 }
 
+TEST_CASE("a head has a sequence number from 1 to 9,999,999,999, whatever its object is called", "[format][entry]") {
+    const Bytes object = trust_entry(2);
+    const auto decode = [&](std::uint64_t number) {
+        Bytes head(object.begin() + 20, object.begin() + 20 + 192);
+        ByteWriter sequence;
+        sequence.u64(number);
+        std::copy(sequence.view().begin(), sequence.view().end(), head.begin() + 16 + 32 + 32);
+        ByteReader reader(head, "head");
+        return EntryHead::decode(reader).sequence;
+    };
+    CHECK(decode(2) == 2);
+    CHECK(decode(kMaxSequence) == kMaxSequence);
+    for (const std::uint64_t number : {std::uint64_t{0}, kMaxSequence + 1, UINT64_MAX})
+        REQUIRE_THROWS_MATCHES(decode(number), Error, has_code(ErrorCode::damaged));
+}
+
 TEST_CASE("a part of more than 16 MiB is refused on both sides", "[format][entry]") {
     REQUIRE_THROWS_MATCHES(entry_prefix(EntryKind::trust, Bytes(kMaxEntryPart + 1), 0), Error,
                            has_code(ErrorCode::failed));

@@ -111,6 +111,9 @@ TEST_CASE("foreign packs are refused before anything is opened", "[format][pack]
                            has_code(ErrorCode::damaged));
     const DataKey elsewhere(sample_id<RepositoryId>("elsewhere"), dek.id(), dek.secret().clone());
     REQUIRE_THROWS_MATCHES(open_keys(dek, sample_pack(elsewhere).object), Error, has_code(ErrorCode::damaged));
+    // The commitment is to the secret: two data keys with one secret are still two.
+    const DataKey renamed(dek.repository(), sample_id<DekId>("renamed"), dek.secret().clone());
+    REQUIRE_THROWS_MATCHES(open_keys(dek, sample_pack(renamed).object), Error, has_code(ErrorCode::damaged));
 }
 
 TEST_CASE("a frame opens only in its place, kind, codec and size", "[format][pack]") {

@@ -115,6 +115,41 @@ TEST_CASE("a protector that refuses when it is used is in the report", "[restore
     CHECK_FALSE(std::filesystem::exists(bench.target()));
 }
 
+TEST_CASE("while one protector is missing no other is asked to unwrap anything", "[restore][opener]") {
+    class Counting final : public keyring::Vault {
+    public:
+        Counting(keyring::Vault& real, int& unwraps) : real_(real), unwraps_(unwraps) {}
+        keyring::Answer<keyring::KeyDescription> describe(const keyring::Location& location) override {
+            return real_.describe(location);
+        }
+        keyring::Answer<Bytes> wrap(const keyring::Location& location, ByteView plaintext,
+                                    const keyring::Binding& binding) override {
+            return real_.wrap(location, plaintext, binding);
+        }
+        keyring::Answer<SecretBytes> unwrap(const keyring::Location& location, ByteView wrapped,
+                                            const keyring::Binding& binding) override {
+            ++unwraps_;
+            return real_.unwrap(location, wrapped, binding);
+        }
+
+    private:
+        keyring::Vault& real_;
+        int& unwraps_;
+    };
+    RepositoryBench bench;
+    bench.add_protector("next");
+    bench.back_up(tree({1}), at(1, {"prod"}));
+    bench.back_up(tree({1, 2}), at(2, {"next"}));
+    int unwraps = 0;
+    keyring::LocalVaultAdapter real(bench.folder / "vault", bench.passphrases, Clock::system());
+    bench.vaults.replace(keyring::Location::parse("local:next"), std::make_unique<Counting>(real, unwraps));
+    CHECK_NOTHROW(bench.open());
+    CHECK(unwraps == 1);
+    bench.unlink("prod");
+    CHECK_THROWS_AS(bench.open(), KeyUnavailable);
+    CHECK(unwraps == 1);
+}
+
 TEST_CASE("a later slot opens an old backup, and no manifest was touched", "[restore][opener]") {
     RepositoryBench bench;
     bench.add_protector("next");

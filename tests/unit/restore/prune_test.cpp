@@ -1,6 +1,7 @@
 // What is condemned, spared and deleted, step by step. That nothing is ever lost by it is prune_model_test.cpp's.
 #include "restore/prune.h"
 
+#include "restore/pruner.h"
 #include "tests/unit/restore/repository_bench.h"
 
 #include <algorithm>
@@ -130,6 +131,54 @@ TEST_CASE("a verdict waits for the writer, and nothing goes before it", "[restor
     CHECK(gone.indexes.size() == 1);
     CHECK(gone.slots.size() == 1);
     CHECK(let_go_names(after.catalogue).contains(theirs.front()));
+}
+
+TEST_CASE("what was judged is not judged again", "[restore][prune]") {
+    RepositoryBench bench;
+    const EntryId first = bench.back_up(tree(1), at(1));
+    bench.back_up(tree(2), at(2));
+    forget(bench, first);
+    const auto prune = [&bench] {
+        PruneSetup setup{.repository = *bench.repository,
+                         .keyrings = bench.keyrings,
+                         .clock = Clock::system(),
+                         .append = [&](format::EntryKind kind, const Bytes& fields) { say(bench, kind, fields); }};
+        setup.grace_ns = setup.unknown_grace_ns = INT64_MIN / 2;
+        Pruner pruner(std::move(setup));
+        pruner.look();
+        pruner.judge_and_delete();
+        pruner.condemn();
+        return pruner.finish();
+    };
+    CHECK(prune().condemned.size() == 1);
+    bench.back_up(tree(3), obeying(bench, at(3)));
+    const PruneReport judged = prune();
+    CHECK(judged.verdicts == 1);
+    CHECK_FALSE(judged.departing.packs.empty());
+    CHECK(judged.deletion.stay.empty());
+    const PruneReport again = prune();
+    CHECK(again.verdicts == 0);
+    CHECK(again.condemned.empty());
+    CHECK(again.open.empty());
+}
+
+TEST_CASE("a backup that was taken back too late keeps no prune from working", "[restore][prune]") {
+    RepositoryBench bench;
+    const EntryId first = bench.back_up(tree(1), at(1));
+    const auto theirs = bench.packs();
+    bench.back_up(tree(2), at(2));
+    forget(bench, first);
+    REQUIRE(condemn(bench) == 1);
+    bench.back_up(tree(3), obeying(bench, at(3)));
+    say(bench, format::EntryKind::verdict, judge(Look(bench).holdings, Look(bench).open()).encode());
+    for (const std::string& name : theirs) bench.store->lose(name);
+    // As by an undelete that was killed before it could say that it was too late.
+    forget(bench, first, format::TombstoneAction::taken_back);
+    CHECK(bench.catalogue().backups().size() == 3);
+    CHECK_NOTHROW(require_nothing_lacking(Look(bench).holdings));
+    // What is lost and was never let go stops it as ever.
+    bench.store->lose(bench.packs().back());
+    CHECK_THROWS_MATCHES(require_nothing_lacking(Look(bench).holdings), Error, has_code(ErrorCode::damaged));
 }
 
 TEST_CASE("a writer that is trusted again after a verdict keeps everything until it has read", "[restore][prune]") {

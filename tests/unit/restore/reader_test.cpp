@@ -1,4 +1,5 @@
 // Frames, contents and trees are read as they were written, or refused.
+#include "core/crypto/random.h"
 #include "restore/tree_walk.h"
 #include "tests/unit/restore/repository_bench.h"
 
@@ -75,6 +76,35 @@ TEST_CASE("a content is read through any level of lists", "[restore][content]") 
     }
     Bytes beyond(2);
     CHECK_THROWS_MATCHES(reader.read(data.size() - 1, beyond), Error, has_code(ErrorCode::damaged));
+}
+
+TEST_CASE("a chunk of another length than its reference says is refused", "[restore][content][hostile]") {
+    RepositoryBench bench;
+    bench.back_up(root({file("f", noise(3'000, 1))}));
+    const auto backup = bench.open();
+    const format::Reference reference = entry_at(*backup, "/f").content.references.front();
+    ChunkReader chunks = backup->chunk_reader();
+    CHECK(chunks.read(format::ChunkKind::data, reference.id, 3'000).octets.size() == 3'000);
+    for (const std::uint32_t length : {0U, 2'999U, 3'001U, UINT32_MAX}) {
+        CHECK_THROWS_MATCHES(chunks.read(format::ChunkKind::data, reference.id, length), Error,
+                             has_code(ErrorCode::damaged));
+    }
+}
+
+TEST_CASE("an index segment about another data key than its entry's is not used", "[restore][hostile]") {
+    RepositoryBench bench;
+    RunOptions options;
+    const bool is_honest = GENERATE(true, false);
+    options.change_index = [&](format::IndexSegment& segment) {
+        if (!is_honest) segment.dek = crypto::random_id<DekId>();
+    };
+    bench.back_up(root({file("f", noise(3'000, 1))}), options);
+    std::vector<std::string> warnings;
+    OpenOptions opening;
+    opening.warn = [&](const std::string& text) { warnings.push_back(text); };
+    const auto backup = bench.open({}, opening);
+    CHECK(warnings.empty() == is_honest);
+    CHECK((read_whole(*backup, "/f") == noise(3'000, 1)));  // by its packs' own directories
 }
 
 TEST_CASE("a content larger than its limit is refused before it is read", "[restore][content]") {

@@ -387,8 +387,9 @@ EntryId RepositoryBench::back_up(const Node& tree, const RunOptions& options) {
         repository->put_slot(slot);
     }
     const IdentityId writer = signing_key_->verify_key().identity();
-    if (!run.index().packs.empty())
-        fields.indexes.push_back(repository->put_index(run.index(), writer, keys_.index_key));
+    format::IndexSegment index = run.index();
+    if (options.change_index) options.change_index(index);
+    if (!index.packs.empty()) fields.indexes.push_back(repository->put_index(index, writer, keys_.index_key));
     format::Labels labels;
     labels.host = "host";
     labels.user = "user";

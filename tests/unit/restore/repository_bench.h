@@ -86,6 +86,8 @@ struct RunOptions {
     std::shared_ptr<const format::DataKey> dek = nullptr;
     /// Changes the public fields or the body before they are sealed and signed.
     std::function<void(format::BackupPublic&, format::BackupBody&)> change;
+    /// Changes the index segment before it is sealed and stored.
+    std::function<void(format::IndexSegment&)> change_index;
 };
 
 class RepositoryBench {

@@ -35,8 +35,10 @@ struct Wasteful {
     EntryId first;
     EntryId second;
 
-    Wasteful() {
-        first = bench.back_up(tree({1, 2, 3, 4}), at(1));
+    explicit Wasteful(std::function<void(format::IndexSegment&)> change_index = {}) {
+        RunOptions options = at(1);
+        options.change_index = std::move(change_index);
+        first = bench.back_up(tree({1, 2, 3, 4}), options);
         second = bench.back_up(tree({2}), at(2));
         say_of(first, format::TombstoneAction::forgotten);
     }
@@ -177,6 +179,28 @@ TEST_CASE("an altered pack stays, is named, and what others hold moves [security
     CHECK(report.failures.front().code() == ErrorCode::damaged);
     CHECK_FALSE(world.needed_by(world.second).empty());
     for (const std::string& name : needed) CHECK(world.bench.store->exists(name));
+}
+
+TEST_CASE("a pack whose chunks are not what its index says is not repacked", "[restore][prune][unused][hostile]") {
+    // What a writer that lies would have others sign for: chunks of one length, each under the other's id.
+    const auto swap_chunks = [](format::IndexSegment& segment) {
+        for (format::IndexedPack& pack : segment.packs) {
+            std::size_t chunk = 0;
+            for (const format::FrameRecord& frame : pack.frames) {
+                const auto& lengths = frame.chunk_lengths;
+                for (std::size_t i = 0; i + 1 < lengths.size() && frame.kind == format::FrameKind::data; i += 2) {
+                    if (lengths[i] == lengths[i + 1]) std::swap(pack.chunks[chunk + i], pack.chunks[chunk + i + 1]);
+                }
+                chunk += lengths.size();
+            }
+        }
+    };
+    const bool lies = GENERATE(false, true);
+    Wasteful world(lies ? swap_chunks : std::function<void(format::IndexSegment&)>());
+    const UnusedReport report = world.repack();
+    CHECK(report.failures.empty() != lies);
+    CHECK((report.repacked > 0) != lies);
+    for (const Error& failure : report.failures) CHECK(failure.code() == ErrorCode::damaged);
 }
 
 TEST_CASE("repacking killed at any operation of the store loses nothing and is done when run again",
