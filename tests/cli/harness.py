@@ -111,6 +111,15 @@ class SignetTest(unittest.TestCase):
     def repository(self):
         return self.env["SIGNET_REPOSITORY"]
 
+    def clock_at(self, clock):
+        """What a command's environment needs for its clock to stand there, in seconds since 1970."""
+        setter = os.environ.get("SIGNET_CLOCK_SETTER", "")
+        if not os.path.exists(setter):
+            self.skipTest("nothing sets the clock")
+        # The sanitizer of addresses wants to be loaded first, and can do without.
+        asan = ":".join(filter(None, (self.env.get("ASAN_OPTIONS"), "verify_asan_link_order=0")))
+        return {"LD_PRELOAD": setter, "SIGNET_CLOCK": str(clock), "ASAN_OPTIONS": asan}
+
     def write(self, name, content=b""):
         return write(self.path(name), content)
 
