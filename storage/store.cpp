@@ -78,7 +78,8 @@ std::unique_ptr<ObjectReader> Store::open_object(std::string_view name) const {
 bool Store::remove(const CompleteListing& listing, std::string_view name) {
     check_name(name);
     if (listing.find(name) == nullptr)
-        throw Error(ErrorCode::failed, std::string(name) + ": not in the listing by which it is to be removed");
+        throw Error(ErrorCode::failed, std::string(name) + ": not in the listing by which it is to be removed",
+                    "another command may have changed the repository meanwhile: run this one again");
     return remove_listed(name);
 }
 

@@ -1,12 +1,14 @@
 """check with samples and files, repair, and the backup after it: what was lost comes back where anything is left of it, and
 nothing becomes less restorable."""
 
+import hashlib
 import json
 import os
 import shutil
+import subprocess
 import time
 
-from harness import SignetTest, flip, main, tree_state, truncate, write
+from harness import SIGNET, SignetTest, flip, main, tree_state, truncate, write
 
 
 class Repair(SignetTest):
@@ -262,6 +264,42 @@ class Repair(SignetTest):
             self.assertEqual(restored, before)
             shutil.rmtree(self.path("out"))
         self.signet(*vouch, writer, expect=13, env={"SIGNET_KEYRING": self.path("other-keyring")})
+
+    def test_what_an_officer_forgot_stays_forgotten_although_an_earlier_entry_cannot_be_read(self):
+        writer = self.signet("show", self.second, "--json").json()["writer"]
+        officer = json.loads(self.config())["officer"]
+        self.signet("forget", self.second)
+        self.alter(f"journal/{officer}/0000000001", flip())
+        result = self.signet("restore", self.second, "--salvage", "-t", "out", "--trust-writer", writer, expect=(14, 17))
+        self.assertSays(result.err, "forgotten")
+        self.assertNothingAt(self.path("out"))
+
+    def test_packs_planted_for_a_lost_run_are_passed_over(self):
+        before = self.restorable(self.second)
+        # Headers name the data key; only its holder can make what it commits to.
+        for pack in self.packs_of(self.first):
+            for offset in (60, 90, 120):
+                octets = bytearray(self.octets_of(pack))
+                octets[offset] ^= 1
+                name = hashlib.sha256(octets).hexdigest()
+                write(f"{self.repository}/packs/{name[:2]}/{name}", bytes(octets))
+        self.alter(self.entry_of_first(), flip())
+        self.assertEqual(self.restorable(self.second), before)
+
+    def test_repairs_at_once_do_each_others_work_no_harm(self):
+        before = {backup: self.restorable(backup) for backup in (self.first, self.second)}
+        config = self.config()
+        os.unlink(os.path.join(self.repository, "config.json"))
+        for number, name in enumerate(self.objects("indexes") + self.objects("slots")):
+            self.alter(name, flip()) if number % 2 else os.remove(os.path.join(self.repository, name))
+        running = [subprocess.Popen([SIGNET, "repair"], env=self.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                   for _ in range(4)]
+        # One that finds things changed by another meanwhile asks to be run again, or names what is not mended yet.
+        self.assertLessEqual({one.wait() for one in running}, {0, 1, 14})
+        self.signet("repair")
+        self.assertEqual(self.config(), config)
+        self.signet("check", "--read-data")
+        self.assertEqual({backup: self.restorable(backup) for backup in before}, before)
 
     def test_what_is_behind_a_damaged_entry_counts_for_salvage_alone(self):
         self.alter(self.entry_of_first(), flip())

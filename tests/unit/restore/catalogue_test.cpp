@@ -459,3 +459,34 @@ TEST_CASE("who claims a predecessor learns and hides no names", "[restore][catal
     CHECK_FALSE(catalogue.backups()[1].labels);
     CHECK(catalogue.label_key(bench.writer()) == nullptr);
 }
+
+TEST_CASE("while officers cannot be read, every writer that a backup reaches is to be vouched for",
+          "[restore][catalogue][hostile]") {
+    RepositoryBench bench;
+    const Node shared = file("f", noise(20'000, 1));
+    bench.back_up(root({shared}), at(1));
+    const IdentityId former = bench.writer();
+    bench.use_successor();
+    const EntryId second = bench.back_up(root({shared, file("g", "new")}), at(2));
+    REQUIRE_FALSE(bench.catalogue().find(second.hex()).fields->reach.empty());
+    bench.store->tamper(format::journal_name(bench.repository->config().officer, 1),
+                        [](Bytes& content) { content[content.size() / 2] ^= 1; });
+    const auto trusted_with = [&](std::set<IdentityId> vouched) {
+        CatalogueOptions options;
+        options.remember = false;
+        options.beyond_damage = true;
+        options.vouched = std::move(vouched);
+        const Catalogue catalogue = Catalogue::load(*bench.repository, bench.keyrings, options);
+        try {
+            catalogue.require_trusted(catalogue.resolve(second.hex()));
+        } catch (const Error& error) {
+            CHECK((error.code() == ErrorCode::refused || error.code() == ErrorCode::damaged));
+            return false;
+        }
+        return true;
+    };
+    CHECK_FALSE(trusted_with({}));
+    CHECK_FALSE(trusted_with({former}));
+    CHECK_FALSE(trusted_with({bench.writer()}));
+    CHECK(trusted_with({former, bench.writer()}));
+}
