@@ -203,6 +203,21 @@ TEST_CASE("entries of another repository are not believed", "[storage][repositor
     CHECK(journal.problem->code() == ErrorCode::damaged);
 }
 
+TEST_CASE("entries are believed beside the config.json that they were signed for, and beside no other",
+          "[storage][repository][hostile]") {
+    Bench bench;
+    bench.append(1);
+    REQUIRE(bench.repository->load_journal(bench.identity()).entries.size() == 1);
+    // The same repository and officer, and another provider: what a key may be used with would change.
+    format::RepositoryConfig changed = bench.config;
+    changed.provider = changed.provider == "aws" ? "gcp" : "aws";
+    bench.store->tamper("config.json", [&](Bytes& content) { content = changed.encode(); });
+    const Journal journal = Repository::open(bench.store)->load_journal(bench.identity());
+    CHECK(journal.entries.empty());
+    REQUIRE(journal.problem);
+    CHECK(journal.problem->code() == ErrorCode::damaged);
+}
+
 TEST_CASE("a store that cannot be read says nothing about journals", "[storage][repository]") {
     Bench bench;
     bench.append(8);
