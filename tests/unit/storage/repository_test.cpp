@@ -212,7 +212,7 @@ TEST_CASE("entries are believed beside the config.json that they were signed for
     format::RepositoryConfig changed = bench.config;
     changed.provider = changed.provider == "aws" ? "gcp" : "aws";
     bench.store->tamper("config.json", [&](Bytes& content) { content = changed.encode(); });
-    const Journal journal = Repository::open(bench.store)->load_journal(bench.identity());
+    const Journal journal = Repository::open(bench.store).load_journal(bench.identity());
     CHECK(journal.entries.empty());
     REQUIRE(journal.problem);
     CHECK(journal.problem->code() == ErrorCode::damaged);
