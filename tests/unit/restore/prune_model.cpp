@@ -373,7 +373,7 @@ void PruneModel::undelete() {
     } else {
         ++counts_["taken back"];
     }
-    uncertain_.erase(backup.id);
+    uncertain_.erase(uncertain_.find(backup.id));  // another may be at it still
     verify("after a backup was taken back");
 }
 

@@ -98,7 +98,7 @@ private:
     std::optional<storage::Repository> plain_;       ///< without: for who looks whether all is well
     std::map<PackId, Chunks> held_;                  ///< by packs, also lost ones
     std::map<EntryId, Chunks> contents_;             ///< of backups
-    std::set<EntryId> uncertain_;  ///< of backups that somebody was taking back, and was killed, or does so still
+    std::multiset<EntryId> uncertain_;  ///< of backups that somebody was taking back, and was killed, or does so still
     std::map<std::string, std::string> needed_;  ///< objects, and data keys in hexadecimal; by which backup
     std::vector<std::string> violations_;
     std::map<std::string, std::uint64_t> counts_;

@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 #include <cstdlib>
 #include <iostream>
+#include <tuple>
 
 #include "tests/support/temporary_folder.h"
 
@@ -13,10 +14,13 @@ using namespace signet::restore::test;
 
 namespace {
 
-/// SIGNET_PRUNE_SEED=N runs that history alone.
-std::optional<std::uint64_t> wanted_seed() {
+/// SIGNET_PRUNE_SEED=N runs that history alone, N+COUNT so many from there on.
+std::optional<std::pair<std::uint64_t, std::uint64_t>> wanted_seeds() {
     const char* text = std::getenv("SIGNET_PRUNE_SEED");
-    return text == nullptr ? std::nullopt : std::optional<std::uint64_t>(std::strtoull(text, nullptr, 10));
+    if (text == nullptr) return std::nullopt;
+    char* rest = nullptr;
+    const std::uint64_t first = std::strtoull(text, &rest, 10);
+    return std::pair(first, *rest == '+' ? std::strtoull(rest + 1, nullptr, 10) : 1);
 }
 
 void run_histories(std::uint64_t first, std::uint64_t count) {
@@ -24,10 +28,7 @@ void run_histories(std::uint64_t first, std::uint64_t count) {
     std::vector<keyring::Keyring> keyrings;
     keyrings.push_back(keyring::Keyring::open(folder / "keyring"));
     keyring::KeyringSet set(std::move(keyrings));
-    if (const auto wanted = wanted_seed()) {
-        first = *wanted;
-        count = 1;
-    }
+    if (const auto wanted = wanted_seeds()) std::tie(first, count) = *wanted;
     std::map<std::string, std::uint64_t> counts;
     for (std::uint64_t seed = first; seed < first + count; ++seed) {
         PruneModel model(seed, set);
@@ -40,7 +41,7 @@ void run_histories(std::uint64_t first, std::uint64_t count) {
     std::cout << count << " histories from seed " << first << ":";
     for (const auto& [what, many] : counts) std::cout << "  " << many << " " << what;
     std::cout << std::endl;
-    if (wanted_seed()) return;
+    if (wanted_seeds()) return;
     // A history in which nothing happens proves nothing.
     for (const char* what : {"backups", "forgotten", "prunes", "condemnations", "verdicts", "removals", "kills",
                              "taken back", "repacks", "lossy repacks", "something left behind", "borrowing",

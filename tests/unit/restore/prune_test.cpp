@@ -2,6 +2,7 @@
 #include "restore/prune.h"
 
 #include "restore/pruner.h"
+#include "restore/reseal.h"
 #include "tests/unit/restore/repository_bench.h"
 
 #include <algorithm>
@@ -151,6 +152,7 @@ TEST_CASE("what was judged is not judged again", "[restore][prune]") {
         return pruner.finish();
     };
     CHECK(prune().condemned.size() == 1);
+    CHECK(prune().verdicts == 0);  // the writer has not read of it
     bench.back_up(tree(3), obeying(bench, at(3)));
     const PruneReport judged = prune();
     CHECK(judged.verdicts == 1);
@@ -250,6 +252,34 @@ TEST_CASE("what an interrupted run stored stays until a later run of its series"
     CHECK(propose(Look(bench).holdings).empty());
     bench.back_up(tree(4), at(4));
     CHECK(propose(Look(bench).holdings).size() == 1);
+}
+
+TEST_CASE("packs of a run that may go on stay, although others stand for them", "[restore][prune]") {
+    RepositoryBench bench;
+    RunOptions interrupted = at(1);
+    interrupted.partial = true;
+    bench.back_up(tree(1), interrupted);
+    bench.back_up(tree(1), at(2, "other"));  // refers to what the first has stored
+    bench.add_protector("next");
+    bench.make_default("next");
+    {
+        const Catalogue catalogue = bench.catalogue();
+        Planner planner(catalogue, *bench.repository, bench.resolver);
+        const EntryAppender append = [&bench](const EntryMaker& make) { bench.officer_says(make); };
+        REQUIRE(reseal(*bench.repository, planner, bench.resolver, {&catalogue.latest()}, append, {}).failures.empty());
+    }
+    const auto condemned_of_first = [&bench] {
+        const Look look(bench);
+        std::size_t count = 0;
+        for (const Proposal& proposal : propose(look.holdings)) {
+            for (const format::CondemnedPacks& item : proposal.fields.objects.packs)
+                if (item.identity == bench.writer() && item.sequence == 1) ++count;
+        }
+        return count;
+    };
+    CHECK(condemned_of_first() == 0);
+    bench.back_up(tree(2), at(3));  // a later run of its series
+    CHECK(condemned_of_first() == 1);
 }
 
 TEST_CASE("packs and index segments in no entry go, but for those of a run that may go on", "[restore][prune]") {
