@@ -215,6 +215,8 @@ public:
     [[nodiscard]] format::ReadJournals officers_read() const;
     /// Whether a verdict has let something go that the backup needs: a pack, or the slots of a data key.
     [[nodiscard]] bool is_let_go(const Backup& backup) const;
+    /// Whether a verdict has let a pack of an entry go, and not only for others that stand for it.
+    [[nodiscard]] bool is_let_go(const ReachedEntry& reached, std::size_t pack) const;
 
     /// Those that match, oldest first; untrusted ones too.
     [[nodiscard]] std::vector<const Backup*> select(const BackupFilter& filter) const;

@@ -96,12 +96,15 @@ bool Catalogue::is_let_go(const Backup& backup) const {
     for (const ReachedEntry& reached : reached_by(backup)) {
         if (condemnations_.of_dek(reached.listed->dek) == Standing::let_go) return true;
         for (std::size_t pack = 0; pack < reached.listed->packs.size(); ++pack) {
-            if (reached.has(pack) &&
-                condemnations_.of_pack(reached.entry->identity, reached.entry->head.sequence, pack) == Standing::let_go)
-                return true;
+            if (reached.has(pack) && is_let_go(reached, pack)) return true;
         }
     }
     return false;
+}
+
+bool Catalogue::is_let_go(const ReachedEntry& reached, std::size_t pack) const {
+    const format::SignedEntry& entry = *reached.entry;
+    return condemnations_.of_pack(entry.identity, entry.head.sequence, pack) == storage::Standing::let_go;
 }
 
 }  // namespace signet::restore

@@ -128,10 +128,6 @@ void Holdings::need(const format::SealedPacks& listed, const Bytes& bitmap) {
     }
 }
 
-bool Holdings::is_let_go(const EntryPlace& place, std::size_t pack) const {
-    return catalogue_.condemnations().of_pack(place.first, place.second, pack) == storage::Standing::let_go;
-}
-
 void Holdings::collect_needs() {
     for (const Backup& backup : catalogue_.backups()) {
         if (backup.trusted) catalogue_.check_reach(backup);
@@ -144,7 +140,7 @@ void Holdings::collect_needs() {
             if (!backup.trusted) continue;
             for (std::size_t pack = 0; pack < reached.listed->packs.size(); ++pack) {
                 // What was let go is lost by no damage: somebody was too late to take the backup back.
-                if (reached.has(pack) && !is_let_go({reached.entry->identity, reached.entry->head.sequence}, pack))
+                if (reached.has(pack) && !catalogue_.is_let_go(reached, pack))
                     relied_on_.emplace(reached.listed->packs[pack].id, &backup);
             }
         }

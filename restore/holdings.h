@@ -86,7 +86,6 @@ private:
     void judge_runs();
     void judge_repackers();
     void collect_needs();
-    [[nodiscard]] bool is_let_go(const EntryPlace& place, std::size_t pack) const;
     void need(const format::SealedPacks& listed, const Bytes& bitmap);
 
     const storage::Repository& repository_;

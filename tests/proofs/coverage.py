@@ -2,7 +2,8 @@
 
 Needs a build with counters (`cmake --preset coverage && cmake --build --preset coverage`) whose tests have been run
 (`umask 0; chmod -R a+rwX build/coverage; ctest --preset coverage`: what a test runs as another user, as PostgreSQL's
-own server does, is counted only where that user may write the counters). Lines are counted as gcc's own gcov gives them; one that several objects have counts once.
+own server does, is counted only where that user may write the counters). Lines are counted as gcc's own gcov gives
+them; one that several objects have counts once.
 
     coverage.py [--build DIR] [--jobs N] [--missed]
 """

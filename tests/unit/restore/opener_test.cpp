@@ -28,6 +28,29 @@ Node tree(std::initializer_list<int> seeds) {
     return root(std::move(files));
 }
 
+/// A vault that is asked to unwrap only where `before` does not answer in its place.
+class WatchedVault final : public keyring::Vault {
+public:
+    using Before = std::function<std::optional<keyring::Answer<SecretBytes>>()>;
+    WatchedVault(keyring::Vault& real, Before before) : real_(real), before_(std::move(before)) {}
+    keyring::Answer<keyring::KeyDescription> describe(const keyring::Location& location) override {
+        return real_.describe(location);
+    }
+    keyring::Answer<Bytes> wrap(const keyring::Location& location, ByteView plaintext,
+                                const keyring::Binding& binding) override {
+        return real_.wrap(location, plaintext, binding);
+    }
+    keyring::Answer<SecretBytes> unwrap(const keyring::Location& location, ByteView wrapped,
+                                        const keyring::Binding& binding) override {
+        if (auto answer = before_()) return std::move(*answer);
+        return real_.unwrap(location, wrapped, binding);
+    }
+
+private:
+    keyring::Vault& real_;
+    Before before_;
+};
+
 /// Another copy of the newest backup's data key, as a re-wrap stores it.
 format::Slot rewrapped(RepositoryBench& bench, const std::string& protector) {
     const format::DataKey key = bench.resolver.unwrap(bench.catalogue().latest().fields->slots.front());
@@ -85,27 +108,12 @@ TEST_CASE("each backup opens with the protectors of its own creation [R91]", "[r
 TEST_CASE("a protector that refuses when it is used is in the report", "[restore][opener]") {
     RepositoryBench bench;
     bench.back_up(tree({1}), at(1, {"prod"}));
-    // The vault describes the key as well, and then does not unwrap: its private half is damaged on the way.
-    class Refusing final : public keyring::Vault {
-    public:
-        explicit Refusing(keyring::Vault& real) : real_(real) {}
-        keyring::Answer<keyring::KeyDescription> describe(const keyring::Location& location) override {
-            return real_.describe(location);
-        }
-        keyring::Answer<Bytes> wrap(const keyring::Location& location, ByteView plaintext,
-                                    const keyring::Binding& binding) override {
-            return real_.wrap(location, plaintext, binding);
-        }
-        keyring::Answer<SecretBytes> unwrap(const keyring::Location&, ByteView, const keyring::Binding&) override {
-            return keyring::Answer<SecretBytes>::refuse(keyring::Outcome::denied, "not today");
-        }
-
-    private:
-        keyring::Vault& real_;
-    };
     const auto location = keyring::Location::parse(bench.keyrings.own().links().front().locations.front());
     keyring::LocalVaultAdapter real(bench.folder / "vault", bench.passphrases, Clock::system());
-    bench.vaults.replace(location.without_version(), std::make_unique<Refusing>(real));
+    // It describes the key as well, and then does not unwrap: its private half is damaged on the way.
+    bench.vaults.replace(location.without_version(), std::make_unique<WatchedVault>(real, [] {
+                             return keyring::Answer<SecretBytes>::refuse(keyring::Outcome::denied, "not today");
+                         }));
     try {
         static_cast<void>(bench.open());
         FAIL("opened all the same");
@@ -116,33 +124,16 @@ TEST_CASE("a protector that refuses when it is used is in the report", "[restore
 }
 
 TEST_CASE("while one protector is missing no other is asked to unwrap anything", "[restore][opener]") {
-    class Counting final : public keyring::Vault {
-    public:
-        Counting(keyring::Vault& real, int& unwraps) : real_(real), unwraps_(unwraps) {}
-        keyring::Answer<keyring::KeyDescription> describe(const keyring::Location& location) override {
-            return real_.describe(location);
-        }
-        keyring::Answer<Bytes> wrap(const keyring::Location& location, ByteView plaintext,
-                                    const keyring::Binding& binding) override {
-            return real_.wrap(location, plaintext, binding);
-        }
-        keyring::Answer<SecretBytes> unwrap(const keyring::Location& location, ByteView wrapped,
-                                            const keyring::Binding& binding) override {
-            ++unwraps_;
-            return real_.unwrap(location, wrapped, binding);
-        }
-
-    private:
-        keyring::Vault& real_;
-        int& unwraps_;
-    };
     RepositoryBench bench;
     bench.add_protector("next");
     bench.back_up(tree({1}), at(1, {"prod"}));
     bench.back_up(tree({1, 2}), at(2, {"next"}));
     int unwraps = 0;
     keyring::LocalVaultAdapter real(bench.folder / "vault", bench.passphrases, Clock::system());
-    bench.vaults.replace(keyring::Location::parse("local:next"), std::make_unique<Counting>(real, unwraps));
+    bench.vaults.replace(keyring::Location::parse("local:next"), std::make_unique<WatchedVault>(real, [&unwraps] {
+                             ++unwraps;
+                             return std::nullopt;
+                         }));
     CHECK_NOTHROW(bench.open());
     CHECK(unwraps == 1);
     bench.unlink("prod");

@@ -1,6 +1,7 @@
 // What is condemned, spared and deleted, step by step. That nothing is ever lost by it is prune_model_test.cpp's.
 #include "restore/prune.h"
 
+#include "restore/checker.h"
 #include "restore/pruner.h"
 #include "restore/reseal.h"
 #include "tests/unit/restore/repository_bench.h"
@@ -74,6 +75,18 @@ RunOptions obeying(RepositoryBench& bench, RunOptions options) {
     return options;
 }
 
+/// Two backups that share nothing, of which the first is forgotten.
+struct Forgotten {
+    RepositoryBench bench;
+    EntryId first = bench.back_up(tree(1), at(1));
+    std::vector<std::string> theirs = bench.packs();  ///< of the first
+
+    Forgotten() {
+        bench.back_up(tree(2), at(2));
+        forget(bench, first);
+    }
+};
+
 std::set<std::string> names(const std::vector<Doomed>& objects) {
     std::set<std::string> names;
     for (const Doomed& object : objects) names.insert(object.name);
@@ -90,27 +103,21 @@ TEST_CASE("nothing is proposed while every pack is needed", "[restore][prune]") 
 }
 
 TEST_CASE("what only a forgotten backup needs is condemned, with its data key, and nothing else", "[restore][prune]") {
-    RepositoryBench bench;
-    const EntryId first = bench.back_up(tree(1), at(1));
-    const auto theirs = bench.packs();
-    bench.back_up(tree(2), at(2));
-    forget(bench, first);
+    Forgotten world;
+    RepositoryBench& bench = world.bench;
     const Look look(bench);
     const auto proposals = propose(look.holdings);
     REQUIRE(proposals.size() == 1);
     CHECK(proposals.front().owner == bench.writer());
-    CHECK(proposals.front().unneeded == theirs.size());
+    CHECK(proposals.front().unneeded == world.theirs.size());
     CHECK(proposals.front().fields.objects.deks.size() == 1);
     CHECK(proposals.front().fields.objects.loose.empty());
     CHECK(departing(look.holdings, look.catalogue.condemnations()).empty());
 }
 
 TEST_CASE("a verdict waits for the writer, and nothing goes before it", "[restore][prune]") {
-    RepositoryBench bench;
-    const EntryId first = bench.back_up(tree(1), at(1));
-    const auto theirs = bench.packs();
-    bench.back_up(tree(2), at(2));
-    forget(bench, first);
+    Forgotten world;
+    RepositoryBench& bench = world.bench;
     REQUIRE(condemn(bench) == 1);
     CHECK(condemn(bench) == 0);  // once is enough
     CHECK(waited_for(Look(bench).holdings, Look(bench).open()) == std::vector{bench.writer()});
@@ -128,17 +135,15 @@ TEST_CASE("a verdict waits for the writer, and nothing goes before it", "[restor
     say(bench, format::EntryKind::verdict, verdict.encode());
     const Look after(bench);
     const Departing gone = departing(after.holdings, after.catalogue.condemnations());
-    CHECK(names(gone.packs) == std::set<std::string>(theirs.begin(), theirs.end()));
+    CHECK(names(gone.packs) == std::set<std::string>(world.theirs.begin(), world.theirs.end()));
     CHECK(gone.indexes.size() == 1);
     CHECK(gone.slots.size() == 1);
-    CHECK(let_go_names(after.catalogue).contains(theirs.front()));
+    CHECK(let_go_names(after.catalogue).contains(world.theirs.front()));
 }
 
 TEST_CASE("what was judged is not judged again", "[restore][prune]") {
-    RepositoryBench bench;
-    const EntryId first = bench.back_up(tree(1), at(1));
-    bench.back_up(tree(2), at(2));
-    forget(bench, first);
+    Forgotten world;
+    RepositoryBench& bench = world.bench;
     const auto prune = [&bench] {
         PruneSetup setup{.repository = *bench.repository,
                          .keyrings = bench.keyrings,
@@ -165,29 +170,31 @@ TEST_CASE("what was judged is not judged again", "[restore][prune]") {
 }
 
 TEST_CASE("a backup that was taken back too late keeps no prune from working", "[restore][prune]") {
-    RepositoryBench bench;
-    const EntryId first = bench.back_up(tree(1), at(1));
-    const auto theirs = bench.packs();
-    bench.back_up(tree(2), at(2));
-    forget(bench, first);
+    Forgotten world;
+    RepositoryBench& bench = world.bench;
     REQUIRE(condemn(bench) == 1);
     bench.back_up(tree(3), obeying(bench, at(3)));
     say(bench, format::EntryKind::verdict, judge(Look(bench).holdings, Look(bench).open()).encode());
-    for (const std::string& name : theirs) bench.store->lose(name);
+    for (const std::string& name : world.theirs) bench.store->lose(name);
     // As by an undelete that was killed before it could say that it was too late.
-    forget(bench, first, format::TombstoneAction::taken_back);
+    forget(bench, world.first, format::TombstoneAction::taken_back);
     CHECK(bench.catalogue().backups().size() == 3);
     CHECK_NOTHROW(require_nothing_lacking(Look(bench).holdings));
+    const Catalogue catalogue = bench.catalogue();
+    Planner planner(catalogue, *bench.repository, bench.resolver);
+    Checker checker(*bench.repository, bench.keyrings, planner, bench.resolver, {1, nullptr, {}});
+    checker.check_objects();
+    std::set<std::string> named;
+    for (const Finding& finding : checker.report().findings) named.insert(finding.object);
+    CHECK(named == std::set<std::string>(world.theirs.begin(), world.theirs.end()));
     // What is lost and was never let go stops it as ever.
     bench.store->lose(bench.packs().back());
     CHECK_THROWS_MATCHES(require_nothing_lacking(Look(bench).holdings), Error, has_code(ErrorCode::damaged));
 }
 
 TEST_CASE("a writer that is trusted again after a verdict keeps everything until it has read", "[restore][prune]") {
-    RepositoryBench bench;
-    const EntryId first = bench.back_up(tree(1), at(1));
-    bench.back_up(tree(2), at(2));
-    forget(bench, first);
+    Forgotten world;
+    RepositoryBench& bench = world.bench;
     condemn(bench);
     bench.trust(bench.writer(), 2);
     const Look look(bench);
@@ -198,14 +205,11 @@ TEST_CASE("a writer that is trusted again after a verdict keeps everything until
 }
 
 TEST_CASE("a verdict spares what is needed after all", "[restore][prune]") {
-    RepositoryBench bench;
-    const EntryId first = bench.back_up(tree(1), at(1));
-    const auto theirs = bench.packs();
-    bench.back_up(tree(2), at(2));
-    forget(bench, first);
+    Forgotten world;
+    RepositoryBench& bench = world.bench;
     condemn(bench);
     std::optional<EntryId> user;
-    SECTION("because forgetting was taken back") { forget(bench, first, format::TombstoneAction::taken_back); }
+    SECTION("because forgetting was taken back") { forget(bench, world.first, format::TombstoneAction::taken_back); }
     SECTION("because a backup that was under way refers to it") { user = bench.back_up(tree(1), at(3)); }
     bench.back_up(tree(5), obeying(bench, at(5)));
     const Look look(bench);
@@ -220,25 +224,23 @@ TEST_CASE("a verdict spares what is needed after all", "[restore][prune]") {
     CHECK(gone.slots.empty());
     CHECK(after.catalogue.condemnations().of_pack(bench.writer(), 1, 0) == storage::Standing::free);
     // And can be condemned again.
-    forget(bench, first);
+    forget(bench, world.first);
     if (user) forget(bench, *user);
     CHECK(condemn(bench) == 1);
 }
 
 TEST_CASE("what was taken back after a verdict was made stays where it is", "[restore][prune]") {
-    RepositoryBench bench;
-    const EntryId first = bench.back_up(tree(1), at(1));
-    bench.back_up(tree(2), at(2));
-    forget(bench, first);
+    Forgotten world;
+    RepositoryBench& bench = world.bench;
     condemn(bench);
     bench.back_up(tree(3), obeying(bench, at(3)));
     const Look look(bench);
     const auto verdict = judge(look.holdings, look.open());
-    forget(bench, first, format::TombstoneAction::taken_back);
+    forget(bench, world.first, format::TombstoneAction::taken_back);
     say(bench, format::EntryKind::verdict, verdict.encode());
     const Look after(bench);
     CHECK(departing(after.holdings, after.catalogue.condemnations()).packs.empty());
-    CHECK(after.catalogue.is_let_go(after.catalogue.find(first.hex())));
+    CHECK(after.catalogue.is_let_go(after.catalogue.find(world.first.hex())));
 }
 
 TEST_CASE("what an interrupted run stored stays until a later run of its series", "[restore][prune]") {
