@@ -164,9 +164,10 @@ std::string list_text(const std::vector<Value>& list) {
 /// 366.
 std::int64_t parse_keep_span(const std::string& value) {
     constexpr std::string_view kUnits = "ymwdhs";
-    constexpr std::array<std::int64_t, 6> kSeconds = {366 * 86'400, 31 * 86'400, 7 * 86'400, 86'400, 3600, 1};
+    constexpr std::int64_t kDay = 86'400;
+    constexpr std::array<std::int64_t, 6> kSeconds = {366 * kDay, 31 * kDay, 7 * kDay, kDay, 3600, 1};
     // What a count of nanoseconds holds.
-    constexpr std::int64_t kMost = std::int64_t{290} * 366 * 86'400;
+    constexpr std::int64_t kMost = 290 * 366 * kDay;
     std::int64_t seconds = 0;
     const char* at = value.data();
     const char* const end = at + value.size();

@@ -158,6 +158,7 @@ std::vector<WaitingWriter> Pruner::waiting() const {
             writers.emplace(identity, look_->holdings.describe(identity));
     }
     std::vector<WaitingWriter> all;
+    all.reserve(writers.size());
     for (auto& [identity, writer] : writers) all.push_back(std::move(writer));
     return all;
 }

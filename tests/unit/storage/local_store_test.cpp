@@ -215,7 +215,7 @@ TEST_CASE_METHOD(LocalFixture, "a really full file system abandons the object wi
     const int code = in_child([this] {
         const std::string place = folder / "small";
         if (::unshare(CLONE_NEWNS) != 0) return 7;
-        if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return 7;
+        if (::mount("none", "/", "none", MS_REC | MS_PRIVATE, nullptr) != 0) return 7;
         if (::mount("tmpfs", place.c_str(), "tmpfs", 0, "size=64k") != 0) return 7;
         const auto full = LocalStore::create_folder(place + "/repository");
         if (!full->put("packs/a", Bytes(20'000))) return 1;
