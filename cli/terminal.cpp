@@ -27,7 +27,7 @@ bool turns_text(std::string_view character) {
 
 void Terminal::configure(bool json, int verbosity) {
     static const bool buffered =
-        std::setvbuf(stdout, nullptr, isatty(STDOUT_FILENO) == 1 ? _IOLBF : _IOFBF, 64 * 1024) == 0;
+        std::setvbuf(stdout, nullptr, isatty(STDOUT_FILENO) == 1 ? _IOLBF : _IOFBF, std::size_t{64} * 1024) == 0;
     (void)buffered;  // a smaller buffer costs more calls and is no failure
     json_ = json;
     verbosity_ = verbosity;

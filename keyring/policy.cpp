@@ -167,7 +167,7 @@ std::int64_t parse_keep_span(const std::string& value) {
     constexpr std::int64_t kDay = 86'400;
     constexpr std::array<std::int64_t, 6> kSeconds = {366 * kDay, 31 * kDay, 7 * kDay, kDay, 3600, 1};
     // What a count of nanoseconds holds.
-    constexpr std::int64_t kMost = 290 * 366 * kDay;
+    constexpr std::int64_t kMost = 366 * kDay * 290;
     std::int64_t seconds = 0;
     const char* at = value.data();
     const char* const end = at + value.size();

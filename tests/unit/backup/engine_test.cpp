@@ -5,6 +5,7 @@
 #include "tests/unit/backup/engine_bench.h"
 
 #include <fcntl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 using namespace signet;
@@ -540,7 +541,9 @@ TEST_CASE("a file replaced by a new one is stored as changed; one behind a swapp
     SourceStat stat;
     const auto path = bench.source + "/d/f";
     REQUIRE(stat_path(bench.source + "/e/f", false, stat) == 0);
-    CHECK(is_reached_without_links(bench.source + "/e/f", stat));
+    // A kernel without openat2 (and valgrind) cannot say, and then nothing is believed.
+    const bool can_say = ::syscall(SYS_openat2, AT_FDCWD, "/", nullptr, 0) != -1 || errno != ENOSYS;
+    CHECK(is_reached_without_links(bench.source + "/e/f", stat) == can_say);
     CHECK_FALSE(is_reached_without_links(path, stat));
     fs::rename(bench.source + "/d", bench.source + "/d-before");
     fs::create_directory_symlink(bench.source + "/e", bench.source + "/d");

@@ -191,8 +191,8 @@ TEST_CASE("deleting does not empty what is mounted in the target, also of the sa
     RestoreReport report;
     // A mount that this thread and those that it starts see, and nobody else.
     std::thread([&] {
-        is_mounted = ::unshare(CLONE_NEWNS) == 0 && ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
-                     ::mount(bench.outside.c_str(), shown.c_str(), nullptr, MS_BIND, nullptr) == 0;
+        is_mounted = ::unshare(CLONE_NEWNS) == 0 && ::mount("none", "/", "none", MS_REC | MS_PRIVATE, nullptr) == 0 &&
+                     ::mount(bench.outside.c_str(), shown.c_str(), "none", MS_BIND, nullptr) == 0;
         if (is_mounted) report = bench.restore(request);
     }).join();
     if (!is_mounted) {
@@ -466,7 +466,7 @@ TEST_CASE("a backup that says it is small does not fill the target", "[restore][
     request.check_space = GENERATE(true, false);
     // A mount that this thread and those that it starts see, and nobody else.
     std::thread([&] {
-        is_mounted = ::unshare(CLONE_NEWNS) == 0 && ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+        is_mounted = ::unshare(CLONE_NEWNS) == 0 && ::mount("none", "/", "none", MS_REC | MS_PRIVATE, nullptr) == 0 &&
                      ::mount("tmpfs", bench.target().c_str(), "tmpfs", 0, "size=8m") == 0;
         try {
             if (is_mounted) bench.restore(request);
